@@ -1,0 +1,1 @@
+"""Bando: a captive-portal hotspot and voucher service for MikroTik routers."""
