@@ -1,0 +1,1 @@
+"""A RouterOS device with a hotspot."""
