@@ -1,0 +1,239 @@
+"""The one door: every pass is made, moved, held and ended here, inside the caller's transaction.
+
+Each function is a unit (design 5). Whatever changes a pass ends with `refresh`, which lets time act on the
+queue of the device and wakes the keepers of the routers that know it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from portal.access import passes, store
+from portal.access.allowance import Allowance, allowance, good_at
+from portal.access.passes import LIVE, OFF, Online, Pass, Reason
+from portal.access.plans import Plan
+from portal.access.store import Cause, Device, Presence
+from portal.clock import SECOND, Moment
+from portal.errors import Refused
+from portal.units import Unit
+
+FRESH_MS = 75 * SECOND  # two polls of a large router and a reconnect; older knowledge starts nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """All that a page or a keeper wants to know about a device."""
+
+    device: Device
+    queue: Sequence[Pass]  # its own passes, head first; a shared pass stands alone
+    shared: bool
+    allowance: Allowance | None
+    online: Presence | None
+    seen: Presence | None  # where it was last seen, online or not
+
+    @property
+    def head(self) -> Pass | None:
+        return self.queue[0] if self.queue else None
+
+
+def grant(plan: Plan, device_id: int, cause: Cause, now: Moment, person_id: int | None = None) -> Unit[Pass]:
+    """A pass for this cause: a new one, or the one the cause has made before (I2)."""
+    pass_id = yield from store.insert_pass(plan, device_id, person_id, cause, now)
+    if pass_id is None:
+        found = yield from store.pass_by_cause(cause)
+        assert found is not None
+        return found
+    yield from store.add_pass_device(pass_id, device_id, now)
+    yield from refresh(device_id, now, wake=True)
+    made = yield from store.get_pass(pass_id)
+    assert made is not None
+    return made
+
+
+def refresh(device_id: int, now: Moment, *, wake: bool = False) -> Unit[bool]:
+    """Let time act on a device's queue; wakes the keepers when something changed or `wake` says so."""
+    before = yield from store.queue_of(device_id)
+    after = yield from _advanced(before, now)
+    changed = False
+    by_id = {each.id: each for each in before}
+    for each in after:
+        changed = (yield from store.save_pass(by_id[each.id], each)) or changed
+    if changed or wake:
+        yield from wake_all(device_id, before)
+    return changed
+
+
+def wake_all(device_id: int, queue: Sequence[Pass]) -> Unit[None]:
+    """Wake the keepers of every device that uses these passes."""
+    devices = {device_id}
+    for each in queue:
+        devices.update((yield from store.devices_of_pass(each.id)))
+    for each_device in sorted(devices):
+        yield from store.wake((yield from store.routers_of(each_device)), each_device)
+
+
+def _advanced(queue: Sequence[Pass], now: Moment) -> Unit[list[Pass]]:
+    seen: dict[int, Online] = {}
+    for each in queue:
+        seen[each.id] = yield from _online(each, now)
+    return passes.advance(queue, lambda one: seen.get(one.id, OFF), now)
+
+
+def _online(one: Pass, now: Moment) -> Unit[Online]:
+    """Since when a device of this pass is online, at a router where the pass is good."""
+    since: list[Moment] = []
+    fresh = True
+    for device_id in (yield from store.devices_of_pass(one.id)):
+        for seen in (yield from store.presence_of(device_id)):
+            if seen.online_since is None or not good_at(one, seen.router_id):
+                continue
+            since.append(seen.online_since)
+            fresh = fresh and now - seen.seen_at <= FRESH_MS
+    return Online(since=min(since), fresh=fresh) if since else OFF
+
+
+def standing(device_id: int, now: Moment, router_id: int | None = None) -> Unit[Standing | None]:
+    """How a device stands at `now`; changes nothing, so it may be ahead of the stored states."""
+    found = yield from store.device(device_id)
+    if found is None:
+        return None
+    own = [one for one in (yield from _advanced((yield from store.queue_of(device_id)), now)) if one.state != "ended"]
+    queue, shared = own, False
+    if not own:
+        queue = (yield from _shared(device_id, now))[:1]
+        shared = bool(queue)
+    seen = yield from store.presence_of(device_id)
+    sharers = (yield from _sharers(queue[0], device_id)) if queue else 1
+    return Standing(
+        device=found,
+        queue=queue,
+        shared=shared,
+        allowance=allowance(queue, now, hold=found.hold, router_id=router_id, sharers=sharers),
+        online=next((each for each in seen if each.online_since is not None), None),
+        seen=seen[0] if seen else None,
+    )
+
+
+def _shared(device_id: int, now: Moment) -> Unit[list[Pass]]:
+    found: list[Pass] = []
+    for one in (yield from store.shared_with(device_id)):
+        stepped = yield from _advanced([one], now)
+        found += [each for each in stepped if each.state in LIVE]
+    return found
+
+
+def _sharers(one: Pass, device_id: int) -> Unit[int]:
+    """How many devices of the pass are online, this one counted in."""
+    if one.max_devices == 1:
+        return 1
+    online = {device_id}
+    for each in (yield from store.devices_of_pass(one.id)):
+        if any(seen.online_since is not None for seen in (yield from store.presence_of(each))):
+            online.add(each)
+    return len(online)
+
+
+# --- what guests and staff may do with passes ---
+
+
+def tap(device_id: int, now: Moment) -> Unit[None]:
+    """The guest asks to be connected: a hold of their own ends, a paused pass goes on."""
+    found = yield from store.device(device_id)
+    if found is None or found.hold.blocked or (found.hold.by == "staff" and found.hold.holds(now)):
+        return
+    if found.hold.by is not None:
+        yield from store.set_hold(device_id, None, None)
+    own = yield from store.queue_of(device_id)
+    live = own or (yield from store.shared_with(device_id))
+    for one in live[:1]:
+        if one.state == "paused":
+            yield from store.save_pass(one, replace(one, state="waiting"))
+    yield from refresh(device_id, now, wake=True)
+
+
+def hold(device_id: int, by: str, until: Moment | None, now: Moment) -> Unit[None]:
+    """Keep a device off the routers although its pass would admit it (a disconnect or a kick)."""
+    yield from store.set_hold(device_id, by, until)
+    yield from refresh(device_id, now, wake=True)
+
+
+def block(device_id: int, blocked: bool, now: Moment) -> Unit[None]:
+    """Block a device at every router of the tenant, or let it in again."""
+    yield from store.set_block(device_id, now if blocked else None)
+    yield from refresh(device_id, now, wake=True)
+
+
+def end_pass(pass_id: int, reason: Reason, now: Moment) -> Unit[Pass]:
+    """End a pass before its time (void, refund, erased)."""
+    one = yield from _existing(pass_id)
+    if one.state == "ended":
+        return one
+    ended = passes.end(one, reason, now)
+    yield from store.save_pass(one, ended)
+    if one.state != "queued":
+        yield from store.no_earlier_than(one.device_id, now)
+    yield from wake_all(one.device_id, [one])
+    yield from refresh(one.device_id, now)
+    return ended
+
+
+def start_now(pass_id: int, now: Moment) -> Unit[None]:
+    """Put a queued pass first; the one it overtakes keeps what is left of its time."""
+    one = yield from _existing(pass_id)
+    if one.state != "queued":
+        return
+    queue = yield from store.queue_of(one.device_id)
+    for head in queue[:1]:
+        yield from store.save_pass(head, passes.set_aside(head, now))
+    first = min(each.position for each in queue) - 1
+    yield from store.save_pass(one, passes.overtake(one, first, now))
+    yield from refresh(one.device_id, now, wake=True)
+
+
+def add_device(pass_id: int, device_id: int, now: Moment) -> Unit[None]:
+    """Let a further device use a pass; the caller has seen proof (R3). Raises `Refused("devices-full")`."""
+    one = yield from _existing(pass_id)
+    if one.state == "ended":
+        raise Refused("pass-ended")
+    users = yield from store.devices_of_pass(pass_id)
+    if device_id in users:
+        return
+    if len(users) >= one.max_devices:
+        raise Refused("devices-full", devices=one.max_devices)
+    yield from store.add_pass_device(pass_id, device_id, now)
+    yield from refresh(one.device_id, now, wake=True)
+    yield from store.wake((yield from store.routers_of(device_id)), device_id)
+
+
+def remove_device(pass_id: int, device_id: int, now: Moment) -> Unit[None]:
+    """Take a further device off a pass."""
+    one = yield from _existing(pass_id)
+    if device_id == one.device_id:
+        raise Refused("device-owner")
+    yield from store.remove_pass_device(pass_id, device_id)
+    yield from store.wake((yield from store.routers_of(device_id)), device_id)
+    yield from refresh(one.device_id, now, wake=True)
+
+
+def move(from_device: int, to_device: int, now: Moment) -> Unit[None]:
+    """Move a guest to a new device: the whole queue goes along, the old device is off."""
+    if from_device == to_device:
+        return
+    queue = yield from store.queue_of(from_device)
+    taken = bool((yield from store.queue_of(to_device)))
+    yield from wake_all(from_device, queue)
+    position = yield from store.last_position(to_device)
+    for n, one in enumerate(queue, start=1):
+        moved = replace(passes.set_aside(one, now) if taken else one, device_id=to_device, position=position + n)
+        yield from store.save_pass(one, moved)
+        yield from store.remove_pass_device(one.id, from_device)
+        yield from store.add_pass_device(one.id, to_device, now)
+    yield from refresh(to_device, now, wake=True)
+
+
+def _existing(pass_id: int) -> Unit[Pass]:
+    one = yield from store.get_pass(pass_id)
+    if one is None:
+        raise Refused("no-pass", status=404)
+    return one

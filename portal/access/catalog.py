@@ -1,0 +1,92 @@
+"""What changes rarely, kept in memory by version: tenants, their routers and plans.
+
+A landing page so costs no database call for them. `refresh` asks for the versions only, and loads again what
+has moved on; a change by another process is seen within a second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from portal.access import store as access
+from portal.access.plans import Plan
+from portal.db import Database
+from portal.tenancy import store as tenancy
+from portal.tenancy.store import Router, Tenant
+from portal.units import Unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class TenantView:
+    """A tenant with its routers (by id) and plans (in the order of sale), as of one version."""
+
+    tenant: Tenant
+    routers: MappingProxyType[int, Router]
+    plans: tuple[Plan, ...]
+
+    def plan(self, public: str) -> Plan | None:
+        """The plan with this public name."""
+        return next((each for each in self.plans if each.public == public), None)
+
+    def plans_at(self, router_id: int) -> tuple[Plan, ...]:
+        """What guests of this router may buy."""
+        return tuple(each for each in self.plans if each.sold_at(router_id))
+
+
+def _parts() -> Unit[tuple[list[Router], list[Plan]]]:
+    routers = yield from tenancy.routers()
+    plans = yield from access.plan_list()
+    return routers, plans
+
+
+class Catalog:
+    """All tenants in memory."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._by_id: dict[int, TenantView] = {}
+        self._by_public: dict[str, TenantView] = {}
+        self._routers: dict[str, tuple[TenantView, Router]] = {}
+
+    async def refresh(self) -> list[int]:
+        """Load what has changed; the tenants it concerned."""
+        versions = await self._db.read(None, tenancy.versions)
+        kept = {key: view.tenant.version for key, view in self._by_id.items()}
+        if versions == kept:
+            return []
+        changed = [key for key in versions if kept.get(key) != versions[key]]
+        tenants = {each.id: each for each in await self._db.read(None, tenancy.tenants)}
+        for key in changed:
+            await self._load(tenants[key])
+        self._index()
+        return changed
+
+    async def _load(self, tenant: Tenant) -> None:
+        routers, plans = await self._db.read(tenant.id, _parts)
+        view = TenantView(
+            tenant=tenant, routers=MappingProxyType({each.id: each for each in routers}), plans=tuple(plans)
+        )
+        self._by_id[tenant.id] = view
+
+    def _index(self) -> None:
+        self._by_public = {view.tenant.public: view for view in self._by_id.values()}
+        self._routers = {
+            router.public: (view, router) for view in self._by_id.values() for router in view.routers.values()
+        }
+
+    def all(self) -> tuple[TenantView, ...]:
+        return tuple(self._by_id.values())
+
+    def tenant(self, tenant_id: int) -> TenantView | None:
+        return self._by_id.get(tenant_id)
+
+    def tenant_by_public(self, public: str) -> TenantView | None:
+        """An active tenant by its public id."""
+        view = self._by_public.get(public)
+        return view if view is not None and view.tenant.active else None
+
+    def router_by_public(self, public: str) -> tuple[TenantView, Router] | None:
+        """An active router of an active tenant by its public id."""
+        found = self._routers.get(public)
+        return found if found is not None and found[0].tenant.active and found[1].active else None

@@ -1,0 +1,90 @@
+"""Plans: what is for sale. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from portal.clock import DAY
+from portal.money import Money
+
+Kind = Literal["wall", "used"]
+
+USE_BY_MS = 30 * DAY  # every waiting pass has an end (design 3a)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is for sale, and, copied into a pass, what was bought.
+
+    `span_ms` is time by the clock (kind wall) or online time (kind used); a used-time plan may have a window
+    that opens with its first use. Rates are bit/s seen from the client; None is unlimited.
+    """
+
+    id: int
+    public: str
+    name: str
+    price: Money
+    kind: Kind
+    span_ms: int
+    window_ms: int | None = None
+    data_bytes: int | None = None
+    rate_up: int | None = None
+    rate_down: int | None = None
+    max_devices: int = 1
+    use_by_ms: int = USE_BY_MS
+    sites: tuple[int, ...] | None = None
+    position: int = 0
+    on_sale: bool = True
+
+    def sold_at(self, router_id: int) -> bool:
+        """Whether guests of this router may buy it."""
+        return self.on_sale and (self.sites is None or router_id in self.sites)
+
+
+def sites_text(sites: tuple[int, ...] | None) -> str | None:
+    """How sites stand in the database."""
+    return None if sites is None else json.dumps(sites)
+
+
+def read_sites(text: str | None) -> tuple[int, ...] | None:
+    """The reverse of `sites_text`."""
+    return None if text is None else tuple(json.loads(text))
+
+
+def from_row(row: Mapping[str, Any]) -> Plan:
+    """A plan from a row of `plans`."""
+    return Plan(
+        id=row["id"],
+        public=row["public"],
+        name=row["name"],
+        price=Money(row["price_minor"], row["currency"]),
+        kind=row["kind"],
+        span_ms=row["span_ms"],
+        window_ms=row["window_ms"],
+        data_bytes=row["data_bytes"],
+        rate_up=row["rate_up"],
+        rate_down=row["rate_down"],
+        max_devices=row["max_devices"],
+        use_by_ms=row["use_by_ms"],
+        sites=read_sites(row["sites"]),
+        position=row["position"],
+        on_sale=bool(row["on_sale"]),
+    )
+
+
+def to_json(plan: Plan) -> str:
+    """The copy that a payment keeps: later changes of the plan do not touch what was bought."""
+    fields = {**plan.__dict__, "price_minor": plan.price.minor, "currency": plan.price.currency}
+    del fields["price"]
+    return json.dumps(fields)
+
+
+def from_json(text: str) -> Plan:
+    """The reverse of `to_json`."""
+    fields = json.loads(text)
+    price = Money(fields.pop("price_minor"), fields.pop("currency"))
+    sites = fields.pop("sites")
+    return Plan(price=price, sites=None if sites is None else tuple(sites), **fields)

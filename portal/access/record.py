@@ -1,0 +1,132 @@
+"""What the keepers report, and what they ask for: readings in, wanted devices out.
+
+`record` meters the use since the last reading, starts the clock of a pass with the first active row seen for
+it, and lets time act. `wanted` says for each device at a router what it may do there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from portal.access import admission, store
+from portal.access.allowance import Allowance
+from portal.access.passes import Pass
+from portal.clock import MINUTE, Moment
+from portal.sessions.meter import Reading, Use, same_session, use_between
+from portal.units import Unit
+
+STILL_HERE_MS = MINUTE  # an unchanged, idle device is written down again this often, not with every poll
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sighting:
+    """A device's counters as its keeper read them just now."""
+
+    device_id: int
+    reading: Reading
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a router should do for a device: admit it as the allowance says, or keep it off."""
+
+    device_id: int
+    mac: str
+    allowance: Allowance | None
+    blocked: bool = False
+
+
+def record(router_id: int, sightings: Iterable[Sighting], now: Moment) -> Unit[None]:
+    """Take a keeper's readings into the books."""
+    owners: set[int] = set()
+    for each in sightings:
+        last = yield from store.presence_at(router_id, each.device_id)
+        if last is not None and last.reading is not None and _nothing_new(last.reading, each.reading):
+            continue
+        before = None if last is None else last.reading
+        owners.update((yield from _charge(each.device_id, use_between(before, each.reading), now)))
+        since = _online_since(last, each.reading)
+        yield from store.save_presence(router_id, each.device_id, each.reading, since)
+    for device_id in sorted(owners):
+        yield from admission.refresh(device_id, now)
+
+
+def _nothing_new(last: Reading, this: Reading) -> bool:
+    if this.active_uptime_s is not None or last.active_uptime_s is not None:
+        return False
+    return replace(last, read_at=this.read_at) == this and this.read_at - last.read_at < STILL_HERE_MS
+
+
+def _online_since(last: store.Presence | None, this: Reading) -> Moment | None:
+    """The start of the session; kept as first seen, because later readings round differently."""
+    if last is not None and last.reading is not None and same_session(last.reading, this):
+        return last.online_since
+    return this.online_since
+
+
+def _charge(device_id: int, use: Use, now: Moment) -> Unit[set[int]]:
+    """Charge use to the device's passes; gives the devices whose queues may change by it."""
+    queue = yield from store.queue_of(device_id)
+    if not queue:
+        queue = (yield from store.shared_with(device_id))[:1]
+    if not queue:
+        return {device_id}
+    yield from _spread(queue, device_id, use, now)
+    return {device_id, *(one.device_id for one in queue)}
+
+
+def _spread(queue: Sequence[Pass], device_id: int, use: Use, now: Moment) -> Unit[None]:
+    """Use goes to the head; what it cannot hold goes to the passes behind it (R4: one login covers both)."""
+    ms, size = use.ms, use.bytes_up + use.bytes_down
+    yield from store.add_use(queue[0].id, device_id, use, now)
+    for n, one in enumerate(queue):
+        last = n == len(queue) - 1
+        part_ms = (ms if last else min(ms, one.span_left_ms)) if one.kind == "used" else 0
+        part = size if last or one.bytes_left is None else min(size, one.bytes_left)
+        yield from store.save_pass(one, replace(one, used_ms=one.used_ms + part_ms, used_bytes=one.used_bytes + part))
+        ms, size = ms - part_ms, size - part
+        if (ms <= 0 and size <= 0) or (one.kind == "wall" and size <= 0):
+            return
+
+
+def wanted(router_id: int, device_ids: Iterable[int], macs: Sequence[str], now: Moment) -> Unit[list[Wanted]]:
+    """What these devices (by id, or by a MAC that was seen) may do at this router."""
+    ids = set(device_ids)
+    ids.update(each.id for each in (yield from store.devices_by_mac(macs)))
+    found: list[Wanted] = []
+    for device_id in sorted(ids):
+        stands = yield from admission.standing(device_id, now, router_id)
+        if stands is None:
+            continue
+        found.append(
+            Wanted(
+                device_id=device_id,
+                mac=stands.device.mac,
+                allowance=stands.allowance,
+                blocked=stands.device.hold.blocked,
+            )
+        )
+    return found
+
+
+def let_time_act(now: Moment) -> Unit[int]:
+    """End what has come to its end by the clock, at any router; how many devices were looked at."""
+    due = yield from store.due_devices(now)
+    for device_id in due:
+        yield from admission.refresh(device_id, now)
+    return len(due)
+
+
+def make_good(router_id: int, lost_ms: int, now: Moment) -> Unit[int]:
+    """Make good an outage of a whole router: each running wall-clock pass there gets the lost time back."""
+    done = 0
+    for seen in (yield from store.present_lately(router_id, now - lost_ms)):
+        queue = yield from store.queue_of(seen)
+        for one in queue[:1]:
+            if one.kind == "wall" and one.state == "running" and one.ends_at is not None:
+                later = replace(one, span_ms=one.span_ms + lost_ms, ends_at=one.ends_at + lost_ms)
+                yield from store.save_pass(one, later)
+                yield from admission.wake_all(seen, queue)
+                done += 1
+    return done

@@ -1,0 +1,445 @@
+"""The statements of access: plans, devices, passes, presence. Each decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from portal.access import passes, plans
+from portal.access.allowance import Hold
+from portal.access.passes import Pass
+from portal.access.plans import Plan
+from portal.clock import Moment
+from portal.sessions.meter import Reading, Use
+from portal.units import Row, Signal, Sql, Unit, insert, one, rows, update, value
+
+WAKE = "wake"  # signal topic: the key is a router's id
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """One MAC address, as seen at a router."""
+
+    id: int
+    mac: str
+    person_id: int | None
+    hold: Hold
+    last_router_id: int | None
+    last_seen_at: Moment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Presence:
+    """Where a device was last seen, and the last reading of its counters there."""
+
+    router_id: int
+    device_id: int
+    seen_at: Moment
+    online_since: Moment | None
+    reading: Reading | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cause:
+    """What made a pass: a payment, a voucher, a staff grant or a free trial."""
+
+    kind: str
+    ref: str
+
+
+# --- plans ---
+
+
+def plan_list() -> Unit[list[Plan]]:
+    """All plans of the tenant, in the order of sale."""
+    found = yield from rows("SELECT * FROM plans WHERE tenant_id = :tenant ORDER BY position, id")
+    return [plans.from_row(row) for row in found]
+
+
+def add_plan(plan: Plan, now: Moment) -> Unit[int]:
+    """Put a plan on sale."""
+    fields = {k: v for k, v in plan.__dict__.items() if k not in ("id", "price", "sites")}
+    return (
+        yield from insert(
+            "plans",
+            **fields,
+            price_minor=plan.price.minor,
+            currency=plan.price.currency,
+            sites=plans.sites_text(plan.sites),
+            created_at=now,
+        )
+    )
+
+
+# --- devices ---
+
+
+def _device(row: Row) -> Device:
+    return Device(
+        id=row["id"],
+        mac=row["mac"],
+        person_id=row["person_id"],
+        hold=Hold(by=row["held_by"], until=row["held_until"], blocked=row["blocked_at"] is not None),
+        last_router_id=row["last_router_id"],
+        last_seen_at=row["last_seen_at"],
+    )
+
+
+def touch_device(mac: str, router_id: int | None, now: Moment) -> Unit[Device]:
+    """The device with this MAC, made known if it is new."""
+    row = yield from one(
+        "INSERT INTO devices (tenant_id, mac, created_at, last_seen_at, last_router_id)"
+        " VALUES (:tenant, :mac, :now, :now, :router_id)"
+        " ON CONFLICT (tenant_id, mac) DO UPDATE SET last_seen_at = excluded.last_seen_at,"
+        " last_router_id = COALESCE(excluded.last_router_id, devices.last_router_id) RETURNING *",
+        mac=mac,
+        router_id=router_id,
+        now=now,
+    )
+    assert row is not None
+    return _device(row)
+
+
+def device(device_id: int) -> Unit[Device | None]:
+    row = yield from one("SELECT * FROM devices WHERE tenant_id = :tenant AND id = :id", id=device_id)
+    return None if row is None else _device(row)
+
+
+def device_by_mac(mac: str) -> Unit[Device | None]:
+    row = yield from one("SELECT * FROM devices WHERE tenant_id = :tenant AND mac = :mac", mac=mac)
+    return None if row is None else _device(row)
+
+
+def devices_by_mac(macs: Sequence[str]) -> Unit[list[Device]]:
+    """The known devices among these MACs, in chunks that both engines take."""
+    found: list[Device] = []
+    for start in range(0, len(macs), 500):
+        chunk = {f"m{n}": mac for n, mac in enumerate(macs[start : start + 500])}
+        marks = ", ".join(f":{name}" for name in chunk)
+        text = f"SELECT * FROM devices WHERE tenant_id = :tenant AND mac IN ({marks})"  # noqa: S608 marks only
+        found += [_device(row) for row in (yield from rows(text, **chunk))]
+    return found
+
+
+def blocked_devices() -> Unit[list[Device]]:
+    found = yield from rows("SELECT * FROM devices WHERE tenant_id = :tenant AND blocked_at IS NOT NULL")
+    return [_device(row) for row in found]
+
+
+def set_hold(device_id: int, by: str | None, until: Moment | None) -> Unit[None]:
+    yield from update("devices", device_id, held_by=by, held_until=until)
+
+
+def set_block(device_id: int, at: Moment | None) -> Unit[None]:
+    yield from update("devices", device_id, blocked_at=at)
+
+
+def set_person(device_id: int, person_id: int) -> Unit[None]:
+    yield from update("devices", device_id, person_id=person_id)
+
+
+# --- passes ---
+
+
+def insert_pass(plan: Plan, device_id: int, person_id: int | None, cause: Cause, now: Moment) -> Unit[int | None]:
+    """A new pass at the end of its device's queue; None when the cause has made its pass already (I2)."""
+    row = yield from one(
+        "INSERT INTO passes (tenant_id, device_id, person_id, plan_id, plan_name, price_minor, currency, kind,"
+        " span_ms, window_ms, data_bytes, rate_up, rate_down, max_devices, sites, cause_kind, cause_ref, state,"
+        " position, bought_at, not_before, use_by) VALUES (:tenant, :device_id, :person_id, :plan_id, :plan_name,"
+        " :price_minor, :currency, :kind, :span_ms, :window_ms, :data_bytes, :rate_up, :rate_down, :max_devices,"
+        " :sites, :cause_kind, :cause_ref, 'queued',"
+        " (SELECT COALESCE(MAX(position), 0) + 1 FROM passes WHERE tenant_id = :tenant AND device_id = :device_id),"
+        " :now, :now, :use_by) ON CONFLICT (tenant_id, cause_kind, cause_ref) DO NOTHING RETURNING id",
+        device_id=device_id,
+        person_id=person_id,
+        plan_id=plan.id,
+        plan_name=plan.name,
+        price_minor=plan.price.minor,
+        currency=plan.price.currency,
+        kind=plan.kind,
+        span_ms=plan.span_ms,
+        window_ms=plan.window_ms,
+        data_bytes=plan.data_bytes,
+        rate_up=plan.rate_up,
+        rate_down=plan.rate_down,
+        max_devices=plan.max_devices,
+        sites=plans.sites_text(plan.sites),
+        cause_kind=cause.kind,
+        cause_ref=cause.ref,
+        now=now,
+        use_by=now + plan.use_by_ms,
+    )
+    return None if row is None else int(row["id"])
+
+
+def pass_by_cause(cause: Cause) -> Unit[Pass | None]:
+    row = yield from one(
+        "SELECT * FROM passes WHERE tenant_id = :tenant AND cause_kind = :kind AND cause_ref = :ref",
+        kind=cause.kind,
+        ref=cause.ref,
+    )
+    return None if row is None else passes.from_row(row)
+
+
+def get_pass(pass_id: int) -> Unit[Pass | None]:
+    row = yield from one("SELECT * FROM passes WHERE tenant_id = :tenant AND id = :id", id=pass_id)
+    return None if row is None else passes.from_row(row)
+
+
+def queue_of(device_id: int) -> Unit[list[Pass]]:
+    """The passes of a device that have not ended, in their order."""
+    found = yield from rows(
+        "SELECT * FROM passes WHERE tenant_id = :tenant AND device_id = :device_id AND state <> 'ended'"
+        " ORDER BY position, id",
+        device_id=device_id,
+    )
+    return [passes.from_row(row) for row in found]
+
+
+def last_ended(device_id: int) -> Unit[Pass | None]:
+    row = yield from one(
+        "SELECT * FROM passes WHERE tenant_id = :tenant AND device_id = :device_id AND state = 'ended'"
+        " ORDER BY ended_at DESC, id DESC LIMIT 1",
+        device_id=device_id,
+    )
+    return None if row is None else passes.from_row(row)
+
+
+def pass_list(limit: int = 100) -> Unit[list[Row]]:
+    found = yield from rows(
+        "SELECT p.*, d.mac FROM passes p JOIN devices d ON d.id = p.device_id AND d.tenant_id = p.tenant_id"
+        " WHERE p.tenant_id = :tenant ORDER BY p.id DESC LIMIT :limit",
+        limit=limit,
+    )
+    return list(found)
+
+
+_CHANGING = (
+    "device_id",
+    "state",
+    "position",
+    "span_ms",
+    "not_before",
+    "use_by",
+    "started_at",
+    "ends_at",
+    "used_ms",
+    "used_bytes",
+    "ended_at",
+    "end_reason",
+)
+
+
+def save_pass(before: Pass, after: Pass) -> Unit[bool]:
+    """Write what changed of a pass; whether anything did."""
+    changed: Mapping[str, Any] = {
+        name: getattr(after, name) for name in _CHANGING if getattr(after, name) != getattr(before, name)
+    }
+    if not changed:
+        return False
+    yield from update("passes", after.id, **changed)
+    return True
+
+
+def last_position(device_id: int) -> Unit[int]:
+    found = yield from value(
+        "SELECT COALESCE(MAX(position), 0) FROM passes WHERE tenant_id = :tenant AND device_id = :device_id",
+        device_id=device_id,
+    )
+    return int(found)
+
+
+def no_earlier_than(device_id: int, now: Moment) -> Unit[None]:
+    """Queued passes of a device do not start before `now`, although it was online before."""
+    yield Sql(
+        "UPDATE passes SET not_before = :now WHERE tenant_id = :tenant AND device_id = :device_id"
+        " AND state = 'queued' AND not_before < :now",
+        {"device_id": device_id, "now": now},
+    )
+
+
+def due_devices(now: Moment) -> Unit[list[int]]:
+    """Devices with a pass whose end by the clock, or use-by while it waits, has come."""
+    found = yield from rows(
+        "SELECT DISTINCT device_id FROM passes WHERE tenant_id = :tenant AND ((state IN ('running', 'paused')"
+        " AND ends_at <= :now) OR (state = 'waiting' AND started_at IS NULL AND use_by <= :now))",
+        now=now,
+    )
+    return [row["device_id"] for row in found]
+
+
+def next_end(now: Moment) -> Unit[Moment | None]:
+    """The next end by the clock in this tenant."""
+    end: Moment | None = yield from value(
+        "SELECT MIN(ends_at) FROM passes WHERE tenant_id = :tenant AND state IN ('running', 'paused')"
+        " AND ends_at > :now",
+        now=now,
+    )
+    return end
+
+
+# --- devices of a pass ---
+
+
+def add_pass_device(pass_id: int, device_id: int, now: Moment) -> Unit[None]:
+    yield Sql(
+        "INSERT INTO pass_devices (tenant_id, pass_id, device_id, added_at)"
+        " VALUES (:tenant, :pass_id, :device_id, :now) ON CONFLICT (tenant_id, pass_id, device_id) DO NOTHING",
+        {"pass_id": pass_id, "device_id": device_id, "now": now},
+    )
+
+
+def remove_pass_device(pass_id: int, device_id: int) -> Unit[None]:
+    yield Sql(
+        "DELETE FROM pass_devices WHERE tenant_id = :tenant AND pass_id = :pass_id AND device_id = :device_id",
+        {"pass_id": pass_id, "device_id": device_id},
+    )
+
+
+def devices_of_pass(pass_id: int) -> Unit[list[int]]:
+    """The devices of a pass, the one that joined first first."""
+    found = yield from rows(
+        "SELECT device_id FROM pass_devices WHERE tenant_id = :tenant AND pass_id = :pass_id ORDER BY added_at, id",
+        pass_id=pass_id,
+    )
+    return [row["device_id"] for row in found]
+
+
+def shared_with(device_id: int) -> Unit[list[Pass]]:
+    """Live passes of other devices that this device may use."""
+    found = yield from rows(
+        "SELECT p.* FROM pass_devices pd JOIN passes p ON p.id = pd.pass_id AND p.tenant_id = pd.tenant_id"
+        " WHERE pd.tenant_id = :tenant AND pd.device_id = :device_id AND p.device_id <> :device_id"
+        " AND p.state IN ('waiting', 'running', 'paused') ORDER BY p.bought_at, p.id",
+        device_id=device_id,
+    )
+    return [passes.from_row(row) for row in found]
+
+
+# --- presence and use ---
+
+
+def _presence(row: Row) -> Presence:
+    reading = None
+    if row["read_at"] is not None:
+        reading = Reading(
+            read_at=row["read_at"],
+            user_uptime_s=row["user_uptime_s"],
+            user_bytes_in=row["user_bytes_in"],
+            user_bytes_out=row["user_bytes_out"],
+            active_uptime_s=row["active_uptime_s"],
+            active_bytes_in=row["active_bytes_in"],
+            active_bytes_out=row["active_bytes_out"],
+        )
+    return Presence(
+        router_id=row["router_id"],
+        device_id=row["device_id"],
+        seen_at=row["seen_at"],
+        online_since=row["online_since"],
+        reading=reading,
+    )
+
+
+def presence_at(router_id: int, device_id: int) -> Unit[Presence | None]:
+    row = yield from one(
+        "SELECT * FROM presence WHERE tenant_id = :tenant AND router_id = :router_id AND device_id = :device_id",
+        router_id=router_id,
+        device_id=device_id,
+    )
+    return None if row is None else _presence(row)
+
+
+def presence_of(device_id: int) -> Unit[list[Presence]]:
+    """Where a device is or was, the latest first."""
+    found = yield from rows(
+        "SELECT * FROM presence WHERE tenant_id = :tenant AND device_id = :device_id ORDER BY seen_at DESC",
+        device_id=device_id,
+    )
+    return [_presence(row) for row in found]
+
+
+def online_at(router_id: int) -> Unit[list[Presence]]:
+    """Whoever was online at this router when it was last read."""
+    found = yield from rows(
+        "SELECT * FROM presence WHERE tenant_id = :tenant AND router_id = :router_id AND online_since IS NOT NULL",
+        router_id=router_id,
+    )
+    return [_presence(row) for row in found]
+
+
+def present_lately(router_id: int, since: Moment) -> Unit[list[int]]:
+    """Devices that this router saw after `since`."""
+    found = yield from rows(
+        "SELECT device_id FROM presence WHERE tenant_id = :tenant AND router_id = :router_id AND seen_at >= :since",
+        router_id=router_id,
+        since=since,
+    )
+    return [row["device_id"] for row in found]
+
+
+def save_presence(router_id: int, device_id: int, reading: Reading, online_since: Moment | None) -> Unit[None]:
+    yield Sql(
+        "INSERT INTO presence (tenant_id, router_id, device_id, seen_at, online_since, read_at, user_uptime_s,"
+        " user_bytes_in, user_bytes_out, active_uptime_s, active_bytes_in, active_bytes_out) VALUES (:tenant,"
+        " :router_id, :device_id, :read_at, :online_since, :read_at, :user_uptime_s, :user_bytes_in,"
+        " :user_bytes_out, :active_uptime_s, :active_bytes_in, :active_bytes_out)"
+        " ON CONFLICT (tenant_id, router_id, device_id) DO UPDATE SET seen_at = excluded.seen_at,"
+        " online_since = excluded.online_since, read_at = excluded.read_at,"
+        " user_uptime_s = excluded.user_uptime_s, user_bytes_in = excluded.user_bytes_in,"
+        " user_bytes_out = excluded.user_bytes_out, active_uptime_s = excluded.active_uptime_s,"
+        " active_bytes_in = excluded.active_bytes_in, active_bytes_out = excluded.active_bytes_out",
+        {**reading.__dict__, "router_id": router_id, "device_id": device_id, "online_since": online_since},
+    )
+
+
+def add_use(pass_id: int, device_id: int, use: Use, now: Moment) -> Unit[None]:
+    yield Sql(
+        "INSERT INTO usage (tenant_id, pass_id, device_id, used_ms, bytes_up, bytes_down, updated_at)"
+        " VALUES (:tenant, :pass_id, :device_id, :ms, :up, :down, :now)"
+        " ON CONFLICT (tenant_id, pass_id, device_id) DO UPDATE SET used_ms = usage.used_ms + excluded.used_ms,"
+        " bytes_up = usage.bytes_up + excluded.bytes_up, bytes_down = usage.bytes_down + excluded.bytes_down,"
+        " updated_at = excluded.updated_at",
+        {
+            "pass_id": pass_id,
+            "device_id": device_id,
+            "ms": use.ms,
+            "up": use.bytes_up,
+            "down": use.bytes_down,
+            "now": now,
+        },
+    )
+
+
+def usage_of(pass_id: int) -> Unit[list[Row]]:
+    found = yield from rows(
+        "SELECT device_id, used_ms, bytes_up, bytes_down FROM usage"
+        " WHERE tenant_id = :tenant AND pass_id = :pass_id ORDER BY device_id",
+        pass_id=pass_id,
+    )
+    return list(found)
+
+
+# --- waking the keepers ---
+
+
+def wake(router_ids: Iterable[int], device_id: int) -> Unit[None]:
+    """Tell the keepers of these routers: in this process at the commit, elsewhere by the version."""
+    for router_id in sorted(set(router_ids)):
+        yield Sql(
+            "UPDATE routers SET wake_version = wake_version + 1 WHERE tenant_id = :tenant AND id = :id",
+            {"id": router_id},
+        )
+        yield Signal(f"{WAKE}:{router_id}", device_id)
+
+
+def routers_of(device_id: int) -> Unit[list[int]]:
+    """Routers that have seen the device: where it entered, and where it was read."""
+    found = yield from rows(
+        "SELECT last_router_id AS router_id FROM devices WHERE tenant_id = :tenant AND id = :device_id"
+        " AND last_router_id IS NOT NULL"
+        " UNION SELECT router_id FROM presence WHERE tenant_id = :tenant AND device_id = :device_id",
+        device_id=device_id,
+    )
+    return [row["router_id"] for row in found]

@@ -1,0 +1,1 @@
+"""People: identity under a key of its own."""

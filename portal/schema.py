@@ -1,0 +1,414 @@
+"""Every table of Bando, once.
+
+Each column says what it is: `plain`, `secret` (sealed or hashed, R7) or `personal` (with a purpose and a
+retention class, R8). `tests/test_schema.py` fails on a column that says nothing and on a migration that
+disagrees with this file. Moments are epoch milliseconds, money is minor units, spans end in _ms or _s.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+# Retention classes and their default periods in days (R8); a tenant sets its own inside the bounds.
+RETENTION_DAYS = {
+    "payment": 7 * 365 + 2,
+    "session": 365,
+    "person": 730,
+    "evidence": 90,
+    "guess": 1,
+}
+
+NAMING = {
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = MetaData(naming_convention=NAMING)
+
+# Integers are 64 bit everywhere; SQLite wants INTEGER for a row id.
+Whole = BigInteger().with_variant(Integer, "sqlite")
+
+
+def plain(name: str, kind: Any, *args: Any, **kw: Any) -> Column[Any]:
+    """A column that says nothing about a person."""
+    return Column(name, kind, *args, info={"data": "plain"}, **kw)
+
+
+def secret(name: str, kind: Any = LargeBinary, **kw: Any) -> Column[Any]:
+    """A sealed value or a keyed hash (R7)."""
+    return Column(name, kind, info={"data": "secret"}, **kw)
+
+
+def personal(name: str, kind: Any, *args: Any, purpose: str, keep: str, **kw: Any) -> Column[Any]:
+    """A personal datum with its purpose and retention class (R8)."""
+    return Column(name, kind, *args, info={"data": "personal", "purpose": purpose, "keep": keep}, **kw)
+
+
+def key() -> Column[Any]:
+    return plain("id", Whole, primary_key=True, autoincrement=True)
+
+
+def tenant() -> Column[Any]:
+    return plain("tenant_id", Whole, ForeignKey("tenants.id"), nullable=False)
+
+
+def link(name: str, target: str, **kw: Any) -> Column[Any]:
+    return plain(name, Whole, ForeignKey(f"{target}.id"), **kw)
+
+
+installation = Table(
+    "installation",
+    metadata,
+    plain("name", Text, primary_key=True),
+    plain("value", Text, nullable=False),
+)
+
+tenants = Table(
+    "tenants",
+    metadata,
+    key(),
+    plain("public", Text, nullable=False, unique=True),
+    plain("name", Text, nullable=False),
+    plain("support_phone", Text, nullable=False, server_default=""),
+    plain("privacy_contact", Text, nullable=False, server_default=""),
+    plain("timezone", Text, nullable=False, server_default="Africa/Nairobi"),
+    plain("currency", Text, nullable=False, server_default="KES"),
+    plain("language", Text, nullable=False, server_default="en"),
+    plain("theme", Text, nullable=False, server_default="default"),
+    plain("active", Boolean, nullable=False, server_default="1"),
+    # Bumped with every change of the tenant, its routers, plans or M-Pesa accounts; caches follow it.
+    plain("version", Whole, nullable=False, server_default="1"),
+    plain("created_at", Whole, nullable=False),
+)
+
+routers = Table(
+    "routers",
+    metadata,
+    key(),
+    tenant(),
+    plain("public", Text, nullable=False, unique=True),
+    plain("name", Text, nullable=False),
+    plain("host", Text, nullable=False),
+    plain("port", Integer, nullable=False),
+    plain("tunnel", Boolean, nullable=False, server_default="0"),
+    plain("fingerprint", Text),
+    plain("username", Text, nullable=False),
+    secret("password_sealed", nullable=False),
+    # The host that link-login must name (R3): the hotspot's dns-name or address.
+    plain("hotspot_host", Text, nullable=False),
+    plain("active", Boolean, nullable=False, server_default="1"),
+    plain("wake_version", Whole, nullable=False, server_default="0"),
+    plain("last_contact_at", Whole),
+    plain("trouble", Text),
+    plain("held", Boolean, nullable=False, server_default="0"),
+    plain("created_at", Whole, nullable=False),
+)
+
+plans = Table(
+    "plans",
+    metadata,
+    key(),
+    tenant(),
+    plain("public", Text, nullable=False),
+    plain("name", Text, nullable=False),
+    plain("price_minor", Whole, nullable=False),
+    plain("currency", Text, nullable=False),
+    plain("kind", Text, nullable=False),  # wall | used
+    plain("span_ms", Whole, nullable=False),
+    plain("window_ms", Whole),  # used-time plans: how long the budget is good after its first use
+    plain("data_bytes", Whole),
+    plain("rate_up", Whole),  # bit/s from the client
+    plain("rate_down", Whole),  # bit/s to the client
+    plain("max_devices", Integer, nullable=False, server_default="1"),
+    plain("use_by_ms", Whole, nullable=False),
+    plain("sites", Text),  # JSON list of routers' ids, or NULL for all of the tenant
+    plain("position", Integer, nullable=False, server_default="0"),
+    plain("on_sale", Boolean, nullable=False, server_default="1"),
+    plain("created_at", Whole, nullable=False),
+    UniqueConstraint("tenant_id", "public"),
+)
+
+persons = Table(
+    "persons",
+    metadata,
+    key(),
+    tenant(),
+    plain("ref", Text, nullable=False, unique=True),
+    secret("key_sealed"),
+    secret("phone_index"),
+    personal("phone_sealed", LargeBinary, purpose="sell and support", keep="person"),
+    plain("created_at", Whole, nullable=False),
+    personal("last_seen_at", Whole, purpose="retention clock", keep="person", nullable=False),
+    plain("erased_at", Whole),
+    UniqueConstraint("tenant_id", "phone_index"),
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    key(),
+    tenant(),
+    personal("mac", Text, purpose="admit the device", keep="person", nullable=False),
+    link("person_id", "persons"),
+    plain("created_at", Whole, nullable=False),
+    personal("last_seen_at", Whole, purpose="retention clock", keep="person", nullable=False),
+    link("last_router_id", "routers"),
+    # Held off the router although a pass would admit it: by whom, and until when (NULL: until released).
+    plain("held_by", Text),  # guest | staff
+    plain("held_until", Whole),
+    plain("blocked_at", Whole),
+    UniqueConstraint("tenant_id", "mac"),
+)
+
+passes = Table(
+    "passes",
+    metadata,
+    key(),
+    tenant(),
+    link("device_id", "devices", nullable=False),
+    link("person_id", "persons"),
+    link("plan_id", "plans", nullable=False),
+    plain("plan_name", Text, nullable=False),
+    plain("price_minor", Whole, nullable=False),
+    plain("currency", Text, nullable=False),
+    plain("kind", Text, nullable=False),
+    plain("span_ms", Whole, nullable=False),
+    plain("window_ms", Whole),
+    plain("data_bytes", Whole),
+    plain("rate_up", Whole),
+    plain("rate_down", Whole),
+    plain("max_devices", Integer, nullable=False),
+    plain("sites", Text),
+    plain("cause_kind", Text, nullable=False),  # payment | voucher | staff | trial
+    plain("cause_ref", Text, nullable=False),
+    plain("state", Text, nullable=False),  # queued | waiting | running | paused | ended
+    plain("position", Whole, nullable=False),
+    plain("bought_at", Whole, nullable=False),
+    plain("not_before", Whole, nullable=False),  # its clock never starts earlier
+    plain("use_by", Whole, nullable=False),
+    personal("started_at", Whole, purpose="sell and support", keep="session"),
+    plain("ends_at", Whole),
+    plain("used_ms", Whole, nullable=False, server_default="0"),
+    plain("used_bytes", Whole, nullable=False, server_default="0"),
+    plain("ended_at", Whole),
+    plain("end_reason", Text),
+    # I2: one cause makes at most one pass.
+    UniqueConstraint("tenant_id", "cause_kind", "cause_ref"),
+    Index(None, "tenant_id", "device_id", "state"),
+    Index(None, "tenant_id", "state", "ends_at"),
+)
+
+# Which devices may use a pass; the first is the one it was bought for.
+pass_devices = Table(
+    "pass_devices",
+    metadata,
+    key(),
+    tenant(),
+    link("pass_id", "passes", nullable=False),
+    link("device_id", "devices", nullable=False),
+    plain("added_at", Whole, nullable=False),
+    UniqueConstraint("tenant_id", "pass_id", "device_id"),
+    Index(None, "tenant_id", "device_id"),
+)
+
+# What a device used of a pass.
+usage = Table(
+    "usage",
+    metadata,
+    key(),
+    tenant(),
+    link("pass_id", "passes", nullable=False),
+    link("device_id", "devices", nullable=False),
+    personal("used_ms", Whole, purpose="meter what was bought", keep="session", nullable=False),
+    personal("bytes_up", Whole, purpose="meter what was bought", keep="session", nullable=False),
+    personal("bytes_down", Whole, purpose="meter what was bought", keep="session", nullable=False),
+    plain("updated_at", Whole, nullable=False),
+    UniqueConstraint("tenant_id", "pass_id", "device_id"),
+)
+
+# Where a device with a pass was last seen, and the last reading of its counters there.
+presence = Table(
+    "presence",
+    metadata,
+    key(),
+    tenant(),
+    link("router_id", "routers", nullable=False),
+    link("device_id", "devices", nullable=False),
+    personal("seen_at", Whole, purpose="say why a pass waits", keep="session", nullable=False),
+    personal("online_since", Whole, purpose="start the clock of a pass", keep="session"),
+    plain("read_at", Whole),
+    plain("user_uptime_s", Whole, nullable=False, server_default="0"),
+    plain("user_bytes_in", Whole, nullable=False, server_default="0"),
+    plain("user_bytes_out", Whole, nullable=False, server_default="0"),
+    plain("active_uptime_s", Whole),
+    plain("active_bytes_in", Whole, nullable=False, server_default="0"),
+    plain("active_bytes_out", Whole, nullable=False, server_default="0"),
+    UniqueConstraint("tenant_id", "router_id", "device_id"),
+    Index(None, "tenant_id", "device_id"),
+)
+
+# A tenant's own M-Pesa credentials: money goes straight to the tenant's till or paybill.
+mpesa_accounts = Table(
+    "mpesa_accounts",
+    metadata,
+    key(),
+    tenant(),
+    plain("public", Text, nullable=False, unique=True),
+    plain("environment", Text, nullable=False),  # sandbox | production: of the row, not of the process
+    plain("base_url", Text, nullable=False),
+    plain("kind", Text, nullable=False),  # paybill | till
+    plain("shortcode", Text, nullable=False),  # BusinessShortCode: paybill, or the till's store number
+    plain("party_b", Text, nullable=False),  # paybill again, or the till
+    secret("consumer_key_sealed", nullable=False),
+    secret("consumer_secret_sealed", nullable=False),
+    secret("passkey_sealed", nullable=False),
+    # Keyed hash of environment and consumer key: rows that share it share one token and one query bucket.
+    secret("app_index", nullable=False),
+    # SHA-256 of the path token in the registered C2B URLs.
+    secret("c2b_token_hash", nullable=False, unique=True),
+    plain("active", Boolean, nullable=False, server_default="1"),
+    plain("created_at", Whole, nullable=False),
+    UniqueConstraint("tenant_id", "environment", "shortcode", "party_b"),
+)
+
+payments = Table(
+    "payments",
+    metadata,
+    key(),
+    tenant(),
+    plain("public", Text, nullable=False, unique=True),
+    secret("token_hash", nullable=False, unique=True),  # the purchase's own token, proof of R3
+    secret("callback_hash", nullable=False, unique=True),  # the path token of its callback URL
+    plain("click_key", Text, nullable=False),  # one payment per click
+    link("account_id", "mpesa_accounts", nullable=False),
+    plain("environment", Text, nullable=False),
+    link("router_id", "routers"),
+    link("device_id", "devices", nullable=False),
+    link("person_id", "persons", nullable=False),  # who is asked to pay; the pass is the device's
+    personal("phone_tail", Text, purpose="match a receipt to its payment", keep="payment"),  # last 3 digits
+    link("plan_id", "plans", nullable=False),
+    plain("plan_copy", Text, nullable=False),  # JSON: what was bought, at the price of the click
+    plain("amount_minor", Whole, nullable=False),
+    plain("currency", Text, nullable=False),
+    plain("account_ref", Text, nullable=False),  # to pay by hand; unique per tenant
+    plain("state", Text, nullable=False),
+    plain("reason", Text),
+    # NULL before success; then 'to come' (settled by a query, which carries no receipt) or 'here'.
+    plain("receipt_state", Text),
+    plain("settled_by", Text),
+    secret("merchant_request_sealed"),
+    secret("checkout_request_sealed"),
+    secret("checkout_index", unique=True),
+    plain("created_at", Whole, nullable=False),
+    plain("submitted_at", Whole),
+    plain("settled_at", Whole),
+    plain("queries", Integer, nullable=False, server_default="0"),
+    plain("next_query_at", Whole),
+    UniqueConstraint("tenant_id", "click_key"),
+    UniqueConstraint("tenant_id", "account_ref"),
+    Index(None, "tenant_id", "state", "next_query_at"),
+    Index(None, "tenant_id", "device_id", "created_at"),
+    Index(None, "tenant_id", "person_id", "created_at"),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    key(),
+    tenant(),
+    plain("provider", Text, nullable=False),
+    plain("environment", Text, nullable=False),
+    plain("number", Text, nullable=False),
+    plain("amount_minor", Whole, nullable=False),
+    plain("currency", Text, nullable=False),
+    plain("account_ref", Text, nullable=False, server_default=""),
+    plain("shortcode", Text, nullable=False, server_default=""),
+    personal("payer_tail", Text, purpose="match a receipt to its payment", keep="payment"),
+    plain("paid_at", Whole),
+    plain("seen_at", Whole, nullable=False),
+    plain("seen_via", Text, nullable=False),
+    link("payment_id", "payments"),
+    plain("state", Text, nullable=False),  # matched | unmatched | claimed | review
+    # I3: a receipt number is unique over all tenants; a payment has at most one receipt.
+    UniqueConstraint("provider", "environment", "number"),
+    UniqueConstraint("payment_id"),
+    Index(None, "tenant_id", "state", "seen_at"),
+)
+
+# Everything that was said to us about money: written durably before it is answered (R5).
+inbox = Table(
+    "inbox",
+    metadata,
+    key(),
+    tenant(),
+    plain("ref", Text, nullable=False, unique=True),
+    plain("channel", Text, nullable=False),  # stk | c2b-confirm | c2b-validate | query
+    link("payment_id", "payments"),
+    link("account_id", "mpesa_accounts"),
+    personal("body_sealed", LargeBinary, purpose="evidence of payments", keep="evidence"),
+    plain("listed_source", Boolean),  # came from an address on the provider's list
+    plain("received_at", Whole, nullable=False),
+    plain("processed_at", Whole),
+    plain("verdict", Text),
+    Index(None, "tenant_id", "processed_at"),
+)
+
+# Each prompt that made a phone ring; what the limits count.
+prompts = Table(
+    "prompts",
+    metadata,
+    key(),
+    tenant(),
+    secret("phone_index", nullable=False),
+    link("device_id", "devices", nullable=False),
+    link("router_id", "routers"),
+    link("payment_id", "payments"),
+    plain("sent_at", Whole, nullable=False),
+    Index(None, "tenant_id", "phone_index", "sent_at"),
+    Index(None, "tenant_id", "device_id", "sent_at"),
+    Index(None, "tenant_id", "sent_at"),
+)
+
+# Failed guesses (receipts now, voucher codes later), in independent buckets.
+guesses = Table(
+    "guesses",
+    metadata,
+    key(),
+    tenant(),
+    plain("door", Text, nullable=False),  # receipt | voucher
+    plain("bucket", Text, nullable=False),  # device | router | source | tenant
+    secret("subject", nullable=False),
+    plain("guessed_at", Whole, nullable=False),
+    Index(None, "tenant_id", "door", "bucket", "subject", "guessed_at"),
+)
+
+# Lines for staff: what a person has to look at.
+exceptions = Table(
+    "exceptions",
+    metadata,
+    key(),
+    tenant(),
+    plain("kind", Text, nullable=False),
+    plain("subject", Text, nullable=False),  # e.g. payment:12
+    plain("detail", Text, nullable=False),
+    plain("opened_at", Whole, nullable=False),
+    plain("closed_at", Whole),
+    UniqueConstraint("tenant_id", "kind", "subject"),
+)
+
+TENANT_TABLES = frozenset(table.name for table in metadata.sorted_tables if "tenant_id" in table.c)

@@ -1,0 +1,87 @@
+"""Secrets at rest (R7): sealing, keyed look-up and tokens.
+
+A sealed value is ``key id (1) | nonce (12) | AES-256-GCM``, bound by its associated data to table, row and
+column, so that a ciphertext copied to another row does not open. The key comes from the settings, never from
+the database. Look-up of a sealed value goes by a keyed hash (`index`) that is bound to its tenant and kind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from portal.errors import BandoError
+
+_VERSION = b"\x01"
+
+
+class NotOurs(BandoError):
+    """A sealed value does not open here: another key, row or column, or it was altered."""
+
+
+def _derive(master: bytes, purpose: str) -> bytes:
+    return hmac.new(master, b"bando:" + purpose.encode(), hashlib.sha256).digest()
+
+
+def seal_with(key: bytes, plain: bytes, place: str) -> bytes:
+    """`plain` sealed under `key` (32 bytes) and bound to `place`."""
+    nonce = os.urandom(12)
+    return _VERSION + nonce + AESGCM(key).encrypt(nonce, plain, place.encode())
+
+
+def open_with(key: bytes, sealed: bytes, place: str) -> bytes:
+    """The reverse of `seal_with`; raises `NotOurs`."""
+    if sealed[:1] != _VERSION or len(sealed) < 29:
+        raise NotOurs
+    try:
+        return AESGCM(key).decrypt(sealed[1:13], sealed[13:], place.encode())
+    except InvalidTag:
+        raise NotOurs from None
+
+
+class Vault:
+    """What one master key (at least 32 random bytes) can do."""
+
+    def __init__(self, master: bytes) -> None:
+        self._seal = _derive(master, "seal")
+        self._index = _derive(master, "index")
+        self._router = _derive(master, "router password")
+
+    def seal(self, plain: bytes | str, *, table: str, row: str, column: str) -> bytes:
+        """Seal a value for one cell; `row` is the row's public name, known before it is inserted."""
+        data = plain.encode() if isinstance(plain, str) else plain
+        return seal_with(self._seal, data, f"{table}|{row}|{column}")
+
+    def open(self, sealed: bytes, *, table: str, row: str, column: str) -> bytes:
+        """Open a cell; raises `NotOurs`."""
+        return open_with(self._seal, sealed, f"{table}|{row}|{column}")
+
+    def index(self, tenant: int, kind: str, value: str) -> bytes:
+        """Keyed hash for looking a value up inside one tenant (0: the whole installation)."""
+        message = f"{tenant}|{kind}|{value}".encode()
+        return hmac.new(self._index, message, hashlib.sha256).digest()
+
+    def router_password(self, router: str, device: int) -> str:
+        """The hotspot password of a device at a router; derived, never read back (design 3b)."""
+        message = f"{router}|{device}".encode()
+        return hmac.new(self._router, message, hashlib.sha256).hexdigest()[:32]
+
+
+def new_token(owner: str, *, size: int = 16) -> str:
+    """A public token ``owner.<hex>``: begins with its tenant's public id (R6), ≥ 128 bits, hex only."""
+    return f"{owner}.{secrets.token_hex(size)}"
+
+
+def token_hash(token: str) -> bytes:
+    """What the database keeps of a token (R7)."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def new_public(size: int = 6) -> str:
+    """A short random public name: lower-case hex, so that no forbidden word can occur in a URL."""
+    return secrets.token_hex(size)

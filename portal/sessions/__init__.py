@@ -1,0 +1,1 @@
+"""Metering: from a router's counters to use."""

@@ -1,0 +1,204 @@
+"""Settings: from the environment or an env file, each declared once in `SETTINGS`.
+
+`docs/settings.md` documents every one; a test fails on one that is missing there.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from portal.errors import Misconfigured
+
+# Known to everybody, so that the sandbox starts by itself; refused in production.
+SANDBOX_KEY = "bando-sandbox-key-that-everybody-knows-0000"
+
+# Addresses that M-Pesa callbacks are known to come from; no list is published, so this is a setting.
+MPESA_SOURCES = (
+    "196.201.214.200 196.201.214.206 196.201.214.207 196.201.214.208 196.201.213.44 196.201.213.114"
+    " 196.201.212.69 196.201.212.74 196.201.212.127 196.201.212.128 196.201.212.129 196.201.212.132"
+    " 196.201.212.136 196.201.212.138"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One setting: its name in the environment, default and what it is for."""
+
+    name: str
+    default: str
+    help: str
+
+
+SETTINGS = tuple(
+    Setting(name=name, default=default, help=text)
+    for name, default, text in (
+        ("BANDO_MODE", "production", "production, or sandbox for trying things out"),
+        ("BANDO_DATABASE", "var/bando.db", "path of the SQLite file"),
+        ("BANDO_SECRET_KEY", SANDBOX_KEY, "master key, at least 32 characters; keep it outside the database"),
+        ("BANDO_PUBLIC_URL", "https://localhost:8443", "address under which phones and M-Pesa reach the portal"),
+        ("BANDO_LISTEN", "127.0.0.1:8443", "address and port that serve listens on"),
+        ("BANDO_TLS_CERT", "", "certificate chain (PEM) when serve speaks TLS itself"),
+        ("BANDO_TLS_KEY", "", "private key (PEM) of that certificate"),
+        ("BANDO_CA_FILE", "", "further CA certificates (PEM) to trust when calling M-Pesa"),
+        ("BANDO_TRUSTED_PROXIES", "", "addresses of own reverse proxies; only their X-Forwarded-For counts"),
+        ("BANDO_MPESA_SOURCES", MPESA_SOURCES, "addresses that M-Pesa callbacks come from"),
+        ("BANDO_MPESA_SOURCE_MODE", "log", "log, or enforce: a callback from elsewhere needs a query as proof"),
+        ("BANDO_MPESA_QUERY_EVERY", "12", "seconds between two status queries of one M-Pesa app"),
+        ("BANDO_POLL_EVERY", "10", "seconds between two polls of a router"),
+        ("BANDO_POLL_EVERY_LARGE", "30", "the same for a router with more than 200 devices"),
+        ("BANDO_PROMPTS_PHONE", "3", "prompts to one phone in 10 minutes"),
+        ("BANDO_PROMPTS_PHONE_DAY", "10", "prompts to one phone in a day"),
+        ("BANDO_PROMPTS_DEVICE", "5", "prompts from one device in 10 minutes"),
+        ("BANDO_PROMPTS_ROUTER", "300", "prompts from one router in 10 minutes"),
+        ("BANDO_PROMPTS_TENANT", "2000", "prompts of one tenant in 10 minutes"),
+        ("BANDO_CLOCK_FILE", "", "file of a clock that can be moved; sandbox only"),
+        ("BANDO_LOG_LEVEL", "info", "debug, info, warning or error"),
+    )
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the environment says, read and checked once."""
+
+    mode: str
+    database: Path
+    secret_key: str
+    public_url: str
+    listen_host: str
+    listen_port: int
+    tls_cert: str
+    tls_key: str
+    ca_file: str
+    trusted_proxies: frozenset[str]
+    mpesa_sources: frozenset[str]
+    mpesa_source_mode: str
+    mpesa_query_every_ms: int
+    poll_every_ms: int
+    poll_every_large_ms: int
+    prompts_phone: int
+    prompts_phone_day: int
+    prompts_device: int
+    prompts_router: int
+    prompts_tenant: int
+    clock_file: str
+    log_level: str
+
+    @property
+    def sandbox(self) -> bool:
+        return self.mode == "sandbox"
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """``NAME=value`` lines; blank lines and # comments are passed over."""
+    found: dict[str, str] = {}
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise Misconfigured(f"Line {number} of {path.name} is not NAME=value.")
+        found[name.strip()] = value.strip().strip("\"'")
+    return found
+
+
+def load(environ: Mapping[str, str] | None = None, env_file: Path | None = None) -> Settings:
+    """The settings; raises `Misconfigured` with a sentence that says what to change."""
+    environ = os.environ if environ is None else environ
+    if env_file is not None and not env_file.exists():
+        raise Misconfigured(f"The env file {env_file} does not exist.")
+    text = {each.name: each.default for each in SETTINGS}
+    given = {**(read_env_file(env_file) if env_file else {}), **environ}
+    unknown = sorted(name for name in given if name.startswith("BANDO_") and name not in text and name not in _OTHER)
+    if unknown:
+        raise Misconfigured(f"{unknown[0]} is not a setting of Bando; docs/settings.md lists them all.")
+    text.update({name: value for name, value in given.items() if name in text})
+    return _checked(text)
+
+
+# Read by the test suite and the Makefile, not by the service.
+_OTHER = frozenset({"BANDO_REQUIRE_BROWSER", "BANDO_ENV_FILE"})
+
+
+def _checked(text: Mapping[str, str]) -> Settings:
+    host, port = _listen(text["BANDO_LISTEN"])
+    return Settings(
+        mode=_word(text, "BANDO_MODE", ("production", "sandbox")),
+        database=Path(text["BANDO_DATABASE"]),
+        secret_key=text["BANDO_SECRET_KEY"],
+        public_url=_url(text["BANDO_PUBLIC_URL"]),
+        listen_host=host,
+        listen_port=port,
+        tls_cert=text["BANDO_TLS_CERT"],
+        tls_key=text["BANDO_TLS_KEY"],
+        ca_file=text["BANDO_CA_FILE"],
+        trusted_proxies=_addresses(text, "BANDO_TRUSTED_PROXIES"),
+        mpesa_sources=_addresses(text, "BANDO_MPESA_SOURCES"),
+        mpesa_source_mode=_word(text, "BANDO_MPESA_SOURCE_MODE", ("log", "enforce")),
+        mpesa_query_every_ms=_whole(text, "BANDO_MPESA_QUERY_EVERY") * 1000,
+        poll_every_ms=_whole(text, "BANDO_POLL_EVERY") * 1000,
+        poll_every_large_ms=_whole(text, "BANDO_POLL_EVERY_LARGE") * 1000,
+        prompts_phone=_whole(text, "BANDO_PROMPTS_PHONE"),
+        prompts_phone_day=_whole(text, "BANDO_PROMPTS_PHONE_DAY"),
+        prompts_device=_whole(text, "BANDO_PROMPTS_DEVICE"),
+        prompts_router=_whole(text, "BANDO_PROMPTS_ROUTER"),
+        prompts_tenant=_whole(text, "BANDO_PROMPTS_TENANT"),
+        clock_file=text["BANDO_CLOCK_FILE"],
+        log_level=_word(text, "BANDO_LOG_LEVEL", ("debug", "info", "warning", "error")),
+    )
+
+
+def _word(text: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
+    if text[name] not in allowed:
+        raise Misconfigured(f"{name} is {text[name]!r}; it must be one of {', '.join(allowed)}.")
+    return text[name]
+
+
+def _whole(text: Mapping[str, str], name: str) -> int:
+    if not text[name].isascii() or not text[name].isdigit() or not 0 < int(text[name]) < 10**9:
+        raise Misconfigured(f"{name} is {text[name]!r}; it must be a whole number above 0.")
+    return int(text[name])
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.rstrip("/") or parts.query:
+        raise Misconfigured(f"BANDO_PUBLIC_URL is {text!r}; it must look like https://portal.example.co.ke.")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _listen(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise Misconfigured(f"BANDO_LISTEN is {text!r}; it must look like 127.0.0.1:8443.")
+    return host.strip("[]"), int(port)
+
+
+def _addresses(text: Mapping[str, str], name: str) -> frozenset[str]:
+    found = text[name].replace(",", " ").split()
+    try:
+        return frozenset(str(ipaddress.ip_address(each)) for each in found)
+    except ValueError:
+        raise Misconfigured(f"{name} holds something that is not an IP address.") from None
+
+
+def refuse_unsafe(settings: Settings) -> None:
+    """In production, refuse what would lose money or secrets; raises `Misconfigured`."""
+    if len(settings.secret_key) < 32:
+        raise Misconfigured("BANDO_SECRET_KEY is shorter than 32 characters; make one with: openssl rand -hex 32")
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        raise Misconfigured("BANDO_TLS_CERT and BANDO_TLS_KEY go together; only one is set.")
+    if settings.sandbox:
+        return
+    if settings.secret_key == SANDBOX_KEY:
+        raise Misconfigured("BANDO_SECRET_KEY is the well-known sandbox key; make one with: openssl rand -hex 32")
+    if not settings.public_url.startswith("https://"):
+        raise Misconfigured("BANDO_PUBLIC_URL is plain http; phones and M-Pesa need https.")
+    if settings.clock_file:
+        raise Misconfigured("BANDO_CLOCK_FILE is set; a clock that can be moved is for the sandbox only.")

@@ -1,0 +1,1 @@
+"""Tenants (ISPs) and their routers."""

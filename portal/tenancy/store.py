@@ -1,0 +1,175 @@
+"""Tenants and routers: who they are, and their statements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from portal.clock import Moment
+from portal.seal import Vault, new_public
+from portal.units import Row, Sql, Unit, insert, one, rows, update, value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tenant:
+    """An ISP: data controller of its guests' data, owner of routers, plans and money."""
+
+    id: int
+    public: str
+    name: str
+    support_phone: str
+    privacy_contact: str
+    timezone: str
+    currency: str
+    language: str
+    theme: str
+    active: bool
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Router:
+    """One MikroTik device with a hotspot."""
+
+    id: int
+    tenant_id: int
+    public: str
+    name: str
+    host: str
+    port: int
+    tunnel: bool
+    fingerprint: str | None
+    username: str
+    password_sealed: bytes
+    hotspot_host: str
+    active: bool
+    wake_version: int
+    last_contact_at: Moment | None
+    trouble: str | None
+    held: bool
+
+    def password(self, vault: Vault) -> str:
+        """The password of the API user."""
+        return vault.open(self.password_sealed, table="routers", row=self.public, column="password_sealed").decode()
+
+
+def _tenant(row: Row) -> Tenant:
+    fields = {name: row[name] for name in Tenant.__dataclass_fields__}
+    return Tenant(**{**fields, "active": bool(fields["active"])})
+
+
+def _router(row: Row) -> Router:
+    fields: dict[str, Any] = {name: row[name] for name in Router.__dataclass_fields__}
+    flags = {name: bool(fields[name]) for name in ("tunnel", "active", "held")}
+    return Router(**{**fields, **flags})
+
+
+def tenants() -> Unit[list[Tenant]]:
+    found = yield from rows("SELECT * FROM tenants ORDER BY id")
+    return [_tenant(row) for row in found]
+
+
+def versions() -> Unit[dict[int, int]]:
+    """The version of each tenant; what is kept in memory follows it."""
+    found = yield from rows("SELECT id, version FROM tenants")
+    return {row["id"]: row["version"] for row in found}
+
+
+def add_tenant(name: str, now: Moment, **fields: Any) -> Unit[Tenant]:
+    """A new ISP; `fields` are the optional columns of `tenants`."""
+    columns = {"public": new_public(4), "name": name, "created_at": now, **fields}
+    names, marks = ", ".join(columns), ", ".join(f":{each}" for each in columns)
+    row = yield from one(f"INSERT INTO tenants ({names}) VALUES ({marks}) RETURNING *", **columns)  # noqa: S608 own names
+    assert row is not None
+    return _tenant(row)
+
+
+def bump(tenant_id: int) -> Unit[None]:
+    """Something that is kept in memory has changed."""
+    yield Sql("UPDATE tenants SET version = version + 1 WHERE id = :id", {"id": tenant_id})
+
+
+def routers() -> Unit[list[Router]]:
+    found = yield from rows("SELECT * FROM routers WHERE tenant_id = :tenant ORDER BY id")
+    return [_router(row) for row in found]
+
+
+def router(router_id: int) -> Unit[Router | None]:
+    row = yield from one("SELECT * FROM routers WHERE tenant_id = :tenant AND id = :id", id=router_id)
+    return None if row is None else _router(row)
+
+
+def add_router(
+    vault: Vault,
+    now: Moment,
+    *,
+    name: str,
+    host: str,
+    port: int,
+    username: str,
+    password: str,
+    hotspot_host: str,
+    fingerprint: str | None = None,
+    tunnel: bool = False,
+) -> Unit[int]:
+    public = new_public(4)
+    sealed = vault.seal(password, table="routers", row=public, column="password_sealed")
+    return (
+        yield from insert(
+            "routers",
+            public=public,
+            name=name,
+            host=host,
+            port=port,
+            tunnel=tunnel,
+            fingerprint=fingerprint,
+            username=username,
+            password_sealed=sealed,
+            hotspot_host=hotspot_host.lower(),
+            created_at=now,
+        )
+    )
+
+
+def wake_versions() -> Unit[dict[int, int]]:
+    found = yield from rows("SELECT id, wake_version FROM routers WHERE tenant_id = :tenant")
+    return {row["id"]: row["wake_version"] for row in found}
+
+
+def note_contact(router_id: int, at: Moment) -> Unit[None]:
+    """The router answered."""
+    yield from update("routers", router_id, last_contact_at=at, trouble=None)
+
+
+def note_trouble(router_id: int, trouble: str) -> Unit[None]:
+    """The router did not answer, or refused; in a sentence for staff."""
+    yield from update("routers", router_id, trouble=trouble)
+
+
+def set_held(router_id: int, held: bool) -> Unit[None]:
+    """Hold back a difference that would remove too much until staff have looked."""
+    yield from update("routers", router_id, held=held)
+
+
+def open_exception(kind: str, subject: str, detail: str, now: Moment) -> Unit[None]:
+    """A line for staff; the same matter makes one line, however often it is seen."""
+    yield Sql(
+        "INSERT INTO exceptions (tenant_id, kind, subject, detail, opened_at)"
+        " VALUES (:tenant, :kind, :subject, :detail, :now) ON CONFLICT (tenant_id, kind, subject) DO NOTHING",
+        {"kind": kind, "subject": subject, "detail": detail, "now": now},
+    )
+
+
+def exceptions() -> Unit[list[Row]]:
+    """The open lines for staff, oldest first."""
+    found = yield from rows("SELECT * FROM exceptions WHERE tenant_id = :tenant AND closed_at IS NULL ORDER BY id")
+    return list(found)
+
+
+def installation_id() -> Unit[str]:
+    """The name of this installation in comments on routers; made at the first call."""
+    yield Sql(
+        "INSERT INTO installation (name, value) VALUES ('id', :fresh) ON CONFLICT (name) DO NOTHING",
+        {"fresh": new_public(4)},
+    )
+    return str((yield from value("SELECT value FROM installation WHERE name = 'id'")))

@@ -1,0 +1,140 @@
+"""A transaction is a plain generator (design 5): it yields statements and receives rows.
+
+It knows no engine, no connection and no `await`, so it composes with ``yield from``, runs on any engine, can
+be tested without asyncio and cannot call the world in the middle. `drive` runs one; `Database` decides where.
+
+A statement on a table that belongs to tenants must name its tenant (R6): `Guard` refuses the others before
+they reach the engine, and binds ``:tenant`` itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from portal.errors import BandoError
+from portal.schema import TENANT_TABLES
+
+T = TypeVar("T")
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Sql:
+    """One statement with named parameters (``:name``); ``:tenant`` is bound by the database."""
+
+    text: str
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Signal:
+    """Something to tell listeners in this process, after the commit and only then."""
+
+    topic: str
+    key: int
+
+
+Step = Sql | Signal
+Unit = Generator[Step, Sequence[Row], T]
+
+
+class TenantMissing(BandoError):
+    """A statement on a tenant's table does not name its tenant."""
+
+
+class Conflict(BandoError):
+    """A statement broke a constraint."""
+
+
+def rows(text: str, **params: Any) -> Unit[Sequence[Row]]:
+    """All rows of a statement."""
+    return (yield Sql(text, params))
+
+
+def one(text: str, **params: Any) -> Unit[Row | None]:
+    """The first row of a statement, or None."""
+    found = yield Sql(text, params)
+    return found[0] if found else None
+
+
+def value(text: str, **params: Any) -> Unit[Any]:
+    """The first column of the first row, or None."""
+    found = yield Sql(text, params)
+    return next(iter(dict(found[0]).values())) if found else None
+
+
+def insert(table: str, **columns: Any) -> Unit[int]:
+    """Insert a row of a tenant's table; gives its id."""
+    names = ", ".join(["tenant_id", *columns])
+    marks = ", ".join([":tenant", *(f":{name}" for name in columns)])
+    row = yield from one(f"INSERT INTO {table} ({names}) VALUES ({marks}) RETURNING id", **columns)  # noqa: S608 names come from our code
+    assert row is not None
+    return int(row["id"])
+
+
+def update(table: str, id: int, **columns: Any) -> Unit[None]:
+    """Change a row of a tenant's table by its id."""
+    changes = ", ".join(f"{name} = :{name}" for name in columns)
+    yield Sql(
+        f"UPDATE {table} SET {changes} WHERE tenant_id = :tenant AND id = :row_id",  # noqa: S608 names come from our code
+        {**columns, "row_id": id},
+    )
+
+
+_REFERENCE = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+([a-z_]+)", re.IGNORECASE)
+
+
+@lru_cache(maxsize=4096)
+def tenant_tables(text: str) -> tuple[str, ...]:
+    """The tenants' tables that a statement refers to."""
+    return tuple(name for name in _REFERENCE.findall(text) if name.lower() in TENANT_TABLES)
+
+
+@lru_cache(maxsize=4096)
+def names_tenant(text: str) -> bool:
+    """Whether each tenant's table in the statement is bound to ``:tenant``.
+
+    Counted, not parsed: every reference needs a ``tenant_id`` of its own and ``:tenant`` must occur.
+    """
+    tables = tenant_tables(text)
+    mentions = len(re.findall(r"\btenant_id\b", text))
+    return not tables or (":tenant" in text and mentions >= len(tables))
+
+
+def bind(step: Sql, tenant: int | None) -> Mapping[str, Any]:
+    """The parameters of a statement with its tenant; raises `TenantMissing`."""
+    if tenant_tables(step.text) and (tenant is None or not names_tenant(step.text)):
+        raise TenantMissing(f"This statement does not name its tenant: {step.text[:80]}")
+    if tenant is None or ":tenant" not in step.text:
+        return step.params
+    return {**step.params, "tenant": tenant}
+
+
+def drive(
+    unit: Unit[T],
+    tenant: int | None,
+    execute: Callable[[str, Mapping[str, Any]], Sequence[Row]],
+    signals: list[Signal] | None = None,
+) -> T:
+    """Run a unit to its end with `execute`; a refused statement is thrown into the unit, which may mend it."""
+    try:
+        step = next(unit)
+        while True:
+            if isinstance(step, Signal):
+                if signals is not None:
+                    signals.append(step)
+                step = unit.send(())
+                continue
+            try:
+                found = execute(step.text, bind(step, tenant))
+            except BandoError as refused:
+                step = unit.throw(refused)
+            else:
+                step = unit.send(found)
+    except StopIteration as done:
+        result: T = done.value
+        return result

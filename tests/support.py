@@ -1,0 +1,103 @@
+"""What many tests need: a migrated database, a tenant with a router and plans in it, and unit runners."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from portal.access import store as access
+from portal.access.plans import Plan
+from portal.clock import DAY, HOUR, TravelClock
+from portal.db import Database
+from portal.migrate import migrate
+from portal.money import Money
+from portal.seal import Vault, new_public
+from portal.tenancy import store as tenancy
+from portal.tenancy.store import Tenant
+from portal.units import Unit
+
+MASTER = b"a master key of the tests, 32 bytes and more"
+
+
+@lru_cache(maxsize=1)
+def template() -> Path:
+    """A migrated, empty database, made once in each test process."""
+    path = Path(tempfile.mkdtemp(prefix="bando-template-")) / "template.db"
+    migrate(path)
+    return path
+
+
+def fresh_file(folder: Path, name: str = "bando.db") -> Path:
+    """A migrated database file in `folder`."""
+    path = folder / name
+    shutil.copyfile(template(), path)
+    return path
+
+
+def a_plan(**changes: Any) -> Plan:
+    """An hour by the clock for KSh 20, unless `changes` say otherwise."""
+    fields: dict[str, Any] = {
+        "id": 0,
+        "public": new_public(4),
+        "name": "1 hour",
+        "price": Money(2000),
+        "kind": "wall",
+        "span_ms": HOUR,
+        "use_by_ms": 30 * DAY,
+        **changes,
+    }
+    return Plan(**fields)
+
+
+@dataclass(kw_only=True)
+class Seed:
+    """A tenant with one router and one plan."""
+
+    db: Database
+    clock: TravelClock
+    vault: Vault
+    tenant: Tenant
+    router_id: int
+    plan: Plan
+
+    async def write(self, unit: Any, *args: Any, **kwargs: Any) -> Any:
+        return await self.db.write(self.tenant.id, unit, *args, **kwargs)
+
+    async def read(self, unit: Any, *args: Any, **kwargs: Any) -> Any:
+        return await self.db.read(self.tenant.id, unit, *args, **kwargs)
+
+    async def plan_of(self, **changes: Any) -> Plan:
+        """A further plan on sale."""
+        plan = a_plan(**changes)
+        plan_id = await self.write(access.add_plan, plan, self.clock.now())
+        return Plan(**{**plan.__dict__, "id": plan_id})
+
+
+def _router(vault: Vault, now: int, **changes: Any) -> Unit[int]:
+    fields: dict[str, Any] = {
+        "name": "Site 1",
+        "host": "127.0.0.1",
+        "port": 1,
+        "username": "bando",
+        "password": "router-password",
+        "hotspot_host": "login.wifi.test",
+        "tunnel": True,
+        **changes,
+    }
+    return (yield from tenancy.add_router(vault, now, **fields))
+
+
+async def seed(folder: Path, *, clock: TravelClock | None = None, **router: Any) -> Seed:
+    """A database with an ISP in it; `router` changes the router's fields (host, port, fingerprint, …)."""
+    clock = clock or TravelClock()
+    vault = Vault(MASTER)
+    db = Database(fresh_file(folder))
+    tenant = await db.write(None, tenancy.add_tenant, "Kilimani Wi-Fi", clock.now(), support_phone="0700 000 000")
+    router_id = await db.write(tenant.id, _router, vault, clock.now(), **router)
+    made = Seed(db=db, clock=clock, vault=vault, tenant=tenant, router_id=router_id, plan=a_plan())
+    made.plan = await made.plan_of()
+    return made
