@@ -1,0 +1,436 @@
+"""The hotspot itself: hosts, logins, sessions and their ends, as facts/mikrotik.md section 3 tells them.
+
+Nothing here waits. A session that reaches its end is closed the next time anyone looks, with the end's
+own moment, so that a late look neither gives nor takes time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from typing import TypeVar
+
+from portal.clock import SECOND, Clock, Moment
+from sandbox.routeros import refusals
+from sandbox.routeros.cookies import Cookies
+from sandbox.routeros.faults import Faults
+from sandbox.routeros.sessions import (
+    LIMITS,
+    NEVER,
+    Counters,
+    Host,
+    Session,
+    Usage,
+    bytes_over,
+    limits_of,
+)
+from sandbox.routeros.tables import Change, Row, Table
+from sandbox.routeros.values import (
+    NO_MAC,
+    clean_mac,
+    format_bool,
+    format_span,
+    in_addresses,
+    looks_like_mac,
+    parse_span,
+    queue_refusal,
+)
+
+T = TypeVar("T")
+Log = Callable[[str, str], None]
+# Logging out in these ways forgets the mac-cookie (facts/mikrotik.md 3.4).
+_FORGETTING = frozenset({"user request", "admin reset", "traffic limit reached", "session timeout", "uptime limit"})
+
+
+class Hotspot:
+    """Who is there, who is in, and for how long."""
+
+    def __init__(self, clock: Clock, tables: Mapping[str, Table], faults: Faults, log: Log) -> None:
+        self.clock, self.tables, self.faults, self.log = clock, tables, faults, log
+        self.users = tables["/ip/hotspot/user"]
+        self.profiles = tables["/ip/hotspot/user/profile"]
+        self.actives = tables["/ip/hotspot/active"]
+        self.host_rows = tables["/ip/hotspot/host"]
+        self.bindings = tables["/ip/hotspot/ip-binding"]
+        self.cookies = Cookies(clock, tables["/ip/hotspot/cookie"])
+        self.hosts: dict[str, Host] = {}  # by translated address
+        self.sessions: dict[str, Session] = {}  # by translated address
+        self._by_mac: dict[str, dict[str, Host]] = {}
+        self._by_user: dict[str, dict[str, Session]] = {}
+        self._due: Moment = NEVER  # no session ends before this
+        self._hosts_due: Moment = NEVER
+        self.users.live, self.users.after = self._user_words, [*self.users.after, self._user_changed]
+        self.actives.live = self._active_words
+        self.host_rows.live = self._host_words
+
+    # -- the server ----------------------------------------------------------------------------
+
+    def server(self) -> Row | None:
+        """The hotspot server that runs, if one does."""
+        if not (self.faults.hotspot_package and self.faults.device_mode_hotspot):
+            return None
+        return next((row for row in self.tables["/ip/hotspot"].rows.values() if row["disabled"] == "false"), None)
+
+    def profile(self) -> Row | None:
+        server = self.server()
+        rows = self.tables["/ip/hotspot/profile"].find(name=server["profile"]) if server else []
+        return rows[0] if rows else None
+
+    def login_by(self) -> set[str]:
+        profile = self.profile()
+        return set(profile["login-by"].split(",")) if profile else set()
+
+    # -- hosts ---------------------------------------------------------------------------------
+
+    def host_seen(self, mac: str, address: str, to_address: str | None = None) -> None:
+        """A packet from a device. A new host may be let in at once by its mac-cookie or its MAC."""
+        server = self.server()
+        if server is None:
+            return
+        mac, now = clean_mac(mac), self.clock.now()
+        self.tick()
+        translated = to_address or address
+        host = self.hosts.get(translated)
+        if host is not None and host.mac != mac:
+            self._drop_host(host, "keepalive timeout")
+            host = None
+        if host is not None:
+            host.traffic_at, host.gone_at = now, None
+            return
+        host = self._new_host(server, mac, address, translated, now)
+        self._let_in_by_itself(host)
+
+    def host_gone(self, mac: str) -> None:
+        """The device left the radio; the router notices by keepalive or idleness only."""
+        now = self.clock.now()
+        for host in self._by_mac.get(clean_mac(mac), {}).values():
+            host.gone_at = host.gone_at or now
+            self._expect(host)
+
+    def count(self, mac: str, address: str, up: int, down: int) -> None:
+        """Bytes flowed between an authorised device and the internet."""
+        host = self.hosts.get(address)
+        if host is None or host.mac != clean_mac(mac):
+            return
+        self._enforce(host)
+        host.traffic_at = self.clock.now()
+        host.counters.add(up, down)
+        if host.session:
+            host.session.counters.add(up, down)
+            if host.session.bytes_are_used_up():
+                self.end(host.session, "traffic limit reached")
+
+    def authorized(self, mac: str, address: str) -> bool:
+        host = self.hosts.get(address)
+        if host is None or host.mac != mac:
+            return False
+        self._enforce(host)
+        return host.session is not None
+
+    def binding(self, mac: str, address: str | None = None) -> str:
+        """`regular`, `bypassed` or `blocked`: the first ip-binding that fits."""
+        for row in self.bindings.rows.values():
+            if row["disabled"] == "true" or row.get("mac-address", mac) not in (mac, NO_MAC):
+                continue
+            wanted = row.get("address", "")
+            if wanted in ("", "0.0.0.0") or (address and in_addresses(address, wanted)):
+                return row["type"]
+        return "regular"
+
+    # -- in and out ----------------------------------------------------------------------------
+
+    def login(self, ip: str, user: str, password: str, mac: str | None, by: str) -> None:
+        """Let a host in, or raise LoginRefused."""
+        self.tick()
+        host = self.hosts.get(ip)
+        try:
+            if host is None or self.binding(host.mac, ip) == "blocked":
+                raise refusals.unknown_host(ip)
+            if mac is not None and clean_mac(mac) != host.mac:
+                raise refusals.wrong_mac()
+            if ip in self.faults.login_traps:
+                raise refusals.LoginRefused(self.faults.login_traps[ip], key="internal-error")
+            if host.session is not None and not self._is_new_login(host.session):
+                return
+            row = self._user(host, user, password)
+            profile = self._admit(row)
+        except refusals.LoginRefused as refused:
+            self.log("hotspot,info,debug", f"{user} ({ip}): login failed: {refused.page}")
+            raise
+        self._begin(host, row, profile, by, password)
+
+    def logout(self, ip: str, cause: str) -> None:
+        host = self.hosts.get(ip)
+        if host and host.session:
+            self.end(host.session, cause)
+
+    def end(self, session: Session, cause: str, at: Moment | None = None) -> None:
+        """Close a session: its use goes to the user, its cookie lives or dies by the cause."""
+        host, now = session.host, self.clock.now() if at is None else at
+        host.session = None
+        del self.sessions[host.to_address]
+        mine = self._by_user[session.user]
+        del mine[session.row]
+        if not mine:
+            del self._by_user[session.user]
+        self._credit(session, now - session.started)
+        if cause in _FORGETTING:
+            self.cookies.forget(host.mac)
+        else:
+            self.cookies.refresh(host.mac)
+        self.actives.remove(session.row, dynamic=True)
+        self._expect(host)
+        self.log("hotspot,account,info,debug", f"{session.user} ({host.to_address}): logged out: {cause}")
+
+    def tick(self) -> None:
+        """Close what has reached its end; forget idle hosts."""
+        now = self.clock.now()
+        if now >= self._due:
+            for session in list(self.sessions.values()):
+                self._enforce(session.host)
+            self._due = min((self._end(s)[0] for s in self.sessions.values()), default=NEVER)
+        if now >= self._hosts_due:
+            for host in list(self.hosts.values()):
+                self._forget_idle(host, now)
+            self._hosts_due = min(map(self._host_end, self.hosts.values()), default=NEVER)
+
+    def power_cut(self) -> None:
+        """Active and host tables are gone, and with them the running sessions' use (facts 3.4)."""
+        period = self.faults.save_uptime_every_s
+        for session in self.sessions.values():
+            ran = self.clock.now() - session.started
+            if period:
+                self._credit(session, ran - ran % (period * SECOND))
+        for memory in (self.hosts, self.sessions, self._by_mac, self._by_user):
+            memory.clear()
+        self.actives.clear()
+        self.host_rows.clear()
+        self._due = self._hosts_due = NEVER
+        if not self.faults.cookies_survive_reboot:
+            self.cookies.clear()
+
+    def remove_host(self, host: Host) -> None:
+        self._drop_host(host, "admin reset")
+
+    def reset_counters(self, rows: list[Row]) -> None:
+        for row in rows:
+            row.state = Usage()
+
+    # -- login, step by step -------------------------------------------------------------------
+
+    def _is_new_login(self, session: Session) -> bool:
+        if self.faults.login_while_active == "trap":
+            raise refusals.already_in()
+        if self.faults.login_while_active == "ok":
+            return False
+        self.end(session, "admin reset")
+        return True
+
+    def _user(self, host: Host, user: str, password: str) -> Row:
+        """The user's row, if name, password and MAC agree."""
+        if looks_like_mac(user) and clean_mac(user) != host.mac:
+            raise refusals.not_your_name(user)
+        rows = [row for row in self.users.find(name=user) if row["server"] in ("all", host.server)]
+        row = next((row for row in rows if row["disabled"] == "false"), None)
+        if row is None or row.get("password", "") != password:
+            raise refusals.bad_password()
+        if row["mac-address"] not in (NO_MAC, host.mac):
+            raise refusals.not_your_mac(user)
+        return row
+
+    def _admit(self, row: Row) -> Row:
+        """The profile, if limits, number of sessions, licence and queue allow one more session."""
+        used, limits = usage_of(row), limits_of(row)
+        limit = parse_span(limits["limit-uptime"]) * SECOND
+        if 0 < limit <= used.uptime_ms:
+            raise refusals.uptime_used_up(row["name"])
+        if bytes_over(limits, used.counters):
+            raise refusals.bytes_used_up(row["name"])
+        profile = (self.profiles.find(name=row["profile"]) or self.profiles.find(name="default"))[0]
+        shared = profile["shared-users"]
+        if shared != "unlimited" and len(self._by_user.get(row["name"], {})) >= int(shared):
+            raise refusals.too_many_sessions(row["name"])
+        if self.faults.license_sessions is not None and len(self.sessions) >= self.faults.license_sessions:
+            raise refusals.licence_full(self.faults.license_sessions)
+        if reason := queue_refusal(profile["rate-limit"]):
+            raise refusals.no_queue(reason)
+        return profile
+
+    def _begin(self, host: Host, row: Row, profile: Row, by: str, password: str) -> None:
+        used, now, name = usage_of(row), self.clock.now(), row["name"]
+        session = Session(
+            host=host,
+            user=name,
+            user_row=row,
+            profile=dict(profile),
+            by=by,
+            started=now,
+            base=Usage(used.uptime_ms, Counters(used.counters.up, used.counters.down)),
+            limits=limits_of(row),
+        )
+        words = {"server": host.server, "user": name, "address": host.to_address, "mac-address": host.mac}
+        words["login-by"] = by
+        for key in ("idle-timeout", "keepalive-timeout"):
+            if profile[key] != "none":
+                words[key] = profile[key]
+        session.row = self.actives.add(words, state=session, dynamic=True)
+        host.session = self.sessions[host.to_address] = session
+        host.traffic_at = now
+        self._by_user.setdefault(name, {})[session.row] = session
+        self._expect(host)
+        if "mac-cookie" in self.login_by() and profile["add-mac-cookie"] == "true" and self._is_alone(host):
+            self.cookies.keep(host.mac, name, password, parse_span(profile["mac-cookie-timeout"]))
+        self.log("hotspot,info,debug", f"{name} ({host.to_address}): trying to log in by {by}")
+        self.log("hotspot,account,info,debug", f"{name} ({host.to_address}): logged in")
+
+    def _let_in_by_itself(self, host: Host) -> None:
+        ways = self.login_by()
+        if not self._is_alone(host):
+            self.cookies.forget(host.mac)  # two hosts with one MAC
+        cookie = self.cookies.of(host.mac) if "mac-cookie" in ways else None
+        if cookie:
+            try:
+                self.login(host.to_address, cookie.user, cookie.password, None, "mac-cookie")
+            except refusals.LoginRefused:
+                self.cookies.forget(host.mac)
+        profile = self.profile()
+        if host.session is None and "mac" in ways and profile and self.users.find(name=host.mac):
+            both = profile["mac-auth-mode"] == "mac-as-username-and-password"
+            password = host.mac if both else profile.get("mac-auth-password", "")
+            try:
+                self.login(host.to_address, host.mac, password, None, "mac")
+            except refusals.LoginRefused:
+                return  # the login page follows
+
+    def _credit(self, session: Session, ran_ms: int) -> None:
+        row = session.user_row
+        if row is None or self.users.rows.get(row[".id"]) is not row:
+            return  # removed meanwhile: a session outlives its user, its use does not
+        used = usage_of(row)
+        used.uptime_ms += ran_ms
+        used.counters.add(session.counters.up, session.counters.down)
+
+    # -- ends ----------------------------------------------------------------------------------
+
+    def _end(self, session: Session) -> tuple[Moment, str]:
+        return session.end(session.profile.get("keepalive-timeout", "none"))
+
+    def _enforce(self, host: Host) -> None:
+        if host.session is None:
+            return
+        moment, cause = self._end(host.session)
+        if moment <= self.clock.now():
+            self.end(host.session, cause, at=moment)
+            if cause == "keepalive timeout":
+                self._drop_host(host, cause)
+
+    def _expect(self, host: Host) -> None:
+        if host.session is not None:
+            self._due = min(self._due, self._end(host.session)[0])
+        else:
+            self._hosts_due = min(self._hosts_due, self._host_end(host))
+
+    def _host_end(self, host: Host) -> Moment:
+        """When an unauthorised host is forgotten: the server's idle-timeout and keepalive-timeout."""
+        if host.session is not None:
+            return self._end(host.session)[0]
+        rows = self.tables["/ip/hotspot"].find(name=host.server)
+        server: Mapping[str, str] = rows[0] if rows else {}
+        idle = Session._after(server.get("idle-timeout", "none"), host.traffic_at)
+        return min(idle, Session._after(server.get("keepalive-timeout", "none"), host.gone_at))
+
+    def _forget_idle(self, host: Host, now: Moment) -> None:
+        if host.session is None and self._host_end(host) <= now:
+            self._drop_host(host, "idle timeout")
+
+    # -- the host table ------------------------------------------------------------------------
+
+    def _new_host(self, server: Row, mac: str, address: str, translated: str, now: Moment) -> Host:
+        mine = self._by_mac.setdefault(mac, {})
+        most = server["addresses-per-mac"]
+        while most != "unlimited" and len(mine) >= int(most):
+            self._drop_host(next(iter(mine.values())), "keepalive timeout")
+            mine = self._by_mac.setdefault(mac, {})
+        host = Host(
+            mac=mac, address=address, to_address=translated, server=server["name"], seen_at=now, traffic_at=now
+        )
+        words = {"mac-address": mac, "address": address, "to-address": translated, "server": server["name"]}
+        words |= {"bridge-port": "ether2", "found-by": "TCP -> :80"}
+        host.row = self.host_rows.add(words, state=host, dynamic=True)
+        self.hosts[translated] = mine[translated] = host
+        self._expect(host)
+        return host
+
+    def _drop_host(self, host: Host, cause: str) -> None:
+        if host.session:
+            self.end(host.session, cause)
+        if self.hosts.pop(host.to_address, None) is None:
+            return
+        mine = self._by_mac[host.mac]
+        del mine[host.to_address]
+        if not mine:
+            del self._by_mac[host.mac]
+        self.host_rows.remove(host.row, dynamic=True)
+
+    def _is_alone(self, host: Host) -> bool:
+        return len(self._by_mac.get(host.mac, {})) == 1
+
+    # -- what print shows ----------------------------------------------------------------------
+
+    def _user_words(self, row: Row) -> dict[str, str]:
+        used = usage_of(row)
+        return {"uptime": format_span(used.uptime_ms // SECOND), **used.counters.words()}
+
+    def _active_words(self, row: Row) -> dict[str, str]:
+        session = state_of(row, Session)
+        now = self.clock.now()
+        words = {
+            "uptime": format_span((now - session.started) // SECOND),
+            "idle-time": format_span((now - session.host.traffic_at) // SECOND),
+            **session.counters.words(),
+        }
+        left = session.left_ms(now)
+        if left is not None:
+            words["session-time-left"] = format_span(-(-left // SECOND))
+        return words | dict(self._bytes_left(session))
+
+    @staticmethod
+    def _bytes_left(session: Session) -> Iterator[tuple[str, str]]:
+        """What is left for this session: 100 MB allowed, 30 used before: 70."""
+        used = session.base.counters
+        for name, spent in zip(LIMITS[1:], (used.up, used.down, used.up + used.down), strict=True):
+            if (limit := int(session.limits[name])) > 0:
+                yield name, str(max(0, limit - spent))
+
+    def _host_words(self, row: Row) -> dict[str, str]:
+        host, now = state_of(row, Host), self.clock.now()
+        words = {
+            "uptime": format_span((now - host.seen_at) // SECOND),
+            "idle-time": format_span((now - host.traffic_at) // SECOND),
+            "host-dead-time": format_span((now - host.gone_at) // SECOND if host.gone_at else 0),
+            **host.counters.words(),
+        }
+        if self.binding(host.mac, host.address) == "bypassed":
+            return words | {"bypassed": "true"}  # seen without the key `authorized`, facts 3.2
+        return words | {"authorized": format_bool(host.session is not None), "bypassed": "false"}
+
+    def _user_changed(self, change: Change, row: Row) -> None:
+        if change == "add" and not isinstance(row.state, Usage):
+            row.state = Usage()
+        if change != "set" or not self.faults.limits_reach_running_session:
+            return
+        for session in list(self._by_user.get(row["name"], {}).values()):
+            session.limits = limits_of(row)
+            self._expect(session.host)
+            if session.bytes_are_used_up():
+                self.end(session, "traffic limit reached")
+
+
+def state_of(row: Row, kind: type[T]) -> T:
+    if not isinstance(row.state, kind):
+        raise TypeError(f"row {row['.id']} carries no {kind.__name__}")
+    return row.state
+
+
+def usage_of(row: Row) -> Usage:
+    return state_of(row, Usage)
