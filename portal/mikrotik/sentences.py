@@ -1,0 +1,96 @@
+"""Sentences of the router's API as values: words in, bytes out, and back (no sockets here).
+
+The library's `encode_length` makes the prefixes. Reading is our own: in chunks, with the five-byte form, with limits.
+Text is UTF-8; a byte that is not (old Winbox comments) becomes a lone surrogate, and goes back as the same byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from librouteros.protocol import encode_length
+
+Sentence = list[str]
+
+MAX_WORD = 1 << 20  # the longest real word is a file's content, about 61 KB
+MAX_SENTENCE = 4 << 20
+MAX_WORDS = 2_000
+
+
+class BadSentence(Exception):
+    """The router does not speak its protocol."""
+
+
+def encode(words: Iterable[str]) -> bytes:
+    """One sentence. An empty word would end it early, so it is a mistake of ours."""
+    parts: list[bytes] = []
+    for word in words:
+        raw = word.encode("utf-8", "surrogateescape")
+        if not raw:
+            raise ValueError("a word of a sentence must not be empty")
+        parts += (encode_length(len(raw)), raw)
+    parts.append(b"\0")
+    return b"".join(parts)
+
+
+def printable(text: str) -> str:
+    """The text with undecodable bytes written as ``\\xe9``, fit for logs and the database."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+class Decoder:
+    """Bytes in, whole sentences out; empty sentences are dropped, as the vendor asks."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._needed = 1  # do not look again before so many bytes are there
+        self._words: Sentence = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> list[Sentence]:
+        buffer = self._buffer
+        buffer += data
+        if len(buffer) < self._needed:
+            return []
+        sentences: list[Sentence] = []
+        position, end = 0, len(buffer)
+        while position < end:
+            start, length = _prefix(buffer, position, end)
+            if start + length > end:
+                break
+            if length:
+                self._take(buffer[start : start + length].decode("utf-8", "surrogateescape"), length)
+            elif self._words:
+                sentences.append(self._words)
+                self._words, self._size = [], 0
+            position = start + length
+        else:
+            start, length = position + 1, 0
+        del buffer[:position]
+        self._needed = max(start + length - position, 1)
+        return sentences
+
+    def _take(self, word: str, length: int) -> None:
+        self._words.append(word)
+        self._size += length
+        if self._size > MAX_SENTENCE or len(self._words) > MAX_WORDS:
+            raise BadSentence("a sentence is too long")
+
+
+def _prefix(buffer: bytearray, position: int, end: int) -> tuple[int, int]:
+    """Where the word begins and how long it is; a prefix not yet complete asks for one byte beyond the end."""
+    first = buffer[position]
+    if first < 0x80:
+        return position + 1, first
+    if first >= 0xF8:
+        raise BadSentence("a reserved control byte")
+    more = 1 + (first >= 0xC0) + (first >= 0xE0) + (first >= 0xF0)
+    start = position + 1 + more
+    if start > end:
+        return start, 0
+    length = int.from_bytes(buffer[position + 1 : start], "big")
+    if more < 4:
+        length |= (first & (0x7F >> more)) << (8 * more)
+    if length > MAX_WORD:
+        raise BadSentence("a word is too long")
+    return start, length
