@@ -147,7 +147,9 @@ KINDS: dict[str, Clean] = {
     "mac": _mac,
 }
 _MAKERS = {"enum": _enum, "many": _many, "ref": _reference}
-_TOKEN = re.compile(r"(?P<name>[\w.-]+)(?P<req>\*)?(?::(?P<kind>[a-z]+)(?:\((?P<words>[^)]*)\))?)?(?P<eq>=(?P<default>.*?))?(?P<quiet>\?)?")
+_TOKEN = re.compile(
+    r"(?P<name>[\w.-]+)(?P<req>\*)?(?::(?P<kind>[a-z]+)(?:\((?P<words>[^)]*)\))?)?(?P<eq>=(?P<default>.*?))?(?P<quiet>\?)?"
+)
 
 
 def read_column(token: str) -> Column:

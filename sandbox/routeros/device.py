@@ -16,6 +16,7 @@ from sandbox.routeros.hotspot import Hotspot
 from sandbox.routeros.menus import MENUS
 from sandbox.routeros.refusals import LoginRefused
 from sandbox.routeros.tables import Row, Table
+from sandbox.routeros.timing import Processor
 from sandbox.routeros.values import clean_mac
 
 __all__ = ["Faults", "LoginRefused", "SandboxRouter", "Trap"]
@@ -49,6 +50,7 @@ class SandboxRouter:
         self.faults = faults or Faults()
         self.random = random.Random(seed)
         self.files: dict[str, bytes] = {}
+        self.processor = Processor(self.faults)  # one for all services and connections
         self.cut: list[Callable[[], None]] = []  # called when power or a reboot breaks all connections
         self._powered = True
         self._booted: Moment = clock.now()

@@ -7,7 +7,6 @@ own moment, so that a late look neither gives nor takes time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-
 from typing import TypeVar
 
 from portal.clock import SECOND, Clock, Moment
@@ -351,9 +350,7 @@ class Hotspot:
         while most != "unlimited" and len(mine) >= int(most):
             self._drop_host(next(iter(mine.values())), "keepalive timeout")
             mine = self._by_mac.setdefault(mac, {})
-        host = Host(
-            mac=mac, address=address, to_address=translated, server=server["name"], seen_at=now, traffic_at=now
-        )
+        host = Host(mac=mac, address=address, to_address=translated, server=server["name"], seen_at=now, traffic_at=now)
         words = {"mac-address": mac, "address": address, "to-address": translated, "server": server["name"]}
         words |= {"bridge-port": "ether2", "found-by": "TCP -> :80"}
         host.row = self.host_rows.add(words, state=host, dynamic=True)

@@ -13,9 +13,7 @@ from sandbox.routeros.tables import Settings, Table
 NO_MAC = "00:00:00:00:00:00"
 _TAIL = " disabled:bool=false comment=?"
 _LOGIN_BY = "mac|cookie|http-chap|https|http-pap|trial|mac-cookie"
-POLICIES = (
-    "local|telnet|ssh|ftp|reboot|read|write|policy|test|winbox|password|web|sniff|sensitive|api|romon|rest-api"
-)
+POLICIES = "local|telnet|ssh|ftp|reboot|read|write|policy|test|winbox|password|web|sniff|sensitive|api|romon|rest-api"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +43,8 @@ class Menu:
         )
 
 
-def _named(columns: str, **how: tuple[int, int]) -> Menu:
-    return Menu(columns=columns, unique=("name",), duplicate="failure: item with such name already exists", **how)
+def _named(columns: str) -> Menu:
+    return Menu(columns=columns, unique=("name",), duplicate="failure: item with such name already exists")
 
 
 _COUNTERS = " uptime:ro bytes-in:ro bytes-out:ro packets-in:ro packets-out:ro"
@@ -67,8 +65,7 @@ HOTSPOT_MENUS: dict[str, Menu] = {
     "/ip/hotspot": _named(
         f"name interface*:{_IFACE} address-pool:ref(/ip/pool|none)=none profile:ref(/ip/hotspot/profile)=default "
         "idle-timeout:timenone=5m keepalive-timeout:timenone=none login-timeout:timenone=none "
-        "addresses-per-mac:limit=2 ip-of-dns-name:ro proxy-status:ro=running invalid:ro=false HTTPS:ro=false"
-        + _TAIL
+        "addresses-per-mac:limit=2 ip-of-dns-name:ro proxy-status:ro=running invalid:ro=false HTTPS:ro=false" + _TAIL
     ),
     "/ip/hotspot/profile": _named(
         "name* hotspot-address:ip=0.0.0.0 dns-name= html-directory=hotspot html-directory-override= "
@@ -138,7 +135,8 @@ SYSTEM_MENUS: dict[str, Menu] = {
     "/system/identity": Menu(columns="name=MikroTik", single=True),
     "/system/resource": Menu(columns="uptime:ro version:ro board-name:ro", single=True),
     "/system/clock": Menu(
-        columns="time date time-zone-autodetect:bool=true time-zone-name=manual gmt-offset:ro=+00:00 dst-active:ro=false",
+        columns="time date time-zone-autodetect:bool=true time-zone-name=manual gmt-offset:ro=+00:00 "
+        "dst-active:ro=false",
         single=True,
     ),
     "/system/device-mode": Menu(columns="mode:ro hotspot:ro", single=True, since=(7, 17)),
@@ -210,16 +208,17 @@ NETWORK_MENUS: dict[str, Menu] = {
         fixed=True,
     ),
     "/ip/dns": Menu(
-        columns="servers= dynamic-servers:ro= use-doh-server= verify-doh-cert:bool=false allow-remote-requests:bool=false "
-        "max-udp-packet-size:int=4096 query-server-timeout=2s query-total-timeout=10s max-concurrent-queries:int=100 "
-        "cache-size=2048KiB cache-max-ttl:time=1w cache-used:ro=24KiB",
+        columns="servers= dynamic-servers:ro= use-doh-server= verify-doh-cert:bool=false "
+        "allow-remote-requests:bool=false max-udp-packet-size:int=4096 query-server-timeout=2s query-total-timeout=10s "
+        "max-concurrent-queries:int=100 cache-size=2048KiB cache-max-ttl:time=1w cache-used:ro=24KiB",
         single=True,
     ),
     "/ip/dns/static": Menu(
         columns="name regexp type=A address cname ttl:time=1d match-subdomain:bool forward-to dynamic:ro=false" + _TAIL
     ),
     "/ip/address": Menu(
-        columns=f"address* network:ro interface*:{_IFACE} actual-interface:ro invalid:ro=false dynamic:ro=false" + _TAIL,
+        columns=f"address* network:ro interface*:{_IFACE} actual-interface:ro invalid:ro=false dynamic:ro=false"
+        + _TAIL,
         unique=("address", "interface"),
         duplicate="failure: already have such address",
     ),

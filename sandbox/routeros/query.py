@@ -30,9 +30,7 @@ def equalities(words: Sequence[str]) -> dict[str, str]:
         return {}
     bodies = (word[2:] if word.startswith("?=") else word[1:] for word in words)
     return {
-        name: value
-        for name, sign, value in (body.partition("=") for body in bodies)
-        if sign and name[:1] not in "-<>"
+        name: value for name, sign, value in (body.partition("=") for body in bodies) if sign and name[:1] not in "-<>"
     }
 
 
@@ -51,7 +49,7 @@ def _test(body: str, row: Row) -> bool:
 def _same(found: str | None, value: str) -> bool:
     if found is None:
         return False
-    return found == value or found in ("true", "false") and found == _YES.get(value)
+    return found == value or (found in ("true", "false") and found == _YES.get(value))
 
 
 def _compare(sign: str, found: str, value: str) -> bool:

@@ -236,7 +236,7 @@ def _files(router: SandboxRouter) -> None:
     table = router.tables["/file"]
 
     def check(change: Change, row: Row | None, given: Props) -> None:
-        if router.version < (7, 15) and change == "add" or router.version < (7,):
+        if (router.version < (7, 15) and change == "add") or router.version < (7,):
             raise Trap("no such command")
         if len(given.get("contents", "")) > _CONTENTS_MAX:
             raise Trap("failure: contents too long")
