@@ -3,8 +3,8 @@
 A router executes about 1 ms per command, but after 120 to 220 commands it may fall to about 20 ms each until
 the load stops (facts/mikrotik.md 1.6). Whatever is on its way at that moment is in front of a new payer. Two ideas:
 
-- The window follows the rate at which the router answers (commands ahead / time taken, as in TCP Vegas): as many
-  as fill the line, and a few that wait at the router. Urgent commands are counted but never held back.
+- The window follows the rate at which a busy router answers, as TCP Vegas and BBR do: as many as fill the line, and
+  a few that wait at the router. Urgent commands are counted but never held back.
 - The fall cannot be foreseen, only where it is seen: while a burst crosses that zone, few commands are
   underway. A router that once crossed it at full speed is trusted from then on, until it falls. So a `Pace`
   should outlive a connection.
@@ -20,12 +20,12 @@ CEILING = 512  # 5 ms round trips or 500 ms ones: nothing real needs more
 WAITING = 8  # commands that may wait at the router, so that it is never idle: 160 ms of a fallen one
 SLACK = 0.02  # seconds over the best round trip that say nothing: jitter, one slow command
 ZONE_BEGINS = 112  # in commands of one burst; the earliest fall seen was after 120
-ZONE_ENDS = 220
+ZONE_ENDS = 225  # the latest was after 220
 ZONE_WINDOW = 15  # 15 commands of 20 ms, one's own and a 100 ms line: 0.42 s for an urgent command
 QUIET = 1.0  # seconds without a command that end a burst
 TRUST_RATE = 100  # commands a second over the whole zone that show there is no fall
-FALLEN_RATE = 100
-FALLEN_AHEAD = 6  # below this many ahead a low rate says nothing about the router
+FALLEN_RATE = 100  # a second; a healthy router does about 1000
+SAMPLE = 5  # answers of a busy router, at least a round trip long, that tell its rate
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +46,8 @@ class Pace:
         self.best: float | None = None
         self._bulk = self._urgent = 0
         self._burst_began = self._last = 0.0
-        self._sent = self._answered = 0
+        self._sent = self._answered = self._busy_answers = 0
+        self._busy_since: float | None = None
 
     @property
     def underway(self) -> int:
@@ -73,23 +74,36 @@ class Pace:
         self._bulk -= not ticket.urgent
         self._urgent -= ticket.urgent
         self._last = now
-        self._learn(ticket, max(now - ticket.at, 1e-6))
+        self._learn(ticket, now)
 
     def lost(self) -> None:
         """The connection broke: nothing is underway, and the way to the router may be another one."""
         self._bulk = self._urgent = self._sent = self._answered = 0
-        self.best = None
+        self.best = self._busy_since = None
 
-    def _learn(self, ticket: Ticket, took: float) -> None:
+    def _learn(self, ticket: Ticket, now: float) -> None:
+        took = now - ticket.at
         best = self._best_of(ticket, took)
-        if took <= best + max(SLACK, best / 4):
+        if ticket.ahead == 1 or took <= best + max(SLACK, best / 4):
+            self._busy_since = None
             if ticket.ahead * 2 >= self.window:
                 self.window = min(self.window + 1, CEILING)
             self._trust()
-            return
-        rate = ticket.ahead / took
-        self.window = min(self.window, max(rate * best + WAITING, FLOOR))
-        if rate < FALLEN_RATE and ticket.ahead >= FALLEN_AHEAD:
+        elif self._busy_since is None:
+            self._busy_since, self._busy_answers = now, 0
+            if not self.trusted:  # no more than there are until its rate is known
+                self.window = max(min(self.window, self.underway + 1), FLOOR)
+        else:
+            self._busy_answers += 1
+            if self._busy_answers >= SAMPLE and now - self._busy_since >= max(best, SLACK):
+                self._adapt(self._busy_answers / (now - self._busy_since), best)
+                self._busy_since, self._busy_answers = now, 0
+
+    def _adapt(self, rate: float, best: float) -> None:
+        """The router was busy for a whole round trip, so this is what it can do."""
+        wanted = max(rate * best + WAITING, FLOOR)
+        self.window = min(wanted, self.window + 1, CEILING)
+        if rate < FALLEN_RATE:
             self.trusted = False
 
     def _best_of(self, ticket: Ticket, took: float) -> float:
@@ -101,6 +115,9 @@ class Pace:
         return self.best
 
     def _trust(self) -> None:
-        crossed = ZONE_ENDS + ZONE_WINDOW
-        if self._answered >= crossed and self._last - self._burst_began < crossed / TRUST_RATE:
+        """A burst that crossed the zone quickly: the line may be filled again."""
+        if self.trusted or self._answered < ZONE_ENDS:
+            return
+        if self._last - self._burst_began < ZONE_ENDS / TRUST_RATE:
             self.trusted = True
+            self.window = max(self.window, ZONE_BEGINS)
