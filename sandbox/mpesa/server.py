@@ -1,0 +1,79 @@
+"""The sandbox M-Pesa on a socket of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from sandbox.mpesa.provider import SandboxMpesa
+
+
+class CuttableProtocol(HttpToolsProtocol):
+    """Lets a handler kill its connection, as networks do."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {"sandbox.cut": {"abort": self.transport.abort}}
+
+
+class _Uvicorn(uvicorn.Server):
+    """One server among several in the process: signals are not its business."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Server:
+    """A running sandbox M-Pesa; `url` is its base address, `url + "/handset"` the page to pay on."""
+
+    def __init__(self, mpesa: SandboxMpesa, uvicorn_server: _Uvicorn, url: str) -> None:
+        self.mpesa = mpesa
+        self.url = url
+        self._uvicorn = uvicorn_server
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, listener: socket.socket) -> None:
+        serving = asyncio.create_task(self._uvicorn.serve(sockets=[listener]))
+        self._tasks = [serving, asyncio.create_task(self.mpesa.run())]
+
+    async def aclose(self) -> None:
+        """Stop serving; what has not been delivered yet never will be."""
+        serving, running = self._tasks
+        self._uvicorn.should_exit = True
+        running.cancel()
+        await asyncio.gather(serving, running, return_exceptions=True)
+        await self.mpesa.aclose()
+
+
+async def serve_mpesa(
+    mpesa: SandboxMpesa,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    tls: tuple[str | Path, str | Path] | None = None,
+) -> Server:
+    """Serve and supervise; `tls` is (certificate file, key file). The listener takes connections at once."""
+    listener = socket.create_server((host, port), backlog=256)
+    certificate, key = tls or (None, None)
+    config = uvicorn.Config(
+        mpesa.app,
+        http=CuttableProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=1,
+        ssl_certfile=certificate,
+        ssl_keyfile=None if key is None else str(key),
+    )
+    scheme = "https" if tls else "http"
+    server = Server(mpesa, _Uvicorn(config), f"{scheme}://{host}:{listener.getsockname()[1]}")
+    server.start(listener)
+    return server
