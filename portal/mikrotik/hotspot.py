@@ -1,7 +1,6 @@
-"""The hotspot's menus as typed rows and acts over one connection (facts/mikrotik.md 3.2, 3.3).
+"""The hotspot's menus over one connection: typed reads and acts (facts/mikrotik.md 3.2, 3.3).
 
-"In" is what came from the client, as the router counts. A row or property that the router leaves out reads as empty, zero or
-None; nothing here decides anything. Every act takes `urgent`: a guest waits for it.
+Nothing here decides anything. Every act takes `urgent`: somebody waits for it.
 """
 
 from __future__ import annotations
@@ -10,92 +9,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from portal.mikrotik.values import Rate, duration, flag, mac, number, rate, rate_limit, seconds
+from portal.errors import RouterError
+from portal.mikrotik import rows
+from portal.mikrotik.rows import ActiveRow, BindingRow, CookieRow, HostRow, ProfileRow, UserRow
+from portal.mikrotik.values import Rate, duration, mac, rate_limit
 from portal.mikrotik.wire import Row, Wire
 
+__all__ = ["ActiveRow", "BindingRow", "CookieRow", "HostRow", "Hotspot", "ProfileRow", "UserRow"]
+
 MENU = "/ip/hotspot"
-NO_MAC = "00:00:00:00:00:00"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class UserRow:
-    """A hotspot user; limits of 0 are no limits, and the counters leave out the running session."""
-
-    id: str
-    name: str
-    mac: str = ""
-    profile: str = ""
-    comment: str = ""
-    limit_uptime_s: int = 0
-    limit_bytes: int = 0
-    uptime_s: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    disabled: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ActiveRow:
-    """A device that is online; `session_time_left_s` is None when nothing limits its time."""
-
-    id: str
-    user: str
-    mac: str
-    address: str
-    uptime_s: int = 0
-    session_time_left_s: int | None = None
-    bytes_in: int = 0
-    bytes_out: int = 0
-    login_by: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HostRow:
-    """A device that the hotspot has seen, online or not."""
-
-    id: str
-    mac: str
-    address: str
-    to_address: str = ""
-    authorized: bool = False
-    bypassed: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ProfileRow:
-    """A user profile; `rate` as the client sees it, `rate_limit` as the router wrote it."""
-
-    id: str
-    name: str
-    rate: Rate = Rate()
-    rate_limit: str = ""
-    shared_users: str = ""
-    idle_timeout_s: int | None = None
-    keepalive_timeout_s: int | None = None
-    add_mac_cookie: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BindingRow:
-    """An ip-binding: `kind` is regular, bypassed or blocked."""
-
-    id: str
-    mac: str
-    address: str = ""
-    kind: str = "regular"
-    comment: str = ""
-    disabled: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CookieRow:
-    """A cookie, of a browser or of a MAC, that would log a device in again."""
-
-    id: str
-    user: str
-    mac: str = ""
-    mac_cookie: bool = False
-
 
 RowT = TypeVar("RowT")
 
@@ -133,22 +55,22 @@ class Hotspot:
     # reading
 
     async def users(self, names: Iterable[str] | None = None, *, urgent: bool = False) -> list[UserRow]:
-        return await self._read(_USERS, _user, "name", names, urgent)
+        return await self._read(_USERS, rows.user, "name", names, urgent)
 
     async def active(self, macs: Iterable[str] | None = None, *, urgent: bool = False) -> list[ActiveRow]:
-        return await self._read(_ACTIVE, _active, "mac-address", _macs(macs), urgent)
+        return await self._read(_ACTIVE, rows.active, "mac-address", _macs(macs), urgent)
 
     async def hosts(self, macs: Iterable[str] | None = None, *, urgent: bool = False) -> list[HostRow]:
-        return await self._read(_HOSTS, _host, "mac-address", _macs(macs), urgent)
+        return await self._read(_HOSTS, rows.host, "mac-address", _macs(macs), urgent)
 
     async def profiles(self, *, urgent: bool = False) -> list[ProfileRow]:
-        return await self._read(_PROFILES, _profile, "", None, urgent)
+        return await self._read(_PROFILES, rows.profile, "", None, urgent)
 
     async def bindings(self, *, urgent: bool = False) -> list[BindingRow]:
-        return await self._read(_BINDINGS, _binding, "", None, urgent)
+        return await self._read(_BINDINGS, rows.binding, "", None, urgent)
 
     async def cookies(self, macs: Iterable[str] | None = None, *, urgent: bool = False) -> list[CookieRow]:
-        return await self._read(_COOKIES, _cookie, "mac-address", _macs(macs), urgent)
+        return await self._read(_COOKIES, rows.cookie, "mac-address", _macs(macs), urgent)
 
     # users
 
@@ -265,14 +187,17 @@ class Hotspot:
         queries = () if values is None else _any_of(key, values)
         if values is not None and not queries:
             return []
-        rows = await self.wire.talk(
+        found = await self.wire.talk(
             f"{menu.path}/print",
             {".proplist": menu.properties},
             queries,
             urgent=urgent,
             timeout_s=self.timeout_s,
         )
-        return [make(row) for row in rows if ".id" in row]
+        try:
+            return [make(row) for row in found if ".id" in row]
+        except ValueError as error:
+            raise RouterError(f"{menu.path}: {error}") from error
 
     async def _add(self, menu: _Menu, words: Mapping[str, str], urgent: bool) -> str:
         return await self.wire.add(menu.path, words, urgent=urgent, timeout_s=self.timeout_s)
@@ -316,92 +241,3 @@ def _user_words(
         "limit-bytes-total": None if limit_bytes is None else str(limit_bytes),
     }
     return {key: word for key, word in words.items() if word is not None}
-
-
-def _mac_of(row: Row) -> str:
-    """The row's hardware address; a foreign row's nonsense is kept as it stands, since nothing of ours equals it."""
-    text = row.get("mac-address", "")
-    try:
-        found = mac(text)
-    except ValueError:
-        return text
-    return "" if found == NO_MAC else found
-
-
-def _time(row: Row, key: str) -> int | None:
-    return seconds(row.get(key, ""))
-
-
-def _user(row: Row) -> UserRow:
-    return UserRow(
-        id=row[".id"],
-        name=row.get("name", ""),
-        mac=_mac_of(row),
-        profile=row.get("profile", ""),
-        comment=row.get("comment", ""),
-        limit_uptime_s=_time(row, "limit-uptime") or 0,
-        limit_bytes=number(row.get("limit-bytes-total")),
-        uptime_s=_time(row, "uptime") or 0,
-        bytes_in=number(row.get("bytes-in")),
-        bytes_out=number(row.get("bytes-out")),
-        disabled=flag(row.get("disabled")),
-    )
-
-
-def _active(row: Row) -> ActiveRow:
-    return ActiveRow(
-        id=row[".id"],
-        user=row.get("user", ""),
-        mac=_mac_of(row),
-        address=row.get("address", ""),
-        uptime_s=_time(row, "uptime") or 0,
-        session_time_left_s=_time(row, "session-time-left"),
-        bytes_in=number(row.get("bytes-in")),
-        bytes_out=number(row.get("bytes-out")),
-        login_by=row.get("login-by", ""),
-    )
-
-
-def _host(row: Row) -> HostRow:
-    return HostRow(
-        id=row[".id"],
-        mac=_mac_of(row),
-        address=row.get("address", ""),
-        to_address=row.get("to-address", ""),
-        authorized=flag(row.get("authorized")),
-        bypassed=flag(row.get("bypassed")),
-    )
-
-
-def _profile(row: Row) -> ProfileRow:
-    limit = row.get("rate-limit", "")
-    return ProfileRow(
-        id=row[".id"],
-        name=row.get("name", ""),
-        rate=rate(limit),
-        rate_limit=limit,
-        shared_users=row.get("shared-users", ""),
-        idle_timeout_s=_time(row, "idle-timeout"),
-        keepalive_timeout_s=_time(row, "keepalive-timeout"),
-        add_mac_cookie=flag(row.get("add-mac-cookie")),
-    )
-
-
-def _binding(row: Row) -> BindingRow:
-    return BindingRow(
-        id=row[".id"],
-        mac=_mac_of(row),
-        address=row.get("address", ""),
-        kind=row.get("type", "regular"),
-        comment=row.get("comment", ""),
-        disabled=flag(row.get("disabled")),
-    )
-
-
-def _cookie(row: Row) -> CookieRow:
-    return CookieRow(
-        id=row[".id"],
-        user=row.get("user", ""),
-        mac=_mac_of(row),
-        mac_cookie=flag(row.get("mac-cookie")),
-    )
