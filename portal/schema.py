@@ -115,7 +115,8 @@ routers = Table(
     plain("wake_version", Whole, nullable=False, server_default="0"),
     plain("last_contact_at", Whole),
     plain("trouble", Text),
-    plain("held", Boolean, nullable=False, server_default="0"),
+    # A difference that would remove half of the marked rows: NULL, held (for staff) or allowed (by staff).
+    plain("mass_removal", Text),
     plain("created_at", Whole, nullable=False),
 )
 

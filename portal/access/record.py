@@ -25,6 +25,7 @@ class Sighting:
 
     device_id: int
     reading: Reading
+    here: bool = True  # in the router's host table, online or not
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,20 +43,25 @@ def record(router_id: int, sightings: Iterable[Sighting], now: Moment) -> Unit[N
     owners: set[int] = set()
     for each in sightings:
         last = yield from store.presence_at(router_id, each.device_id)
-        if last is not None and last.reading is not None and _nothing_new(last.reading, each.reading):
+        if last is None and not each.here:
+            continue
+        if last is not None and last.reading is not None and _nothing_new(last, each):
             continue
         before = None if last is None else last.reading
         owners.update((yield from _charge(each.device_id, use_between(before, each.reading), now)))
         since = _online_since(last, each.reading)
-        yield from store.save_presence(router_id, each.device_id, each.reading, since)
+        seen_at = each.reading.read_at if each.here or last is None else last.seen_at
+        yield from store.save_presence(router_id, each.device_id, each.reading, since, seen_at)
     for device_id in sorted(owners):
         yield from admission.refresh(device_id, now)
 
 
-def _nothing_new(last: Reading, this: Reading) -> bool:
-    if this.active_uptime_s is not None or last.active_uptime_s is not None:
+def _nothing_new(last: store.Presence, this: Sighting) -> bool:
+    then, now = last.reading, this.reading
+    if then is None or now.active_uptime_s is not None or then.active_uptime_s is not None:
         return False
-    return replace(last, read_at=this.read_at) == this and this.read_at - last.read_at < STILL_HERE_MS
+    quiet = replace(then, read_at=now.read_at) == now
+    return quiet and (not this.here or now.read_at - last.seen_at < STILL_HERE_MS)
 
 
 def _online_since(last: store.Presence | None, this: Reading) -> Moment | None:

@@ -188,6 +188,15 @@ def get_pass(pass_id: int) -> Unit[Pass | None]:
     return None if row is None else passes.from_row(row)
 
 
+def known_passes(pass_ids: Sequence[int]) -> Unit[list[int]]:
+    """Those of these passes that the tenant has."""
+    found: list[int] = []
+    for pass_id in pass_ids:
+        row = yield from one("SELECT id FROM passes WHERE tenant_id = :tenant AND id = :id", id=pass_id)
+        found += [] if row is None else [pass_id]
+    return found
+
+
 def queue_of(device_id: int) -> Unit[list[Pass]]:
     """The passes of a device that have not ended, in their order."""
     found = yield from rows(
@@ -379,18 +388,26 @@ def present_lately(router_id: int, since: Moment) -> Unit[list[int]]:
     return [row["device_id"] for row in found]
 
 
-def save_presence(router_id: int, device_id: int, reading: Reading, online_since: Moment | None) -> Unit[None]:
+def save_presence(
+    router_id: int, device_id: int, reading: Reading, online_since: Moment | None, seen_at: Moment
+) -> Unit[None]:
     yield Sql(
         "INSERT INTO presence (tenant_id, router_id, device_id, seen_at, online_since, read_at, user_uptime_s,"
         " user_bytes_in, user_bytes_out, active_uptime_s, active_bytes_in, active_bytes_out) VALUES (:tenant,"
-        " :router_id, :device_id, :read_at, :online_since, :read_at, :user_uptime_s, :user_bytes_in,"
+        " :router_id, :device_id, :seen_at, :online_since, :read_at, :user_uptime_s, :user_bytes_in,"
         " :user_bytes_out, :active_uptime_s, :active_bytes_in, :active_bytes_out)"
         " ON CONFLICT (tenant_id, router_id, device_id) DO UPDATE SET seen_at = excluded.seen_at,"
         " online_since = excluded.online_since, read_at = excluded.read_at,"
         " user_uptime_s = excluded.user_uptime_s, user_bytes_in = excluded.user_bytes_in,"
         " user_bytes_out = excluded.user_bytes_out, active_uptime_s = excluded.active_uptime_s,"
         " active_bytes_in = excluded.active_bytes_in, active_bytes_out = excluded.active_bytes_out",
-        {**reading.__dict__, "router_id": router_id, "device_id": device_id, "online_since": online_since},
+        {
+            **reading.__dict__,
+            "router_id": router_id,
+            "device_id": device_id,
+            "online_since": online_since,
+            "seen_at": seen_at,
+        },
     )
 
 

@@ -46,7 +46,7 @@ class Router:
     wake_version: int
     last_contact_at: Moment | None
     trouble: str | None
-    held: bool
+    mass_removal: str | None
 
     def password(self, vault: Vault) -> str:
         """The password of the API user."""
@@ -60,7 +60,7 @@ def _tenant(row: Row) -> Tenant:
 
 def _router(row: Row) -> Router:
     fields: dict[str, Any] = {name: row[name] for name in Router.__dataclass_fields__}
-    flags = {name: bool(fields[name]) for name in ("tunnel", "active", "held")}
+    flags = {name: bool(fields[name]) for name in ("tunnel", "active")}
     return Router(**{**fields, **flags})
 
 
@@ -146,9 +146,19 @@ def note_trouble(router_id: int, trouble: str) -> Unit[None]:
     yield from update("routers", router_id, trouble=trouble)
 
 
-def set_held(router_id: int, held: bool) -> Unit[None]:
-    """Hold back a difference that would remove too much until staff have looked."""
-    yield from update("routers", router_id, held=held)
+def set_mass_removal(router_id: int, word: str | None) -> Unit[None]:
+    """What staff say of a difference that would remove half of the marked rows: held or allowed."""
+    yield from update("routers", router_id, mass_removal=word)
+
+
+def hold_back(router_id: int, removals: int, of: int, now: Moment) -> Unit[None]:
+    """Hold such a difference back until staff have looked."""
+    yield from set_mass_removal(router_id, "held")
+    detail = (
+        f"Agreeing would remove {removals} of {of} rows of Bando on this router, and the database does not know"
+        " their passes. If the database was restored or moved, allow it with: bando router allow"
+    )
+    yield from open_exception("mass-removal", f"router:{router_id}", detail, now)
 
 
 def open_exception(kind: str, subject: str, detail: str, now: Moment) -> Unit[None]:

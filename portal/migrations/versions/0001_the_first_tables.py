@@ -153,7 +153,7 @@ def upgrade() -> None:
         ),
         sa.Column("last_contact_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("trouble", sa.Text(), nullable=True),
-        sa.Column("held", sa.Boolean(), server_default="0", nullable=False),
+        sa.Column("mass_removal", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_routers_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_routers")),

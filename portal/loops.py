@@ -1,0 +1,106 @@
+"""Supervised loops: each does its work again and again, and its last success can be seen (R10).
+
+The work itself is `run_once`, which tests call; the loop around it has nothing to test but that a failure is
+logged, waited out and tried again, and that it stops when asked, finishing what it has in hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+import structlog
+
+from portal.clock import SECOND, Clock, Moment
+
+log = structlog.get_logger("bando.loops")
+
+BACK_OFF_MS = (1 * SECOND, 2 * SECOND, 5 * SECOND, 15 * SECOND)
+
+
+class Loop(Protocol):
+    """Something that runs for as long as the service does."""
+
+    name: str
+
+    async def run_once(self) -> object: ...
+
+    async def wait(self) -> None:
+        """Until the next run is due."""
+
+
+class Every:
+    """A loop that runs `once` after each `period_ms`, or at once when `wake` is called."""
+
+    def __init__(self, name: str, period_ms: int, once: Callable[[], Awaitable[object]], clock: Clock) -> None:
+        self.name = name
+        self._period_ms = period_ms
+        self._once = once
+        self._clock = clock
+        self._woken = asyncio.Event()
+
+    async def run_once(self) -> object:
+        self._woken.clear()
+        return await self._once()
+
+    def wake(self) -> None:
+        """Run again at once."""
+        self._woken.set()
+
+    async def wait(self) -> None:
+        await first(self._clock.sleep(self._period_ms), self._woken.wait())
+
+
+async def first(*waits: Awaitable[object]) -> None:
+    """Until one of these is done; the others are cancelled."""
+    tasks = [asyncio.ensure_future(each) for each in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Supervisor:
+    """Runs loops, and knows when each last succeeded."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._stopping = asyncio.Event()
+        self.last_success: dict[str, Moment] = {}
+
+    def start(self, loops: Sequence[Loop]) -> None:
+        for loop in loops:
+            self._tasks[loop.name] = asyncio.create_task(self._run(loop), name=f"loop {loop.name}")
+
+    async def _run(self, loop: Loop) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                await loop.run_once()
+            except Exception as failed:
+                log.error("loop failed", loop=loop.name, error=type(failed).__name__, exc_info=failed)
+                pause = BACK_OFF_MS[min(failures, len(BACK_OFF_MS) - 1)]
+                failures += 1
+                await first(self._clock.sleep(pause), self._stopping.wait())
+            else:
+                failures = 0
+                self.last_success[loop.name] = self._clock.now()
+                await first(loop.wait(), self._stopping.wait())
+
+    def stale(self, older_than_ms: int) -> list[str]:
+        """Loops that have not succeeded for so long."""
+        limit = self._clock.now() - older_than_ms
+        return sorted(name for name in self._tasks if self.last_success.get(name, 0) < limit)
+
+    async def stop(self, patience_s: float = 10) -> None:
+        """Ask every loop to finish what it has in hand; those that do not are cancelled."""
+        self._stopping.set()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks.values(), timeout=patience_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)

@@ -1,0 +1,262 @@
+"""Reading a router and running errands on it: the commands behind a difference, and what their answers mean.
+
+Each device's errand runs by itself, so many are pipelined over one connection. The answers to a login are a
+table (design 3b); what a person has to see becomes a line for staff.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import structlog
+
+from portal.access.allowance import Allowance
+from portal.access.record import Wanted
+from portal.clock import Clock
+from portal.db import Database
+from portal.errors import RouterTrap
+from portal.mikrotik.difference import (
+    Difference,
+    Errand,
+    Found,
+    binding_comment,
+    user_name,
+)
+from portal.mikrotik.hotspot import ActiveRow, Hotspot
+from portal.mikrotik.replies import Answer, answer_of
+from portal.mikrotik.values import Rate
+from portal.seal import Vault
+from portal.tenancy import store as tenancy
+from portal.tenancy.store import Router
+
+log = structlog.get_logger("bando.errands")
+
+SESSION_SLACK_S = 2  # after a changed limit the running session may be off by this much (design 3b)
+AUTHORIZING_MS = 300  # another authorisation of the same host is under way
+TRIES = 3
+USED_IDLE_S = 300  # a used-time pass pauses when its device is silent for so long (design 3b)
+
+# Login answers that a person has to mend, with the sentence for staff.
+_FOR_STAFF = {
+    Answer.FAILED_TO_ADD_QUEUE: "The router refuses the rate of this plan (a burst below the rate?).",
+    Answer.LICENCE_FULL: "The router's licence allows no more hotspot users at once.",
+    Answer.WRONG_MAC: "A device was claimed that is not the one at this address.",
+    Answer.NO_FREE_ADDRESS: "The hotspot's address pool is empty.",
+}
+
+
+class Errands:
+    """Runs on the router's present connection."""
+
+    def __init__(self, router: Router, *, vault: Vault, db: Database, clock: Clock, installation: str) -> None:
+        self._router = router
+        self._vault = vault
+        self._db = db
+        self._clock = clock
+        self._installation = installation
+        self._profiles: set[str] = set()
+        self._making: dict[str, asyncio.Task[None]] = {}
+
+    def connected(self, hotspot: Hotspot) -> None:
+        """From now on this connection serves."""
+        self._hotspot = hotspot
+        self._profiles = set()
+        self._making = {}
+
+    # --- reading ---
+
+    async def read_all(self) -> Found:
+        """Every table that matters, in one round trip."""
+        h = self._hotspot
+        users, active, hosts, bindings, cookies, profiles = await asyncio.gather(
+            h.users(), h.active(), h.hosts(), h.bindings(), h.cookies(), h.profiles()
+        )
+        self._profiles = {row.name for row in profiles}
+        return Found(
+            users=users,
+            active=active,
+            hosts=hosts,
+            bindings=bindings,
+            cookies=cookies,
+            profiles=frozenset(self._profiles),
+        )
+
+    async def read(self, wanted: Sequence[Wanted]) -> Found:
+        """The rows of these devices only, ahead of everything else."""
+        names = [user_name(each.device_id) for each in wanted]
+        macs = [each.mac for each in wanted]
+        h = self._hotspot
+        users, active, hosts, cookies = await asyncio.gather(
+            h.users(names=names, urgent=True),
+            h.active(macs=macs, urgent=True),
+            h.hosts(macs=macs, urgent=True),
+            h.cookies(macs=macs, urgent=True),
+        )
+        return Found(users=users, active=active, hosts=hosts, cookies=cookies, profiles=frozenset(self._profiles))
+
+    # --- running ---
+
+    async def run(self, diff: Difference, *, urgent: bool) -> list[int]:
+        """Run all errands at once; the devices for which the router did as it was told."""
+        results = await asyncio.gather(*(self._one(each, diff, urgent) for each in diff.errands))
+        return [each.device_id for each, done in zip(diff.errands, results, strict=True) if done]
+
+    async def _one(self, errand: Errand, diff: Difference, urgent: bool) -> bool:
+        if errand.conflict:
+            await self._tell_staff("foreign-user", errand.device_id, errand.conflict)
+            return False
+        try:
+            await self._steps(errand, diff, urgent)
+        except RouterTrap as trap:
+            return await self._refused(errand, trap)
+        return True
+
+    async def _steps(self, errand: Errand, diff: Difference, urgent: bool) -> None:
+        h = self._hotspot
+        if errand.remove_users:
+            await h.remove_user(*errand.remove_users, urgent=urgent)
+        if errand.remove_cookies:
+            await h.remove_cookies(errand.remove_cookies, urgent=urgent)
+        fields = errand.add_user or (errand.set_user[1] if errand.set_user else None)
+        if fields is not None:
+            await self._ensure_profile(fields.profile, diff, urgent)
+        password = self._vault.router_password(self._router.public, errand.device_id)
+        if errand.add_user:
+            await h.add_user(**asdict(errand.add_user), password=password, urgent=urgent)
+        if errand.set_user:
+            await h.set_user(errand.set_user[0], **asdict(errand.set_user[1]), password=password, urgent=urgent)
+        if errand.remove_active:
+            await h.remove_active(errand.remove_active, urgent=urgent)
+        if errand.login:
+            await self._login(errand, urgent)
+        if errand.add_binding:
+            comment = binding_comment(self._installation, errand.device_id)
+            await h.add_binding(mac=errand.add_binding, kind="blocked", comment=comment, urgent=urgent)
+        if errand.remove_bindings:
+            await h.remove_binding(*errand.remove_bindings, urgent=urgent)
+
+    async def _ensure_profile(self, name: str, diff: Difference, urgent: bool) -> None:
+        if name in self._profiles or name not in diff.profiles:
+            return
+        if name not in self._making:
+            self._making[name] = asyncio.ensure_future(self._make_profile(name, diff.profiles[name], urgent))
+        await self._making[name]
+
+    async def _make_profile(self, name: str, allowed: Allowance, urgent: bool) -> None:
+        wall = allowed.kind == "wall"
+        try:
+            await self._hotspot.add_profile(
+                name=name,
+                rate=Rate(up=allowed.rate_up, down=allowed.rate_down),
+                idle_timeout_s=None if wall else USED_IDLE_S,
+                mac_cookie=wall,
+                urgent=urgent,
+            )
+        except RouterTrap as trap:
+            if answer_of(trap) is not Answer.DUPLICATE:
+                raise
+        self._profiles.add(name)
+
+    # --- logging in ---
+
+    async def _login(self, errand: Errand, urgent: bool) -> None:
+        assert errand.login is not None
+        address, mac, name = errand.login
+        password = self._vault.router_password(self._router.public, errand.device_id)
+        for left in reversed(range(TRIES)):
+            try:
+                await self._hotspot.login(ip=address, mac=mac, user=name, password=password, urgent=urgent)
+                return
+            except RouterTrap as trap:
+                if not left or not await self._mend(answer_of(trap), errand, name, password):
+                    raise
+
+    async def _mend(self, answer: Answer, errand: Errand, name: str, password: str) -> bool:
+        """Do what the refusal asks for; whether to try again."""
+        if answer is Answer.ALREADY_AUTHORIZING:
+            await self._clock.sleep(AUTHORIZING_MS)
+            return True
+        if answer is Answer.BAD_CREDENTIALS:
+            for row in await self._hotspot.users(names=[name], urgent=True):
+                await self._hotspot.set_user(row.id, password=password, urgent=True)
+            return True
+        if answer is Answer.NO_MORE_SESSIONS:
+            ghosts = [row.id for row in await self._hotspot.active() if row.user == name]
+            if ghosts:
+                await self._hotspot.remove_active(tuple(ghosts), urgent=True)
+            return bool(ghosts)
+        if answer in (Answer.UPTIME_LIMIT, Answer.TRAFFIC_LIMIT):
+            return await self._raise_limits(errand, name)
+        return False
+
+    async def _raise_limits(self, errand: Errand, name: str) -> bool:
+        """The user's counters moved under us: read them again and write what is left on top of them."""
+        seconds = errand.expect_seconds
+        for row in await self._hotspot.users(names=[name], urgent=True):
+            if seconds:
+                await self._hotspot.set_user(row.id, limit_uptime_s=row.uptime_s + seconds, urgent=True)
+                return True
+        return False
+
+    async def _refused(self, errand: Errand, trap: RouterTrap) -> bool:
+        answer = answer_of(trap)
+        if answer is Answer.UNKNOWN_HOST or answer in (Answer.NO_SUCH_ITEM, Answer.DUPLICATE):
+            return False  # the device left, or the tables moved on: the next poll reads them again
+        sentence = _FOR_STAFF.get(answer)
+        log.warning("router refused", router=self._router.public, answer=answer.name)
+        if sentence:
+            await self._tell_staff(answer.name.lower().replace("_", "-"), errand.device_id, sentence)
+        return False
+
+    async def _tell_staff(self, kind: str, device_id: int, sentence: str) -> None:
+        subject = f"router:{self._router.id}:device:{device_id}"
+        await self._db.write(self._router.tenant_id, tenancy.open_exception, kind, subject, sentence, self._clock.now())
+
+    # --- checking ---
+
+    async def check(self, diff: Difference, touched: Sequence[Wanted], *, urgent: bool) -> Found:
+        """Read what came of it; a session that a changed limit did not reach is logged in again."""
+        expected = {each.device_id: each for each in diff.errands if each.expect_seconds is not None}
+        few = len(touched) <= 50
+        after = await self._reread(touched, few, urgent)
+        active = {row.user: row for row in after.active}
+        again = [
+            each
+            for each in expected.values()
+            if each.login is None and off(active.get(user_name(each.device_id)), each.expect_seconds)
+        ]
+        if not again:
+            return after
+        await asyncio.gather(*(self._log_in_again(each, active[user_name(each.device_id)], urgent) for each in again))
+        return await self._reread(touched, few, urgent)
+
+    async def _reread(self, touched: Sequence[Wanted], few: bool, urgent: bool) -> Found:
+        macs = [each.mac for each in touched] if few else None
+        names = [user_name(each.device_id) for each in touched] if few else None
+        users, active, hosts = await asyncio.gather(
+            self._hotspot.users(names=names, urgent=urgent),
+            self._hotspot.active(macs=macs, urgent=urgent),
+            self._hotspot.hosts(macs=macs, urgent=urgent),
+        )
+        return Found(users=users, active=active, hosts=hosts)
+
+    async def _log_in_again(self, errand: Errand, row: ActiveRow, urgent: bool) -> None:
+        try:
+            await self._hotspot.remove_active((row.id,), urgent=urgent)
+            again = Errand(
+                device_id=errand.device_id,
+                login=(row.address, row.mac, row.user),
+                expect_seconds=errand.expect_seconds,
+            )
+            await self._login(again, urgent)
+        except RouterTrap as trap:
+            await self._refused(errand, trap)
+
+
+def off(row: ActiveRow | None, expected_s: int | None) -> bool:
+    """Whether a running session has not heard of its limit."""
+    if row is None or expected_s is None:
+        return False
+    return row.session_time_left_s is None or abs(row.session_time_left_s - expected_s) > SESSION_SLACK_S
