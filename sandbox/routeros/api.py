@@ -101,7 +101,7 @@ class Connection(asyncio.Protocol):
         self._working.push(sentence, self.server.processor.done_at(asyncio.get_running_loop().time()))
 
     def _execute(self, sentence: Sentence) -> None:
-        if self.transport.is_closing() or not self.router.powered:
+        if self._silent or self.transport.is_closing() or not self.router.powered:
             return
         request = parse(sentence)
         if self.faults.fatal_next is not None:
@@ -185,6 +185,7 @@ class Connection(asyncio.Protocol):
         self._reply([["!fatal", reason]], "")
         self._flush()
         self._leave(None)
+        self._silent = True
 
     def drop(self) -> None:
         """Break the connection as the switches say."""
@@ -337,7 +338,7 @@ class ApiServer:
             return faults.refuse
         if row["address"] and not in_addresses(peer, row["address"]):
             return "close"  # the TCP connection is accepted, then denied (facts 1.3)
-        return faults.max_sessions_answer if len(self.connections) > int(row["max-sessions"]) else ""
+        return faults.max_sessions_answer if len(self.connections) > int(row.get("max-sessions", "1000")) else ""
 
     def drop_all(self) -> None:
         """Break every connection at once."""

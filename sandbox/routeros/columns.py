@@ -6,6 +6,7 @@ left out), `?` it is not printed while it has its default (the router leaves uns
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -143,6 +144,8 @@ KINDS: dict[str, Clean] = {
     "limit": _plain(_limit),
     "bytes": _plain(_bytes),
     "ip": _plain(values.clean_address),
+    "ips": _plain(values.clean_addresses),
+    "cidr": _plain(lambda text: ipaddress.ip_interface(text).with_prefixlen),
     "rate": _plain(_rate),
     "mac": _mac,
 }

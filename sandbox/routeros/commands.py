@@ -173,7 +173,7 @@ def _set(router: SandboxRouter, account: Account, table: Table, request: Request
 def _unset(router: SandboxRouter, account: Account, table: Table, request: Request) -> list[Sentence]:
     given = dict(request.given)
     for ident in _idents(router, given):
-        table.unset(ident, given["value-name"])
+        table.unset(ident, given.get("value-name", ""))
     return [DONE]
 
 
@@ -262,7 +262,7 @@ def _hotspot_login(router: SandboxRouter, request: Request) -> list[Sentence]:
         address = clean_address(address) if address else "0.0.0.0"
     except ValueError:
         raise Trap("invalid value for argument ip", 1) from None
-    router.login(ip=address, user=given.get("user", ""), password=given.get("password", ""), mac=mac, by="http-pap")
+    router.hotspot.login(address, given.get("user", ""), given.get("password", ""), mac, "http-pap")
     return [DONE]
 
 

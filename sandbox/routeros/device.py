@@ -8,12 +8,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from portal.clock import Clock, Moment
+from portal.clock import Clock, Moment, as_datetime
 from sandbox.routeros import garden, system
 from sandbox.routeros.columns import Trap
 from sandbox.routeros.faults import Faults
 from sandbox.routeros.hotspot import Hotspot
-from sandbox.routeros.menus import MENUS
+from sandbox.routeros.menus import MENUS, absent_properties
 from sandbox.routeros.refusals import LoginRefused
 from sandbox.routeros.tables import Row, Table
 from sandbox.routeros.timing import Processor
@@ -123,7 +123,9 @@ class SandboxRouter:
         self.hotspot.host_gone(mac)
 
     def login(self, *, ip: str, user: str, password: str, mac: str | None = None, by: str) -> None:
-        self.hotspot.login(ip, user, password, mac, by)
+        """A login from the device's own side; raises LoginRefused. Its address may be the untranslated one."""
+        host = self.hotspot.host(ip)
+        self.hotspot.login(host.to_address if host else ip, user, password, mac, by)
 
     def logout(self, ip: str, cause: str) -> None:
         self.hotspot.logout(ip, cause)
@@ -134,7 +136,7 @@ class SandboxRouter:
             return True
         mac = clean_mac(mac)
         kind = self.hotspot.binding(mac, address)
-        return kind == "bypassed" or (kind == "regular" and self.hotspot.authorized(mac, address))
+        return kind == "bypassed" or (kind == "regular" and self.hotspot.session(mac, address) is not None)
 
     def is_blocked(self, mac: str) -> bool:
         return self.hotspot.binding(clean_mac(mac)) == "blocked"
@@ -144,14 +146,13 @@ class SandboxRouter:
 
     def active_of(self, mac: str, address: str) -> dict[str, str] | None:
         """The active row as print shows it."""
-        if not self.hotspot.authorized(clean_mac(mac), address):
-            return None
+        session = self.hotspot.session(clean_mac(mac), address)
         table = self.tables["/ip/hotspot/active"]
-        return table.view(table.rows[self.hotspot.sessions[address].row])
+        return table.view(table.rows[session.row]) if session else None
 
     def host_of(self, address: str) -> dict[str, str] | None:
         self.tick()
-        host = self.hotspot.hosts.get(address)
+        host = self.hotspot.host(address)
         table = self.tables["/ip/hotspot/host"]
         return table.view(table.rows[host.row]) if host else None
 
@@ -202,7 +203,8 @@ class SandboxRouter:
 
     def log(self, topics: str, message: str) -> None:
         table = self.tables["/log"]
-        table.add({"time": str(self.clock.now()), "topics": topics, "message": message}, dynamic=True)
+        when = f"{as_datetime(self.clock.now()):%Y-%m-%d %H:%M:%S}"
+        table.add({"time": when, "topics": topics, "message": message}, dynamic=True)
         if len(table.rows) > _LOG_ROWS:
             table.remove(next(iter(table.rows)), dynamic=True)
 
@@ -216,6 +218,8 @@ class SandboxRouter:
         for path, menu in MENUS.items():
             table = menu.make(path, self.tables, self._first_id(path))
             table.show_defaults = lambda: self.faults.show_defaults
+            for name in absent_properties(path, self.version):
+                table.forget_column(name)
             self.tables[path] = table
         certificates = self.tables["/certificate"]
         certificates.live = lambda row: system.certificate_words(self, row)

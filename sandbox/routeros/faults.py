@@ -43,6 +43,7 @@ class Faults:
     limits_reach_running_session: bool = False  # a changed limit-uptime moves the running session's end
     login_while_active: Literal["ok", "trap", "replaces"] = "ok"
     login_traps: dict[str, str] = field(default_factory=dict)  # ip -> text active/login answers
+    host_comments: dict[str, str] = field(default_factory=dict)  # mac -> comment of its host row, any bytes
     license_sessions: int | None = None  # most sessions the licence allows
     save_uptime_every_s: int | None = None  # what a power cut cannot take away
     cookies_survive_reboot: bool = True

@@ -61,6 +61,7 @@ class Hotspot:
         self.users.live, self.users.after = self._user_words, [*self.users.after, self._user_changed]
         self.actives.live = self._active_words
         self.host_rows.live = self._host_words
+        tables["/ip/hotspot"].after.append(self._server_changed)
 
     # -- the server ----------------------------------------------------------------------------
 
@@ -108,8 +109,8 @@ class Hotspot:
 
     def count(self, mac: str, address: str, up: int, down: int) -> None:
         """Bytes flowed between an authorised device and the internet."""
-        host = self.hosts.get(address)
-        if host is None or host.mac != clean_mac(mac):
+        host = self.host(address, clean_mac(mac))
+        if host is None:
             return
         self._enforce(host)
         host.traffic_at = self.clock.now()
@@ -119,12 +120,21 @@ class Hotspot:
             if host.session.bytes_are_used_up():
                 self.end(host.session, "traffic limit reached")
 
-    def authorized(self, mac: str, address: str) -> bool:
+    def host(self, address: str, mac: str | None = None) -> Host | None:
+        """The host with this address, before or after translation, and this MAC if one is named."""
         host = self.hosts.get(address)
-        if host is None or host.mac != mac:
-            return False
+        if host is None:
+            own = self.host_rows.find(address=address)
+            host = state_of(own[0], Host) if own else None
+        return host if host is not None and mac in (None, host.mac) else None
+
+    def session(self, mac: str, address: str) -> Session | None:
+        """The device's running session, if its end has not come."""
+        host = self.host(address, mac)
+        if host is None:
+            return None
         self._enforce(host)
-        return host.session is not None
+        return host.session
 
     def binding(self, mac: str, address: str | None = None) -> str:
         """`regular`, `bypassed` or `blocked`: the first ip-binding that fits."""
@@ -159,7 +169,7 @@ class Hotspot:
         self._begin(host, row, profile, by, password)
 
     def logout(self, ip: str, cause: str) -> None:
-        host = self.hosts.get(ip)
+        host = self.host(ip)
         if host and host.session:
             self.end(host.session, cause)
 
@@ -353,6 +363,8 @@ class Hotspot:
         host = Host(mac=mac, address=address, to_address=translated, server=server["name"], seen_at=now, traffic_at=now)
         words = {"mac-address": mac, "address": address, "to-address": translated, "server": server["name"]}
         words |= {"bridge-port": "ether2", "found-by": "TCP -> :80"}
+        if mac in self.faults.host_comments:
+            words["comment"] = self.faults.host_comments[mac]
         host.row = self.host_rows.add(words, state=host, dynamic=True)
         self.hosts[translated] = mine[translated] = host
         self._expect(host)
@@ -418,9 +430,17 @@ class Hotspot:
             return
         for session in list(self._by_user.get(row["name"], {}).values()):
             session.limits = limits_of(row)
-            self._expect(session.host)
             if session.bytes_are_used_up():
                 self.end(session, "traffic limit reached")
+            elif session.left_ms(self.clock.now()) == 0:
+                self.end(session, "uptime limit")  # now, not at the moment that has become past
+            self._expect(session.host)
+
+    def _server_changed(self, change: Change, row: Row) -> None:
+        """A server that is disabled or removed takes its hosts with it."""
+        if change == "remove" or (change == "set" and row["disabled"] == "true"):
+            for host in [host for host in self.hosts.values() if host.server == row["name"]]:
+                self._drop_host(host, "hotspot service is shutting down")
 
 
 def state_of(row: Row, kind: type[T]) -> T:

@@ -116,7 +116,7 @@ HOTSPOT_MENUS: dict[str, Menu] = {
         fixed=True,
     ),
     "/ip/hotspot/ip-binding": Menu(
-        columns="mac-address:mac address to-address server:ref(/ip/hotspot|all)=all? "
+        columns="mac-address:mac address:ips to-address:ips server:ref(/ip/hotspot|all)=all? "
         "type:enum(regular|bypassed|blocked)=regular? bypassed:ro blocked:ro" + _TAIL,
         indexed=("mac-address", "address", "comment"),
     ),
@@ -125,7 +125,7 @@ HOTSPOT_MENUS: dict[str, Menu] = {
         "action:enum(allow|deny)=allow hits:ro=0 dst-address:ro dynamic:ro=false" + _TAIL
     ),
     "/ip/hotspot/walled-garden/ip": Menu(
-        columns="server:ref(/ip/hotspot) src-address dst-address dst-host=? protocol dst-port src-address-list "
+        columns="server:ref(/ip/hotspot) src-address dst-address:ips dst-host=? protocol dst-port src-address-list "
         "dst-address-list action:enum(accept|drop|reject)=accept dynamic:ro=false invalid:ro=false" + _TAIL
     ),
     "/ip/hotspot/service-port": Menu(columns="name:ro ports=21 disabled:bool=false", fixed=True),
@@ -154,7 +154,7 @@ SYSTEM_MENUS: dict[str, Menu] = {
     "/system/note": Menu(columns="note= show-at-login:bool=true", single=True),
     "/system/logging": Menu(columns="topics=info action=memory prefix= default:ro=false disabled:bool=false"),
     "/user": Menu(
-        columns="name* group*:ref(/user/group) password:hidden= address= last-logged-in:ro" + _TAIL,
+        columns="name* group*:ref(/user/group) password:hidden= address:ips= last-logged-in:ro" + _TAIL,
         unique=("name",),
         duplicate="failure: user with the same name already exists",
     ),
@@ -203,7 +203,7 @@ NETWORK_MENUS: dict[str, Menu] = {
         since=(7, 1),
     ),
     "/ip/service": Menu(
-        columns="name:ro port:int address= certificate:ref(/certificate|none) tls-version:enum(any|only-1.2) "
+        columns="name:ro port:int address:ips= certificate:ref(/certificate|none) tls-version:enum(any|only-1.2) "
         "max-sessions:int=20 vrf=main disabled:bool=false invalid:ro=false",
         fixed=True,
     ),
@@ -217,7 +217,7 @@ NETWORK_MENUS: dict[str, Menu] = {
         columns="name regexp type=A address cname ttl:time=1d match-subdomain:bool forward-to dynamic:ro=false" + _TAIL
     ),
     "/ip/address": Menu(
-        columns=f"address* network:ro interface*:{_IFACE} actual-interface:ro invalid:ro=false dynamic:ro=false"
+        columns=f"address*:cidr network:ro interface*:{_IFACE} actual-interface:ro invalid:ro=false dynamic:ro=false"
         + _TAIL,
         unique=("address", "interface"),
         duplicate="failure: already have such address",
@@ -273,5 +273,21 @@ NETWORK_MENUS: dict[str, Menu] = {
     ),
     "/radius/incoming": Menu(columns="accept:bool=false port:int=3799 vrf=main", single=True),
 }
+
+# What only one of the two families knows: (path, first version with it or that has lost it, names).
+_NEW = {
+    "/system/ntp/client": ((7, 0), ("servers", "vrf")),
+    "/ip/service": ((7, 0), ("max-sessions", "vrf")),
+    "/ip/dns": ((6, 47), ("use-doh-server", "verify-doh-cert")),
+}
+_GONE = {"/system/ntp/client": ((7, 0), ("primary-ntp", "secondary-ntp", "server-dns-names"))}
+
+
+def absent_properties(path: str, version: tuple[int, ...]) -> tuple[str, ...]:
+    """Properties of the menu that this version does not have."""
+    since, new = _NEW.get(path, ((0, 0), ()))
+    until, gone = _GONE.get(path, ((999, 0), ()))
+    return (new if version < since else ()) + (gone if version >= until else ())
+
 
 MENUS: dict[str, Menu] = {**HOTSPOT_MENUS, **SYSTEM_MENUS, **NETWORK_MENUS}

@@ -177,6 +177,11 @@ class Table:
             self.rows[row[".id"]] = row
             self._list(row)
 
+    def forget_column(self, name: str) -> None:
+        """This version of the router does not know the property."""
+        del self.columns[name]
+        self._settable.discard(name)
+
     def clear(self) -> None:
         for ident in list(self.rows):
             self.remove(ident, dynamic=True)
@@ -258,6 +263,10 @@ class Settings(Table):
 
     def renumber(self, first_id: int) -> None:
         """There are no ids."""
+
+    def forget_column(self, name: str) -> None:
+        super().forget_column(name)
+        self.only.pop(name, None)
 
     def clear(self) -> None:
         """There are no rows to remove."""

@@ -40,8 +40,7 @@ class DelayLine(Generic[T]):
         self._timer = None
         now = loop.time()
         while self._waiting and self._waiting[0][0] <= now and not self._closed:
-            self._deliver(self._waiting[0][1])
-            self._waiting.popleft()
+            self._deliver(self._waiting.popleft()[1])
         if self._waiting and not self._closed:
             self._timer = loop.call_at(self._waiting[0][0], self._due)
 

@@ -69,10 +69,23 @@ def clean_address(text: str) -> str:
     return str(ipaddress.ip_address(text))
 
 
+def clean_addresses(text: str) -> str:
+    """A comma list of addresses, networks and ranges, as it was written."""
+    for part in _parts(text.removeprefix("!")):
+        _within(ipaddress.IPv4Address(0), part)
+    return text
+
+
+def _parts(spec: str) -> list[str]:
+    return [part.strip() for part in spec.split(",") if part.strip()]
+
+
 def in_addresses(address: str, spec: str) -> bool:
     """Is the address inside a comma list of addresses, networks and ranges?"""
     wanted = ipaddress.ip_address(address)
-    return any(_within(wanted, part.strip()) for part in spec.split(",") if part.strip())
+    if spec.startswith("!"):
+        return not in_addresses(address, spec[1:])
+    return any(_within(wanted, part) for part in _parts(spec))
 
 
 def _within(wanted: ipaddress.IPv4Address | ipaddress.IPv6Address, part: str) -> bool:
