@@ -22,7 +22,7 @@ class CuttableProtocol(HttpToolsProtocol):
         self.scope["extensions"] = {"sandbox.cut": {"abort": self.transport.abort}}
 
 
-class _Uvicorn(uvicorn.Server):
+class QuietUvicorn(uvicorn.Server):
     """One server among several in the process: signals are not its business."""
 
     @contextlib.contextmanager
@@ -33,7 +33,7 @@ class _Uvicorn(uvicorn.Server):
 class Server:
     """A running sandbox M-Pesa; `url` is its base address, `url + "/handset"` the page to pay on."""
 
-    def __init__(self, mpesa: SandboxMpesa, uvicorn_server: _Uvicorn, url: str) -> None:
+    def __init__(self, mpesa: SandboxMpesa, uvicorn_server: QuietUvicorn, url: str) -> None:
         self.mpesa = mpesa
         self.url = url
         self._uvicorn = uvicorn_server
@@ -74,6 +74,6 @@ async def serve_mpesa(
         ssl_keyfile=None if key is None else str(key),
     )
     scheme = "https" if tls else "http"
-    server = Server(mpesa, _Uvicorn(config), f"{scheme}://{host}:{listener.getsockname()[1]}")
+    server = Server(mpesa, QuietUvicorn(config), f"{scheme}://{host}:{listener.getsockname()[1]}")
     server.start(listener)
     return server

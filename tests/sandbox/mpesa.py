@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,12 +20,13 @@ from starlette.routing import Route
 from portal.clock import Moment, TravelClock
 from sandbox.mpesa import SandboxMpesa, Server, Switches, serve_mpesa
 from sandbox.mpesa.ids import stamp
+from sandbox.mpesa.server import QuietUvicorn
 
 PAYBILL, STORE, TILL = "174379", "5004321", "9001234"
 PASSKEY = "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919"
 KEY, SECRET = "the-key", "the-secret"
 PHONE = "254712345678"
-START: Moment = 1_795_000_000_000  # 18 November 2026, 08:46:40 UTC, 11:46:40 in Nairobi
+START: Moment = 1_795_000_000_000  # 18 November 2026, 11:06:40 UTC, 14:06:40 in Nairobi
 
 
 def password(business: str, passkey: str, timestamp: str) -> str:
@@ -70,12 +70,6 @@ class Receiver:
                 await self.arrived.wait()
 
 
-class _Uvicorn(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 @asynccontextmanager
 async def receiving(tls: tuple[str, str] | None = None) -> AsyncIterator[Receiver]:
     """The merchant's server, on loopback."""
@@ -86,7 +80,7 @@ async def receiving(tls: tuple[str, str] | None = None) -> AsyncIterator[Receive
     certificate, key = tls or (None, None)
     config = uvicorn.Config(app, lifespan="off", ws="none", log_config=None, ssl_certfile=certificate, ssl_keyfile=key)
     config.timeout_graceful_shutdown = 1
-    server = _Uvicorn(config)
+    server = QuietUvicorn(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     scheme, host = ("https", "localhost") if tls else ("http", "127.0.0.1")
     receiver.url = f"{scheme}://{host}:{listener.getsockname()[1]}"
