@@ -12,7 +12,6 @@ import os
 import shutil
 import ssl
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -46,9 +45,8 @@ class Leaf:
 class Authority:
     """A certificate authority in a folder; made on first use, the same ever after."""
 
-    def __init__(self, folder: Path | None = None, *, name: str = "Bando sandbox CA") -> None:
-        self._own = tempfile.TemporaryDirectory(prefix="bando-ca-") if folder is None else None
-        self.folder = Path(self._own.name) if self._own else Path(folder or "")
+    def __init__(self, folder: Path, *, name: str = "Bando sandbox CA") -> None:
+        self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
         self.certificate_path = self.folder / "ca.pem"
         self._key_path = self.folder / "ca.key"

@@ -240,10 +240,11 @@ class Gateway:
                 phone[1].transport.abort()
                 far[1].transport.abort()
         finally:
+            far[1].close()  # before any wait: this task may be cancelled there
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             self.internet.forget(sockname)
+            await asyncio.gather(*tasks, return_exceptions=True)
             await hang_up(far[1])
 
     async def _pump(

@@ -117,7 +117,8 @@ class Internet:
             return Reply(status=404, body=b"not here", content_type="text/plain")
         where = html.escape(request.path)
         page = f"<!doctype html><title>{MARK}</title><h1>{MARK}</h1><p id=path>{where}</p>"
-        return _text(page, "text/html; charset=utf-8")
+        cookie = (("Set-Cookie", "seen=1; Path=/"),) if request.path == "/cookie" else ()
+        return Reply(body=page.encode(), content_type="text/html; charset=utf-8", headers=cookie)
 
     async def _stream(self, writer: asyncio.StreamWriter, left: int) -> None:
         writer.write(_head(f"Content-Length: {left}"))

@@ -10,14 +10,16 @@ import os
 import shutil
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
+import httpcore
 import httpx
 
 from sandbox.ca import Authority
@@ -51,6 +53,45 @@ class Probe:
     location: str = ""  # the page a captive phone would open
 
 
+_opened: ContextVar[list[httpcore.AsyncNetworkStream]] = ContextVar("opened")
+
+
+class _Sockets(httpcore.AnyIOBackend):
+    """Remembers the sockets that a request opened."""
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        stream = await super().connect_tcp(host, port, timeout, local_address, socket_options)
+        _opened.get().append(stream)
+        return stream
+
+
+class _Radio(httpx.AsyncHTTPTransport):
+    """httpx through SOCKS; the library forgets to close the socket when the proxy says no."""
+
+    def __init__(self, proxy: str, trust: ssl.SSLContext) -> None:
+        super().__init__(verify=trust, trust_env=False)
+        self._pool = httpcore.AsyncSOCKSProxy(
+            proxy, ssl_context=trust, max_keepalive_connections=0, network_backend=_Sockets()
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        opened: list[httpcore.AsyncNetworkStream] = []
+        _opened.set(opened)
+        try:
+            return await super().handle_async_request(request)
+        except BaseException:
+            for stream in opened:
+                await stream.aclose()
+            raise
+
+
 class Phone:
     """A scripted guest without cookies; each request is a connection of its own."""
 
@@ -59,12 +100,10 @@ class Phone:
     ) -> None:
         trust = ca.client_context() if ca else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._client = httpx.AsyncClient(
-            proxy=f"socks5://{host}:{port}",
-            verify=trust,
+            transport=_Radio(f"socks5://{host}:{port}", trust),
             trust_env=False,
             timeout=timeout_s,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            limits=httpx.Limits(max_keepalive_connections=0),
             headers={"user-agent": "Mozilla/5.0 (Linux; Android 13) scripted phone"},
         )
 

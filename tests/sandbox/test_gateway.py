@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -16,8 +17,8 @@ from tests.sandbox.web import ADDRESS, MAC, PORTAL, World, let_in, world
 
 
 @pytest.fixture
-async def here() -> AsyncIterator[World]:
-    async with world() as made:
+async def here(tmp_path: Path) -> AsyncIterator[World]:
+    async with world(tmp_path) as made:
         yield made
 
 
@@ -121,10 +122,16 @@ async def test_who_is_cut_off_gets_nothing_more_within_a_second(here: World, how
     writer.close()
 
 
-async def _drip(here: World) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _connect(here: World, port: int = 80) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A bare SOCKS connection to example.test; the first 12 bytes back are the two answers."""
     reader, writer = await asyncio.open_connection("127.0.0.1", here.gateway.port)
     name = b"example.test"
-    writer.write(bytes([SOCKS, 1, 0, SOCKS, 1, 0, 3, len(name)]) + name + (80).to_bytes(2, "big"))
+    writer.write(bytes([SOCKS, 1, 0, SOCKS, 1, 0, 3, len(name)]) + name + port.to_bytes(2, "big"))
+    return reader, writer
+
+
+async def _drip(here: World) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await _connect(here)
     writer.write(b"GET /drip HTTP/1.1\r\nHost: example.test\r\n\r\n")
     await reader.readexactly(12)
     return reader, writer
@@ -134,6 +141,19 @@ async def _drain(reader: asyncio.StreamReader) -> None:
     while await reader.read(4096):
         pass
     raise ConnectionResetError  # closed in good order: as good as reset
+
+
+async def test_a_silent_tunnel_is_closed_when_its_phone_is_cut_off(here: World) -> None:
+    here.gateway.appear()
+    let_in(here.router)
+    reader, writer = await _connect(here, port=443)
+    assert (await reader.readexactly(12))[3] == 0
+
+    here.router.logout(ADDRESS, "admin reset")
+    async with asyncio.timeout(1):
+        with pytest.raises(ConnectionResetError):
+            await _drain(reader)
+    writer.close()
 
 
 async def test_a_data_limit_ends_in_the_middle_of_a_download(here: World) -> None:
@@ -150,9 +170,7 @@ async def test_a_data_limit_ends_in_the_middle_of_a_download(here: World) -> Non
 
 async def test_a_connection_from_before_the_login_is_judged_when_it_asks(here: World) -> None:
     """Browsers open sockets ahead of need."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", here.gateway.port)
-    name = b"example.test"
-    writer.write(bytes([SOCKS, 1, 0, SOCKS, 1, 0, 3, len(name)]) + name + (80).to_bytes(2, "big"))
+    reader, writer = await _connect(here)
     assert (await reader.readexactly(12))[3] == 0
 
     let_in(here.router)
@@ -178,7 +196,7 @@ async def test_a_bypassed_phone_needs_no_login(here: World) -> None:
 
 async def test_without_power_or_out_of_range_there_is_no_network(here: World) -> None:
     here.router.powered = False
-    with pytest.raises(httpx.ProxyError, match="[Nn]etwork"):
+    with pytest.raises(httpx.ProxyError, match=r"[Nn]etwork"):
         await here.phone.get("http://example.test/")
     assert (await here.phone.probe()).verdict == "offline"
 
@@ -199,7 +217,7 @@ async def test_a_phone_is_a_host_again_after_a_reboot_only_when_it_speaks(here: 
 
 
 async def test_a_name_that_does_not_exist_is_not_intercepted(here: World) -> None:
-    with pytest.raises(httpx.ProxyError, match="[Hh]ost"):
+    with pytest.raises(httpx.ProxyError, match=r"[Hh]ost"):
         await here.phone.get("http://nowhere.test/")
 
 

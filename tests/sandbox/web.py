@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from portal.clock import TravelClock
 from sandbox.ca import Authority
@@ -45,8 +46,8 @@ class World:
 
 
 @asynccontextmanager
-async def world() -> AsyncIterator[World]:
-    clock, ca = TravelClock(), Authority()
+async def world(folder: Path) -> AsyncIterator[World]:
+    clock, ca = TravelClock(), Authority(folder)
     router = make_router(clock)
     internet = await serve_internet(ca)
 
