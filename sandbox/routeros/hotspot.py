@@ -6,15 +6,13 @@ own moment, so that a late look neither gives nor takes time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Mapping
 
 from portal.clock import SECOND, Clock, Moment
-from sandbox.routeros import refusals
+from sandbox.routeros import refusals, shown
 from sandbox.routeros.cookies import Cookies
 from sandbox.routeros.faults import Faults
 from sandbox.routeros.sessions import (
-    LIMITS,
     NEVER,
     Counters,
     Host,
@@ -22,20 +20,19 @@ from sandbox.routeros.sessions import (
     Usage,
     bytes_over,
     limits_of,
+    state_of,
+    usage_of,
 )
 from sandbox.routeros.tables import Change, Row, Table
 from sandbox.routeros.values import (
     NO_MAC,
     clean_mac,
-    format_bool,
-    format_span,
     in_addresses,
     looks_like_mac,
     parse_span,
     queue_refusal,
 )
 
-T = TypeVar("T")
 Log = Callable[[str, str], None]
 # Logging out in these ways forgets the mac-cookie (facts/mikrotik.md 3.4).
 _FORGETTING = frozenset({"user request", "admin reset", "traffic limit reached", "session timeout", "uptime limit"})
@@ -58,9 +55,10 @@ class Hotspot:
         self._by_user: dict[str, dict[str, Session]] = {}
         self._due: Moment = NEVER  # no session ends before this
         self._hosts_due: Moment = NEVER
-        self.users.live, self.users.after = self._user_words, [*self.users.after, self._user_changed]
-        self.actives.live = self._active_words
-        self.host_rows.live = self._host_words
+        self.users.live = shown.user_words
+        self.users.after.append(self._user_changed)
+        self.actives.live = lambda row: shown.active_words(row, clock.now())
+        self.host_rows.live = lambda row: shown.host_words(row, clock.now(), self.binding)
         tables["/ip/hotspot"].after.append(self._server_changed)
 
     # -- the server ----------------------------------------------------------------------------
@@ -384,44 +382,7 @@ class Hotspot:
     def _is_alone(self, host: Host) -> bool:
         return len(self._by_mac.get(host.mac, {})) == 1
 
-    # -- what print shows ----------------------------------------------------------------------
-
-    def _user_words(self, row: Row) -> dict[str, str]:
-        used = usage_of(row)
-        return {"uptime": format_span(used.uptime_ms // SECOND), **used.counters.words()}
-
-    def _active_words(self, row: Row) -> dict[str, str]:
-        session = state_of(row, Session)
-        now = self.clock.now()
-        words = {
-            "uptime": format_span((now - session.started) // SECOND),
-            "idle-time": format_span((now - session.host.traffic_at) // SECOND),
-            **session.counters.words(),
-        }
-        left = session.left_ms(now)
-        if left is not None:
-            words["session-time-left"] = format_span(-(-left // SECOND))
-        return words | dict(self._bytes_left(session))
-
-    @staticmethod
-    def _bytes_left(session: Session) -> Iterator[tuple[str, str]]:
-        """What is left for this session: 100 MB allowed, 30 used before: 70."""
-        used = session.base.counters
-        for name, spent in zip(LIMITS[1:], (used.up, used.down, used.up + used.down), strict=True):
-            if (limit := int(session.limits[name])) > 0:
-                yield name, str(max(0, limit - spent))
-
-    def _host_words(self, row: Row) -> dict[str, str]:
-        host, now = state_of(row, Host), self.clock.now()
-        words = {
-            "uptime": format_span((now - host.seen_at) // SECOND),
-            "idle-time": format_span((now - host.traffic_at) // SECOND),
-            "host-dead-time": format_span((now - host.gone_at) // SECOND if host.gone_at else 0),
-            **host.counters.words(),
-        }
-        if self.binding(host.mac, host.address) == "bypassed":
-            return words | {"bypassed": "true"}  # seen without the key `authorized`, facts 3.2
-        return words | {"authorized": format_bool(host.session is not None), "bypassed": "false"}
+    # -- when other rows change ----------------------------------------------------------------
 
     def _user_changed(self, change: Change, row: Row) -> None:
         if change == "add" and not isinstance(row.state, Usage):
@@ -441,13 +402,3 @@ class Hotspot:
         if change == "remove" or (change == "set" and row["disabled"] == "true"):
             for host in [host for host in self.hosts.values() if host.server == row["name"]]:
                 self._drop_host(host, "hotspot service is shutting down")
-
-
-def state_of(row: Row, kind: type[T]) -> T:
-    if not isinstance(row.state, kind):
-        raise TypeError(f"row {row['.id']} carries no {kind.__name__}")
-    return row.state
-
-
-def usage_of(row: Row) -> Usage:
-    return state_of(row, Usage)

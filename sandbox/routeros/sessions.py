@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from portal.clock import SECOND, Moment
 from sandbox.routeros.tables import Row
 from sandbox.routeros.values import parse_span
 
+T = TypeVar("T")
 NEVER: Moment = 1 << 62
 
 
@@ -114,3 +116,13 @@ def limits_of(user: Row) -> dict[str, str]:
 
 
 LIMITS = ("limit-uptime", "limit-bytes-in", "limit-bytes-out", "limit-bytes-total")
+
+
+def state_of(row: Row, kind: type[T]) -> T:
+    if not isinstance(row.state, kind):
+        raise TypeError(f"row {row['.id']} carries no {kind.__name__}")
+    return row.state
+
+
+def usage_of(row: Row) -> Usage:
+    return state_of(row, Usage)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _SPAN = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
@@ -18,6 +19,7 @@ _FALSE = frozenset({"no", "false"})
 NO_MAC = "00:00:00:00:00:00"
 
 
+@lru_cache(maxsize=4096)
 def parse_span(text: str) -> int:
     """Seconds of `1h58m10s`, `7200`, `1:00:00`, `00:05:00` or `1d02:03:04`."""
     if text.isdecimal():
