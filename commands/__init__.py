@@ -1,0 +1,14 @@
+"""The command line, by subject; `app.py` attaches it."""
+
+from __future__ import annotations
+
+import click
+
+from commands import accounts, money, operations, passes, plans, routers, tenants
+
+
+def attach(cli: click.Group) -> None:
+    """Put every command on the command line."""
+    for module in (tenants, plans, routers, passes, money, accounts, operations):
+        for command in module.COMMANDS:
+            cli.add_command(command)

@@ -97,6 +97,10 @@ class Database:
         """Call `listener(tenant, key)` on the event loop after a commit that signalled `topic`."""
         self._listeners[topic].append(listener)
 
+    def unlisten(self, topic: str, listener: Listener) -> None:
+        """Stop calling `listener`."""
+        self._listeners[topic].remove(listener)
+
     async def write(self, tenant: int | None, unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any) -> T:
         """Run a unit in a durable transaction; what it raises rolls back this unit alone."""
         if self._closed:
@@ -215,5 +219,5 @@ class Database:
 
     def _tell(self, job: _Job) -> None:
         for signal in job.signals:
-            for listener in self._listeners[signal.topic]:
+            for listener in tuple(self._listeners[signal.topic]):
                 listener(job.tenant or 0, signal.key)

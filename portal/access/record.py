@@ -116,6 +116,11 @@ def wanted(router_id: int, device_ids: Iterable[int], macs: Sequence[str], now: 
     return found
 
 
+def anything_due(now: Moment) -> Unit[bool]:
+    """Whether `let_time_act` has something to do; a read, so that an idle installation writes nothing."""
+    return bool((yield from store.due_devices(now)))
+
+
 def let_time_act(now: Moment) -> Unit[int]:
     """End what has come to its end by the clock, at any router; how many devices were looked at."""
     due = yield from store.due_devices(now)

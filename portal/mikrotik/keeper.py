@@ -74,6 +74,10 @@ class Keeper:
         self.agreed_at: Moment = 0  # when a whole poll last ended well
         db.listen(f"{store.WAKE}:{router.id}", self._on_wake)
 
+    @property
+    def connected(self) -> bool:
+        return self._hotspot is not None
+
     # --- waking ---
 
     def _on_wake(self, _tenant: int, device_id: int) -> None:
@@ -91,6 +95,8 @@ class Keeper:
 
     async def stop(self) -> None:
         """Finish what is in hand and close the connection."""
+        if not self._stopping.is_set():
+            self._db.unlisten(f"{store.WAKE}:{self.router.id}", self._on_wake)
         self._stopping.set()
         self._bell.set()
 

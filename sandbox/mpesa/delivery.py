@@ -82,6 +82,8 @@ class Courier:
         self._random = random
         self._clients: dict[tuple[object, str | None], httpx.AsyncClient] = {}
         self.log: list[Delivery] = []
+        # Names that the world knows but this machine's resolver does not: host -> where it really listens.
+        self.reach: dict[str, tuple[str, int]] = {}
 
     async def callback(self, push: Push, code: Code) -> None:
         delivery = self._note("callback", push.callback_url, callback_body(push, code))
@@ -120,14 +122,24 @@ class Courier:
     async def post(self, merchant: Merchant, delivery: Delivery, source: str | None = None) -> None:
         client = self._client(merchant, source)
         try:
+            url, headers, extensions = self._where(delivery.url)
             answer = await client.post(
-                delivery.url,
+                url,
                 content=json.dumps(delivery.body).encode(),
-                headers={"Content-Type": "application/json"},
+                headers={"Content-Type": "application/json", **headers},
+                extensions=extensions,
             )
             delivery.outcome, delivery.reply = str(answer.status_code), answer.content
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as failure:
             delivery.outcome = type(failure).__name__
+
+    def _where(self, address: str) -> tuple[httpx.URL, dict[str, str], dict[str, str]]:
+        """The socket behind an address; the certificate is still checked against the name."""
+        url = httpx.URL(address)
+        there = self.reach.get(url.host)
+        if there is None:
+            return url, {}, {}
+        return url.copy_with(host=there[0], port=there[1]), {"Host": url.host}, {"sni_hostname": url.host}
 
     def _client(self, merchant: Merchant, source: str | None) -> httpx.AsyncClient:
         key = (merchant.callback_ca, source)

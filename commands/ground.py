@@ -1,0 +1,102 @@
+"""What every command stands on: an open database, the vault, and a tenant found by its name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import click
+
+from portal.clock import Clock, Moment, SystemClock, TravelClock, as_datetime
+from portal.db import Database
+from portal.errors import Misconfigured
+from portal.migrate import is_current
+from portal.seal import Vault
+from portal.settings import Settings
+from portal.tenancy import store as tenancy
+from portal.tenancy.store import Router, Tenant
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """An open installation."""
+
+    settings: Settings
+    db: Database
+    vault: Vault
+    clock: Clock
+
+    async def tenant(self, name: str) -> Tenant:
+        """The ISP with this name or public id; with an empty name the only one there is."""
+        found = await self.db.read(None, tenancy.tenants)
+        fitting = [each for each in found if not name or name in (each.public, each.name)]
+        if len(fitting) == 1:
+            return fitting[0]
+        known = ", ".join(each.name for each in found) or "none yet: bando tenant add"
+        raise Misconfigured(f"Say which ISP with --tenant; there is: {known}")
+
+    async def router(self, tenant: Tenant, name: str) -> Router:
+        """The tenant's router with this name or public id; with an empty name the only one there is."""
+        found = await self.db.read(tenant.id, tenancy.routers)
+        fitting = [each for each in found if not name or name in (each.public, each.name)]
+        if len(fitting) == 1:
+            return fitting[0]
+        known = ", ".join(each.name for each in found) or "none yet: bando router add"
+        raise Misconfigured(f"Say which router; {tenant.name} has: {known}")
+
+    async def changed(self, tenant: Tenant) -> None:
+        """Tell a serving process that what it keeps in memory has changed."""
+        await self.db.write(None, tenancy.bump, tenant.id)
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Ground]:
+    """The installation of these settings; raises `Misconfigured` when it is not migrated."""
+    if not is_current(settings.database):
+        raise Misconfigured(f"{settings.database} is not at the present schema; run: bando migrate")
+    clock: Clock = TravelClock(Path(settings.clock_file)) if settings.clock_file else SystemClock()
+    db = Database(settings.database)
+    try:
+        yield Ground(settings=settings, db=db, vault=Vault(settings.secret_key.encode()), clock=clock)
+    finally:
+        await db.aclose()
+
+
+def run(settings: Settings, work: Callable[[Ground], Awaitable[T]]) -> T:
+    """Open, work, close."""
+
+    async def whole() -> T:
+        async with opened(settings) as ground:
+            return await work(ground)
+
+    return asyncio.run(whole())
+
+
+def tenant_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option by which staff say which ISP they mean."""
+    return click.option("--tenant", "tenant_name", default="", help="Name or public id of the ISP.")(command)
+
+
+def table(head: Sequence[str], body: Sequence[Sequence[object]], empty: str) -> None:
+    """Print rows in columns, or a sentence that says the next step."""
+    if not body:
+        click.echo(empty)
+        return
+    cells = [list(head), *([str(cell) for cell in row] for row in body)]
+    widths = [max(len(row[n]) for row in cells) for n in range(len(head))]
+    for row in cells:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def when(moment: Moment | None, tenant: Tenant) -> str:
+    """A moment in the tenant's time zone."""
+    if moment is None:
+        return "-"
+    return as_datetime(moment).astimezone(ZoneInfo(tenant.timezone)).strftime("%Y-%m-%d %H:%M:%S")

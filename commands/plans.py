@@ -1,0 +1,117 @@
+"""bando plan add/list."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from commands.ground import Ground, run, table, tenant_option
+from portal.access import store
+from portal.access.plans import Plan
+from portal.clock import DAY, HOUR, MINUTE
+from portal.errors import Misconfigured
+from portal.money import Money
+from portal.seal import new_public
+from portal.settings import Settings
+
+_SPANS = {"m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
+_SIZES = {"M": 10**6, "G": 10**9}
+_RATES = {"k": 10**3, "M": 10**6}
+
+
+def span(text: str) -> int:
+    """``30m``, ``1h``, ``7d``, ``4w`` in milliseconds."""
+    return _measure(text, _SPANS, "a time like 30m, 1h, 7d or 4w")
+
+
+def size(text: str) -> int:
+    """``500M``, ``2G`` in bytes."""
+    return _measure(text, _SIZES, "an amount like 500M or 2G")
+
+
+def rates(text: str) -> tuple[int, int]:
+    """``2M/5M`` (up/down) in bit/s."""
+    up, slash, down = text.partition("/")
+    wording = "rates up/down like 512k/2M"
+    if not slash:
+        raise Misconfigured(f"{text!r} is not {wording}.")
+    return _measure(up, _RATES, wording), _measure(down, _RATES, wording)
+
+
+def _measure(text: str, units: dict[str, int], wording: str) -> int:
+    match = re.fullmatch(rf"([1-9][0-9]{{0,6}})([{''.join(units)}])", text)
+    if match is None:
+        raise Misconfigured(f"{text!r} is not {wording}.")
+    return int(match[1]) * units[match[2]]
+
+
+@click.group()
+def plan() -> None:
+    """What an ISP sells."""
+
+
+@plan.command()
+@tenant_option
+@click.argument("name")
+@click.option("--price", type=click.IntRange(1, 250_000), required=True, help="Whole shillings.")
+@click.option("--time", "time_text", required=True, help="What is sold: 30m, 1h, 7d.")
+@click.option("--used", is_flag=True, help="Count online time only; otherwise the clock runs on.")
+@click.option("--window", default="", help="How long a used-time budget is good after its first use.")
+@click.option("--data", default="", help="Data cap: 500M, 2G.")
+@click.option("--rate", default="", help="Up/down: 512k/2M.")
+@click.option("--devices", type=click.IntRange(1, 20), default=1, show_default=True)
+@click.pass_obj
+def add(
+    settings: Settings,
+    tenant_name: str,
+    name: str,
+    price: int,
+    time_text: str,
+    used: bool,
+    window: str,
+    data: str,
+    rate: str,
+    devices: int,
+) -> None:
+    """Put a plan on sale."""
+    up, down = rates(rate) if rate else (None, None)
+    made = Plan(
+        id=0,
+        public=new_public(4),
+        name=name,
+        price=Money(price * 100),
+        kind="used" if used else "wall",
+        span_ms=span(time_text),
+        window_ms=span(window) if window else None,
+        data_bytes=size(data) if data else None,
+        rate_up=up,
+        rate_down=down,
+        max_devices=devices,
+    )
+
+    async def work(ground: Ground) -> None:
+        tenant = await ground.tenant(tenant_name)
+        await ground.db.write(tenant.id, store.add_plan, made, ground.clock.now())
+        await ground.changed(tenant)
+        click.echo(f"{tenant.name} now sells {made.name} for {made.price}.")
+
+    run(settings, work)
+
+
+@plan.command("list")
+@tenant_option
+@click.pass_obj
+def list_(settings: Settings, tenant_name: str) -> None:
+    """List the plans."""
+
+    async def work(ground: Ground) -> None:
+        tenant = await ground.tenant(tenant_name)
+        found = await ground.db.read(tenant.id, store.plan_list)
+        body = [(p.public, p.name, str(p.price), p.kind, p.max_devices, "yes" if p.on_sale else "no") for p in found]
+        table(("id", "name", "price", "kind", "devices", "on sale"), body, "No plan yet. Add one with: bando plan add")
+
+    run(settings, work)
+
+
+COMMANDS = [plan]

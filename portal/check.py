@@ -1,0 +1,122 @@
+"""The invariants (design 8), looked for in the database: `bando check` in production, and tests after every step.
+
+Each check is a unit that gives sentences; an empty list is a clean bill. They read, and change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from portal.access.passes import from_row
+from portal.clock import HOUR, MINUTE, Moment
+from portal.units import Unit, rows
+
+SOON_MS = MINUTE  # I1: "within seconds"; a paid payment without its pass for longer is a breach
+
+
+def paid_without_pass(now: Moment) -> Unit[list[str]]:
+    """I1: a receipt that paid has a pass of the bought size, or an open line for staff."""
+    found = yield from rows(
+        "SELECT p.id, p.public FROM payments p WHERE p.tenant_id = :tenant AND p.state = 'paid'"
+        " AND p.settled_at < :before AND NOT EXISTS (SELECT 1 FROM passes s WHERE s.tenant_id = :tenant"
+        " AND s.tenant_id = p.tenant_id AND s.cause_kind = 'payment' AND s.cause_ref = p.public)"
+        " AND NOT EXISTS (SELECT 1 FROM exceptions e WHERE e.tenant_id = :tenant AND e.tenant_id = p.tenant_id"
+        " AND e.closed_at IS NULL AND e.subject = 'payment:' || p.public)",
+        before=now - SOON_MS,
+    )
+    return [f"I1: payment {row['public']} is paid and has no pass." for row in found]
+
+
+def pass_without_cause(_: Moment) -> Unit[list[str]]:
+    """I2: a pass made by a payment has that payment, and it is paid."""
+    found = yield from rows(
+        "SELECT s.id FROM passes s WHERE s.tenant_id = :tenant AND s.cause_kind = 'payment'"
+        " AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.tenant_id = :tenant AND p.tenant_id = s.tenant_id"
+        " AND p.public = s.cause_ref AND p.state IN ('paid', 'reversal_pending', 'reversed'))"
+    )
+    return [f"I2: pass {row['id']} was made by a payment that is not paid." for row in found]
+
+
+def cause_with_two_passes(_: Moment) -> Unit[list[str]]:
+    """I2: one cause makes one pass."""
+    found = yield from rows(
+        "SELECT cause_kind, cause_ref FROM passes WHERE tenant_id = :tenant"
+        " GROUP BY cause_kind, cause_ref HAVING COUNT(*) > 1"
+    )
+    return [f"I2: {row['cause_kind']} {row['cause_ref']} made more than one pass." for row in found]
+
+
+def receipt_twice(_: Moment) -> Unit[list[str]]:
+    """I3: a receipt credits once, and a payment is paid by one receipt."""
+    found = yield from rows(
+        "SELECT payment_id FROM receipts WHERE tenant_id = :tenant AND payment_id IS NOT NULL"
+        " GROUP BY payment_id HAVING COUNT(*) > 1"
+    )
+    twice = yield from rows(
+        "SELECT number FROM receipts WHERE tenant_id = :tenant GROUP BY provider, environment, number"
+        " HAVING COUNT(*) > 1"
+    )
+    return [f"I3: payment {row['payment_id']} was paid by two receipts." for row in found] + [
+        f"I3: receipt {row['number']} stands twice." for row in twice
+    ]
+
+
+def matched_to_unpaid(_: Moment) -> Unit[list[str]]:
+    """I3: a receipt that is matched belongs to a payment that is paid."""
+    found = yield from rows(
+        "SELECT r.number FROM receipts r JOIN payments p ON p.id = r.payment_id AND p.tenant_id = r.tenant_id"
+        " WHERE r.tenant_id = :tenant AND r.state = 'matched' AND p.state NOT IN"
+        " ('paid', 'review', 'reversal_pending', 'reversed')"
+    )
+    return [f"I3: receipt {row['number']} is matched to a payment that is not paid." for row in found]
+
+
+def more_than_bought(_: Moment) -> Unit[list[str]]:
+    """I6: a pass was not used for longer than bought, beyond a poll and the overruns of R4."""
+    found = yield from rows("SELECT * FROM passes WHERE tenant_id = :tenant")
+    broken: list[str] = []
+    for row in found:
+        one = from_row(row)
+        if one.kind == "used" and one.used_ms > one.span_ms + 2 * MINUTE:
+            broken.append(f"I6: pass {one.id} was used for {one.used_ms // 1000} s of {one.span_ms // 1000} s.")
+        if one.ends_at and one.started_at and one.kind == "wall" and one.ends_at - one.started_at > one.span_ms:
+            broken.append(f"I6: pass {one.id} runs for longer than was bought.")
+    return broken
+
+
+def late_end(now: Moment) -> Unit[list[str]]:
+    """I6: a pass whose end has long come is ended."""
+    found = yield from rows(
+        "SELECT id FROM passes WHERE tenant_id = :tenant AND state IN ('running', 'paused') AND ends_at < :before",
+        before=now - HOUR,
+    )
+    return [f"I6: pass {row['id']} should have ended more than an hour ago; does bando serve run?" for row in found]
+
+
+def two_heads(_: Moment) -> Unit[list[str]]:
+    """A device has one head in its queue."""
+    found = yield from rows(
+        "SELECT device_id FROM passes WHERE tenant_id = :tenant AND state IN ('waiting', 'running', 'paused')"
+        " GROUP BY device_id HAVING COUNT(*) > 1"
+    )
+    return [f"Device {row['device_id']} has two passes at the head of its queue." for row in found]
+
+
+CHECKS: tuple[Callable[[Moment], Unit[list[str]]], ...] = (
+    paid_without_pass,
+    pass_without_cause,
+    cause_with_two_passes,
+    receipt_twice,
+    matched_to_unpaid,
+    more_than_bought,
+    late_end,
+    two_heads,
+)
+
+
+def breaches(now: Moment) -> Unit[list[str]]:
+    """Every breach of an invariant in one tenant."""
+    found: list[str] = []
+    for check in CHECKS:
+        found += yield from check(now)
+    return found

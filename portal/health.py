@@ -1,0 +1,65 @@
+"""Whether Bando is well (R10): /healthz (alive), /readyz (database and loops), /metrics (Prometheus)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from portal.clock import MINUTE, Clock
+from portal.db import Database
+from portal.loops import Supervisor
+from portal.mikrotik.keepers import Keepers
+from portal.units import Unit, value
+
+STALE_MS = 2 * MINUTE  # a loop that has not succeeded for so long is not well
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """Answers from what runs in this process."""
+
+    db: Database
+    clock: Clock
+    supervisor: Supervisor
+    keepers: Keepers
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route("/healthz", self.healthz),
+            Route("/readyz", self.readyz),
+            Route("/metrics", self.metrics),
+        ]
+
+    async def healthz(self, _: Request) -> Response:
+        return PlainTextResponse("alive\n")
+
+    async def readyz(self, _: Request) -> Response:
+        """200 when the database answers and every loop has succeeded lately; else 503 with what is not well."""
+        await self.db.read(None, _ping)
+        stale = self.supervisor.stale(STALE_MS)
+        return JSONResponse({"ready": not stale, "stale loops": stale}, status_code=503 if stale else 200)
+
+    async def metrics(self, _: Request) -> Response:
+        registry = CollectorRegistry()
+        _routers(registry, self.keepers, self.clock)
+        loops = Gauge("bando_loop_last_success_seconds", "Age of a loop's last success", ["loop"], registry=registry)
+        for name, at in self.supervisor.last_success.items():
+            loops.labels(loop=name).set((self.clock.now() - at) / 1000)
+        return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
+
+
+def _routers(registry: CollectorRegistry, keepers: Keepers, clock: Clock) -> None:
+    up = Gauge("bando_router_up", "Whether a router answers", ["router"], registry=registry)
+    age = Gauge("bando_router_agreed_seconds", "Age of the last agreement with a router", ["router"], registry=registry)
+    for keeper in keepers.all():
+        up.labels(router=keeper.router.public).set(1 if keeper.connected else 0)
+        if keeper.agreed_at:
+            age.labels(router=keeper.router.public).set((clock.now() - keeper.agreed_at) / 1000)
+
+
+def _ping() -> Unit[object]:
+    return (yield from value("SELECT 1"))

@@ -1,0 +1,355 @@
+"""The whole world on one machine: an ISP with a router, phones, an internet, an M-Pesa, and the portal itself.
+
+Used by `make run`, by the tests of the whole road and by the benchmarks. The portal is built by the function
+that is handed in, so that this package does not import the composition root.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import uvicorn
+
+from portal.access import store as access
+from portal.access.plans import Plan
+from portal.clock import DAY, HOUR, MINUTE, Clock, SystemClock
+from portal.db import Database
+from portal.migrate import migrate
+from portal.mikrotik.router_files import files as router_files
+from portal.mikrotik.wire import fingerprint_of
+from portal.money import Money
+from portal.payments import accounts
+from portal.seal import Vault, new_public
+from portal.settings import SANDBOX_KEY, Settings, load
+from portal.tenancy import store as tenancy
+from portal.tenancy.store import Router, Tenant
+from sandbox.ca import Authority
+from sandbox.gateway import Gateway, serve_gateway
+from sandbox.internet import Internet, serve_internet
+from sandbox.mpesa.provider import SandboxMpesa
+from sandbox.mpesa.server import Server as MpesaServer
+from sandbox.mpesa.server import serve_mpesa
+from sandbox.routeros.api import ApiServer, serve_api
+from sandbox.routeros.device import SandboxRouter
+
+PORTAL_HOST = "portal.bando.test"
+SHORTCODE, PASSKEY, APP = "174379", "sandbox-passkey", ("sandbox-key", "sandbox-secret")
+PLANS: tuple[dict[str, Any], ...] = (
+    {"name": "30 minutes", "price": Money(500), "span_ms": 30 * MINUTE},
+    {"name": "1 hour", "price": Money(1000), "span_ms": HOUR},
+    {"name": "3 hours", "price": Money(2000), "span_ms": 3 * HOUR, "max_devices": 2},
+    {"name": "1 day", "price": Money(5000), "span_ms": DAY, "rate_up": 2_000_000, "rate_down": 5_000_000},
+    {"name": "2 hours online", "price": Money(3000), "kind": "used", "span_ms": 2 * HOUR, "window_ms": 7 * DAY},
+    {"name": "1 GB", "price": Money(8000), "span_ms": 7 * DAY, "data_bytes": 10**9},
+)
+
+
+class Portal(Protocol):
+    """What the world needs of the built service."""
+
+    web: Any
+
+
+Build = Callable[..., Any]
+
+
+class _Uvicorn(uvicorn.Server):
+    """One server among several in the process: signals are not its business."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        yield
+
+
+@dataclass(kw_only=True)
+class Site:
+    """The parts of the world."""
+
+    clock: Clock
+    folder: Path
+    ca: Authority
+    router: SandboxRouter
+    api: ApiServer
+    internet: Internet
+    mpesa: SandboxMpesa
+    mpesa_server: MpesaServer
+    settings: Settings
+    vault: Vault
+    tenant: Tenant
+    row: Router
+    portal_address: tuple[str, int]
+    inside: dict[str, tuple[str, int]]
+    gateways: list[Gateway] = field(default_factory=list)
+
+    @property
+    def entry(self) -> str:
+        return f"{self.settings.public_url}/e/{self.row.public}"
+
+    async def phone(self, number: int = 1, *, port: int = 0) -> Gateway:
+        """Put a phone next to the router; its MAC and address follow from its number."""
+        gateway = await serve_gateway(
+            self.router,
+            self.internet,
+            mac=f"02:00:00:00:{number // 256:02X}:{number % 256:02X}",
+            address=f"10.5.50.{10 + number}",
+            port=port,
+            inside=self.inside,
+        )
+        gateway.appear()
+        self.gateways.append(gateway)
+        return gateway
+
+
+def free_port() -> int:
+    """A port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def _fill(settings: Settings, vault: Vault, clock: Clock, mpesa_url: str, api: ApiServer, pin: str | None) -> Any:
+    """An ISP with plans, a paybill and a router, unless the database has them already."""
+    db = Database(settings.database)
+    try:
+        now = clock.now()
+        known = await db.read(None, tenancy.tenants)
+        if known:
+            tenant = known[0]
+            row = (await db.read(tenant.id, tenancy.routers))[0]
+            return tenant, row
+        tenant = await db.write(None, tenancy.add_tenant, "Kilimani Wi-Fi", now, support_phone="0700 123 456")
+        for position, fields in enumerate(PLANS):
+            plan = Plan(**{"id": 0, "public": new_public(4), "kind": "wall", "position": position, **fields})
+            await db.write(tenant.id, access.add_plan, plan, now)
+        await db.write(
+            tenant.id,
+            accounts.add_account,
+            vault,
+            now,
+            tenant_public=tenant.public,
+            environment="sandbox",
+            kind="paybill",
+            shortcode=SHORTCODE,
+            consumer_key=APP[0],
+            consumer_secret=APP[1],
+            passkey=PASSKEY,
+            base_url=mpesa_url,
+        )
+        router_id = await db.write(tenant.id, _router, vault, now, api.port, pin)
+        row = await db.read(tenant.id, tenancy.router, router_id)
+        return tenant, row
+    finally:
+        await db.aclose()
+
+
+def _router(vault: Vault, now: int, port: int, pin: str | None) -> Any:
+    return (
+        yield from tenancy.add_router(
+            vault,
+            now,
+            name="Kilimani Mall",
+            host="127.0.0.1",
+            port=port,
+            username="bando",
+            password="sandbox",
+            hotspot_host="login.wifi.test",
+            fingerprint=pin,
+            tunnel=pin is None,
+        )
+    )
+
+
+def _settings(folder: Path, ca: Authority, port: int, more: dict[str, str]) -> Settings:
+    leaf = ca.leaf(PORTAL_HOST, "localhost", "127.0.0.1")
+    return load(
+        {
+            "BANDO_MODE": "sandbox",
+            "BANDO_DATABASE": str(folder / "bando.db"),
+            "BANDO_SECRET_KEY": SANDBOX_KEY,
+            "BANDO_PUBLIC_URL": f"https://{PORTAL_HOST}",
+            "BANDO_LISTEN": f"127.0.0.1:{port}",
+            "BANDO_TLS_CERT": str(leaf.certificate),
+            "BANDO_TLS_KEY": str(leaf.key),
+            "BANDO_CA_FILE": str(ca.certificate_path),
+            **more,
+        }
+    )
+
+
+@asynccontextmanager
+async def outside(
+    folder: Path,
+    *,
+    clock: Clock | None = None,
+    port: int = 0,
+    tls_api: bool = True,
+    ports: dict[str, int] | None = None,
+    **more: str,
+) -> AsyncIterator[Site]:
+    """Everything but the portal; the portal will listen at `.portal_address`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    clock = clock or SystemClock()
+    ca = Authority(folder / "ca")
+    ports = ports or {}
+    router = SandboxRouter(clock)
+    api = await serve_api(router, port=ports.get("api", 0), tls=ca.server_context("router.test") if tls_api else None)
+    internet = await serve_internet(ca)
+    settings = _settings(folder, ca, port or free_port(), more)
+    mpesa = SandboxMpesa(clock)
+    mpesa.add_shortcode(
+        kind="paybill",
+        shortcode=SHORTCODE,
+        passkey=PASSKEY,
+        consumer_key=APP[0],
+        consumer_secret=APP[1],
+        name="KILIMANI WI-FI",
+        callback_ca=ca.client_context(),
+    )
+    # What the portal is called on the internet, M-Pesa reaches at its loopback address.
+    mpesa.courier.reach[PORTAL_HOST] = ("127.0.0.1", settings.listen_port)
+    mpesa_server = await serve_mpesa(mpesa, port=ports.get("mpesa", 0))
+    vault = Vault(settings.secret_key.encode())
+    migrate(settings.database)
+    pin = await fingerprint_of("127.0.0.1", api.port) if tls_api else None
+    tenant, row = await _fill(settings, vault, clock, mpesa_server.url, api, pin)
+    _furnish(router, settings, row)
+    address = ("127.0.0.1", settings.listen_port)
+    site = Site(
+        clock=clock,
+        folder=folder,
+        ca=ca,
+        router=router,
+        api=api,
+        internet=internet,
+        mpesa=mpesa,
+        mpesa_server=mpesa_server,
+        settings=settings,
+        vault=vault,
+        tenant=tenant,
+        row=row,
+        portal_address=address,
+        inside={f"{PORTAL_HOST}:443": address},
+    )
+    try:
+        yield site
+    finally:
+        for gateway in site.gateways:
+            await gateway.aclose()
+        await mpesa_server.aclose()
+        await internet.aclose()
+        await api.aclose()
+
+
+def _furnish(router: SandboxRouter, settings: Settings, row: Router) -> None:
+    """What the set-up script leaves on a router: the pages and the walled garden."""
+    pages = router_files(settings.public_url, row.public)
+    router.files.update({f"hotspot/{name}": content for name, content in pages.items()})
+    router.tables["/ip/hotspot/walled-garden"].add({"dst-host": PORTAL_HOST, "action": "allow"})
+    router.tables["/ip/hotspot/walled-garden/ip"].add({"dst-host": PORTAL_HOST, "action": "accept"})
+
+
+@asynccontextmanager
+async def serving(app: Any, host: str, port: int, settings: Settings | None) -> AsyncIterator[None]:
+    """The portal on a socket, in this process."""
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        ssl_certfile=settings.tls_cert if settings else None,
+        ssl_keyfile=settings.tls_key if settings else None,
+        access_log=False,
+        log_level="error",
+        lifespan="on" if settings else "off",
+        timeout_graceful_shutdown=2,
+    )
+    server = _Uvicorn(config)
+    task = asyncio.create_task(server.serve())
+    try:
+        while not server.started:
+            if task.done():
+                await task
+                raise RuntimeError("the portal did not start")
+            await asyncio.sleep(0.01)
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+@asynccontextmanager
+async def world(folder: Path, build: Build, **options: Any) -> AsyncIterator[tuple[Site, Any]]:
+    """The whole world with the portal in this process: the site, and the built service."""
+    observe = options.pop("observe", None)
+    async with outside(folder, **options) as site:
+        built = build(site.settings, clock=site.clock, **({"observe": observe} if observe else {}))
+        async with serving(built.web, *site.portal_address, site.settings):
+            yield site, built
+
+
+async def show(folder: Path, port: int, build: Build) -> None:
+    """`make run`: start the world, print the addresses, and stay until interrupted."""
+    async with (
+        outside(folder, port=port, ports={"mpesa": port + 1, "api": port + 2}) as site,
+        _portal(site, build, port + 3),
+    ):
+        gateway = await site.phone(1, port=port + 4)
+        write_env(site)
+        print(_addresses(site, port), flush=True)
+        while True:
+            gateway.appear()
+            await site.clock.sleep(5_000)
+
+
+@asynccontextmanager
+async def _portal(site: Site, build: Build, plain_port: int) -> AsyncIterator[None]:
+    built = build(site.settings, clock=site.clock)
+    async with (
+        serving(built.web, *site.portal_address, site.settings),
+        # The same pages without TLS, for an ordinary browser that does not know the sandbox's authority.
+        serving(built.web, "127.0.0.1", plain_port, None),
+    ):
+        yield
+
+
+def _addresses(site: Site, port: int) -> str:
+    host, internet_port = site.internet.http
+    first = (
+        f"http://127.0.0.1:{port + 3}/e/{site.row.public}?mac=02:00:00:00:00:01&ip=10.5.50.11"
+        f"&link-login=http://login.wifi.test/login&link-orig=http://{host}:{internet_port}/"
+    )
+    return f"""
+Bando's sandbox world runs. Nothing here is real, and no money moves.
+
+  1. You are a guest on the Wi-Fi. The first page your phone shows:
+       {first}
+  2. Your phone's M-PESA, where you type the PIN (any four digits) or cancel:
+       http://127.0.0.1:{port + 1}/handset
+  3. What the operator sees:
+       bando --env-file {site.folder}/bando.env pass show
+       bando --env-file {site.folder}/bando.env payments list
+       http://127.0.0.1:{port + 3}/readyz   http://127.0.0.1:{port + 3}/metrics
+
+  With a browser behind the sandbox router, everything is as on a real phone:
+       chromium --proxy-server=socks5://127.0.0.1:{port + 4} http://example.test/
+     (trust the sandbox's authority first: {site.ca.certificate_path})
+
+Stop with Ctrl-C. The state is kept in {site.folder}; delete it to begin again.
+"""
+
+
+def write_env(site: Site) -> Path:
+    """The settings of this world as an env file, for the command line."""
+    path = site.folder / "bando.env"
+    settings = site.settings
+    path.write_text(
+        f"BANDO_MODE=sandbox\nBANDO_DATABASE={settings.database}\nBANDO_PUBLIC_URL={settings.public_url}\n"
+        f"BANDO_SECRET_KEY={settings.secret_key}\nBANDO_CA_FILE={settings.ca_file}\n"
+    )
+    return path
