@@ -1,0 +1,339 @@
+"""Importing an .rsc file: the part of the RouterOS script language that set-up scripts use.
+
+A file is read one top-level statement at a time, as `/import` does: what stands before a mistake has been done.
+Reading a statement already refuses menus and properties that this router does not have, in branches that are never
+taken too, and `on-error` does not catch that; text given to `:parse` is read only when it is run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from sandbox.routeros.columns import Trap
+from sandbox.routeros.commands import Account, Request, run
+from sandbox.routeros.device import SandboxRouter
+from sandbox.routeros.menus import POLICIES
+from sandbox.routeros.rsc_text import (
+    Code,
+    Literal,
+    Node,
+    Operation,
+    Reader,
+    RscError,
+    RscSyntaxError,
+    Statement,
+    Substitution,
+    Text,
+    Value,
+    Variable,
+    read_all,
+)
+from sandbox.routeros.values import parse_span
+
+__all__ = ["RscError", "RscSyntaxError", "import_rsc"]
+
+Fetch = Callable[[str], bytes]
+
+_CONSOLE = Account(name="admin", policies=frozenset(POLICIES.split("|")))
+
+
+class _Return(Exception):
+    def __init__(self, value: Value) -> None:
+        self.value = value
+
+
+def text_of(value: Value) -> str:
+    """A value as the console prints it."""
+    if value is None or isinstance(value, Code):
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ";".join(value) if isinstance(value, list) else str(value)
+
+
+def same(left: Value, right: Value) -> bool:
+    """Equality of the console, to which yes and true are one."""
+    first, second = (_YES.get(text, text) for text in (text_of(left), text_of(right)))
+    return first == second
+
+
+_YES = {"yes": "true", "no": "false"}
+
+
+@dataclass
+class Scope:
+    """Variables; those of the outer scopes are seen too."""
+
+    outer: Scope | None = None
+    names: dict[str, Value] = field(default_factory=dict)
+
+    def holder(self, name: str) -> Scope:
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.names:
+                return scope
+            scope = scope.outer
+        raise RscError(f"no such variable {name}")
+
+
+class Console:
+    """Runs statements on a router with all rights."""
+
+    def __init__(self, router: SandboxRouter, fetch: Fetch | None) -> None:
+        self.router, self.fetch = router, fetch
+        self.output: list[str] = []
+
+    def run(self, code: Statement | Code, scope: Scope) -> Value:
+        if isinstance(code, Statement):
+            return self.language(code, scope) if code.verb.startswith(":") else self.act(code, scope)
+        inner = Scope(scope)
+        for statement in code.statements:
+            self.run(statement, inner)
+        return None
+
+    def value(self, node: Node, scope: Scope) -> Value:
+        match node:
+            case Literal(value):
+                return value
+            case Variable(name):
+                return scope.holder(name).names[name]
+            case Text(parts):
+                return "".join(text_of(self.value(part, scope)) for part in parts)
+            case Operation(sign, left, right):
+                return self.operation(sign, left, right, scope)
+            case Substitution(inside):
+                if isinstance(inside, Statement):
+                    return self.run(inside, scope)
+                return self.call(self.value(inside, scope))
+            case _:
+                return node
+
+    def call(self, code: Value) -> Value:
+        if not isinstance(code, Code):
+            raise RscError("this is no function")
+        try:
+            self.run(code, Scope())
+        except _Return as returned:
+            return returned.value
+        return None
+
+    def operation(self, sign: str, left: Node, right: Node, scope: Scope) -> Value:
+        first = self.value(left, scope)
+        match sign:
+            case "!":
+                return not true(first)
+            case "&&":
+                return true(first) and true(self.value(right, scope))
+            case "||":
+                return true(first) or true(self.value(right, scope))
+        second = self.value(right, scope)
+        match sign:
+            case "=":
+                return same(first, second)
+            case "!=":
+                return not same(first, second)
+            case ".":
+                return text_of(first) + text_of(second)
+            case ",":
+                return [*_items(first), *_items(second)]
+            case "->":
+                return next(iter(_items(first)[number(second) :]), None)
+            case "~":
+                return re.search(text_of(second), text_of(first)) is not None
+        return _ARITHMETIC[sign](number(first), number(second))
+
+    # -- the language --------------------------------------------------------------------------
+
+    def language(self, statement: Statement, scope: Scope) -> Value:
+        plain = [argument.value for argument in statement.arguments if not argument.name]
+        named = {argument.name: argument.value for argument in statement.arguments if argument.name}
+        match statement.verb, plain:
+            case ":local" | ":global" | ":set", [Literal(str(name)), *rest]:
+                holder = scope.holder(name) if statement.verb == ":set" else scope
+                holder.names[name] = self.value(rest[0], scope) if rest else None
+            case ":if", [condition]:
+                if true(self.value(condition, scope)):
+                    self.branch(named.get("do"), scope)
+                else:
+                    self.branch(named.get("else"), scope)
+            case ":do", [Code() as body]:
+                self.attempt(body, named.get("on-error"), scope)
+            case ":for", [Literal(str(name))]:
+                first, last = (number(self.value(named[end], scope)) for end in ("from", "to"))
+                for index in range(first, last + 1):
+                    self.branch(named["do"], Scope(scope, {name: index}))
+            case ":foreach", [Literal(str(name))]:
+                for item in _items(self.value(named["in"], scope)):
+                    self.branch(named["do"], Scope(scope, {name: item}))
+            case _:
+                return self.function(statement.verb, [self.value(node, scope) for node in plain])
+        return None
+
+    def branch(self, body: Node | None, scope: Scope) -> None:
+        if isinstance(body, Code):
+            self.run(body, scope)
+
+    def attempt(self, body: Code, on_error: Node | None, scope: Scope) -> None:
+        try:
+            self.run(body, scope)
+        except RscSyntaxError:
+            raise
+        except RscError:
+            if on_error is None:
+                raise
+            self.branch(on_error, scope)
+
+    def function(self, verb: str, given: list[Value]) -> Value:
+        match verb, given:
+            case ":put", [value]:
+                self.output.append(text_of(value))
+            case ":error", [value]:
+                raise RscError(text_of(value))
+            case ":return", [value]:
+                raise _Return(value)
+            case ":delay", [value]:
+                self.wait(parse_span(text_of(value)))
+            case ":len", [value]:
+                return len(value) if isinstance(value, list) else len(text_of(value))
+            case ":pick", [value, first, *end]:
+                return _pick(value, number(first), number(end[0]) if end else None)
+            case ":typeof", [value]:
+                return "nil" if value is None else "array" if isinstance(value, list) else "str"
+            case ":find", [value, wanted]:
+                return _find(value, text_of(wanted))
+            case ":tostr", [value]:
+                return text_of(value)
+            case ":parse", [value]:
+                return self.parse(text_of(value))
+            case ":call", [value]:
+                return self.call(value)
+            case ":log", [_, value]:
+                self.router.log("script,info", text_of(value))
+            case ":nothing", []:
+                pass
+            case _:
+                raise RscSyntaxError(f"bad command name {verb[1:]}")
+        return None
+
+    def parse(self, text: str) -> Code:
+        try:
+            return Code(tuple(read_all(text, self.router)))
+        except RscSyntaxError as error:
+            raise RscError(str(error)) from error
+
+    def wait(self, seconds: int) -> None:
+        """A clock that can be moved is moved; a real one is not waited for."""
+        if advance := getattr(self.router.clock, "advance", None):
+            advance(seconds * 1000)
+
+    # -- menus ---------------------------------------------------------------------------------
+
+    def act(self, statement: Statement, scope: Scope) -> Value:
+        if statement.menu == "/tool":
+            self.download({a.name: text_of(self.value(a.value, scope)) for a in statement.arguments})
+            return None
+        if statement.verb == "find":
+            return self.find(statement, scope)
+        given = {a.name: self.value(a.value, scope) for a in statement.arguments if a.name}
+        plain = [self.value(a.value, scope) for a in statement.arguments if not a.name]
+        if statement.verb == "get":
+            return self.get(statement.menu, [*plain, *given.values()])
+        words = {name: text_of(value).replace(";", ",") if isinstance(value, list) else text_of(value)
+                 for name, value in given.items()}  # fmt: skip
+        if plain:
+            words["numbers"] = ",".join(_items(plain[0]))
+        return self.send(f"{statement.menu}/{statement.verb}", words)
+
+    def send(self, command: str, words: Mapping[str, str]) -> Value:
+        reply = run(self.router, _CONSOLE, Request(command, dict(words)))
+        for sentence in reply:
+            if sentence[0] == "!trap":
+                raise RscError(sentence[-1].removeprefix("=message="))
+        return next((word[5:] for word in reply[-1] if word.startswith("=ret=")), None)
+
+    def find(self, statement: Statement, scope: Scope) -> list[str]:
+        table = self.router.table(statement.menu)
+        wanted = [(a.name, a.sign, self.value(a.value, scope)) for a in statement.arguments]
+        found = []
+        for row in list(table.rows.values()):
+            view = table.view(row)
+            if all(same(view.get(name), value) is (sign == "=") for name, sign, value in wanted):
+                found.append(row[".id"])
+        return found
+
+    def get(self, menu: str, plain: list[Value]) -> Value:
+        table = self.router.table(menu)
+        *which, name = plain
+        ids = [""] if not which else _items(which[0])
+        if len(ids) != 1:
+            raise RscError("no such item" if not ids else "more than one item matches")
+        try:
+            return table.view(table.row(ids[0])).get(text_of(name))
+        except Trap as trap:
+            raise RscError(trap.message) from trap
+
+    def download(self, given: Mapping[str, str]) -> None:
+        if not self.router.faults.device_mode_hotspot:
+            raise RscError("failure: not allowed by device-mode")
+        if self.fetch is None:
+            raise RscError("failure: connection timeout")
+        try:
+            self.router.files[given["dst-path"]] = self.fetch(given["url"])
+        except LookupError as missing:
+            raise RscError("failure: Fetch failed with status 404") from missing
+
+
+_ARITHMETIC: dict[str, Callable[[int, int], Value]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a // b,
+    "<": lambda a, b: a < b,
+    ">": lambda a, b: a > b,
+    "<=": lambda a, b: a <= b,
+    ">=": lambda a, b: a >= b,
+}
+
+
+def true(value: Value) -> bool:
+    return same(value, True)
+
+
+def number(value: Value) -> int:
+    text = text_of(value)
+    if not text.lstrip("-").isdecimal():
+        raise RscError(f"cannot compute with {text!r}")
+    return int(text)
+
+
+def _items(value: Value) -> list[str]:
+    if isinstance(value, list):
+        return value
+    return [] if value is None or value == "" else [text_of(value)]
+
+
+def _pick(value: Value, first: int, end: int | None) -> Value:
+    if isinstance(value, list):
+        return value[first] if end is None and first < len(value) else value[first:end] if end else None
+    return text_of(value)[first : first + 1 if end is None else end]
+
+
+def _find(value: Value, wanted: str) -> Value:
+    if isinstance(value, list):
+        return value.index(wanted) if wanted in value else None
+    place = text_of(value).find(wanted)
+    return None if place < 0 else place
+
+
+def import_rsc(router: SandboxRouter, text: str, *, fetch: Fetch | None = None) -> list[str]:
+    """Run the file; what it put out. Raises `RscError` where it stopped. `fetch` answers `/tool fetch`."""
+    console, reader, scope = Console(router, fetch), Reader(text, router), Scope()
+    try:
+        while (statement := reader.statement()) is not None:
+            console.run(statement, scope)
+    except RscError as error:
+        error.output = console.output
+        raise
+    return console.output
