@@ -309,7 +309,8 @@ payments = Table(
     plain("account_ref", Text, nullable=False),  # to pay by hand; unique per tenant
     plain("state", Text, nullable=False),
     plain("reason", Text),
-    # NULL before success; then 'to come' (settled by a query, which carries no receipt) or 'here'.
+    # NULL before success; then 'to come' (settled by a query, which carries no receipt), 'here', or 'overdue'
+    # when it has not come for so long that staff were told.
     plain("receipt_state", Text),
     plain("settled_by", Text),
     secret("merchant_request_sealed"),
@@ -343,6 +344,9 @@ receipts = Table(
     plain("paid_at", Whole),
     plain("seen_at", Whole, nullable=False),
     plain("seen_via", Text, nullable=False),
+    # Keyed hash of the payer's number, while the receipt waits for its payment (the number may come hashed).
+    secret("payer_index"),
+    link("account_id", "mpesa_accounts"),
     link("payment_id", "payments"),
     plain("state", Text, nullable=False),  # matched | unmatched | claimed | review
     # I3: a receipt number is unique over all tenants; a payment has at most one receipt.

@@ -1,0 +1,1 @@
+"""Money: evidence in, pass out."""

@@ -1,0 +1,148 @@
+"""The M-Pesa gateway over HTTP: one token per app, a push that is sent once, a query.
+
+Asking for a token kills the one before (facts/mpesa.md 1), so all accounts of an app share one, and only one
+task at a time asks for a new one, a minute before the old one ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx
+
+from portal.clock import MINUTE, Clock, Moment
+from portal.errors import ProviderRefused, ProviderUnknown
+from portal.payments import mpesa
+from portal.payments.accounts import MpesaAccount
+from portal.payments.mpesa import Shop
+from portal.payments.provider import Accepted, Heard, Prompt
+from portal.seal import Vault
+
+Observe = Callable[[str], None]
+EARLY_MS = MINUTE
+# A slow gateway answers within 30 s; whoever waits longer holds a connection for nothing.
+TIMEOUT = httpx.Timeout(40, connect=10, pool=10)
+# The request never left: certainly nothing was started.
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+
+def quiet(_: str) -> None:
+    """Nobody watches."""
+
+
+class Tokens:
+    """The tokens of all apps, each asked for by one task at a time."""
+
+    def __init__(self, mint: Callable[[MpesaAccount], Any], clock: Clock) -> None:
+        self._mint = mint
+        self._clock = clock
+        self._kept: dict[bytes, tuple[str, Moment]] = {}
+        self._locks: dict[bytes, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def get(self, account: MpesaAccount) -> str:
+        async with self._locks[account.app_index]:
+            kept = self._kept.get(account.app_index)
+            if kept is not None and self._clock.now() < kept[1]:
+                return kept[0]
+            token: mpesa.Token = await self._mint(account)
+            self._kept[account.app_index] = (token.text, self._clock.now() + max(0, token.lives_ms - EARLY_MS))
+            return token.text
+
+    def drop(self, account: MpesaAccount, token: str) -> None:
+        """Forget this token, unless somebody has put a newer one in its place."""
+        kept = self._kept.get(account.app_index)
+        if kept is not None and kept[0] == token:
+            del self._kept[account.app_index]
+
+
+class Daraja:
+    """M-Pesa's gateway; a `Provider`."""
+
+    def __init__(self, http: httpx.AsyncClient, vault: Vault, clock: Clock, observe: Observe = quiet) -> None:
+        self._http = http
+        self._vault = vault
+        self._observe = observe
+        self._tokens = Tokens(self._mint, clock)
+
+    async def push(self, account: MpesaAccount, prompt: Prompt, now: Moment) -> Accepted:
+        request = mpesa.push_request(
+            self._shop(account),
+            amount=prompt.amount,
+            phone=prompt.phone.digits,
+            account_ref=prompt.account_ref,
+            description=prompt.description,
+            callback_url=prompt.callback_url,
+            now=now,
+        )
+        answer = await self._post(account, mpesa.STK_PATH, request)
+        merchant, checkout = mpesa.read_push(answer.status_code, answer.content)
+        return Accepted(merchant_request=merchant, checkout_request=checkout)
+
+    async def ask(self, account: MpesaAccount, checkout_request: str, now: Moment) -> Heard:
+        request = mpesa.query_request(self._shop(account), checkout_request, now)
+        answer = await self._post(account, mpesa.QUERY_PATH, request)
+        return Heard(
+            body=answer.content[: mpesa.MAX_BODY],
+            throttled=mpesa.is_throttled(answer.status_code, answer.content),
+            retry_after_ms=_retry_after(answer.headers),
+        )
+
+    async def try_out(self, account: MpesaAccount) -> None:
+        """Whether M-Pesa takes the account's key and secret; raises `ProviderRefused` or `ProviderUnknown`."""
+        await self._tokens.get(account)
+
+    def _shop(self, account: MpesaAccount) -> Shop:
+        passkey = account.credentials(self._vault).passkey
+        return Shop(shortcode=account.shortcode, party_b=account.party_b, till=account.kind == "till", passkey=passkey)
+
+    async def _post(self, account: MpesaAccount, path: str, request: Mapping[str, Any]) -> httpx.Response:
+        """Send once; a second time only when the gateway refused the token and so never passed it on."""
+        token = await self._tokens.get(account)
+        answer = await self._send(account, path, request, token)
+        if not mpesa.refuses_token(answer.status_code, answer.content):
+            return answer
+        self._tokens.drop(account, token)
+        token = await self._tokens.get(account)
+        return await self._send(account, path, request, token)
+
+    async def _send(self, account: MpesaAccount, path: str, request: Mapping[str, Any], token: str) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}"}
+        self._observe("mpesa:before")
+        try:
+            answer = await self._http.post(account.base_url + path, json=request, headers=headers, timeout=TIMEOUT)
+        except NEVER_SENT as failed:
+            raise ProviderRefused("provider-down", type(failed).__name__) from failed
+        except httpx.HTTPError as failed:
+            raise ProviderUnknown(type(failed).__name__) from failed
+        self._observe("mpesa:after")
+        return answer
+
+    async def _mint(self, account: MpesaAccount) -> mpesa.Token:
+        """A new token. Whatever goes wrong here, no request for money was sent."""
+        own = account.credentials(self._vault)
+        basic = base64.b64encode(f"{own.consumer_key}:{own.consumer_secret}".encode()).decode()
+        self._observe("mpesa:before")
+        try:
+            answer = await self._http.get(
+                account.base_url + mpesa.TOKEN_PATH, headers={"Authorization": f"Basic {basic}"}, timeout=TIMEOUT
+            )
+        except httpx.HTTPError as failed:
+            raise ProviderRefused("provider-down", type(failed).__name__) from failed
+        self._observe("mpesa:after")
+        token = mpesa.read_token(answer.status_code, answer.content)
+        if token is not None:
+            return token
+        if answer.status_code in (400, 401, 403) and mpesa.read_object(answer.content) is not None:
+            raise ProviderRefused("config", "M-Pesa refuses the consumer key and secret")
+        if answer.status_code == 400:  # an empty body: key or secret wrong, or of the other environment
+            raise ProviderRefused("config", "M-Pesa does not know the consumer key and secret in this environment")
+        raise ProviderRefused("provider-down", f"HTTP {answer.status_code} instead of a token")
+
+
+def _retry_after(headers: Mapping[str, str]) -> int | None:
+    text = headers.get("Retry-After", "")
+    return int(text) * 1000 if text.isascii() and text.isdigit() and len(text) < 6 else None

@@ -1,0 +1,58 @@
+"""The payments room, put together: what the pages call, and the loops that run beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx
+
+from portal.access.catalog import Catalog
+from portal.clock import Clock
+from portal.db import Database
+from portal.loops import Loop
+from portal.payments.checkout import Checkout, recover
+from portal.payments.claims import Claims
+from portal.payments.daraja import Daraja, quiet
+from portal.payments.inbox import Inbox
+from portal.payments.reconcile import Deadlines, Queries
+from portal.seal import Vault
+from portal.settings import Settings
+
+
+class Payments:
+    """Checkout, claims and inbox, with the loops they need. `observe` sees each call of the provider."""
+
+    def __init__(
+        self,
+        db: Database,
+        vault: Vault,
+        clock: Clock,
+        catalog: Catalog,
+        settings: Settings,
+        http: httpx.AsyncClient,
+        observe: Callable[[str], None] = quiet,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._catalog = catalog
+        self.provider = Daraja(http, vault, clock, observe)
+        self.queries = Queries(db, vault, clock, catalog, settings, self.provider)
+        self.deadlines = Deadlines(db, vault, clock, catalog)
+        self.inbox = Inbox(db, vault, clock, catalog, settings)
+        self.inbox.on_doubt = self.queries.wake
+        self.checkout = Checkout(db, vault, clock, settings, self.provider, self.queries.wake)
+        self.claims = Claims(db, vault, clock)
+        self.loops: tuple[Loop, ...] = (self.inbox, self.queries, self.deadlines)
+
+    async def start(self) -> None:
+        """Pick up what the last run left; call it before the loops start and after the catalog is loaded.
+
+        What was being sent has an unknown outcome; unsettled messages are settled by the inbox's first run.
+        """
+        for view in self._catalog.all():
+            for payment_id in await self._db.write(view.tenant.id, recover, self._clock.now()):
+                self.checkout.send(view.tenant, payment_id)
+
+    async def stop(self) -> None:
+        """Let the prompts in hand be sent and written down."""
+        await self.checkout.drain()

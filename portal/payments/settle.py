@@ -1,0 +1,381 @@
+"""Evidence in, pass out: the one way by which anything said about money changes a payment.
+
+A callback, a query answer, a C2B confirmation and a claim all end in `settle`, any number of times and in any
+order: the state table and the unique receipts make the second call a no-op. The pass is made in the same
+transaction. What fits nothing is kept as a receipt with a line for staff, never dropped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from portal.access import admission
+from portal.access.store import Cause
+from portal.clock import Moment
+from portal.money import Money
+from portal.payments import mpesa, payment, store
+from portal.payments.accounts import MpesaAccount
+from portal.payments.mpesa import C2bNotice, QueryNotice, StkNotice
+from portal.payments.payment import Evidence
+from portal.payments.store import Payment, Receipt
+from portal.people import store as people
+from portal.phone import Phone
+from portal.seal import Vault
+from portal.tenancy.store import open_exception
+from portal.units import Unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoneyMoved:
+    """What a channel says about money that moved."""
+
+    number: str
+    environment: str
+    amount: Money
+    account_id: int
+    shortcode: str
+    account_ref: str = ""
+    payer_tail: str | None = None
+    payer_index: bytes | None = None
+    paid_at: Moment | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """Evidence about one payment, and by which way it came."""
+
+    kind: Evidence | Literal["nothing"]
+    via: str
+    reason: str | None = None
+    money: MoneyMoved | None = None
+    alert: bool = False
+
+
+def settle(vault: Vault, one: Payment, said: Said, now: Moment) -> Unit[str]:
+    """Let evidence act on a payment; gives the verdict in a word."""
+    if said.money is not None:
+        said = yield from _with_receipt(one, said, said.money, now)
+    if said.kind == "nothing":
+        return said.reason or "nothing"
+    step = payment.step(one.state, said.kind)
+    if step.state != one.state:
+        reason = said.reason if step.state in ("failed", "review") else None
+        yield from store.change_payment(one.id, state=step.state, reason=reason)
+    if step.effect == "grant":
+        yield from _grant(vault, one, said, now)
+    elif step.effect == "ask":
+        yield from store.change_payment(one.id, next_query_at=now)
+        return "doubtful"
+    elif step.effect == "tell":
+        yield from _tell(one, said, now)
+    if step.state in ("failed", "review", "paid"):
+        yield from store.change_payment(one.id, next_query_at=None)
+    return said.reason or said.kind
+
+
+def _tell(one: Payment, said: Said, now: Moment) -> Unit[None]:
+    kind = said.reason or said.kind if said.kind == "mismatch" else _TOLD_AS[said.kind]
+    yield from open_exception(kind, f"payment:{one.public}", LINES.get(kind, kind), now)
+
+
+_TOLD_AS = {"failure": "contradicted", "success": "money-in-review"}
+LINES = {
+    "contradicted": "This payment is paid; later evidence says that it failed. It stays paid.",
+    "wrong-amount": "Money came for this payment, but not the amount that was asked for.",
+    "wrong-ids": "A success for this payment names ids of another request. No pass was made.",
+    "receipt-used": "The receipt named for this payment has already paid another one. No pass was made.",
+    "receipt-elsewhere": "The receipt named for this payment is already in the books. No pass was made.",
+    "tenant-closed": "Money came while the shop was closed. No pass was made.",
+    "unknown-id": "A success was reported, but M-Pesa does not know the request. No pass was made.",
+    "second-receipt": "A second receipt came for a payment that is paid already.",
+    "two-payments": "Two payments for one device succeeded within ten minutes; both made a pass.",
+    "two-candidates": "Money came that may belong to more than one payment.",
+    "unmatched-money": "Money came that belongs to no payment.",
+    "wrong-shortcode": "A confirmation names a number that is not of this account.",
+    "unlisted-source": "A confirmation came from an address that is not on the list; nothing was credited.",
+    "receipt-missing": "Paid according to a query two days ago, and still no receipt.",
+    "money-in-review": "Money came for a payment that staff are looking at.",
+}
+
+
+# --- receipts ---
+
+
+def _with_receipt(one: Payment, said: Said, money: MoneyMoved, now: Moment) -> Unit[Said]:
+    """Write the receipt down and give it to the payment, or say why it is not the payment's."""
+    found = yield from known_receipt(money, said.via, now)
+    if found is None:
+        return replace(said, kind="mismatch", reason="receipt-elsewhere")
+    if found.payment_id == one.id:
+        return said
+    if found.payment_id is not None:
+        return replace(said, kind="mismatch", reason="receipt-used")
+    if said.kind == "success" and found.amount != one.amount:
+        said = replace(said, kind="mismatch", reason="wrong-amount")
+    if said.kind != "success" or one.state == "review":
+        yield from store.set_receipt_state(found.id, "review")
+        return said
+    return (yield from _attach(one, said, found, now))
+
+
+def known_receipt(money: MoneyMoved, via: str, now: Moment) -> Unit[Receipt | None]:
+    """The receipt with this number, written down if new; None when it is another tenant's (I3)."""
+    made = yield from store.insert_receipt(
+        environment=money.environment,
+        number=money.number,
+        amount_minor=money.amount.minor,
+        currency=money.amount.currency,
+        account_ref=money.account_ref,
+        shortcode=money.shortcode,
+        payer_tail=money.payer_tail,
+        payer_index=money.payer_index,
+        account_id=money.account_id,
+        paid_at=money.paid_at,
+        seen_at=now,
+        seen_via=via,
+        state="unmatched",
+    )
+    return made or (yield from store.receipt(money.number, money.environment))
+
+
+def _attach(one: Payment, said: Said, found: Receipt, now: Moment) -> Unit[Said]:
+    taken = yield from store.take_receipt(found.id, one.id, "matched")
+    if not taken:
+        yield from store.set_receipt_state(found.id, "review")
+        subject = f"receipt:{found.number}"
+        yield from open_exception("second-receipt", subject, f"{LINES['second-receipt']} Payment {one.public}.", now)
+        return replace(said, kind="nothing", reason="second-receipt")
+    yield from store.change_payment(one.id, receipt_state="here")
+    for kind in ("unmatched-money", "two-candidates"):
+        yield from store.close_line(kind, f"receipt:{found.number}", now)
+    yield from store.close_line("receipt-missing", f"payment:{one.public}", now)
+    return said
+
+
+# --- the pass ---
+
+
+def _grant(vault: Vault, one: Payment, said: Said, now: Moment) -> Unit[None]:
+    """The payment is paid: its pass, in this very transaction (I1, I2)."""
+    cause = Cause(kind="payment", ref=one.public)
+    yield from admission.grant(one.plan, one.device_id, cause, now, one.person_id)
+    yield from store.change_payment(one.id, settled_at=now, settled_by=said.via)
+    if said.money is None:
+        yield from _receipt_to_come(vault, replace(one, settled_at=now), now)
+    other = yield from store.paid_near(one.device_id, one.id, now - payment.CLOSE_MS)
+    if other is not None:
+        detail = f"{LINES['two-payments']} Payments {other.public} and {one.public}."
+        yield from open_exception("two-payments", f"payment:{one.public}", detail, now)
+
+
+def _receipt_to_come(vault: Vault, one: Payment, now: Moment) -> Unit[None]:
+    """Settled without a receipt: one that waits may be it; with two, staff decide."""
+    yield from store.change_payment(one.id, receipt_state="to come")
+    waiting = yield from store.unmatched_like(one.account_id, one.amount, now, payment.BELONGS_MS)
+    phone = yield from payers_phone(vault, one)
+    fitting = [each for each in waiting if same_payer(vault, each.payer_tail, each.payer_index, phone)]
+    if len(fitting) == 1:
+        yield from _attach(one, Said(kind="success", via="waiting"), fitting[0], now)
+    for each in fitting if len(fitting) > 1 else ():
+        yield from store.set_receipt_state(each.id, "review")
+        yield from open_exception("two-candidates", f"receipt:{each.number}", LINES["two-candidates"], now)
+
+
+def payers_phone(vault: Vault, one: Payment) -> Unit[Phone | None]:
+    """The phone that was asked to pay; None when its person is erased."""
+    person = yield from people.person(vault, one.person_id)
+    return None if person is None else person.phone
+
+
+def payer_index(vault: Vault, payer: str) -> bytes | None:
+    """The keyed hash of a payer's number, whether it came whole or as the provider's hash; None for a mask."""
+    if mpesa.is_hash(payer):
+        return vault.index(0, "payer", payer)
+    if payer.isascii() and payer.isdigit() and len(payer) >= 9:
+        return vault.index(0, "payer", hashlib.sha256(payer.encode()).hexdigest())
+    return None
+
+
+def same_payer(vault: Vault, tail: str | None, index: bytes | None, phone: Phone | None) -> bool:
+    """Whether a receipt's payer may be this phone: by the whole number if known, else by its last digits."""
+    if phone is None:
+        return False
+    if index is not None:
+        return index == payer_index(vault, phone.digits)
+    return tail is not None and tail == phone.tail
+
+
+# --- what each channel says ---
+
+
+def settle_stk(
+    vault: Vault, account: MpesaAccount, one: Payment, notice: StkNotice, now: Moment, *, trusted: bool, open_shop: bool
+) -> Unit[str]:
+    """A callback on the payment's own token."""
+    result = payment.result(notice.code)
+    if result.meaning == "pending":
+        return "pending"
+    if result.meaning == "failure":
+        ours = _ids_fit(vault, one, notice)
+        return (yield from _settle_failure(vault, account, one, result, "stk", now)) if ours else "wrong-ids"
+    money = _stk_money(account, one, notice)
+    said = Said(kind="success", via="stk", money=money)
+    if not _ids_fit(vault, one, notice):
+        said = replace(said, kind="mismatch", reason="wrong-ids")
+    elif notice.amount is not None and notice.amount != one.amount:
+        said = replace(said, kind="mismatch", reason="wrong-amount")
+    elif not open_shop and one.state != "paid":
+        said = replace(said, kind="mismatch", reason="tenant-closed")
+    elif one.state != "paid" and (money is None or not trusted):
+        said = replace(said, kind="doubtful", money=None)
+    return (yield from settle(vault, one, said, now))
+
+
+def _settle_failure(
+    vault: Vault, account: MpesaAccount, one: Payment, result: payment.Result, via: str, now: Moment
+) -> Unit[str]:
+    if result.alert:
+        yield from alert(account, result.reason or "", "", now)
+    return (yield from settle(vault, one, Said(kind="failure", via=via, reason=result.reason), now))
+
+
+def alert(account: MpesaAccount, reason: str, detail: str, now: Moment) -> Unit[None]:
+    """Something at M-Pesa that only staff can mend."""
+    text = f"M-Pesa refuses payments to {account.pay_number} ({reason}). {detail}".strip()
+    yield from open_exception(f"mpesa-{reason}", f"account:{account.public}", text, now)
+
+
+def _ids_fit(vault: Vault, one: Payment, notice: StkNotice) -> bool:
+    """Whether the ids are those that the push was given, as far as we know them."""
+    merchant, checkout = one.merchant_request(vault), one.checkout_request(vault)
+    return merchant in ("", notice.merchant_request) and checkout in ("", notice.checkout_request)
+
+
+def _stk_money(account: MpesaAccount, one: Payment, notice: StkNotice) -> MoneyMoved | None:
+    if notice.receipt is None or notice.amount is None:
+        return None
+    return MoneyMoved(
+        number=notice.receipt,
+        environment=one.environment,
+        amount=notice.amount,
+        account_id=one.account_id,
+        shortcode=account.pay_number,
+        account_ref=one.account_ref,
+        payer_tail=one.phone_tail,  # the number in the callback identifies nobody
+        paid_at=notice.paid_at,
+    )
+
+
+def settle_query(
+    vault: Vault, account: MpesaAccount, one: Payment, notice: QueryNotice, now: Moment, *, open_shop: bool
+) -> Unit[str]:
+    """The answer to our own question; it carries neither receipt nor amount."""
+    age = now - (one.submitted_at or one.created_at)
+    if notice.meaning == "unknown-id":
+        forged = age >= payment.PROMPT_LIVES_MS and (yield from store.has_doubtful(one.id))
+        said = Said(kind="mismatch", via="query", reason="unknown-id")
+        return (yield from settle(vault, one, said, now)) if forged else "unknown-id"
+    result = payment.result(notice.code) if notice.meaning == "result" else payment.PENDING
+    if notice.checkout_request not in ("", one.checkout_request(vault)):
+        result = payment.PENDING
+    if result.meaning == "success":
+        said = Said(kind="success", via="query")
+        if not open_shop:
+            said = replace(said, kind="mismatch", reason="tenant-closed")
+        return (yield from settle(vault, one, said, now))
+    if result.meaning == "failure" and age >= payment.QUERY_IS_FINAL_MS:
+        return (yield from _settle_failure(vault, account, one, result, "query", now))
+    return "pending"
+
+
+# --- C2B ---
+
+
+def settle_c2b(
+    vault: Vault, account: MpesaAccount, notice: C2bNotice, now: Moment, *, trusted: bool, open_shop: bool
+) -> Unit[str]:
+    """Money reached the account, by a prompt or by hand."""
+    money = _c2b_money(vault, account, notice)
+    subject = f"receipt:{notice.receipt}"
+    if not trusted:
+        return (yield from _untrusted_c2b(vault, account, money, now))
+    found = yield from known_receipt(money, "c2b", now)
+    if found is None:
+        yield from open_exception("receipt-elsewhere", subject, LINES["receipt-elsewhere"], now)
+        return "receipt-elsewhere"
+    if found.state != "unmatched":
+        return "known"
+    if not account.owns(notice.shortcode):
+        yield from store.set_receipt_state(found.id, "review")
+        yield from open_exception("wrong-shortcode", subject, LINES["wrong-shortcode"], now)
+        return "wrong-shortcode"
+    fitting = yield from payments_for(vault, account, money, now)
+    if len(fitting) == 1:
+        return (yield from settle(vault, fitting[0], _c2b_said(fitting[0], money, open_shop), now))
+    kind = "two-candidates" if fitting else "unmatched-money"
+    if fitting:
+        yield from store.set_receipt_state(found.id, "review")
+    yield from open_exception(kind, subject, f"{LINES[kind]} {money.amount}, reference {money.account_ref!r}.", now)
+    return kind
+
+
+def _c2b_money(vault: Vault, account: MpesaAccount, notice: C2bNotice) -> MoneyMoved:
+    return MoneyMoved(
+        number=notice.receipt,
+        environment=account.environment,
+        amount=notice.amount,
+        account_id=account.id,
+        shortcode=notice.shortcode,
+        account_ref=notice.account_ref,
+        payer_tail=mpesa.tail_of(notice.payer),
+        payer_index=payer_index(vault, notice.payer),
+        paid_at=notice.paid_at,
+    )
+
+
+def _c2b_said(one: Payment, money: MoneyMoved, open_shop: bool) -> Said:
+    said = Said(kind="success", via="c2b", money=money)
+    if money.amount != one.amount:
+        return replace(said, kind="mismatch", reason="wrong-amount")
+    return said if open_shop or one.state == "paid" else replace(said, kind="mismatch", reason="tenant-closed")
+
+
+def _untrusted_c2b(vault: Vault, account: MpesaAccount, money: MoneyMoved, now: Moment) -> Unit[str]:
+    """From an address that is not on the list: no proof, but a reason to ask."""
+    for each in (yield from payments_for(vault, account, money, now)):
+        yield from settle(vault, each, Said(kind="doubtful", via="c2b"), now)
+    yield from open_exception("unlisted-source", f"account:{account.public}", LINES["unlisted-source"], now)
+    return "unlisted-source"
+
+
+def payments_for(vault: Vault, account: MpesaAccount, money: MoneyMoved, now: Moment) -> Unit[Sequence[Payment]]:
+    """The payments that this money may belong to; one is a match, several are for staff.
+
+    The reference decides. Without one: a payment whose receipt is to come, or at a till (which knows no
+    references) any payment about that time, of this amount and payer; those that failed only if no other fits.
+    """
+    if money.account_ref:
+        named = yield from store.payment_by_ref(money.account_ref, account.environment)
+        if named is not None:
+            return (named,)
+    at = now if money.paid_at is None else money.paid_at
+    near = yield from store.without_receipt(account.id, money.amount, at, payment.BELONGS_MS)
+    fitting: list[Payment] = []
+    for each in near:
+        phone = yield from payers_phone(vault, each)
+        if same_payer(vault, money.payer_tail, money.payer_index, phone):
+            fitting.append(each)
+    to_come = [each for each in fitting if each.state == "paid"]
+    if account.kind != "till":
+        return to_come
+    live = [each for each in fitting if each.state != "failed"]
+    return live or _newest_of_one_device(fitting)
+
+
+def _newest_of_one_device(failed: Sequence[Payment]) -> Sequence[Payment]:
+    """Failed attempts of one device for one plan are one wish: the newest stands for them."""
+    wishes = {(each.device_id, each.plan.public) for each in failed}
+    return failed[-1:] if len(wishes) == 1 else failed
