@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from random import Random
@@ -58,6 +59,7 @@ class SandboxMpesa:
         self.transactions: list[Transaction] = []
         self._prompts: dict[str, Push] = {}
         self._last: dict[str, Push] = {}
+        self._of_phone: defaultdict[str, list[Push]] = defaultdict(list)
         self.app: Starlette = api(self)
 
     def add_shortcode(
@@ -138,6 +140,7 @@ class SandboxMpesa:
         )
         code = self._refused_by_core(push, order, paired=bool(right))
         self.pushes[push.checkout_id] = push
+        self._of_phone[push.phone].append(push)
         if code is None:
             self._ring(push)
         else:
@@ -161,11 +164,10 @@ class SandboxMpesa:
     def _duplicate(self, push: Push) -> bool:
         since = push.at - self.switches.duplicate_ms
         return any(
-            other.phone == push.phone
-            and other.amount == push.amount
+            other.amount == push.amount
             and other.at > since
             and (other.code == 0 if self.switches.duplicate_of == "payments" else other.prompted)
-            for other in self.pushes.values()
+            for other in self._of_phone[push.phone]
         )
 
     def _ring(self, push: Push) -> None:

@@ -334,6 +334,21 @@ async def test_the_callback_s_certificate_is_checked(tmp_path: Path) -> None:
             assert [delivery.outcome for delivery in seller.mpesa.deliveries] == [outcome]
 
 
+async def test_a_name_of_the_sandbox_world_is_reached_and_still_checked(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "ca")
+    for named, outcome in (("portal.test", "200"), ("other.test", "ConnectError")):
+        leaf = authority.leaf(named)
+        tls = (str(leaf.certificate), str(leaf.key))
+        async with receiving(tls) as receiver:
+            port = int(receiver.url.rpartition(":")[2])
+            receiver.url = "https://portal.test"
+            async with shop(receiver, callback_ca=authority.certificate_path) as seller:
+                seller.mpesa.courier.reach["portal.test"] = ("127.0.0.1", port)
+                await paid(seller)
+
+                assert [delivery.outcome for delivery in seller.mpesa.deliveries] == [outcome]
+
+
 async def test_the_api_itself_may_be_https(tmp_path: Path) -> None:
     authority = Authority(tmp_path / "ca")
     leaf = authority.leaf("127.0.0.1")
