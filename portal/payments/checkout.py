@@ -251,17 +251,17 @@ class Checkout:
         """The payment of this click; the same click of the same device gives the same payment.
 
         Raises `Refused`: prompt-open, prompt-limit-phone, prompt-limit-device, too-early, shop-busy (each with
-        `wait_s`), no-payments, shop-closed, plan-gone, device.
+        `wait_s`), no-payments, plan, mac.
         """
         order = Order(
             tenant=view.tenant, router=router, plan=plan, mac=mac.upper(), phone=phone, click=click[:MAX_CLICK]
         )
         if not view.tenant.active:
-            raise Refused("shop-closed", status=409)
+            raise Refused("no-payments", status=409)
         if router.tenant_id != view.tenant.id or not plan.sold_at(router.id):
-            raise Refused("plan-gone", status=409)
+            raise Refused("plan", status=409)
         if not MAC.fullmatch(order.mac):
-            raise Refused("device")
+            raise Refused("mac")
         payment_id, public, fresh = await self._db.write(
             view.tenant.id, create, self._vault, self._settings, order, self._clock.now()
         )
@@ -270,21 +270,21 @@ class Checkout:
         return Started(public=public, token=purchase_token(self._vault, order))
 
     async def again(self, view: TenantView, payment_token: str, click: str) -> Started:
-        """A new prompt for the same plan, phone and device; raises `Refused`, also already-paid and in-review."""
+        """A new prompt for the same plan, phone and device; raises `Refused`, also not-again."""
         now = self._clock.now()
         found = await self._db.read(view.tenant.id, _before, self._vault, payment_token)
         if found is None:
-            raise Refused("no-payment", status=404)
+            raise Refused("not-found", status=404)
         one, phone, mac = found
         retry_at = payment.may_retry_at(one.state, one.reason, one.created_at, one.submitted_at, prompted=one.prompted)
         if retry_at is None:
-            raise Refused("already-paid" if one.state == "paid" else "in-review", status=409)
+            raise Refused("not-again", status=409)
         if now < retry_at:
             raise Refused("too-early", status=429, wait_s=seconds(retry_at - now))
         plan = view.plan(one.plan.public)
         router = view.routers.get(one.router_id or 0)
         if plan is None or router is None:
-            raise Refused("plan-gone", status=409)
+            raise Refused("plan", status=409)
         return await self.begin(view, router, plan, mac=mac, phone=phone, click=click)
 
     def send(self, tenant: Tenant, payment_id: int) -> None:

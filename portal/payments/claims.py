@@ -77,17 +77,17 @@ class Claims:
     ) -> Claimed:
         """Put the claiming device online with what was paid.
 
-        Raises `Refused`: receipt-unreadable, receipt-unknown, receipt-used, receipt-amount, receipt-review,
-        guess-limit (with `wait_s`), shop-closed, device.
+        Raises `Refused`: receipt-text, receipt-unknown, receipt-used, receipt-amount, receipt-review,
+        guess-limit (with `wait_s`), no-payments, mac.
         """
         tenant = view.tenant
         number = find_receipt(text)
         if not tenant.active or router.tenant_id != tenant.id:
-            raise Refused("shop-closed", status=409)
+            raise Refused("no-payments", status=409)
         if not MAC.fullmatch(mac.upper()):
-            raise Refused("device")
+            raise Refused("mac")
         if number is None:
-            raise Refused("receipt-unreadable")
+            raise Refused("receipt-text")
         subjects = limits.guess_subjects(self._vault, tenant.id, mac.upper(), router.id, source)
         guesses = await self._db.write(tenant.id, limits.reserve_guess, "receipt", subjects, self._clock.now())
         claim = Claim(

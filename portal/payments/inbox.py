@@ -10,7 +10,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import structlog
 
@@ -26,7 +26,7 @@ from portal.units import Row, Unit
 
 log = structlog.get_logger("bando.inbox")
 
-Channel = Literal["stk", "c2b-confirm", "c2b-validate"]
+CHANNELS = frozenset({"stk", "c2b-confirm", "c2b-validate"})  # what comes from outside; "query" is our own
 TOKEN = re.compile(r"([0-9a-f]{2,32})\.[0-9a-f]{32,64}")
 SWEEP_MS = 15 * SECOND  # rows that could not be settled are tried again after this
 
@@ -35,7 +35,7 @@ SWEEP_MS = 15 * SECOND  # rows that could not be settled are tried again after t
 class Message:
     """What arrived, before anyone has read it."""
 
-    channel: Channel
+    channel: str
     token: str
     body: bytes
     listed: bool
@@ -125,10 +125,10 @@ class Inbox:
         self._swept_at: Moment | None = None
         self.on_doubt: Callable[[], None] = lambda: None  # somebody should ask the provider
 
-    async def receive(self, channel: Channel, token: str, body: bytes, source: str) -> bool:
+    async def receive(self, channel: str, token: str, body: bytes, source: str) -> bool:
         """Whether this token is known; when it is, the body is on disk by now."""
         view = self._tenant(token)
-        if view is None:
+        if view is None or channel not in CHANNELS:
             log.warning("unknown token", channel=channel)
             return False
         listed = source in self._settings.mpesa_sources
