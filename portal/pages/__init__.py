@@ -1,0 +1,1 @@
+"""What guests see, and where providers' callbacks arrive."""

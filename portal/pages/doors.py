@@ -1,0 +1,82 @@
+"""What the guest pages need from the rooms below, in one object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from portal.access.catalog import Catalog, TenantView
+from portal.access.plans import Plan
+from portal.clock import Clock
+from portal.db import Database
+from portal.pages.security import Observe, access_log
+from portal.phone import Phone
+from portal.seal import Vault
+from portal.settings import Settings
+from portal.tenancy.store import Router
+
+Channel = Literal["stk", "c2b-confirm", "c2b-validate"]
+
+
+class Started(Protocol):
+    """A payment that has begun, and its own token."""
+
+    @property
+    def token(self) -> str: ...
+
+
+class Claimed(Protocol):
+    """The pass that a receipt led to."""
+
+    @property
+    def pass_id(self) -> int: ...
+
+
+class Checkout(Protocol):
+    """Begins payments."""
+
+    async def begin(
+        self, view: TenantView, router: Router, plan: Plan, *, mac: str, phone: Phone, click: str
+    ) -> Started: ...
+
+    async def again(self, view: TenantView, payment_token: str, click: str) -> Started: ...
+
+
+class Claims(Protocol):
+    """Finds what was paid already."""
+
+    async def claim(
+        self, view: TenantView, router: Router, *, mac: str, text: str, phone: Phone, source: str
+    ) -> Claimed: ...
+
+
+class Inbox(Protocol):
+    """Keeps what a provider says."""
+
+    async def receive(self, channel: Channel, token: str, body: bytes, source: str) -> bool: ...
+
+
+class PaymentsRoom(Protocol):
+    """The payments room, as far as the pages knock on it."""
+
+    @property
+    def checkout(self) -> Checkout: ...
+
+    @property
+    def claims(self) -> Claims: ...
+
+    @property
+    def inbox(self) -> Inbox: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Everything the pages use."""
+
+    db: Database
+    vault: Vault
+    clock: Clock
+    catalog: Catalog
+    settings: Settings
+    payments: PaymentsRoom
+    observe: Observe = access_log

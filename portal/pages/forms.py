@@ -1,0 +1,43 @@
+"""Reading what a guest's browser sent: small, strict, each field once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+from portal.errors import Refused
+
+MAX_FIELDS = 20
+MAX_QUERY = 6_000
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def parse(raw: bytes) -> dict[str, str]:
+    """URL-encoded fields; raises `Refused("form")` on broken encoding, control characters or a repeated field."""
+    try:
+        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+    except ValueError:
+        raise Refused("form") from None
+    fields = dict(pairs)
+    if len(fields) != len(pairs) or any(_CONTROL.search(text) for pair in pairs for text in pair):
+        raise Refused("form")
+    return fields
+
+
+def query(request: Request) -> Mapping[str, str]:
+    """The fields of the address."""
+    raw: bytes = request.scope["query_string"]
+    if len(raw) > MAX_QUERY:
+        raise Refused("form", status=414)
+    return parse(raw)
+
+
+async def form(request: Request) -> Mapping[str, str]:
+    """The fields of a posted form."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        raise Refused("form", status=415)
+    return parse(await request.body())

@@ -1,0 +1,127 @@
+"""The first page: any arrival finds its state again (R2): online, waiting, a payment being checked, or plans.
+
+The page of plans is made once per version of the tenant, router and language; a request only picks the bytes.
+"""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from portal.access import admission, store
+from portal.clock import Moment
+from portal.pages import forms
+from portal.pages.doors import Services
+from portal.pages.progress import MOVING, Arrival, arrive, left_ms, place
+from portal.pages.render import Body, pack
+from portal.pages.security import refuse_foreign
+from portal.pages.texts import LANGUAGES
+from portal.pages.visit import Visit, answer, html_response, in_language, open_visit, see_other
+from portal.units import Unit
+
+_Key = tuple[int, int, str, str]
+
+
+class Shelf:
+    """Pages of plans, ready made."""
+
+    def __init__(self) -> None:
+        self._kept: dict[_Key, tuple[int, Body]] = {}
+
+    def plans(self, visit: Visit, note: str) -> Body:
+        """The page of plans as of the tenant's present version."""
+        tenant, site = visit.view.tenant, visit.site
+        key = (tenant.id, site.id, visit.lang, note)
+        version, body = self._kept.get(key, (-1, None))
+        if body is None or version != tenant.version:
+            body = pack(plans_page(visit, note=note), level=9)
+            self._kept[key] = (tenant.version, body)
+        return body
+
+
+def plans_page(visit: Visit, *, note: str = "", wrong: str = "", plan: str = "", phone: str = "") -> bytes:
+    """The page of plans, with what the guest filled in and what is wrong with it."""
+    offers = visit.view.plans_at(visit.site.id)
+    chosen = plan or (offers[0].public if len(offers) == 1 else "")
+    return visit.html("home", plans=offers, note=note, wrong=wrong, chosen=chosen, phone=phone)
+
+
+async def home(services: Services, shelf: Shelf, request: Request) -> Response:
+    visit = open_visit(services, request)
+    asked = forms.query(request) if request.scope["query_string"] else {}
+    if asked.get("lang") in LANGUAGES:
+        return see_other(f"/w/{in_language(visit, asked['lang'])}/")
+    found = await look(visit)
+    kind = kind_of(found, visit, services.clock.now())
+    if kind != "none" and "buy" not in asked:
+        return standing_page(visit, request, found, kind, asked.get("was", ""))
+    body, packed = shelf.plans(visit, note_of(visit, found, kind)).for_client(
+        request.headers.get("accept-encoding", "")
+    )
+    return html_response(body, packed)
+
+
+async def look(visit: Visit) -> Arrival:
+    """What is known of the device of this visit."""
+    assert visit.context is not None
+    now = visit.services.clock.now()
+    return await visit.services.db.read(visit.view.tenant.id, arrive, visit.context.mac, visit.site.id, now)
+
+
+def kind_of(found: Arrival, visit: Visit, now: Moment) -> str:
+    """Where this device stands; a router that has just sent it here knows better that it is not online."""
+    kind = place(found.standing, found.router, now)
+    if kind == "none" and found.checking:
+        return "checking"
+    online = found.standing.online if found.standing else None
+    if kind == "online" and online and visit.context and online.seen_at < visit.context.issued_at:
+        return "connecting"
+    return kind
+
+
+def note_of(visit: Visit, found: Arrival, kind: str) -> str:
+    """What to say above the plans."""
+    if visit.context and visit.context.note:
+        return visit.context.note
+    return "ended" if found.ended and kind == "none" else ""
+
+
+def standing_page(visit: Visit, request: Request, found: Arrival, kind: str, was: str) -> Response:
+    """What a claimed MAC alone may see: online, time left, waiting (R3)."""
+    assert visit.context is not None
+    head = found.standing.head if found.standing else None
+    now = visit.services.clock.now()
+    html = visit.html(
+        "here",
+        kind=kind,
+        moving=kind in MOVING,
+        left=left_ms(head, now) if head else 0,
+        orig=visit.context.orig if kind == "online" else "",
+        arrived=was == "waiting" and kind == "online",
+        hotspot=visit.site.hotspot_host,
+    )
+    return answer(request, html)
+
+
+async def state(services: Services, request: Request) -> Response:
+    """The same in one word, for the page's script."""
+    visit = open_visit(services, request)
+    found = await look(visit)
+    return JSONResponse({"s": kind_of(found, visit, services.clock.now())})
+
+
+async def connect(services: Services, request: Request) -> Response:
+    """The guest asks to be connected; the claimed MAC may do that for itself (R3)."""
+    refuse_foreign(request, services.settings.public_url)
+    visit = open_visit(services, request)
+    assert visit.context is not None
+    await forms.form(request)
+    await services.db.write(visit.view.tenant.id, tap_mac, visit.context.mac, services.clock.now())
+    return see_other("./?was=waiting")
+
+
+def tap_mac(mac: str, now: Moment) -> Unit[None]:
+    """Connect the device with this MAC if we know it."""
+    device = yield from store.device_by_mac(mac)
+    if device is not None:
+        yield from admission.tap(device.id, now)

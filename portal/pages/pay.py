@@ -1,0 +1,70 @@
+"""Choosing and confirming: plan and phone, "we'll ask 0712 345 678 to pay KSh 20", then the prompt.
+
+The click's key is made with the confirm page: pressing Pay twice, or going back and pressing again, is one
+payment.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from portal.access.plans import Plan
+from portal.errors import Refused
+from portal.pages import forms
+from portal.pages.doors import Services
+from portal.pages.home import plans_page
+from portal.pages.security import refuse_foreign
+from portal.pages.visit import Visit, answer, open_visit, see_other
+from portal.phone import Phone, parse
+
+_CLICK = re.compile(r"[0-9a-f]{32}")
+
+
+async def pay(services: Services, request: Request) -> Response:
+    refuse_foreign(request, services.settings.public_url)
+    visit = open_visit(services, request)
+    fields = await forms.form(request)
+    if "edit" in fields:
+        return answer(request, plans_page(visit, plan=fields.get("plan", ""), phone=fields.get("phone", "")))
+    try:
+        plan, phone = chosen(visit, fields)
+    except Refused as wrong:
+        return mend(visit, request, fields, wrong)
+    if "confirm" not in fields:
+        return visit.page(request, "confirm", plan=plan, phone=phone, click=secrets.token_hex(16))
+    return await begin(visit, plan, phone, click_of(fields))
+
+
+def chosen(visit: Visit, fields: Mapping[str, str]) -> tuple[Plan, Phone]:
+    """Plan and phone of a form; raises `Refused("plan")` or `Refused("phone")`."""
+    plan = next((each for each in visit.view.plans_at(visit.site.id) if each.public == fields.get("plan")), None)
+    if plan is None:
+        raise Refused("plan")
+    return plan, parse(fields.get("phone", ""))
+
+
+def mend(visit: Visit, request: Request, fields: Mapping[str, str], wrong: Refused) -> Response:
+    """The page of plans again, with what was typed and what is wrong with it."""
+    typed = {"plan": fields.get("plan", "")[:40], "phone": fields.get("phone", "")[:40]}
+    return answer(request, plans_page(visit, wrong=wrong.key, **typed), 422)
+
+
+def click_of(fields: Mapping[str, str]) -> str:
+    """The click's key; raises `Refused("form")`."""
+    click = fields.get("click", "")
+    if not _CLICK.fullmatch(click):
+        raise Refused("form")
+    return click
+
+
+async def begin(visit: Visit, plan: Plan, phone: Phone, click: str) -> Response:
+    """Ask the phone to pay."""
+    assert visit.context is not None
+    checkout = visit.services.payments.checkout
+    started = await checkout.begin(visit.view, visit.site, plan, mac=visit.context.mac, phone=phone, click=click)
+    return see_other(f"/p/{started.token}/?c={visit.token}")

@@ -1,0 +1,59 @@
+"""Proof that a pass is one's own (R3), as a sealed token in the address.
+
+It is given to who shows the purchase's own token, or a receipt and the number that paid it; with it a guest may
+start, disconnect, and add or remove devices. It holds the arrival's token too, so that the way back stays known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from starlette.requests import Request
+
+from portal.clock import DAY
+from portal.errors import Refused
+from portal.pages import context as contexts
+from portal.pages import forms
+from portal.pages.doors import Services
+from portal.pages.texts import LANGUAGES
+from portal.pages.visit import Visit, language, remember, split_token, with_arrival
+
+PROOF_MS = DAY  # the purchase's own token makes a new one any time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """A visit by the owner of a pass."""
+
+    visit: Visit
+    pass_id: int
+    router_id: int | None
+
+
+def seal_proof(visit: Visit, pass_id: int, lang: str = "") -> str:
+    """A token that proves this pass."""
+    public = visit.view.tenant.public
+    value = {
+        "pass": pass_id,
+        "lang": lang or visit.lang,
+        "router": visit.router.id if visit.router else None,
+        "from": visit.token if visit.context else "",
+        "at": visit.services.clock.now(),
+    }
+    return f"{public}.{contexts.seal_value(visit.services.vault, public, 'proof', value)}"
+
+
+def open_proof(services: Services, request: Request) -> Proof:
+    """The visit of ``/s/{token}/``; raises `Refused("old-link")`."""
+    view, sealed = split_token(services, request.path_params["token"])
+    accept = request.headers.get("accept-language", "")
+    bare = remember(request, Visit(services=services, view=view, lang=language(view, None, accept)))
+    value = contexts.open_value(services.vault, view.tenant.public, "proof", sealed)
+    if not value["at"] - PROOF_MS <= services.clock.now() < value["at"] + PROOF_MS:
+        raise Refused("old-link", status=410)
+    visit = with_arrival(bare, value["from"], None)
+    if visit.router is None and value["router"] is not None:
+        visit = replace(visit, router=view.routers.get(value["router"]))
+    asked = forms.query(request).get("lang", value["lang"])
+    visit = remember(request, replace(visit, lang=asked if asked in LANGUAGES else value["lang"]))
+    return Proof(visit=visit, pass_id=value["pass"], router_id=value["router"])

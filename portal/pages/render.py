@@ -1,0 +1,158 @@
+"""Themes: templates, style, scripts and texts of the guest pages, and how a page becomes bytes.
+
+One answer holds everything: style, scripts and mark are inline, nothing comes from elsewhere (R11). Since style
+and scripts are the same in every page, their hashes make one Content-Security-Policy without `unsafe-inline`.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import re
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from portal.access.plans import Plan
+from portal.pages import texts, words
+from portal.pages.texts import Texts
+
+THEMES = Path(__file__).parents[2] / "themes"
+GZIP_FROM = 1_000  # bytes; below, compressing costs more than it saves
+
+
+def _squeeze_style(text: str) -> str:
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    return re.sub(r"\s*([{};,>])\s*", r"\1", re.sub(r"\s+", " ", text)).strip()
+
+
+def _squeeze(text: str) -> str:
+    """Without indentation and empty lines; scripts use no line comments and no text over several lines."""
+    return re.sub(r"\s*\n\s*", "\n", text).strip()
+
+
+def _colours(table: Mapping[str, Mapping[str, str]]) -> str:
+    def block(name: str) -> str:
+        return ":root{" + ";".join(f"--{key}:{value}" for key, value in table[name].items()) + "}"
+
+    return f"{block('light')}@media(prefers-color-scheme:dark){block('dark')}"
+
+
+def _source(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+@dataclass(frozen=True)
+class Theme:
+    """A theme as loaded from its folder."""
+
+    texts: Mapping[str, Texts]
+    style: str
+    scripts: Mapping[str, str]
+    env: Environment = field(repr=False)
+
+    def page(self, name: str, lang: str, **values: Any) -> bytes:
+        """The page `name` in this language."""
+        said = self.texts[lang]
+        shared: dict[str, Any] = {
+            "t": said,
+            "lang": lang,
+            "strong": texts.strong,
+            "title": words.title,
+            "style": Markup(self.style),  # noqa: S704 from the theme
+            "scripts": {key: Markup(text) for key, text in self.scripts.items()},  # noqa: S704 from the theme
+            "known": lambda key: f"{key}.title" in said.by_key,
+            "plan_title": partial(plan_title, lang=lang),
+            "plan_line": partial(plan_line, said),
+            **{each.__name__: partial(each, lang=lang) for each in (words.money, words.span, words.data, words.rate)},
+        }
+        html = self.env.get_template(f"{name}.html").render({**shared, **values})
+        return _squeeze(html).encode()
+
+
+def plan_title(plan: Plan, lang: str) -> str:
+    """The plan's name; where it only says how long, it says so in the language of the page."""
+    plain_name = words.span(plan.span_ms, "en").replace("\u00a0", " ")
+    return words.title(words.span(plan.span_ms, lang)) if plan.name.casefold() == plain_name else plan.name
+
+
+def plan_line(said: Texts, plan: Plan) -> str:
+    """What else the guest gets: length, data, speed, devices."""
+    lang = said.lang
+    found: list[str] = []
+    length = words.span(plan.span_ms, lang)
+    if plan_title(plan, lang) != words.title(length):
+        found.append(length)
+    found.append(
+        said("plan.data", data=words.data(plan.data_bytes, lang)) if plan.data_bytes else said("plan.unlimited")
+    )
+    if plan.rate_down:
+        found.append(said("plan.rate", rate=words.rate(plan.rate_down, lang)))
+    if plan.max_devices > 1:
+        found.append(said("plan.devices", n=plan.max_devices))
+    if plan.kind == "used":
+        window = words.span(plan.window_ms, lang) if plan.window_ms else ""
+        found.append(said("plan.window", window=window) if window else said("plan.used"))
+    return words.title(" · ".join(str(each) for each in found))
+
+
+def policy(themes: Collection[Theme]) -> str:
+    """The Content-Security-Policy of every page."""
+    styles = " ".join(_source(each.style) for each in themes)
+    scripts = " ".join(sorted({_source(text) for each in themes for text in each.scripts.values()}))
+    return (
+        f"default-src 'none'; style-src {styles}; script-src {scripts}; connect-src 'self';"
+        " img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
+@lru_cache(maxsize=1)
+def themes() -> Mapping[str, Theme]:
+    """All installed themes by name, read once."""
+    return {path.parent.name: load_theme(path.parent.name) for path in sorted(THEMES.glob("*/theme.toml"))}
+
+
+def load_theme(name: str) -> Theme:
+    """Read a theme's folder."""
+    folder = THEMES / name
+    templates = folder / "templates"
+    table = tomllib.loads((folder / "theme.toml").read_text("utf-8"))
+    env = Environment(
+        loader=FileSystemLoader(templates),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return Theme(
+        texts=texts.load(folder / "texts"),
+        style=_squeeze_style(_colours(table) + (templates / "style.css").read_text("utf-8")),
+        scripts={path.stem: _squeeze(path.read_text("utf-8")) for path in sorted(templates.glob("*.js"))},
+        env=env,
+    )
+
+
+@dataclass(frozen=True)
+class Body:
+    """A page as bytes, plain and compressed."""
+
+    plain: bytes
+    packed: bytes
+
+    def for_client(self, accept_encoding: str) -> tuple[bytes, bool]:
+        """What this client takes, and whether it is compressed."""
+        return (self.packed, True) if "gzip" in accept_encoding else (self.plain, False)
+
+
+def pack(plain: bytes, level: int = 6) -> Body:
+    """Compress a page that is worth it."""
+    packed = gzip.compress(plain, level, mtime=0) if len(plain) >= GZIP_FROM else plain
+    return Body(plain, packed)

@@ -1,0 +1,152 @@
+"""Addresses of the guest pages, and the application around them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from portal.errors import Refused
+from portal.pages import claim, entry, home, hooks, pay, status, waiting, words
+from portal.pages.doors import Services
+from portal.pages.render import policy, themes
+from portal.pages.security import Guard
+from portal.pages.visit import Visit, answer, language, see_other
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+_log = structlog.get_logger("bando.pages")
+
+
+def bound(handler: Callable[..., Awaitable[Response]], *args: Any, **kwargs: Any) -> Endpoint:
+    """A handler with its services."""
+
+    async def endpoint(request: Request) -> Response:
+        return await handler(*args, request, **kwargs)
+
+    return endpoint
+
+
+def routes(services: Services) -> list[BaseRoute]:
+    """The routes of the guest pages and of the providers' callbacks."""
+    return [
+        *_arrival(services),
+        *_purchase(services),
+        *_owner(services),
+        *_hooks(services),
+    ]
+
+
+def _get(path: str, endpoint: Endpoint) -> Route:
+    return Route(path, endpoint, methods=["GET"])
+
+
+def _post(path: str, endpoint: Endpoint) -> Route:
+    return Route(path, endpoint, methods=["POST"])
+
+
+def _arrival(services: Services) -> list[BaseRoute]:
+    first = bound(home.home, services, home.Shelf())
+    return [
+        _get("/w/{token}/", first),
+        _get("/e/{router}", bound(entry.enter, services)),
+        _get("/w/{token}/state", bound(home.state, services)),
+        _post("/w/{token}/pay", bound(pay.pay, services)),
+        _get("/w/{token}/pay", back),
+        _post("/w/{token}/connect", bound(home.connect, services)),
+        _get("/w/{token}/connect", back),
+        _get("/w/{token}/claim", bound(claim.ask, services)),
+        _post("/w/{token}/claim", bound(claim.claim, services)),
+        _get("/w/{token}", slash),
+    ]
+
+
+def _purchase(services: Services) -> list[BaseRoute]:
+    return [
+        _get("/p/{token}/", bound(waiting.waiting, services)),
+        _get("/p/{token}/state", bound(waiting.state, services)),
+        _post("/p/{token}/again", bound(waiting.again, services)),
+        _get("/p/{token}/again", back),
+        _get("/p/{token}/status", bound(status.of_purchase, services)),
+        _get("/p/{token}", slash),
+    ]
+
+
+def _owner(services: Services) -> list[BaseRoute]:
+    acts = (status.connect, status.disconnect, status.start, status.add, status.remove)
+    posts = [_post(f"/s/{{token}}/{each.__name__}", bound(status.act, services, what=each)) for each in acts]
+    backs = [_get(f"/s/{{token}}/{each.__name__}", back) for each in acts]
+    return [_get("/s/{token}/", bound(status.status, services)), *posts, *backs, _get("/s/{token}", slash)]
+
+
+def _hooks(services: Services) -> list[BaseRoute]:
+    return [
+        _post("/hook/{token}", bound(hooks.take, services, channel="stk")),
+        _post("/c2b/{token}/confirm", bound(hooks.take, services, channel="c2b-confirm")),
+        _post("/c2b/{token}/validate", bound(hooks.take, services, channel="c2b-validate")),
+    ]
+
+
+async def back(request: Request) -> Response:
+    """The address of a form, opened as a page."""
+    query = request.scope["query_string"].decode("latin-1")
+    return see_other(f"./?{query}" if query else "./")
+
+
+async def slash(request: Request) -> Response:
+    """Links in our pages are relative, so that they need not repeat the token."""
+    query = request.scope["query_string"].decode("latin-1")
+    last = request.path_params["token"]
+    return see_other(f"{last}/?{query}" if query else f"{last}/")
+
+
+def error_pages(services: Services) -> dict[Any, Any]:
+    """What each failure looks like to a guest."""
+
+    async def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Refused)
+        return sorry(services, request, error.key, error.status, error.values)
+
+    async def no_page(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        key = "method" if error.status_code == 405 else "not-found"
+        return sorry(services, request, key, error.status_code, {}, error.headers)
+
+    async def broken(request: Request, error: Exception) -> Response:
+        _log.error("page failed", kind=type(error).__name__, exc_info=error)
+        return sorry(services, request, "broken", 500, {})
+
+    return {Refused: refused, HTTPException: no_page, Exception: broken}
+
+
+def sorry(services: Services, request: Request, key: str, code: int, values: Any, headers: Any = None) -> Response:
+    """A failure in plain words, with what to do next."""
+    visit: Visit | None = request.scope.get("bando.visit")
+    theme = visit.theme if visit else themes()["default"]
+    lang = visit.lang if visit else language(None, None, request.headers.get("accept-language", ""))
+    shown = theme.page(
+        "sorry",
+        lang,
+        key=key,
+        values={**values, "wait": words.wait(values.get("wait_s"), lang)},
+        tenant=visit.view.tenant if visit else None,
+        site=visit.router if visit else None,
+        home=f"/w/{visit.token}/" if visit and visit.context else "",
+        hotspot=visit.router.hotspot_host if visit and visit.router else "",
+    )
+    response = answer(request, shown, code)
+    response.headers.update(headers or {})
+    return response
+
+
+def site(services: Services, more: Sequence[BaseRoute] = (), **options: Any) -> Guard:
+    """The application: our routes and `more`, error pages, and the guard around all of it."""
+    app = Starlette(routes=[*routes(services), *more], exception_handlers=error_pages(services), **options)
+    app.router.redirect_slashes = False
+    return Guard(app, policy(list(themes().values())), services.observe)

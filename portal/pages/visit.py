@@ -1,0 +1,157 @@
+"""Who is asking: a token of the address, opened."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from portal.access.catalog import TenantView
+from portal.errors import Refused
+from portal.pages import context as contexts
+from portal.pages.context import Context
+from portal.pages.doors import Services
+from portal.pages.render import Theme, pack, themes
+from portal.pages.texts import LANGUAGES, Texts
+from portal.pages.words import clock_time
+from portal.tenancy.store import Router
+
+PURCHASE_TOKEN = re.compile(r"[0-9a-z]{2,32}\.[0-9a-f]{16,128}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visit:
+    """A guest's request with its tenant, and its router and arrival where they are known."""
+
+    services: Services
+    view: TenantView
+    lang: str
+    router: Router | None = None
+    context: Context | None = None
+    token: str = ""
+
+    @property
+    def theme(self) -> Theme:
+        return themes().get(self.view.tenant.theme) or themes()["default"]
+
+    @property
+    def texts(self) -> Texts:
+        return self.theme.texts[self.lang]
+
+    @property
+    def site(self) -> Router:
+        """The router, where one must be."""
+        if self.router is None:
+            raise Refused("old-link", status=404)
+        return self.router
+
+    def at(self, router_id: int) -> Visit:
+        """The visit, at a router that is known from elsewhere."""
+        return replace(self, router=self.view.routers.get(router_id))
+
+    def page(self, request: Request, name: str, status: int = 200, **values: Any) -> Response:
+        """The page `name` as an answer."""
+        return answer(request, self.html(name, **values), status)
+
+    def html(self, name: str, **values: Any) -> bytes:
+        """The page `name` as bytes."""
+        tenant, now = self.view.tenant, self.services.clock.now()
+        shared = {
+            "tenant": tenant,
+            "site": self.router,
+            "home": "./",
+            "clock_time": partial(clock_time, now=now, timezone=tenant.timezone),
+        }
+        return self.theme.page(name, self.lang, **{**shared, **values})
+
+
+def answer(request: Request, html: bytes, status: int = 200) -> Response:
+    """A page, compressed when the client takes it."""
+    body, packed = pack(html).for_client(request.headers.get("accept-encoding", ""))
+    return html_response(body, packed, status)
+
+
+def html_response(body: bytes, packed: bool, status: int = 200) -> Response:
+    """Bytes of a page as an answer."""
+    packing = {"content-encoding": "gzip"} if packed and body[:2] == b"\x1f\x8b" else {}
+    return Response(body, status, {**packing, "vary": "accept-encoding"}, "text/html; charset=utf-8")
+
+
+def see_other(url: str) -> Response:
+    """Go there with a GET: so that a reload repeats nothing."""
+    return RedirectResponse(url, 303)
+
+
+def language(view: TenantView | None, asked: str | None, accept: str) -> str:
+    """``?lang=``, else the tenant's, else what the browser prefers."""
+    wanted = [asked or "", view.tenant.language if view else "", *(each.strip()[:2] for each in accept.split(","))]
+    return next((each for each in wanted if each in LANGUAGES), LANGUAGES[0])
+
+
+def remember(request: Request, visit: Visit) -> Visit:
+    """Keep the visit for error pages, which should speak the guest's language."""
+    request.scope["bando.visit"] = visit
+    return visit
+
+
+def split_token(services: Services, token: str) -> tuple[TenantView, str]:
+    """The tenant of a token, and the rest of it."""
+    public, dot, rest = token.partition(".")
+    view = services.catalog.tenant_by_public(public) if dot and len(token) <= contexts.MAX_TOKEN else None
+    if view is None:
+        raise Refused("old-link", status=404)
+    return view, rest
+
+
+def open_visit(services: Services, request: Request) -> Visit:
+    """The visit of ``/w/{token}/``."""
+    token: str = request.path_params["token"]
+    view, sealed = split_token(services, token)
+    remember(request, Visit(services=services, view=view, lang=language(view, None, "")))
+    context = contexts.open_context(services.vault, view.tenant.public, sealed, services.clock.now())
+    return remember(request, _with_context(services, view, context, token))
+
+
+def _with_context(services: Services, view: TenantView, context: Context, token: str) -> Visit:
+    found = services.catalog.router_by_public(context.router)
+    if found is None or found[0].tenant.id != view.tenant.id:
+        raise Refused("old-link", status=404)
+    lang = context.lang if context.lang in LANGUAGES else LANGUAGES[0]
+    return Visit(services=services, view=view, lang=lang, router=found[1], context=context, token=token)
+
+
+def purchase_visit(services: Services, request: Request, context_token: str | None, asked: str | None) -> Visit:
+    """The visit of ``/p/{token}/``: the purchase's own token, with the arrival it came from if that is known."""
+    token: str = request.path_params["token"]
+    view, _ = split_token(services, token)
+    lang = language(view, asked, request.headers.get("accept-language", ""))
+    bare = remember(request, Visit(services=services, view=view, lang=lang))
+    if not PURCHASE_TOKEN.fullmatch(token):
+        raise Refused("old-link", status=404)
+    return remember(request, with_arrival(bare, context_token, asked))
+
+
+def with_arrival(bare: Visit, context_token: str | None, asked: str | None) -> Visit:
+    """The visit with the arrival in `context_token`; without it when that is old or not of this tenant."""
+    if not context_token:
+        return bare
+    services = bare.services
+    try:
+        view, sealed = split_token(services, context_token)
+        if view.tenant.id != bare.view.tenant.id:
+            return bare
+        context = contexts.open_context(services.vault, view.tenant.public, sealed, services.clock.now())
+        return _with_context(services, view, context, context_token)
+    except Refused:
+        return bare
+
+
+def in_language(visit: Visit, lang: str) -> str:
+    """The token of this visit in another language."""
+    assert visit.context is not None
+    changed = replace(visit.context, lang=lang)
+    return contexts.seal_context(visit.services.vault, visit.view.tenant.public, changed)
