@@ -11,7 +11,7 @@ from portal.findings import Finding, healthy
 from portal.mikrotik.inspection import inspect, judge, router_time
 from portal.mikrotik.picture import Expected, Picture
 from sandbox.routeros.device import SandboxRouter
-from tests.mikrotik.setup import NEW, OPTIONS, empty_router, expected_of, ready_router, set_up, wired
+from tests.mikrotik.ready import NEW, OPTIONS, empty_router, expected_of, ready_router, set_up, wired
 
 Plant = Callable[[SandboxRouter], Any]
 
@@ -86,6 +86,12 @@ def crowd(router: SandboxRouter) -> None:
         router.tables["/user/active"].add({"name": f"u{number}", "via": "api"}, dynamic=True)
 
 
+def ipv6_on(router: SandboxRouter) -> None:
+    table = router.tables["/ipv6/nd"]
+    for row in table.find(interface="bando"):
+        table.set(row[".id"], {"ra-lifetime": "30m"})
+
+
 PLANTED: dict[str, Plant] = {
     "hotspot-package": switch("hotspot_package", False),
     "device-mode": switch("device_mode_hotspot", False),
@@ -115,12 +121,8 @@ PLANTED: dict[str, Plant] = {
     "dns-closed": change("/ip/dns", "", allow_remote_requests="no"),
     "address-pool": change("/ip/hotspot", "bando", address_pool="bando"),
     "fasttrack": fasttrack_first,
-    "ipv6": all_of(
-        drop("/ipv6/firewall/filter", "bando: hotspots are IPv4 only"),
-        lambda router: [router.tables["/ipv6/nd"].set(row[".id"], {"ra-lifetime": "30m"})
-                        for row in router.tables["/ipv6/nd"].find(interface="bando")],
-    ),
-}  # fmt: skip
+    "ipv6": all_of(drop("/ipv6/firewall/filter", "bando: hotspots are IPv4 only"), ipv6_on),
+}
 
 
 async def test_a_router_that_was_just_set_up_has_no_findings() -> None:
@@ -209,7 +211,7 @@ async def test_an_account_that_may_not_read_is_named() -> None:
     router = ready_router()
     change("/user/group", "bando", policy="!read")(router)
 
-    assert [each.code for each in await found(router)][0] == "no-read"
+    assert (await found(router))[0].code == "no-read"
 
 
 async def test_warnings_do_not_make_a_router_unhealthy() -> None:

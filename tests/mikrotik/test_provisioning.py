@@ -15,7 +15,7 @@ from portal.mikrotik.rows import ActiveRow
 from portal.mikrotik.values import Rate
 from sandbox.routeros.device import SandboxRouter
 from sandbox.routeros.rsc import RscError, import_rsc
-from tests.mikrotik.setup import (
+from tests.mikrotik.ready import (
     OPTIONS,
     empty_router,
     expected_of,
@@ -125,7 +125,7 @@ def test_boards_with_a_flash_folder_keep_the_pages_there() -> None:
 
 
 def test_a_page_that_was_tampered_with_on_the_way_stops_the_import() -> None:
-    with pytest.raises(RscError, match="the page login.html could not be written"):
+    with pytest.raises(RscError, match=r"the page login\.html could not be written"):
         import_rsc(empty_router("6.49.21"), script(options_for("6")), fetch=lambda url: b"<h1>Pay me</h1>")
 
 

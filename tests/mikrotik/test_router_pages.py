@@ -13,7 +13,7 @@ from portal.mikrotik.router_files import files
 from sandbox.http1 import Reply, Request
 from sandbox.routeros.device import SandboxRouter
 from sandbox.routeros.servlet import Guest, answer
-from tests.mikrotik.setup import OPTIONS, ready_router
+from tests.mikrotik.ready import OPTIONS, ready_router
 from tests.sandbox.routeros import IP, MAC, add_user, enter
 
 ENTRY = "https://portal.example.co.ke/e/k3-r7"

@@ -76,11 +76,12 @@ async def secure_api(router: SandboxRouter) -> AsyncIterator[tuple[int, str]]:
 
 
 @asynccontextmanager
-async def wired(router: SandboxRouter, **changes: str) -> AsyncIterator[Wire]:
+async def wired(router: SandboxRouter, *, password: str = OPTIONS.api_password) -> AsyncIterator[Wire]:
     """Logged in as the script's API user."""
     async with secure_api(router) as (port, fingerprint):
-        account = {"username": OPTIONS.api_user, "password": OPTIONS.api_password} | changes
-        wire = await connect(Address(host="127.0.0.1", port=port, fingerprint=fingerprint, **account))
+        user = OPTIONS.api_user
+        address = Address(host="127.0.0.1", port=port, fingerprint=fingerprint, username=user, password=password)
+        wire = await connect(address)
         try:
             yield wire
         finally:
