@@ -50,7 +50,7 @@ def _hotspot_allowed(options: ScriptOptions) -> str:
         # Version 7 before 7.17 has no such menu: read it only when run.
         ':do { :local look [:parse ":return [/system device-mode get hotspot]"]; :set allowed [$look] } on-error={}',
         refuse(
-            "$allowed = false",
+            '($allowed = false) || ($allowed = "no")',
             "device-mode forbids the hotspot; run /system device-mode update hotspot=yes fetch=yes,"
             " then press the reset button or cut the power within five minutes, and import again",
         ),
@@ -126,7 +126,8 @@ def _certificate(options: ScriptOptions) -> list[Step]:
         ),
     ]
     if options.adopt:  # others may use the services of a router that works already
-        keep = '[/ip service get [/ip service find name="api-ssl"] certificate] = "none"'
+        bare = '[/ip service get [/ip service find name="api-ssl"] certificate]'
+        keep = f'({bare} = "none") || ([:len {bare}] = 0)'
         on = '/ip service set [/ip service find name="api-ssl"] disabled=no'
         return [*steps, Act(what="the API over TLS", script=f"{when(keep, service)}\n{on}")]
     plain = '/ip service set [/ip service find name="api"] disabled=yes'
@@ -281,21 +282,31 @@ def _page(options: ScriptOptions, name: str, body: str) -> Act:
     """Written where the version can write files, else fetched; compared either way, so no certificate is needed."""
     start = [*_folder(options), f':local target ($folder . "/{name}")', f":local wanted {quote(body)}"]
     url = f"{options.portal_url.rstrip('/')}/router-files/{options.router_public}/{name}"
-    fetch = f"/tool fetch url={quote(url)} dst-path=$target check-certificate=no"
+    fetch = f"/tool fetch url={quote(url)} dst-path=$target mode=https check-certificate=no"
     differs = "[/file get [/file find name=$target] contents] != $wanted"
     absent = "[:len [/file find name=$target]] = 0"
     if options.version == 6:
         again = when(differs, fetch, ":delay 2s")
         write = [when(absent, fetch, ":delay 2s", otherwise=[again])]
     else:
-        folder = when("[:len [/file find name=$folder]] = 0", "/file add name=$folder type=directory")
+        writer = ':local made [:parse "/file add name=\\$target contents=\\$wanted"]'
         make = [
-            f":do {{ {folder} }} on-error={{}}",
-            f":do {{ /file add name=$target contents=$wanted }} on-error={{\n  {fetch}\n  :delay 2s\n}}",
+            _made(':local made [:parse "/file add name=\\$target type=directory"]; $made target=$folder'),
+            _made(
+                f"{writer}; $made target=$target wanted=$wanted",
+                fetch,
+                ":delay 2s",
+            ),
         ]
         write = [when(absent, *make), when(differs, "/file set [/file find name=$target] contents=$wanted")]
     look = refuse(f"({absent}) || ({differs})", f"the page {name} could not be written")
     return Act(what=f"the page {name}", script=block(*start, *write, look))
+
+
+def _made(script: str, *otherwise: str) -> str:
+    """Versions before 7.15 cannot make files, and would not even read a line that does: it is read when it is run."""
+    failed = "\n".join(f"  {line}" for line in otherwise)
+    return f":do {{ {script} }} on-error={{{chr(10) + failed + chr(10) if failed else ''}}}"
 
 
 def _server(options: ScriptOptions) -> list[Step]:

@@ -110,11 +110,12 @@ class Console:
             case _:
                 return node
 
-    def call(self, code: Value) -> Value:
+    def call(self, code: Value, given: dict[str, Value] | None = None) -> Value:
+        """A function sees what it was given, and no variable of its caller."""
         if not isinstance(code, Code):
             raise RscError("this is no function")
         try:
-            self.run(code, Scope())
+            self.run(code, Scope(names=given or {}))
         except _Return as returned:
             return returned.value
         return None
@@ -158,6 +159,9 @@ class Console:
                     self.branch(named.get("do"), scope)
                 else:
                     self.branch(named.get("else"), scope)
+            case ":call", [function]:
+                given = {name: self.value(node, scope) for name, node in named.items()}
+                return self.call(self.value(function, scope), given)
             case ":do", [Code() as body]:
                 self.attempt(body, named.get("on-error"), scope)
             case ":for", [Literal(str(name))]:
@@ -207,8 +211,6 @@ class Console:
                 return text_of(value)
             case ":parse", [value]:
                 return self.parse(text_of(value))
-            case ":call", [value]:
-                return self.call(value)
             case ":log", [_, value]:
                 self.router.log("script,info", text_of(value))
             case ":nothing", []:

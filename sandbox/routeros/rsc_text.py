@@ -157,7 +157,7 @@ class Reader:
         if self.peek() == "{":
             return self.block()
         if self.peek() == "$":  # a function is called by its name
-            return Statement(menu="", verb=":call", arguments=(Argument(value=self.value("")),))
+            return self.arguments("", ":call")
         return self.command("")
 
     def block(self) -> Code:
@@ -183,6 +183,8 @@ class Reader:
             self.fail(f"bad command name {verb}")
         if menu != "/tool":
             self.table(menu)
+        if menu == "/file" and verb == "add" and self.router.version < (7, 15):
+            self.fail("bad command name add")
         return self.checked(self.arguments(menu, verb))
 
     def path(self, context: str) -> tuple[str, str]:
