@@ -115,7 +115,7 @@ def _part(found: object, *names: str) -> dict[str, Any] | None:
 
 def read_amount(value: object) -> Money | None:
     """``1.00``, ``"5.00"`` or ``20``; None for anything odd."""
-    if isinstance(value, bool) or not re.fullmatch(r"\s*\d{1,12}(\.\d{1,2})?0*\s*", str(value)):
+    if isinstance(value, bool) or not re.fullmatch(r"\s*[0-9]{1,12}(\.[0-9]{1,2}0*)?\s*", str(value)):
         return None
     return from_decimal(str(value).strip())
 
@@ -216,7 +216,7 @@ def is_hash(payer: str) -> bool:
 
 def tail_of(payer: str) -> str | None:
     """The last three digits of a number or of its mask (``2547 ***** 126``)."""
-    found = None if is_hash(payer) else re.search(r"(\d{3})$", payer)
+    found = None if is_hash(payer) else re.search(r"([0-9]{3})$", payer)
     return found[1] if found else None
 
 
