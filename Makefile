@@ -1,7 +1,47 @@
-.PHONY: migration
-migration:  ## rewrite the first migration from schema.py (until the first release)
+# Two commands do everything: `make run` starts the sandbox world, `make test` passes the tests.
+# Both make their own .venv first; nothing but Python 3.11 and make is needed, and no root.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PORT ?= 8443
+
+.PHONY: run test check lint types sweep bench migration clean help
+
+help:  ## show this help
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Bando needs Python 3.11 or newer; set PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: .venv/ready  ## start the whole sandbox world: router, phone, M-Pesa, portal
+	@BANDO_MODE=sandbox $(BIN)/bando sandbox --port $(PORT)
+
+test: .venv/ready lint types  ## lint, types and all tests
+	$(BIN)/pytest -n $${BANDO_WORKERS:-2} --dist loadfile
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/ready
+	$(BIN)/mypy
+
+sweep: .venv/ready  ## the long sweeps: every crash point, many more random histories
+	BANDO_SWEEP=1 $(BIN)/pytest -n 2 --dist loadfile -m slow
+
+bench: .venv/ready  ## the benchmarks; numbers are printed, see benchmarks/README.md
+	$(BIN)/python -m benchmarks
+
+migration: .venv/ready  ## rewrite the first migration from schema.py (until the first release)
 	rm -f portal/migrations/versions/0001_*.py
-	.venv/bin/python -c "import pathlib, tempfile; from portal.migrate import revise; revise(pathlib.Path(tempfile.mkdtemp()) / 'empty.db', 'the first tables')"
+	$(BIN)/python -c "import pathlib, tempfile; from portal.migrate import revise; revise(pathlib.Path(tempfile.mkdtemp()) / 'empty.db', 'the first tables')"
 	mv portal/migrations/versions/*_the_first_tables.py portal/migrations/versions/0001_the_first_tables.py
 	sed -i "s/^revision = .*/revision = '0001'/" portal/migrations/versions/0001_the_first_tables.py
-	.venv/bin/ruff check -q --fix portal/migrations; .venv/bin/ruff format -q portal/migrations
+	$(BIN)/ruff check -q --fix portal/migrations; $(BIN)/ruff format -q portal/migrations
+
+clean:
+	rm -rf .venv var build *.egg-info

@@ -79,7 +79,7 @@ def more_than_bought(_: Moment) -> Unit[list[str]]:
         one = from_row(row)
         if one.kind == "used" and one.used_ms > one.span_ms + 2 * MINUTE:
             broken.append(f"I6: pass {one.id} was used for {one.used_ms // 1000} s of {one.span_ms // 1000} s.")
-        if one.ends_at and one.started_at and one.kind == "wall" and one.ends_at - one.started_at > one.span_ms:
+        if one.ends_at and one.started_at and one.kind == "wall" and one.ends_at - one.started_at > one.span_left_ms:
             broken.append(f"I6: pass {one.id} runs for longer than was bought.")
     return broken
 

@@ -123,7 +123,7 @@ def load(environ: Mapping[str, str] | None = None, env_file: Path | None = None)
 
 
 # Read by the test suite and the Makefile, not by the service.
-_OTHER = frozenset({"BANDO_REQUIRE_BROWSER", "BANDO_ENV_FILE"})
+_OTHER = frozenset({"BANDO_REQUIRE_BROWSER", "BANDO_ENV_FILE", "BANDO_CHROMIUM", "BANDO_SWEEP", "BANDO_WORKERS"})
 
 
 def _checked(text: Mapping[str, str]) -> Settings:

@@ -143,8 +143,8 @@ async def _fill(settings: Settings, vault: Vault, clock: Clock, mpesa_url: str, 
             base_url=mpesa_url,
         )
         router_id = await db.write(tenant.id, _router, vault, now, api.port, pin)
-        row = await db.read(tenant.id, tenancy.router, router_id)
-        return tenant, row
+        made = await db.read(tenant.id, tenancy.router, router_id)
+        return tenant, made
     finally:
         await db.aclose()
 

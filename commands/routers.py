@@ -1,0 +1,218 @@
+"""bando router add/list/check/script/allow."""
+
+from __future__ import annotations
+
+import secrets
+from urllib.parse import urlsplit
+
+import click
+
+from commands.ground import Ground, run, table, tenant_option, when
+from portal.errors import Misconfigured
+from portal.findings import report
+from portal.mikrotik.inspection import inspect
+from portal.mikrotik.picture import Expected
+from portal.mikrotik.provisioning import ScriptOptions, script
+from portal.mikrotik.router_files import files
+from portal.mikrotik.wire import Address, connect, fingerprint_of
+from portal.settings import Settings
+from portal.tenancy import store
+
+
+@click.group()
+def router() -> None:
+    """MikroTik routers with a hotspot."""
+
+
+@router.command()
+@tenant_option
+@click.argument("name")
+@click.option("--host", required=True, help="Address under which the portal reaches the router's API.")
+@click.option("--port", default=8729, show_default=True)
+@click.option("--username", default="bando", show_default=True)
+@click.option("--password", default="", help="Of the API user; made up when left out, for the set-up script.")
+@click.option("--hotspot-host", default="login.wifi", show_default=True, help="Host of the router's login page.")
+@click.option("--fingerprint", default="", help="SHA-256 of the router's certificate; asked from the router if empty.")
+@click.option("--tunnel", is_flag=True, help="The way to the router is a tunnel: speak plain, without TLS.")
+@click.pass_obj
+def add(
+    settings: Settings,
+    tenant_name: str,
+    name: str,
+    host: str,
+    port: int,
+    username: str,
+    password: str,
+    hotspot_host: str,
+    fingerprint: str,
+    tunnel: bool,
+) -> None:
+    """Add a router, and pin its certificate."""
+
+    async def work(ground: Ground) -> None:
+        tenant = await ground.tenant(tenant_name)
+        pin = fingerprint or (None if tunnel else await fingerprint_of(host, port))
+        router_id = await ground.db.write(
+            tenant.id,
+            store.add_router,
+            ground.vault,
+            ground.clock.now(),
+            name=name,
+            host=host,
+            port=port,
+            username=username,
+            password=password or secrets.token_urlsafe(18),
+            hotspot_host=hotspot_host,
+            fingerprint=pin,
+            tunnel=tunnel,
+        )
+        await ground.changed(tenant)
+        made = await ground.db.read(tenant.id, store.router, router_id)
+        assert made is not None
+        click.echo(f"Added {name} as {made.public}.")
+        if pin:
+            click.echo(f"Its certificate is pinned: {pin}")
+        click.echo(f"Next: bando router script {made.public} --interface …   then: bando router check {made.public}")
+
+    run(settings, work)
+
+
+@router.command("list")
+@tenant_option
+@click.pass_obj
+def list_(settings: Settings, tenant_name: str) -> None:
+    """List the routers and how they are."""
+
+    async def work(ground: Ground) -> None:
+        tenant = await ground.tenant(tenant_name)
+        found = await ground.db.read(tenant.id, store.routers)
+        body = [
+            (
+                each.public,
+                each.name,
+                f"{each.host}:{each.port}",
+                when(each.last_contact_at, tenant),
+                "removal held, see: bando router allow" if each.mass_removal == "held" else (each.trouble or "well"),
+            )
+            for each in found
+        ]
+        table(("id", "site", "address", "last contact", "state"), body, "No router yet. Add one with: bando router add")
+
+    run(settings, work)
+
+
+@router.command()
+@tenant_option
+@click.argument("name", default="")
+@click.pass_obj
+def check(settings: Settings, tenant_name: str, name: str) -> None:
+    """Look at a router without changing it, and say what to mend."""
+
+    async def work(ground: Ground) -> bool:
+        tenant = await ground.tenant(tenant_name)
+        found = await ground.router(tenant, name)
+        address = Address(
+            host=found.host,
+            port=found.port,
+            username=found.username,
+            password=found.password(ground.vault),
+            fingerprint=found.fingerprint,
+            tunnel=found.tunnel,
+        )
+        wire = await connect(address)
+        try:
+            findings = await inspect(
+                wire,
+                Expected(
+                    portal_host=urlsplit(settings.public_url).hostname or "",
+                    hotspot_host=found.hotspot_host,
+                    api_user=found.username,
+                    now=ground.clock.now(),
+                    files=files(settings.public_url, found.public),
+                ),
+            )
+        finally:
+            await wire.aclose()
+        click.echo(report(findings))
+        return not any(each.severity == "fault" for each in findings)
+
+    if not run(settings, work):
+        raise SystemExit(1)
+
+
+@router.command("script")
+@tenant_option
+@click.argument("name", default="")
+@click.option("--interface", default="", help="Where the guests are: ether2, or several ports with commas.")
+@click.option("--management", default="", help="Address or network from which the portal reaches the API.")
+@click.option("--network", default="10.5.50.0/24", show_default=True)
+@click.option("--wan", default="ether1", show_default=True)
+@click.option("--v6", is_flag=True, help="For RouterOS 6.49.")
+@click.option("--bridge", is_flag=True, help="--interface names a bridge that exists.")
+@click.option("--adopt", is_flag=True, help="Keep the hotspot that runs on the interface.")
+@click.option("--dns-name", default="", help="Name of the router's login page; its address when left out.")
+@click.option("--certificate", default="", help="Name of a trusted certificate on the router, for option 114.")
+@click.option("--portal-address", multiple=True, help="Fixed addresses of the portal for the walled garden.")
+@click.pass_obj
+def script_(
+    settings: Settings,
+    tenant_name: str,
+    name: str,
+    interface: str,
+    management: str,
+    network: str,
+    wan: str,
+    v6: bool,
+    bridge: bool,
+    adopt: bool,
+    dns_name: str,
+    certificate: str,
+    portal_address: tuple[str, ...],
+) -> None:
+    """Print the set-up script (.rsc) for a router; it holds the password of its API user."""
+    if not management:
+        raise Misconfigured("Say from where the portal reaches the router: --management 10.9.0.0/24")
+
+    async def work(ground: Ground) -> None:
+        tenant = await ground.tenant(tenant_name)
+        found = await ground.router(tenant, name)
+        options = ScriptOptions(
+            interface=interface,
+            site=found.name,
+            portal_url=settings.public_url,
+            router_public=found.public,
+            management=management,
+            api_user=found.username,
+            api_password=found.password(ground.vault),
+            network=network,
+            wan=wan,
+            version=6 if v6 else 7,
+            bridge=bridge,
+            adopt=adopt,
+            dns_name=dns_name or found.hotspot_host,
+            certificate=certificate,
+            portal_addresses=portal_address,
+            time_zone=tenant.timezone,
+        )
+        click.echo(script(options))
+
+    run(settings, work)
+
+
+@router.command()
+@tenant_option
+@click.argument("name", default="")
+@click.pass_obj
+def allow(settings: Settings, tenant_name: str, name: str) -> None:
+    """Let Bando remove more than half of its rows from a router; it was held back for you to look."""
+
+    async def work(ground: Ground) -> None:
+        tenant = await ground.tenant(tenant_name)
+        found = await ground.router(tenant, name)
+        await ground.db.write(tenant.id, store.set_mass_removal, found.id, "allowed")
+        click.echo(f"The next look at {found.name} may remove them.")
+
+    run(settings, work)
+
+
+COMMANDS = [router]
