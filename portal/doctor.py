@@ -156,7 +156,7 @@ async def check_router(router: Router, settings: Settings, vault: Vault, clock: 
     try:
         findings = await _visit(router, settings, vault, clock)
     except Misconfigured:
-        findings = [_unpinned(router)]
+        findings = [_unpinned()]
     except RouterError as error:
         findings = [_no_connection(router, error)]
     return [replace(each, subject=f"router {router.name}") for each in findings]
@@ -200,11 +200,11 @@ async def addresses_of(host: str) -> frozenset[str]:
     return frozenset(str(each[4][0]) for each in found)
 
 
-def _unpinned(router: Router) -> Finding:
+def _unpinned() -> Finding:
     return fault(
         "router-unpinned",
         "Its certificate is not pinned and no tunnel is declared, so Bando does not connect.",
-        f"Compare the fingerprint that the set-up script printed, then pin it: bando router add (port {router.port}).",
+        "Give Bando the fingerprint that the set-up script printed, or declare the tunnel.",
     )
 
 

@@ -13,6 +13,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from portal.errors import Misconfigured
+from portal.mikrotik import hotspot_steps
 from portal.mikrotik import router_steps as steps
 from portal.mikrotik.router_files import files
 from portal.mikrotik.script import Step, quote, verification
@@ -113,7 +114,7 @@ def _is_network(text: str, shortest: int, longest: int) -> bool:
 
 def script(options: ScriptOptions) -> str:
     """The file's text. It holds the password of the API user: delete it from the router after the import."""
-    todo: list[Step] = [*steps.service_side(options), *steps.hotspot_side(options)]
+    todo: list[Step] = [*steps.service_side(options), *hotspot_steps.hotspot_side(options)]
     parts = [
         _header(options),
         *steps.guards(options),

@@ -1,6 +1,6 @@
 """What a router needs for Bando, step by step; `provisioning` puts the steps into one file.
 
-The service side is what Bando needs to reach the router and to trust its clock, the hotspot side is what guests need.
+Here: what is refused, and what Bando needs to reach the router and to trust its clock; `hotspot_steps` is for guests.
 With `adopt` the hotspot server, its addresses and its users stay: it gets a profile of ours, and what is missing.
 """
 
@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from portal.mikrotik.router_files import files
-from portal.mikrotik.script import Act, Raw, Row, Step, Words, block, found, missing, quote, refuse, when
+from portal.mikrotik.script import Act, Raw, Row, Step, Words, block, missing, quote, refuse, when
 
 if TYPE_CHECKING:
     from portal.mikrotik.provisioning import ScriptOptions
@@ -19,8 +18,8 @@ _OTHER_POLICIES = (
     *("local", "telnet", "ssh", "ftp", "reboot", "policy", "winbox", "password", "web", "sniff"),
     *("sensitive", "romon"),
 )
-_FILTER, _NAT = "/ip firewall filter", "/ip firewall nat"
-_SERVER, _PROFILE = "/ip hotspot", "/ip hotspot profile"
+FILTER, NAT = "/ip firewall filter", "/ip firewall nat"
+SERVER, PROFILE = "/ip hotspot", "/ip hotspot profile"
 
 
 def policy(version: int) -> str:
@@ -61,17 +60,19 @@ def _interface_guards(options: ScriptOptions) -> list[str]:
     if options.adopt:
         where = {"interface": options.interface}
         nothing = f"there is no hotspot on {options.interface} to adopt; print the script without --adopt"
-        return [refuse(missing(_SERVER, where), nothing)]
+        return [refuse(missing(SERVER, where), nothing)]
     kind = "bridge" if options.bridge else "interface"
     return [text for port in options.ports for text in _port_guards(options, port, kind)]
 
 
 def _port_guards(options: ScriptOptions, port: str, kind: str) -> list[str]:
     menu = "/interface bridge" if options.bridge else "/interface"
-    foreign = f'[:len [{_SERVER} find interface={quote(port)} name!="bando"]] > 0'
+    foreign = f'[:len [{SERVER} find interface={quote(port)} name!="bando"]] > 0'
+    leasing = f'[:len [/ip dhcp-server find interface={quote(port)} name!="bando"]] > 0'
     texts = [
         refuse(missing(menu, {"name": port}), f"there is no {kind} {port} on this router"),
         refuse(foreign, f"{port} has a hotspot already; to keep it and use it, print the script with --adopt"),
+        refuse(leasing, f"{port} has a DHCP server already (from the factory's set-up?); remove it first"),
     ]
     if not options.bridge:
         member = f'[:len [/interface bridge port find interface={quote(port)} bridge!="bando"]] > 0'
@@ -172,7 +173,7 @@ def _firewall(options: ScriptOptions) -> list[Step]:
     """The way in for Bando stands before whatever drops; from the internet nobody else reaches DNS and API."""
     api = {"src-address": options.management, "protocol": "tcp", "dst-port": "8729", "action": "accept"}
     drops = {"chain": "input", "action": "drop", "dynamic": "no"}
-    steps: list[Step] = [_rule("the portal may use the API", "input", api, before=drops)]
+    steps: list[Step] = [rule("the portal may use the API", "input", api, before=drops)]
     if options.adopt:
         return steps
     wan = {"in-interface-list": "WAN", "action": "drop"}
@@ -181,259 +182,30 @@ def _firewall(options: ScriptOptions) -> list[Step]:
         ("no DNS for the internet (TCP)", "tcp", "53"),
         ("no API for the internet", "tcp", "8728,8729"),
     ):
-        steps.append(_rule(what, "input", {**wan, "protocol": protocol, "dst-port": ports}))
+        steps.append(rule(what, "input", {**wan, "protocol": protocol, "dst-port": ports}))
     return steps
 
 
-def _rule(
+def rule(
     what: str,
     chain: str,
     rest: Words,
     *,
     before: Words | None = None,
-    menu: str = _FILTER,
+    menu: str = FILTER,
 ) -> Row:
     comment = {"comment": f"bando: {what}"}
     return Row(what=f"the rule: {what}", menu=menu, key=comment, rest={"chain": chain, **rest}, before=before)
 
 
-# -- the guests' side ---------------------------------------------------------------------------
-
-
-def hotspot_side(options: ScriptOptions) -> list[Step]:
-    """The network of the guests, the hotspot in it, its pages and what is open before paying."""
-    network = [] if options.adopt else _network(options)
-    server = _adopted_server(options) if options.adopt else _server(options)
-    return [*network, *_dns(options), *_pages(options), *server, *_garden(options), *_traffic(options)]
-
-
-def _network(options: ScriptOptions) -> list[Step]:
-    on, named = options.hotspot_interface, {"name": "bando"}
-    subnet = options.subnet
-    steps: list[Step] = []
-    if not options.bridge:
-        bridge = {"comment": "bando: guests"}
-        steps.append(Row(what="the bridge of the guests", menu="/interface bridge", key=named, rest=bridge))
-        steps.extend(_port(port) for port in options.ports)
-    address = {"address": f"{options.gateway}/{subnet.prefixlen}", "interface": on}
-    lease = {"interface": on, "address-pool": "bando", "lease-time": "1h", "disabled": "no"}
-    pool = {"ranges": f"{subnet[10]}-{subnet[-6]}"}
-    return [
-        *steps,
-        Row(what="the router's address", menu="/ip address", key=address, rest={"comment": "bando: guests"}),
-        Row(what="the address pool", menu="/ip pool", key=named, rest=pool, renew=False),
-        *_capport(options),
-        Row(what="the DHCP server", menu="/ip dhcp-server", key=named, rest=lease),
-        _dhcp_network(options),
-    ]
-
-
-def _port(port: str) -> Row:
-    key = {"interface": port, "bridge": "bando"}
-    return Row(what=f"{port} in the bridge", menu="/interface bridge port", key=key, rest={"comment": "bando: guests"})
-
-
-def _capport(options: ScriptOptions) -> list[Step]:
-    """Phones believe option 114 only over https with a certificate they trust; without one it would do harm."""
-    if not options.certificate:
-        return []
-    rest = {"code": "114", "value": f"'https://{options.dns_name}/api'"}
-    forced = {"force": "yes"} if options.version == 7 else {}
-    menu = "/ip dhcp-server option"
-    return [Row(what="DHCP option 114", menu=menu, key={"name": "bando"}, rest={**rest, **forced})]
-
-
-def _dhcp_network(options: ScriptOptions) -> Row:
-    """Only the router as DNS server, or phones hear of none that opens the portal (facts 5)."""
-    rest = {"gateway": options.gateway, "dns-server": options.gateway, "comment": "bando: guests"}
-    capport = {"dhcp-option": "bando"} if options.certificate else {}
-    menu, key = "/ip dhcp-server network", {"address": str(options.subnet)}
-    return Row(what="the DHCP network", menu=menu, key=key, rest={**rest, **capport})
-
-
-def _dns(options: ScriptOptions) -> list[Step]:
-    none = "([:len [/ip dns get servers]] = 0) && ([:len [/ip dns get dynamic-servers]] = 0)"
-    servers = when(none, f"/ip dns set servers={','.join(options.dns_servers)}")
-    closed = "[/ip dns get allow-remote-requests] != true"
-    text = f"/ip dns set allow-remote-requests=yes\n{servers}"
-    return [Act(what="DNS for the guests", script=text, unless=closed)]
-
-
-_FOLDER = (
-    ":local folder {name}",
-    # Boards with a flash folder lose what stands outside it at a reboot (facts 4.4).
-    ':if ([:len [/file find name="flash"]] > 0) do={{ :set folder {flash} }}',
-)
-
-
-def _folder(options: ScriptOptions) -> list[str]:
-    name, flash = quote(options.directory), quote(f"flash/{options.directory}")
-    return [line.format(name=name, flash=flash) for line in _FOLDER]
-
-
-def _pages(options: ScriptOptions) -> list[Step]:
-    return [
-        _page(options, name, body.decode())
-        for name, body in files(options.portal_url, options.router_public).items()
-    ]  # fmt: skip
-
-
-def _page(options: ScriptOptions, name: str, body: str) -> Act:
-    """Written where the version can write files, else fetched; compared either way, so no certificate is needed."""
-    start = [*_folder(options), f':local target ($folder . "/{name}")', f":local wanted {quote(body)}"]
-    url = f"{options.portal_url.rstrip('/')}/router-files/{options.router_public}/{name}"
-    fetch = f"/tool fetch url={quote(url)} dst-path=$target mode=https check-certificate=no"
-    differs = "[/file get [/file find name=$target] contents] != $wanted"
-    absent = "[:len [/file find name=$target]] = 0"
-    if options.version == 6:
-        again = when(differs, fetch, ":delay 2s")
-        write = [when(absent, fetch, ":delay 2s", otherwise=[again])]
-    else:
-        writer = ':local made [:parse "/file add name=\\$target contents=\\$wanted"]'
-        make = [
-            _made(':local made [:parse "/file add name=\\$target type=directory"]; $made target=$folder'),
-            _made(
-                f"{writer}; $made target=$target wanted=$wanted",
-                fetch,
-                ":delay 2s",
-            ),
-        ]
-        write = [when(absent, *make), when(differs, "/file set [/file find name=$target] contents=$wanted")]
-    look = refuse(f"({absent}) || ({differs})", f"the page {name} could not be written")
-    return Act(what=f"the page {name}", script=block(*start, *write, look))
-
-
-def _made(script: str, *otherwise: str) -> str:
-    """Versions before 7.15 cannot make files, and would not even read a line that does: it is read when it is run."""
-    failed = "\n".join(f"  {line}" for line in otherwise)
-    return f":do {{ {script} }} on-error={{{chr(10) + failed + chr(10) if failed else ''}}}"
-
-
-def _server(options: ScriptOptions) -> list[Step]:
-    """No http-chap: its answer needs JavaScript, and pages of another host cannot give it."""
-    ways = "http-pap,https,mac-cookie" if options.certificate else "http-pap,mac-cookie"
-    trusted = {"ssl-certificate": options.certificate} if options.certificate else {}
-    profile: Words = {"hotspot-address": options.gateway, "dns-name": Raw(quote(options.dns_name)), "login-by": ways}
-    server = {
-        "interface": options.hotspot_interface,
-        "address-pool": "none",
-        "profile": "bando",
-        "addresses-per-mac": "2",
-        "disabled": "no",
-    }
-    return [
-        _profile(options, {**profile, **trusted}),
-        Row(what="the hotspot server", menu=_SERVER, key={"name": "bando"}, rest=server),
-    ]
-
-
-def _profile(options: ScriptOptions, rest: Words) -> Act:
-    """Never written again: a changed profile breaks logins that are under way (facts 8.2)."""
-    row = Row(
-        what="the hotspot profile",
-        menu=_PROFILE,
-        key={"name": "bando"},
-        rest={**rest, "html-directory": Raw("$folder")},
-        renew=False,
-    )
-    what, gap = row.gap()
-    return Act(what=what, script=block(*_folder(options), row.text()), unless=gap)
-
-
-def _adopted_server(options: ScriptOptions) -> list[Step]:
-    """The server stays; its old profile stays too, so that one command leads back."""
-    server = found(_SERVER, {"interface": options.interface})
-    old = f"[{_PROFILE} find name=[{_SERVER} get {server} profile]]"
-    same: Words = {name: Raw(f"[{_PROFILE} get {old} {name}]") for name in ("hotspot-address", "dns-name")}
-    other = f'[{_SERVER} get {server} profile] != "bando"'
-    back = f':put ("bando: the old profile was " . [{_SERVER} get {server} profile])'
-    switch = when(other, back, f'{_SERVER} set {server} profile="bando"')
-    return [
-        _profile(options, {**same, "login-by": "http-pap,mac-cookie"}),
-        Act(what="our profile on the hotspot server", script=switch, unless=other),
-    ]
-
-
-def _garden(options: ScriptOptions) -> list[Step]:
-    """https needs the ip garden, which learns addresses from DNS answers; the other one serves plain http (facts 5)."""
-    ip = "/ip hotspot walled-garden ip"
-    host, portal = {"dst-host": options.portal_host}, "bando: portal"
-    fixed = [
-        Row(
-            what=f"the portal's address {address} in the walled garden",
-            menu=ip,
-            key={"comment": f"{portal} at {address}"},
-            rest={"dst-address": address, "action": "accept"},
-        )
-        for address in options.portal_addresses
-    ]
-    menu, allow = "/ip hotspot walled-garden", {**host, "action": "allow"}
-    return [
-        Row(what="the portal in the walled garden", menu=menu, key={"comment": portal}, rest=allow),
-        Row(
-            what="the portal in the ip walled garden",
-            menu=ip,
-            key={"comment": portal},
-            rest={**host, "action": "accept"},
-        ),
-        *fixed,
-    ]
-
-
-def _traffic(options: ScriptOptions) -> list[Step]:
-    on = options.hotspot_interface
-    private_dns: Words = {"hotspot": "!auth", "protocol": "tcp", "dst-port": "853", "action": "reject"}
-    steps: list[Step] = [
-        _rule("no private DNS before paying", "forward", {**private_dns, "reject-with": "tcp-reset"}),
-        *_no_fasttrack(on),
-        *_no_ipv6(options, on),
-    ]
-    if options.adopt:
-        return steps
-    nat: Words = {"src-address": options.network, "out-interface-list": "WAN", "action": "masquerade"}
-    api: Words = {"in-interface": on, "protocol": "tcp", "dst-port": "8728,8729", "action": "drop"}
-    return [_rule("guests to the internet", "srcnat", nat, menu=_NAT), _rule("no API for guests", "input", api), *steps]
-
-
-def _no_fasttrack(on: str) -> list[Step]:
-    """FastTrack goes past rates and counters: guests' connections are accepted before it takes them (facts 9)."""
-    fast: Words = {"action": "fasttrack-connection", "dynamic": "no"}
-    steps: list[Step] = []
-    for way, side in (("from", "in-interface"), ("to", "out-interface")):
-        accept: Words = {side: on, "connection-state": "established,related", "action": "accept"}
-        row = _rule(f"no FastTrack {way} guests", "forward", accept, before=fast)
-        there = f"[:len {found(_FILTER, fast)}] > 0"
-        what, gap = row.gap()
-        steps.append(Act(what=what, script=when(there, row.text()), unless=f"({there}) && ({gap})"))
-    return steps
-
-
-def _no_ipv6(options: ScriptOptions, on: str) -> list[Step]:
-    """The hotspot knows IPv4 only, so IPv6 would go past it (facts 5)."""
-    silent = Row(what="no IPv6 router", menu="/ipv6 nd", key={"interface": on}, rest={"ra-lifetime": "none"})
-    drop = _rule(
-        "hotspots are IPv4 only",
-        "forward",
-        {"in-interface": on, "action": "drop"},
-        before={"chain": "forward", "dynamic": "no"},
-        menu="/ipv6 firewall filter",
-    )
-    if options.version == 7:
-        return [silent, drop]
-    # Version 6 may be without the ipv6 package: read this only when it is run.
-    return [
-        Act(what=row.what, script=f":do {{ :local run [:parse {quote(row.text())}]; $run }} on-error={{}}")
-        for row in (silent, drop)
-    ]
-
-
 def farewell(options: ScriptOptions) -> list[str]:
     """What the person at the router needs next."""
-    fingerprint = '[/certificate get [/certificate find name="bando"] fingerprint]'
+    used = '[/ip service get [/ip service find name="api-ssl"] certificate]'
+    fingerprint = f"[/certificate get [/certificate find name={used}] fingerprint]"
     lines = [f':put ("bando: certificate fingerprint " . {fingerprint})']
     if options.adopt:
-        profile = f'[{_PROFILE} find name="bando"]'
-        lines.append(f':put ("bando: hotspot host " . [{_PROFILE} get {profile} dns-name] . " " . '
-                     f"[{_PROFILE} get {profile} hotspot-address])")  # fmt: skip
+        profile = f'[{PROFILE} find name="bando"]'
+        lines.append(f':put ("bando: hotspot host " . [{PROFILE} get {profile} dns-name] . " " . '
+                     f"[{PROFILE} get {profile} hotspot-address])")  # fmt: skip
     lines.append(f":put {quote('bando: remove this file now, it holds a password: /file remove bando.rsc')}")
     return lines

@@ -185,6 +185,21 @@ def test_version_6_without_ipv6_is_set_up_too() -> None:
     assert "bando: everything is in place" in set_up(router)
 
 
+def test_before_paying_only_the_portal_is_open() -> None:
+    router = ready_router()
+
+    assert router.garden_ip_allows("portal.example.co.ke", None, 443)
+    assert not router.garden_ip_allows("example.org", None, 443)
+    assert not router.garden_host_allows("captive.apple.com", 80, "/")
+
+
+def test_the_fingerprint_to_pin_is_printed() -> None:
+    output = set_up(empty_router())
+    (line,) = [each for each in output if each.startswith("bando: certificate fingerprint ")]
+
+    assert len(line.rsplit(" ", 1)[1]) == 64
+
+
 async def test_a_phone_is_let_in_by_the_api_user() -> None:
     router = ready_router()
     router.host_seen(MAC, IP)
@@ -226,6 +241,7 @@ def test_a_hotspot_that_is_there_is_left_alone_without_adopt() -> None:
         ({"interface": "ether9"}, "there is no interface ether9 on this router"),
         ({"interface": "br7", "bridge": True}, "there is no bridge br7 on this router"),
         ({"interface": "ether3"}, "ether3 belongs to a bridge"),
+        ({"interface": "ether4"}, "ether4 has a DHCP server already"),
         ({"interface": "lan"}, "lan is a bridge; print the script with --bridge"),
         ({"adopt": True}, "there is no hotspot on ether2 to adopt"),
     ],
@@ -234,6 +250,7 @@ def test_what_does_not_fit_is_refused_before_anything_changes(changes: dict[str,
     router = empty_router()
     router.tables["/interface/bridge"].add({"name": "lan"})
     router.tables["/interface/bridge/port"].add({"bridge": "lan", "interface": "ether3"})
+    router.tables["/ip/dhcp-server"].add({"name": "defconf", "interface": "ether4"})
     before = state(router)
 
     assert sentence in refusal(router, **changes)
