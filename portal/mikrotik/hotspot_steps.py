@@ -1,4 +1,4 @@
-"""The guests' side of a router's set-up: their network, the hotspot in it, its pages, and what is open before paying."""
+"""The guests' side of a set-up: their network, the hotspot in it, its pages, and what is open before paying."""
 
 from __future__ import annotations
 
