@@ -38,6 +38,7 @@ def query(request: Request) -> Mapping[str, str]:
 async def form(request: Request) -> Mapping[str, str]:
     """The fields of a posted form."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/x-www-form-urlencoded":
+    body = await request.body()
+    if body and kind != "application/x-www-form-urlencoded":
         raise Refused("form", status=415)
-    return parse(await request.body())
+    return parse(body)

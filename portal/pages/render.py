@@ -42,7 +42,7 @@ def _colours(table: Mapping[str, Mapping[str, str]]) -> str:
     def block(name: str) -> str:
         return ":root{" + ";".join(f"--{key}:{value}" for key, value in table[name].items()) + "}"
 
-    return f"{block('light')}@media(prefers-color-scheme:dark){block('dark')}"
+    return block("light") + "@media(prefers-color-scheme:dark){" + block("dark") + "}"
 
 
 def _source(text: str) -> str:
@@ -66,6 +66,7 @@ class Theme:
             "t": said,
             "lang": lang,
             "strong": texts.strong,
+            "spoken": lambda phone: phone.spoken.replace(" ", "\u00a0"),
             "title": words.title,
             "style": Markup(self.style),  # noqa: S704 from the theme
             "scripts": {key: Markup(text) for key, text in self.scripts.items()},  # noqa: S704 from the theme
@@ -91,9 +92,8 @@ def plan_line(said: Texts, plan: Plan) -> str:
     length = words.span(plan.span_ms, lang)
     if plan_title(plan, lang) != words.title(length):
         found.append(length)
-    found.append(
-        said("plan.data", data=words.data(plan.data_bytes, lang)) if plan.data_bytes else said("plan.unlimited")
-    )
+    if plan.data_bytes:
+        found.append(said("plan.data", data=words.data(plan.data_bytes, lang)))
     if plan.rate_down:
         found.append(said("plan.rate", rate=words.rate(plan.rate_down, lang)))
     if plan.max_devices > 1:
@@ -101,7 +101,8 @@ def plan_line(said: Texts, plan: Plan) -> str:
     if plan.kind == "used":
         window = words.span(plan.window_ms, lang) if plan.window_ms else ""
         found.append(said("plan.window", window=window) if window else said("plan.used"))
-    return words.title(" · ".join(str(each) for each in found))
+    line = Markup(" · ").join(found)
+    return line[:1].upper() + line[1:]
 
 
 def policy(themes: Collection[Theme]) -> str:

@@ -112,8 +112,11 @@ def open_visit(services: Services, request: Request) -> Visit:
     token: str = request.path_params["token"]
     view, sealed = split_token(services, token)
     remember(request, Visit(services=services, view=view, lang=language(view, None, "")))
-    context = contexts.open_context(services.vault, view.tenant.public, sealed, services.clock.now())
-    return remember(request, _with_context(services, view, context, token))
+    context = contexts.open_context(services.vault, view.tenant.public, sealed)
+    visit = _with_context(services, view, context, token)
+    remember(request, replace(visit, context=None))  # an old token still knows which Wi-Fi to go back to
+    contexts.check_age(context.issued_at, services.clock.now())
+    return remember(request, visit)
 
 
 def _with_context(services: Services, view: TenantView, context: Context, token: str) -> Visit:
@@ -144,7 +147,8 @@ def with_arrival(bare: Visit, context_token: str | None, asked: str | None) -> V
         view, sealed = split_token(services, context_token)
         if view.tenant.id != bare.view.tenant.id:
             return bare
-        context = contexts.open_context(services.vault, view.tenant.public, sealed, services.clock.now())
+        context = contexts.open_context(services.vault, view.tenant.public, sealed)
+        contexts.check_age(context.issued_at, services.clock.now())
         return _with_context(services, view, context, context_token)
     except Refused:
         return bare

@@ -76,7 +76,7 @@ async def test_a_failure_is_said_in_words_and_can_be_tried_again(tmp_path: Path,
         handset = await h.prompt()
 
         assert title in early.text
-        assert "action=\"again" not in early.text
+        assert 'action="again' not in early.text
         assert title in failed.text
         assert again.status_code == 303
         assert again.headers["location"] != waiting

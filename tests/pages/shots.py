@@ -1,0 +1,77 @@
+"""Pictures of every guest page at the usual widths, light and dark: ``python -m tests.pages.shots FOLDER``.
+
+For looking at, not for comparing: run it after each change of a theme.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.async_api import Browser, async_playwright
+
+from sandbox.phone import CHROMIUM
+from tests.pages.house import House, house
+
+SIZES = ((320, 640), (360, 740), (768, 1024))
+
+
+async def pages(h: House) -> dict[str, str]:
+    """Each page by name, as an address that a GET opens, or as its text."""
+    first = await h.enter()
+    found = {name: (await h.http.get(first + path)).text for name, path in (("home", ""), ("claim", "claim"))}
+    found["confirm"] = (await h.order(first)).text
+    found["mend"] = (await h.order(first, "0712")).text
+    found["sorry"] = (await h.http.get("/w/old.link/")).text
+    waiting = await h.pay(first)
+    found["prompt"] = (await h.http.get(waiting)).text
+    await (await h.prompt()).cancel()
+    await h.reaches(waiting, "failed")
+    found["failed"] = (await h.http.get(waiting)).text
+    waiting = await h.pay(first, "0722 000 001")
+    await (await h.prompt("254722000001")).approve()
+    await h.reaches(waiting, "router-offline")
+    found["offline"] = (await h.http.get(waiting)).text
+    await h.goes_online()
+    await h.reaches(waiting, "online")
+    found["online"] = (await h.http.get(waiting)).text
+    path, _, query = waiting.partition("?")
+    own = (await h.http.get(f"{path}status?{query}")).headers["location"]
+    found["status"] = (await h.http.get(own)).text
+    found["here"] = (await h.http.get(first + "?lang=sw", follow_redirects=True)).text
+    return found
+
+
+async def shoot(browser: Browser, h: House, folder: Path, only: set[str]) -> None:
+    for name, page_text in (await pages(h)).items():
+        if only and name not in only:
+            continue
+        for width, height in SIZES:
+            for scheme in ("light", "dark"):
+                context = await browser.new_context(
+                    viewport={"width": width, "height": height},
+                    color_scheme=scheme,  # type: ignore[arg-type]
+                    java_script_enabled=False,
+                )
+                page = await context.new_page()
+                if page_text.startswith("/"):
+                    await page.goto(h.url + page_text)
+                else:
+                    await page.set_content(page_text.replace("http-equiv", "data-off"))
+                await page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
+                await context.close()
+
+
+async def main(folder: Path, only: set[str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as place:
+        async with house(Path(place), plans=True) as h, async_playwright() as p:
+            browser = await p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            await shoot(browser, h, folder, only)
+            await browser.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), set(sys.argv[2:])))
