@@ -13,6 +13,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 from portal.errors import RouterTrap, RouterUnreachable
 from portal.mikrotik.pace import Pace, Ticket
@@ -174,8 +175,8 @@ class Wire(asyncio.Protocol):
     # receiving
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are transports by behaviour, not by class
+        self._transport = cast(asyncio.Transport, transport)
         _keep_alive(transport.get_extra_info("socket"))
 
     def data_received(self, data: bytes) -> None:
