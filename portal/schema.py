@@ -326,6 +326,8 @@ payments = Table(
     Index(None, "tenant_id", "state", "next_query_at"),
     Index(None, "tenant_id", "device_id", "created_at"),
     Index(None, "tenant_id", "person_id", "created_at"),
+    Index(None, "tenant_id", "account_id", "phone_tail", "created_at"),
+    Index(None, "tenant_id", "receipt_state", "settled_at"),
 )
 
 receipts = Table(
@@ -371,6 +373,7 @@ inbox = Table(
     plain("processed_at", Whole),
     plain("verdict", Text),
     Index(None, "tenant_id", "processed_at"),
+    Index(None, "tenant_id", "payment_id"),
 )
 
 # Each prompt that made a phone ring; what the limits count.
@@ -386,6 +389,7 @@ prompts = Table(
     plain("sent_at", Whole, nullable=False),
     Index(None, "tenant_id", "phone_index", "sent_at"),
     Index(None, "tenant_id", "device_id", "sent_at"),
+    Index(None, "tenant_id", "router_id", "sent_at"),
     Index(None, "tenant_id", "sent_at"),
 )
 

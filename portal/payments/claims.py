@@ -20,7 +20,7 @@ from portal.clock import Clock, Moment
 from portal.db import Database
 from portal.errors import Refused
 from portal.payments import limits, settle, store
-from portal.payments.checkout import MAC, new_ref
+from portal.payments.orders import MAC, new_ref
 from portal.payments.store import Payment, Receipt
 from portal.people import store as people
 from portal.phone import Phone

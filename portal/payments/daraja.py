@@ -16,7 +16,7 @@ import httpx
 
 from portal.clock import MINUTE, Clock, Moment
 from portal.errors import ProviderRefused, ProviderUnknown
-from portal.payments import mpesa
+from portal.payments import answers, mpesa
 from portal.payments.accounts import MpesaAccount
 from portal.payments.mpesa import Shop
 from portal.payments.provider import Accepted, Heard, Prompt
@@ -48,7 +48,7 @@ class Tokens:
             kept = self._kept.get(account.app_index)
             if kept is not None and self._clock.now() < kept[1]:
                 return kept[0]
-            token: mpesa.Token = await self._mint(account)
+            token: answers.Token = await self._mint(account)
             self._kept[account.app_index] = (token.text, self._clock.now() + max(0, token.lives_ms - EARLY_MS))
             return token.text
 
@@ -79,7 +79,7 @@ class Daraja:
             now=now,
         )
         answer = await self._post(account, mpesa.STK_PATH, request)
-        merchant, checkout = mpesa.read_push(answer.status_code, answer.content)
+        merchant, checkout = answers.read_push(answer.status_code, answer.content)
         return Accepted(merchant_request=merchant, checkout_request=checkout)
 
     async def ask(self, account: MpesaAccount, checkout_request: str, now: Moment) -> Heard:
@@ -87,9 +87,18 @@ class Daraja:
         answer = await self._post(account, mpesa.QUERY_PATH, request)
         return Heard(
             body=answer.content[: mpesa.MAX_BODY],
-            throttled=mpesa.is_throttled(answer.status_code, answer.content),
+            throttled=answers.is_throttled(answer.status_code, answer.content),
             retry_after_ms=_retry_after(answer.headers),
         )
+
+    async def register(self, account: MpesaAccount, address: str, version: str = "v2") -> None:
+        """Tell M-Pesa once where the account's C2B confirmations go: `address` + /confirm and /validate.
+
+        The version must be that of the C2B product of the app. Raises `ProviderRefused` or `ProviderUnknown`.
+        """
+        request = mpesa.register_request(account.pay_number, f"{address}/confirm", f"{address}/validate")
+        answer = await self._post(account, mpesa.REGISTER_PATH.format(version=version), request)
+        answers.read_accepted(answer.status_code, answer.content)
 
     async def try_out(self, account: MpesaAccount) -> None:
         """Whether M-Pesa takes the account's key and secret; raises `ProviderRefused` or `ProviderUnknown`."""
@@ -103,7 +112,7 @@ class Daraja:
         """Send once; a second time only when the gateway refused the token and so never passed it on."""
         token = await self._tokens.get(account)
         answer = await self._send(account, path, request, token)
-        if not mpesa.refuses_token(answer.status_code, answer.content):
+        if not answers.refuses_token(answer.status_code, answer.content):
             return answer
         self._tokens.drop(account, token)
         token = await self._tokens.get(account)
@@ -121,7 +130,7 @@ class Daraja:
         self._observe("mpesa:after")
         return answer
 
-    async def _mint(self, account: MpesaAccount) -> mpesa.Token:
+    async def _mint(self, account: MpesaAccount) -> answers.Token:
         """A new token. Whatever goes wrong here, no request for money was sent."""
         own = account.credentials(self._vault)
         basic = base64.b64encode(f"{own.consumer_key}:{own.consumer_secret}".encode()).decode()
@@ -133,7 +142,7 @@ class Daraja:
         except httpx.HTTPError as failed:
             raise ProviderRefused("provider-down", type(failed).__name__) from failed
         self._observe("mpesa:after")
-        token = mpesa.read_token(answer.status_code, answer.content)
+        token = answers.read_token(answer.status_code, answer.content)
         if token is not None:
             return token
         if answer.status_code in (400, 401, 403) and mpesa.read_object(answer.content) is not None:

@@ -18,7 +18,7 @@ from portal.access.catalog import Catalog, TenantView
 from portal.clock import SECOND, Clock, Moment
 from portal.db import Database
 from portal.loops import first
-from portal.payments import mpesa, settle, store
+from portal.payments import answers, channels, mpesa, store
 from portal.payments.accounts import get_account
 from portal.seal import Vault, new_public, token_hash
 from portal.settings import Settings
@@ -94,19 +94,19 @@ def _settle_body(vault: Vault, row: Row, body: bytes, now: Moment, trusted: bool
         account, c2b = (yield from get_account(row["account_id"])), mpesa.read_c2b(body)
         if account is None or c2b is None:
             return "unreadable"
-        return (yield from settle.settle_c2b(vault, account, c2b, now, trusted=trusted, open_shop=open_shop))
+        return (yield from channels.settle_c2b(vault, account, c2b, now, trusted=trusted, open_shop=open_shop))
     one = yield from store.payment(row["payment_id"])
     if one is None:
         return "unreadable"
     account = yield from get_account(one.account_id)
     assert account is not None
     if row["channel"] == "query":
-        query = mpesa.read_query(body)
-        return (yield from settle.settle_query(vault, account, one, query, now, open_shop=open_shop))
+        query = answers.read_query(body)
+        return (yield from channels.settle_query(vault, account, one, query, now, open_shop=open_shop))
     stk = mpesa.read_stk(body)
     if stk is None:
         return "unreadable"
-    return (yield from settle.settle_stk(vault, account, one, stk, now, trusted=trusted, open_shop=open_shop))
+    return (yield from channels.settle_stk(vault, account, one, stk, now, trusted=trusted, open_shop=open_shop))
 
 
 class Inbox:

@@ -12,15 +12,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, Literal
+from typing import Any
 
 from portal.clock import Moment
-from portal.errors import ProviderRefused, ProviderUnknown
 from portal.money import Money, from_decimal
 
 EAT = timezone(timedelta(hours=3))
 STK_PATH = "/mpesa/stkpush/v1/processrequest"
 QUERY_PATH = "/mpesa/stkpushquery/v1/query"
+REGISTER_PATH = "/mpesa/c2b/{version}/registerurl"
 TOKEN_PATH = "/oauth/v1/generate?grant_type=client_credentials"  # noqa: S105 a path, no secret
 MAX_BODY = 16 * 1024
 
@@ -78,6 +78,11 @@ def push_request(
     }
 
 
+def register_request(shop: str, confirm: str, validate: str) -> dict[str, Any]:
+    """Where C2B confirmations go; without an answer of ours a payment is completed."""
+    return {"ShortCode": shop, "ResponseType": "Completed", "ConfirmationURL": confirm, "ValidationURL": validate}
+
+
 def query_request(shop: Shop, checkout_request: str, now: Moment) -> dict[str, Any]:
     return {**_signed(shop, now), "CheckoutRequestID": checkout_request}
 
@@ -100,14 +105,14 @@ def read_object(body: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _text(found: Mapping[str, Any], name: str) -> str:
+def text_of(found: Mapping[str, Any], name: str) -> str:
     value = found.get(name)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     return str(value).strip()[:200]
 
 
-def _part(found: object, *names: str) -> dict[str, Any] | None:
+def part_of(found: object, *names: str) -> dict[str, Any] | None:
     for name in names:
         found = found.get(name) if isinstance(found, dict) else None
     return found if isinstance(found, dict) else None
@@ -154,14 +159,14 @@ class StkNotice:
 
 def read_stk(body: bytes) -> StkNotice | None:
     """An STK callback; None when it is none."""
-    found = _part(read_object(body), "Body", "stkCallback")
-    if found is None or not _text(found, "ResultCode"):
+    found = part_of(read_object(body), "Body", "stkCallback")
+    if found is None or not text_of(found, "ResultCode"):
         return None
     items = _items(found)
     return StkNotice(
-        merchant_request=_text(found, "MerchantRequestID"),
-        checkout_request=_text(found, "CheckoutRequestID"),
-        code=_text(found, "ResultCode"),
+        merchant_request=text_of(found, "MerchantRequestID"),
+        checkout_request=text_of(found, "CheckoutRequestID"),
+        code=text_of(found, "ResultCode"),
         amount=read_amount(items.get("Amount")),
         receipt=read_receipt(items.get("MpesaReceiptNumber")),
         paid_at=read_moment(items.get("TransactionDate")),
@@ -170,7 +175,7 @@ def read_stk(body: bytes) -> StkNotice | None:
 
 def _items(found: dict[str, Any]) -> dict[str, Any]:
     """The metadata by name; any item may be missing, or come without a value."""
-    listed = (_part(found, "CallbackMetadata") or {}).get("Item")
+    listed = (part_of(found, "CallbackMetadata") or {}).get("Item")
     if not isinstance(listed, list):
         return {}
     return {str(each.get("Name")): each.get("Value") for each in listed if isinstance(each, dict)}
@@ -197,9 +202,9 @@ def read_c2b(body: bytes) -> C2bNotice | None:
     return C2bNotice(
         receipt=receipt,
         amount=amount,
-        shortcode=_text(found, "BusinessShortCode"),
-        account_ref=normal_ref(_text(found, "BillRefNumber")),
-        payer=_text(found, "MSISDN").lower(),
+        shortcode=text_of(found, "BusinessShortCode"),
+        account_ref=normal_ref(text_of(found, "BillRefNumber")),
+        payer=text_of(found, "MSISDN").lower(),
         paid_at=read_moment(found.get("TransTime")),
     )
 
@@ -207,6 +212,11 @@ def read_c2b(body: bytes) -> C2bNotice | None:
 def normal_ref(text: str) -> str:
     """An account reference as people type it, without spaces and in capitals."""
     return re.sub(r"[^A-Z0-9]", "", text.upper())[:20]
+
+
+def shown_ref(ref: str) -> str:
+    """The reference as it may be kept and shown: people type their phone number, which is not for the books."""
+    return f"…{ref[-3:]}" if ref.isdigit() and len(ref) >= 9 else ref
 
 
 def is_hash(payer: str) -> bool:
@@ -218,136 +228,3 @@ def tail_of(payer: str) -> str | None:
     """The last three digits of a number or of its mask (``2547 ***** 126``)."""
     found = None if is_hash(payer) else re.search(r"([0-9]{3})$", payer)
     return found[1] if found else None
-
-
-# --- answers ---
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fault:
-    """An error envelope of either kind."""
-
-    code: str
-    message: str
-
-
-def read_fault(found: Mapping[str, Any] | None) -> Fault | None:
-    if found is None:
-        return None
-    if "errorCode" in found:
-        return Fault(code=_text(found, "errorCode"), message=_text(found, "errorMessage"))
-    fault = _part(found, "fault")
-    if fault is None:
-        return None
-    code = _text(_part(fault, "detail") or {}, "errorcode")
-    return Fault(code=code, message=_text(fault, "faultstring"))
-
-
-# The gateway refused the token before M-Pesa saw the request, so it may be sent again (facts 1.1).
-_TOKEN_CODES = frozenset({"404.001.03", "401.003.01", "400.003.01", "401.002.01", "401.001", "404.001.04"})
-
-
-def refuses_token(status: int, body: bytes) -> bool:
-    fault = read_fault(read_object(body))
-    return status == 401 or (fault is not None and fault.code in _TOKEN_CODES)
-
-
-def is_throttled(status: int, body: bytes) -> bool:
-    fault = read_fault(read_object(body))
-    known = fault is not None and (fault.code in ("500.003.02", "500.003.03") or "ratelimit" in fault.code.lower())
-    return status == 429 or known
-
-
-def read_push(status: int, body: bytes) -> tuple[str, str]:
-    """The ids of an accepted push; raises `ProviderRefused` or `ProviderUnknown`."""
-    found = read_object(body)
-    fault = read_fault(found)
-    if is_throttled(status, body):
-        raise ProviderRefused("provider-busy", fault.message if fault else f"HTTP {status}")
-    if found is None:
-        raise ProviderUnknown(f"HTTP {status} without JSON")
-    if fault is not None:
-        raise _refusal(status, fault)
-    code = _text(found, "ResponseCode")
-    if status != 200 or not code:
-        raise ProviderUnknown(f"HTTP {status} without a response code")
-    if code != "0":
-        text = _text(found, "ResponseDescription")
-        raise ProviderRefused("busy" if "lock" in text.lower() else "refused", text)
-    return _text(found, "MerchantRequestID"), _text(found, "CheckoutRequestID")
-
-
-# One code has many meanings, so the text decides: (code, words of the text, reason).
-_REFUSALS = (
-    ("500.001.1001", "unable to lock", "busy"),
-    ("500.001.1001", "merchant does not exist", "config"),
-    ("500.001.1001", "wrong credentials", "config"),
-    ("400.002.02", "phonenumber", "phone"),
-    ("400.002.02", "partya", "phone"),
-    ("400.002.02", "amount", "limit"),
-    ("400.002.02", "", "config"),
-    ("404.001.01", "", "config"),
-    ("405.001", "", "config"),
-)
-
-
-def _refusal(status: int, fault: Fault) -> ProviderRefused | ProviderUnknown:
-    text = fault.message.lower()
-    for code, words, reason in _REFUSALS:
-        if fault.code == code and words in text:
-            return ProviderRefused(reason, fault.message)
-    if refuses_token(status, json.dumps({"errorCode": fault.code}).encode()):
-        return ProviderRefused("config", fault.message)
-    if 400 <= status < 500:
-        return ProviderRefused("refused", fault.message)
-    return ProviderUnknown(f"HTTP {status} {fault.code}")
-
-
-QueryMeaning = Literal["result", "not-yet", "unknown-id"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class QueryNotice:
-    """What a query says: a result code, not yet, or that it does not know the id."""
-
-    meaning: QueryMeaning
-    code: str = ""
-    checkout_request: str = ""
-
-
-NOT_YET = QueryNotice(meaning="not-yet")
-
-
-def read_query(body: bytes) -> QueryNotice:
-    """The answer to a query; everything that is no result is not yet one."""
-    found = read_object(body)
-    fault = read_fault(found)
-    if fault is not None:
-        unknown = fault.code == "400.002.02" and "checkoutrequestid" in fault.message.lower()
-        return QueryNotice(meaning="unknown-id") if unknown else NOT_YET
-    if found is None or _text(found, "ResponseCode") != "0" or not _text(found, "ResultCode"):
-        return NOT_YET
-    return QueryNotice(
-        meaning="result", code=_text(found, "ResultCode"), checkout_request=_text(found, "CheckoutRequestID")
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Token:
-    """A token and how long it lives."""
-
-    text: str
-    lives_ms: int
-
-    def __repr__(self) -> str:
-        return "Token(…)"
-
-
-def read_token(status: int, body: bytes) -> Token | None:
-    """The token; ``expires_in`` is a number or a string; None for anything else."""
-    found = read_object(body)
-    if status != 200 or found is None or not isinstance(found.get("access_token"), str):
-        return None
-    life = _text(found, "expires_in")
-    seconds = int(life) if life.isascii() and life.isdigit() else 3599
-    return Token(text=found["access_token"].strip(), lives_ms=min(seconds, 86_400) * 1000)

@@ -17,7 +17,7 @@ from portal.clock import DAY, HOUR, MINUTE, SECOND, Clock, Moment
 from portal.db import Database
 from portal.errors import ProviderError, ProviderRefused
 from portal.loops import first
-from portal.payments import inbox, payment, settle, store
+from portal.payments import channels, inbox, payment, settle, store
 from portal.payments.accounts import MpesaAccount, get_account
 from portal.payments.limits import GUESS_KEPT_MS
 from portal.payments.provider import Heard, Provider
@@ -110,7 +110,7 @@ def overdue(vault: Vault, now: Moment) -> Unit[int]:
 
 
 def trouble(question_account: MpesaAccount, detail: str, now: Moment) -> Unit[None]:
-    yield from settle.alert(question_account, "config", detail, now)
+    yield from channels.alert(question_account, "config", detail, now)
 
 
 # --- loops ---

@@ -10,10 +10,11 @@ from portal.access.catalog import Catalog
 from portal.clock import Clock
 from portal.db import Database
 from portal.loops import Loop
-from portal.payments.checkout import Checkout, recover
+from portal.payments.checkout import Checkout
 from portal.payments.claims import Claims
 from portal.payments.daraja import Daraja, quiet
 from portal.payments.inbox import Inbox
+from portal.payments.orders import recover
 from portal.payments.reconcile import Deadlines, Queries
 from portal.seal import Vault
 from portal.settings import Settings

@@ -8,7 +8,6 @@ transaction. What fits nothing is kept as a receipt with a line for staff, never
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,8 +16,6 @@ from portal.access.store import Cause
 from portal.clock import Moment
 from portal.money import Money
 from portal.payments import mpesa, payment, store
-from portal.payments.accounts import MpesaAccount
-from portal.payments.mpesa import C2bNotice, QueryNotice, StkNotice
 from portal.payments.payment import Evidence
 from portal.payments.store import Payment, Receipt
 from portal.people import store as people
@@ -128,7 +125,7 @@ def known_receipt(money: MoneyMoved, via: str, now: Moment) -> Unit[Receipt | No
         number=money.number,
         amount_minor=money.amount.minor,
         currency=money.amount.currency,
-        account_ref=money.account_ref,
+        account_ref=mpesa.shown_ref(money.account_ref),
         shortcode=money.shortcode,
         payer_tail=money.payer_tail,
         payer_index=money.payer_index,
@@ -206,176 +203,3 @@ def same_payer(vault: Vault, tail: str | None, index: bytes | None, phone: Phone
     if index is not None:
         return index == payer_index(vault, phone.digits)
     return tail is not None and tail == phone.tail
-
-
-# --- what each channel says ---
-
-
-def settle_stk(
-    vault: Vault, account: MpesaAccount, one: Payment, notice: StkNotice, now: Moment, *, trusted: bool, open_shop: bool
-) -> Unit[str]:
-    """A callback on the payment's own token."""
-    result = payment.result(notice.code)
-    if result.meaning == "pending":
-        return "pending"
-    if result.meaning == "failure":
-        ours = _ids_fit(vault, one, notice)
-        return (yield from _settle_failure(vault, account, one, result, "stk", now)) if ours else "wrong-ids"
-    money = _stk_money(account, one, notice)
-    said = Said(kind="success", via="stk", money=money)
-    if not _ids_fit(vault, one, notice):
-        said = replace(said, kind="mismatch", reason="wrong-ids")
-    elif notice.amount is not None and notice.amount != one.amount:
-        said = replace(said, kind="mismatch", reason="wrong-amount")
-    elif not open_shop and one.state != "paid":
-        said = replace(said, kind="mismatch", reason="tenant-closed")
-    elif one.state != "paid" and (money is None or not trusted):
-        said = replace(said, kind="doubtful", money=None)
-    return (yield from settle(vault, one, said, now))
-
-
-def _settle_failure(
-    vault: Vault, account: MpesaAccount, one: Payment, result: payment.Result, via: str, now: Moment
-) -> Unit[str]:
-    if result.alert:
-        yield from alert(account, result.reason or "", "", now)
-    return (yield from settle(vault, one, Said(kind="failure", via=via, reason=result.reason), now))
-
-
-def alert(account: MpesaAccount, reason: str, detail: str, now: Moment) -> Unit[None]:
-    """Something at M-Pesa that only staff can mend."""
-    text = f"M-Pesa refuses payments to {account.pay_number} ({reason}). {detail}".strip()
-    yield from open_exception(f"mpesa-{reason}", f"account:{account.public}", text, now)
-
-
-def _ids_fit(vault: Vault, one: Payment, notice: StkNotice) -> bool:
-    """Whether the ids are those that the push was given, as far as we know them."""
-    merchant, checkout = one.merchant_request(vault), one.checkout_request(vault)
-    return merchant in ("", notice.merchant_request) and checkout in ("", notice.checkout_request)
-
-
-def _stk_money(account: MpesaAccount, one: Payment, notice: StkNotice) -> MoneyMoved | None:
-    if notice.receipt is None or notice.amount is None:
-        return None
-    return MoneyMoved(
-        number=notice.receipt,
-        environment=one.environment,
-        amount=notice.amount,
-        account_id=one.account_id,
-        shortcode=account.pay_number,
-        account_ref=one.account_ref,
-        payer_tail=one.phone_tail,  # the number in the callback identifies nobody
-        paid_at=notice.paid_at,
-    )
-
-
-def settle_query(
-    vault: Vault, account: MpesaAccount, one: Payment, notice: QueryNotice, now: Moment, *, open_shop: bool
-) -> Unit[str]:
-    """The answer to our own question; it carries neither receipt nor amount."""
-    age = now - (one.submitted_at or one.created_at)
-    if notice.meaning == "unknown-id":
-        forged = age >= payment.PROMPT_LIVES_MS and (yield from store.has_doubtful(one.id))
-        said = Said(kind="mismatch", via="query", reason="unknown-id")
-        return (yield from settle(vault, one, said, now)) if forged else "unknown-id"
-    result = payment.result(notice.code) if notice.meaning == "result" else payment.PENDING
-    if notice.checkout_request not in ("", one.checkout_request(vault)):
-        result = payment.PENDING
-    if result.meaning == "success":
-        said = Said(kind="success", via="query")
-        if not open_shop:
-            said = replace(said, kind="mismatch", reason="tenant-closed")
-        return (yield from settle(vault, one, said, now))
-    if result.meaning == "failure" and age >= payment.QUERY_IS_FINAL_MS:
-        return (yield from _settle_failure(vault, account, one, result, "query", now))
-    return "pending"
-
-
-# --- C2B ---
-
-
-def settle_c2b(
-    vault: Vault, account: MpesaAccount, notice: C2bNotice, now: Moment, *, trusted: bool, open_shop: bool
-) -> Unit[str]:
-    """Money reached the account, by a prompt or by hand."""
-    money = _c2b_money(vault, account, notice)
-    subject = f"receipt:{notice.receipt}"
-    if not trusted:
-        return (yield from _untrusted_c2b(vault, account, money, now))
-    found = yield from known_receipt(money, "c2b", now)
-    if found is None:
-        yield from open_exception("receipt-elsewhere", subject, LINES["receipt-elsewhere"], now)
-        return "receipt-elsewhere"
-    if found.state != "unmatched":
-        return "known"
-    if not account.owns(notice.shortcode):
-        yield from store.set_receipt_state(found.id, "review")
-        yield from open_exception("wrong-shortcode", subject, LINES["wrong-shortcode"], now)
-        return "wrong-shortcode"
-    fitting = yield from payments_for(vault, account, money, now)
-    if len(fitting) == 1:
-        return (yield from settle(vault, fitting[0], _c2b_said(fitting[0], money, open_shop), now))
-    kind = "two-candidates" if fitting else "unmatched-money"
-    if fitting:
-        yield from store.set_receipt_state(found.id, "review")
-    yield from open_exception(kind, subject, f"{LINES[kind]} {money.amount}, reference {money.account_ref!r}.", now)
-    return kind
-
-
-def _c2b_money(vault: Vault, account: MpesaAccount, notice: C2bNotice) -> MoneyMoved:
-    return MoneyMoved(
-        number=notice.receipt,
-        environment=account.environment,
-        amount=notice.amount,
-        account_id=account.id,
-        shortcode=notice.shortcode,
-        account_ref=notice.account_ref,
-        payer_tail=mpesa.tail_of(notice.payer),
-        payer_index=payer_index(vault, notice.payer),
-        paid_at=notice.paid_at,
-    )
-
-
-def _c2b_said(one: Payment, money: MoneyMoved, open_shop: bool) -> Said:
-    said = Said(kind="success", via="c2b", money=money)
-    if money.amount != one.amount:
-        return replace(said, kind="mismatch", reason="wrong-amount")
-    return said if open_shop or one.state == "paid" else replace(said, kind="mismatch", reason="tenant-closed")
-
-
-def _untrusted_c2b(vault: Vault, account: MpesaAccount, money: MoneyMoved, now: Moment) -> Unit[str]:
-    """From an address that is not on the list: no proof, but a reason to ask."""
-    for each in (yield from payments_for(vault, account, money, now)):
-        yield from settle(vault, each, Said(kind="doubtful", via="c2b"), now)
-    yield from open_exception("unlisted-source", f"account:{account.public}", LINES["unlisted-source"], now)
-    return "unlisted-source"
-
-
-def payments_for(vault: Vault, account: MpesaAccount, money: MoneyMoved, now: Moment) -> Unit[Sequence[Payment]]:
-    """The payments that this money may belong to; one is a match, several are for staff.
-
-    The reference decides. Without one: a payment whose receipt is to come, or at a till (which knows no
-    references) any payment about that time, of this amount and payer; those that failed only if no other fits.
-    """
-    if money.account_ref:
-        named = yield from store.payment_by_ref(money.account_ref, account.environment)
-        if named is not None:
-            return (named,)
-    at = now if money.paid_at is None else money.paid_at
-    near = yield from store.without_receipt(account.id, money.amount, at, payment.BELONGS_MS)
-    fitting: list[Payment] = []
-    for each in near:
-        phone = yield from payers_phone(vault, each)
-        if same_payer(vault, money.payer_tail, money.payer_index, phone):
-            fitting.append(each)
-    to_come = [each for each in fitting if each.state == "paid"]
-    if account.kind != "till":
-        return to_come
-    live = [each for each in fitting if each.state != "failed"]
-    return live or _newest_of_one_device(fitting)
-
-
-def _newest_of_one_device(failed: Sequence[Payment]) -> Sequence[Payment]:
-    """Failed attempts of one device for one plan are one wish: the newest stands for them."""
-    wishes = {(each.device_id, each.plan.public) for each in failed}
-    return failed[-1:] if len(wishes) == 1 else failed

@@ -8,7 +8,7 @@ from typing import Any
 
 from portal.access import plans
 from portal.access.plans import Plan
-from portal.clock import MINUTE, Moment
+from portal.clock import DAY, MINUTE, Moment
 from portal.money import Money
 from portal.payments.payment import State
 from portal.seal import Vault
@@ -16,6 +16,7 @@ from portal.units import Row, Sql, Unit, insert, one, rows, update, value
 
 PROVIDER = "mpesa"
 SLACK_MS = 2 * MINUTE  # two clocks disagree by less
+OLDEST_MS = 2 * DAY  # the last query is after one day; no payment settles by itself later
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,17 +210,20 @@ def change_payment(payment_id: int, **columns: Any) -> Unit[None]:
     yield from update("payments", payment_id, **columns)
 
 
-def without_receipt(account_id: int, amount: Money, at: Moment, near_ms: int) -> Unit[list[Payment]]:
-    """Payments of an account that a receipt of this amount and moment may belong to."""
+def without_receipt(account_id: int, amount: Money, tail: str | None, at: Moment, near_ms: int) -> Unit[list[Payment]]:
+    """Payments of an account that a receipt of this amount, number's tail (if known) and moment may belong to."""
+    payer = "AND p.phone_tail = :tail" if tail else ""
     found = yield from rows(
-        "SELECT p.* FROM payments p WHERE p.tenant_id = :tenant AND p.account_id = :account_id"
+        f"SELECT p.* FROM payments p WHERE p.tenant_id = :tenant AND p.account_id = :account_id {payer}"  # noqa: S608
         " AND p.amount_minor = :minor AND p.currency = :currency AND p.state <> 'review'"
-        " AND p.created_at <= :begun AND COALESCE(p.settled_at, p.submitted_at, p.created_at) BETWEEN :earliest"
-        " AND :latest AND NOT EXISTS (SELECT 1 FROM receipts r WHERE r.tenant_id = :tenant AND r.payment_id = p.id)"
-        " ORDER BY p.id",
+        " AND p.created_at BETWEEN :oldest AND :begun AND COALESCE(p.settled_at, p.submitted_at, p.created_at)"
+        " BETWEEN :earliest AND :latest AND NOT EXISTS"
+        " (SELECT 1 FROM receipts r WHERE r.tenant_id = :tenant AND r.payment_id = p.id) ORDER BY p.id",
         account_id=account_id,
+        tail=tail,
         minor=amount.minor,
         currency=amount.currency,
+        oldest=at - OLDEST_MS,
         begun=at + SLACK_MS,
         earliest=at - near_ms,
         latest=at + near_ms,
@@ -230,8 +234,7 @@ def without_receipt(account_id: int, amount: Money, at: Moment, near_ms: int) ->
 def overdue_receipts(before: Moment) -> Unit[list[Payment]]:
     """Payments settled before this moment whose receipt has not come."""
     found = yield from rows(
-        "SELECT * FROM payments WHERE tenant_id = :tenant AND state = 'paid' AND receipt_state = 'to come'"
-        " AND settled_at <= :before",
+        "SELECT * FROM payments WHERE tenant_id = :tenant AND receipt_state = 'to come' AND settled_at <= :before",
         before=before,
     )
     return [payment_of_row(row) for row in found]

@@ -14,7 +14,7 @@ import pytest
 from portal.clock import HOUR, MINUTE, SECOND
 from portal.errors import ProviderRefused, ProviderUnknown
 from portal.money import Money
-from portal.payments.accounts import Credentials
+from portal.payments.accounts import Credentials, Kind, c2b_token
 from portal.payments.daraja import Daraja
 from portal.payments.provider import Prompt
 from portal.payments.reconcile import Pace
@@ -157,6 +157,17 @@ async def test_a_gateway_that_refuses_every_token_is_asked_twice_and_no_more(tmp
             await daraja.push(replace(r.account, base_url=url), prompt(), r.clock.now())
 
         assert (refused.value.reason, seen) == ("config", ["token", "push", "token", "push"])
+
+
+@pytest.mark.parametrize("kind", ["paybill", "till"])
+async def test_the_addresses_for_confirmations_are_registered(tmp_path: Path, kind: Kind) -> None:
+    async with road(tmp_path, kind=kind) as r:
+        token = c2b_token(r.home.vault, r.home.tenant.public, r.account.public)
+        await r.payments.provider.register(r.account, f"{r.door}/c2b/{token}")
+        await r.mpesa.pay_by_hand(PHONE.digits, r.account.pay_number, "X", 20)
+        await r.settled(1)
+
+        assert (await r.verdicts(), len(await r.receipts())) == (["unmatched-money"], 1)
 
 
 async def test_each_call_is_observed_before_and_after(tmp_path: Path) -> None:

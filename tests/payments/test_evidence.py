@@ -168,6 +168,7 @@ async def test_an_unlisted_code_stays_pending(tmp_path: Path, code: int | str) -
     async with road(tmp_path) as r:
         started = await r.buy()
         await (await r.prompt()).end(code)
+        await r.payments.checkout.drain()
         await r.settled(1)
 
         assert (await r.state(started), await r.passes()) == ("awaiting", [])

@@ -53,6 +53,17 @@ async def test_a_thousand_devices_over_ten_minutes_make_one_phone_ring_three_tim
         assert said["prompt-limit-phone"] > 0
 
 
+async def test_without_the_budget_it_would_ring_more_often(tmp_path: Path) -> None:
+    async with road(tmp_path, loops=False, prompts_phone="100", prompts_phone_day="100") as r:
+        for n in range(6):
+            await attempt(r, n)
+            await r.payments.checkout.drain()
+            r.clock.advance(121 * SECOND)
+            await wait_for(lambda: r.mpesa.pending(PHONE.digits) is None)
+
+        assert len(r.mpesa.pushes) == 6
+
+
 async def test_a_phone_rings_at_most_ten_times_a_day_even_after_restarts(tmp_path: Path) -> None:
     async with road(tmp_path, loops=False) as r:
         said: Counter[str] = Counter()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from portal.errors import ProviderRefused, ProviderUnknown
 from portal.money import Money
-from portal.payments import mpesa
+from portal.payments import answers, mpesa
 from portal.payments.mpesa import Shop
 
 # The public test vector of facts/mpesa.md 2.5.
@@ -147,7 +147,7 @@ def test_a_date_that_cannot_be_read_is_no_matter(value: Any) -> None:
 def test_no_bytes_whatever_make_a_reader_fail(body: bytes) -> None:
     assert mpesa.read_stk(body) is None
     assert mpesa.read_c2b(body) is None
-    assert mpesa.read_query(body) == mpesa.NOT_YET
+    assert answers.read_query(body) == answers.NOT_YET
 
 
 JSON = st.recursive(
@@ -168,10 +168,10 @@ def test_no_shape_whatever_makes_a_reader_fail(shape: Any) -> None:
     body = json.dumps(shape).encode()
     mpesa.read_stk(body)
     mpesa.read_c2b(body)
-    mpesa.read_query(body)
-    mpesa.read_token(200, body)
+    answers.read_query(body)
+    answers.read_token(200, body)
     with contextlib.suppress(ProviderRefused, ProviderUnknown):
-        mpesa.read_push(200, body)
+        answers.read_push(200, body)
 
 
 # --- the push's answer (facts/mpesa.md 2.2, 2.3) ---
@@ -184,7 +184,7 @@ def error(code: str, message: str) -> bytes:
 def test_an_accepted_push_gives_its_ids() -> None:
     body = {"MerchantRequestID": "m", "CheckoutRequestID": "c", "ResponseCode": "0"}
 
-    assert mpesa.read_push(200, json.dumps(body).encode()) == ("m", "c")
+    assert answers.read_push(200, json.dumps(body).encode()) == ("m", "c")
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_an_accepted_push_gives_its_ids() -> None:
 )
 def test_a_refusal_says_that_nothing_was_started(status: int, body: bytes, reason: str) -> None:
     with pytest.raises(ProviderRefused) as refused:
-        mpesa.read_push(status, body)
+        answers.read_push(status, body)
 
     assert refused.value.reason == reason
 
@@ -227,7 +227,7 @@ def test_a_refusal_says_that_nothing_was_started(status: int, body: bytes, reaso
 )
 def test_an_answer_that_does_not_say_is_unknown(status: int, body: bytes) -> None:
     with pytest.raises(ProviderUnknown):
-        mpesa.read_push(status, body)
+        answers.read_push(status, body)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_an_answer_that_does_not_say_is_unknown(status: int, body: bytes) -> Non
     ],
 )
 def test_a_query_answer_is_a_result_or_not_yet(body: bytes, meaning: str) -> None:
-    assert mpesa.read_query(body).meaning == meaning
+    assert answers.read_query(body).meaning == meaning
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,14 @@ def test_the_tail_of_a_payer(payer: str, tail: str | None) -> None:
 
 @pytest.mark.parametrize("life, ms", [("3599", 3_599_000), (3599, 3_599_000), ("soon", 3_599_000)])
 def test_a_token_lives_as_long_as_it_says_in_either_type(life: Any, ms: int) -> None:
-    token = mpesa.read_token(200, json.dumps({"access_token": "t", "expires_in": life}).encode())
+    token = answers.read_token(200, json.dumps({"access_token": "t", "expires_in": life}).encode())
     assert token is not None
 
     assert (token.text, token.lives_ms, repr(token)) == ("t", ms, "Token(…)")
+
+
+@pytest.mark.parametrize(
+    "ref, shown", [("B4KD92X", "B4KD92X"), ("0712345678", "…678"), ("254712345678", "…678"), ("12", "12")]
+)
+def test_a_phone_number_typed_as_a_reference_is_not_kept(ref: str, shown: str) -> None:
+    assert mpesa.shown_ref(ref) == shown

@@ -19,10 +19,10 @@ from portal.access.plans import Plan
 from portal.clock import MINUTE, SECOND
 from portal.db import executor, open_connection, quiet
 from portal.errors import ProviderRefused, ProviderUnknown
-from portal.payments import accounts, checkout, inbox, reconcile, store
+from portal.payments import accounts, inbox, orders, reconcile, store
 from portal.payments.accounts import MpesaAccount
-from portal.payments.checkout import Order
 from portal.payments.mpesa import timestamp
+from portal.payments.orders import Order
 from portal.payments.provider import Accepted
 from portal.phone import Phone
 from portal.seal import Vault
@@ -125,7 +125,7 @@ class Story:
             phone=Phone(f"25471234567{n}"),
             click=f"click {n}",
         )
-        self.id, self.public, _ = self.run(checkout.create(ledger.vault, SETTINGS, order, self.now))
+        self.id, self.public, _ = self.run(orders.create(ledger.vault, SETTINGS, order, self.now))
 
     def run(self, unit: Unit[T]) -> T:
         return self.ledger.run(unit, self.tenant)
@@ -137,11 +137,11 @@ class Story:
         return found
 
     def claimed(self) -> None:
-        self.run(checkout.claim_submission(self.ledger.vault, self.id, self.now))
+        self.run(orders.claim_submission(self.ledger.vault, self.id, self.now))
 
     def pushed(self, outcome: Any = None) -> None:
         ids = Accepted(merchant_request=f"m{self.n}", checkout_request=f"ws_CO_{self.n}")
-        self.run(checkout.record_outcome(self.ledger.vault, self.tenant.id, self.id, outcome or ids, self.now))
+        self.run(orders.record_outcome(self.ledger.vault, self.tenant.id, self.id, outcome or ids, self.now))
 
     def say(self, channel: str, body: dict[str, Any], **whose: int) -> str:
         row = self.run(inbox.keep_row(self.ledger.vault, channel, json.dumps(body).encode(), True, self.now, **whose))
@@ -181,7 +181,7 @@ class Story:
         self.run(reconcile.overdue(self.ledger.vault, self.now))
 
     def restart(self) -> None:
-        self.run(checkout.recover(self.now))
+        self.run(orders.recover(self.now))
 
 
 EVENTS: dict[str, Any] = {
@@ -400,8 +400,8 @@ def test_a_restart_makes_submitting_unknown_and_sends_only_what_is_fresh(ledger:
     with ledger.trial():
         sending, fresh = Story(ledger, n=1), Story(ledger, n=2)
         sending.claimed()
-        unsent = ledger.run(checkout.recover(START + SECOND))
-        late = ledger.run(checkout.recover(START + 2 * MINUTE))
+        unsent = ledger.run(orders.recover(START + SECOND))
+        late = ledger.run(orders.recover(START + 2 * MINUTE))
 
         assert (sending.row.state, unsent, late) == ("submit_unknown", [fresh.id], [])
         assert (fresh.row.state, fresh.row.reason) == ("failed", "not-sent")

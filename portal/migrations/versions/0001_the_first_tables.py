@@ -274,6 +274,11 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("payments", schema=None) as batch_op:
         batch_op.create_index(
+            batch_op.f("ix_payments_tenant_id_account_id_phone_tail_created_at"),
+            ["tenant_id", "account_id", "phone_tail", "created_at"],
+            unique=False,
+        )
+        batch_op.create_index(
             batch_op.f("ix_payments_tenant_id_device_id_created_at"),
             ["tenant_id", "device_id", "created_at"],
             unique=False,
@@ -281,6 +286,11 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_payments_tenant_id_person_id_created_at"),
             ["tenant_id", "person_id", "created_at"],
+            unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_payments_tenant_id_receipt_state_settled_at"),
+            ["tenant_id", "receipt_state", "settled_at"],
             unique=False,
         )
         batch_op.create_index(
@@ -345,6 +355,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("ref", name=op.f("uq_inbox_ref")),
     )
     with op.batch_alter_table("inbox", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_inbox_tenant_id_payment_id"), ["tenant_id", "payment_id"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_inbox_tenant_id_processed_at"), ["tenant_id", "processed_at"], unique=False
         )
@@ -392,6 +403,9 @@ def upgrade() -> None:
             batch_op.f("ix_prompts_tenant_id_phone_index_sent_at"),
             ["tenant_id", "phone_index", "sent_at"],
             unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_prompts_tenant_id_router_id_sent_at"), ["tenant_id", "router_id", "sent_at"], unique=False
         )
         batch_op.create_index(batch_op.f("ix_prompts_tenant_id_sent_at"), ["tenant_id", "sent_at"], unique=False)
 
@@ -454,6 +468,7 @@ def downgrade() -> None:
     op.drop_table("receipts")
     with op.batch_alter_table("prompts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_prompts_tenant_id_sent_at"))
+        batch_op.drop_index(batch_op.f("ix_prompts_tenant_id_router_id_sent_at"))
         batch_op.drop_index(batch_op.f("ix_prompts_tenant_id_phone_index_sent_at"))
         batch_op.drop_index(batch_op.f("ix_prompts_tenant_id_device_id_sent_at"))
 
@@ -464,6 +479,7 @@ def downgrade() -> None:
     op.drop_table("pass_devices")
     with op.batch_alter_table("inbox", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_inbox_tenant_id_processed_at"))
+        batch_op.drop_index(batch_op.f("ix_inbox_tenant_id_payment_id"))
 
     op.drop_table("inbox")
     with op.batch_alter_table("presence", schema=None) as batch_op:
@@ -472,8 +488,10 @@ def downgrade() -> None:
     op.drop_table("presence")
     with op.batch_alter_table("payments", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_payments_tenant_id_state_next_query_at"))
+        batch_op.drop_index(batch_op.f("ix_payments_tenant_id_receipt_state_settled_at"))
         batch_op.drop_index(batch_op.f("ix_payments_tenant_id_person_id_created_at"))
         batch_op.drop_index(batch_op.f("ix_payments_tenant_id_device_id_created_at"))
+        batch_op.drop_index(batch_op.f("ix_payments_tenant_id_account_id_phone_tail_created_at"))
 
     op.drop_table("payments")
     with op.batch_alter_table("passes", schema=None) as batch_op:
