@@ -6,6 +6,7 @@ pass the real code says runs, in small steps, as a router would. After every ste
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -14,7 +15,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from portal import check
 from portal.access import admission, record, store
@@ -33,6 +34,7 @@ from portal.units import Unit, drive, rows
 from tests.support import MASTER, template
 
 POLL = 10 * SECOND
+SWEEP = 2000 if os.environ.get("BANDO_SWEEP") else 0
 ROUTERS = 2
 
 
@@ -80,6 +82,7 @@ class PassesMachine(RuleBasedStateMachine):
 
     @initialize(target=devices)
     def begin(self) -> int:
+        """An ISP with two routers and six plans, and a phone that is there with two passes."""
         self.where: dict[int, tuple[int, int]] = {}
         self.tenant = 0
         self.tenant = drive(tenancy.add_tenant("Test ISP", self.now), None, executor(self.connection, quiet)).id
@@ -87,13 +90,15 @@ class PassesMachine(RuleBasedStateMachine):
         self.routers = [self.do(_router, vault, self.now, n) for n in range(ROUTERS)]
         self.plans = [
             self._plan(span_ms=10 * MINUTE),
-            self._plan(span_ms=HOUR, max_devices=3),
+            self._plan(span_ms=HOUR, max_devices=2),
             self._plan(span_ms=30 * MINUTE, kind="used", window_ms=6 * HOUR),
             self._plan(span_ms=HOUR, data_bytes=5_000_000, max_devices=2),
             self._plan(span_ms=20 * MINUTE, rate_up=1_000_000, rate_down=2_000_000),
             self._plan(span_ms=15 * MINUTE, sites=(self.routers[0],)),
         ]
-        return self._device()
+        device = self._device()
+        self.where[device] = (self.routers[0], self.now)
+        return device
 
     def _plan(self, **fields: Any) -> Plan:
         plan = Plan(**{"id": 0, "public": f"p{fields}", "name": "x", "price": Money(1000), "kind": "wall"} | fields)
@@ -172,6 +177,7 @@ class PassesMachine(RuleBasedStateMachine):
         self.macs += 1
         return int(self.do(store.touch_device, f"02:00:00:00:00:{self.macs:02X}", None, self.now).id)
 
+    @precondition(lambda self: self.macs < 4)
     @rule(target=devices)
     def a_phone_is_new(self) -> int:
         return self._device()
@@ -182,8 +188,11 @@ class PassesMachine(RuleBasedStateMachine):
         self.where[device] = (self.routers[router], self.now)
         self.report()
 
-    @rule(device=devices)
-    def a_phone_leaves(self, device: int) -> None:
+    @rule(device=devices, seconds=st.integers(0, 9))
+    def a_phone_leaves_between_two_polls(self, device: int, seconds: int) -> None:
+        for each in self.online:
+            self._serve(each, seconds * SECOND, 0)
+        self.now += seconds * SECOND
         self._leave(device)
         self.report()
 
@@ -221,6 +230,7 @@ class PassesMachine(RuleBasedStateMachine):
         self.served_ms[allowed.pass_id] = self.served_ms.get(allowed.pass_id, 0) + step
         self.served_bytes[allowed.pass_id] = self.served_bytes.get(allowed.pass_id, 0) + size
 
+    @precondition(lambda self: any(one.state == "queued" for one in self.last.values()))
     @rule(data=st.data())
     def a_guest_starts_a_queued_pass_now(self, data: st.DataObject) -> None:
         queued = [p.id for p in self.pass_rows() if p.state == "queued"]
@@ -234,9 +244,10 @@ class PassesMachine(RuleBasedStateMachine):
         """What is left of all passes together."""
         return sum(left(one, self.now) for one in self.pass_rows())
 
+    @precondition(lambda self: any(one.max_devices > 1 for one in self.last.values()))
     @rule(data=st.data(), device=devices)
     def a_device_joins_a_pass(self, data: st.DataObject, device: int) -> None:
-        live = [p.id for p in self.pass_rows() if p.state != "ended"]
+        live = [p.id for p in self.pass_rows() if p.state != "ended" and p.max_devices > 1]
         if live:
             try:
                 self.do(admission.add_device, data.draw(st.sampled_from(live)), device, self.now)
@@ -334,5 +345,5 @@ def _all_passes() -> Unit[list[Pass]]:
 
 TestPasses = PassesMachine.TestCase
 TestPasses.settings = settings(
-    max_examples=120, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=SWEEP or 60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
