@@ -102,6 +102,8 @@ def overdue(vault: Vault, now: Moment) -> Unit[int]:
         if one is not None:
             said = settle.Said(kind="overdue", via="time", reason="unanswered")
             yield from settle.settle(vault, one, said, now)
+            if (yield from store.has_doubtful(one.id)):
+                yield from open_exception("unproven", f"payment:{one.public}", settle.LINES["unproven"], now)
     for each in (yield from store.overdue_receipts(now - payment.RECEIPT_DUE_MS)):
         yield from store.change_payment(each.id, receipt_state="overdue")
         line = settle.LINES["receipt-missing"]

@@ -282,6 +282,19 @@ async def test_an_unlisted_source_needs_a_query_before_the_pass(tmp_path: Path) 
         assert (after.state, after.receipt, len(await r.passes())) == ("paid", push.receipt, 1)
 
 
+async def test_a_success_that_nothing_proves_is_shown_to_staff(tmp_path: Path) -> None:
+    async with road(tmp_path, mpesa_source_mode="enforce") as r:
+        r.mpesa.faults.next(push="accepted_cut")  # so that there is no id to ask with
+        started = await r.buy()
+        await r.until(started, "submit_unknown")
+        await approve(r)
+        await r.settled(1)
+        r.clock.advance(11 * MINUTE)
+        await r.until(started, "expired_unknown")
+
+        assert (await r.lines(), await r.passes()) == ({"unproven"}, [])
+
+
 async def test_a_listed_source_is_enough(tmp_path: Path) -> None:
     async with road(tmp_path, mpesa_source_mode="enforce", mpesa_sources="127.0.0.1") as r:
         started = await r.buy()
