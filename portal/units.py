@@ -85,7 +85,8 @@ def update(table: str, id: int, **columns: Any) -> Unit[None]:
     )
 
 
-_REFERENCE = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+([a-z_]+)", re.IGNORECASE)
+# After a comma too: FROM passes, payments. A column that is called like a table would count, so none is.
+_REFERENCE = re.compile(r'(?:\b(?:FROM|JOIN|INTO|UPDATE)\s+|,\s*)"?([a-z_]+)', re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)
