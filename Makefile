@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8443
 
-.PHONY: run test check lint types sweep bench migration clean help
+.PHONY: pictures run test check lint types sweep bench migration clean help
 
 help:  ## show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -45,3 +45,6 @@ migration: .venv/ready  ## rewrite the first migration from schema.py (until the
 
 clean:
 	rm -rf .venv var build *.egg-info
+
+pictures: .venv/ready  ## draw the pictures of the manual anew
+	$(BIN)/python -m sandbox.pictures docs/pictures 360

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from portal.errors import Refused
-from portal.pages import claim, entry, home, hooks, pay, status, waiting, words
+from portal.pages import claim, entry, home, hooks, pay, router_files, status, waiting, words
 from portal.pages.doors import Services
 from portal.pages.render import policy, themes
 from portal.pages.security import Guard
@@ -56,6 +56,7 @@ def _arrival(services: Services) -> list[BaseRoute]:
     return [
         _get("/w/{token}/", first),
         _get("/e/{router}", bound(entry.enter, services)),
+        _get("/router-files/{router}/{name}", bound(router_files.router_file, services)),
         _get("/w/{token}/state", bound(home.state, services)),
         _post("/w/{token}/pay", bound(pay.pay, services)),
         _get("/w/{token}/pay", back),
