@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 import httpx
@@ -73,8 +73,8 @@ class Bando:
 
     async def stop(self) -> None:
         """Finish what is in hand; nothing acknowledged is lost even without this."""
-        await self.supervisor.stop()
         await self.payments.stop()
+        await self.supervisor.stop()
         await self.keepers.stop()
         await self.http.aclose()
         await self.db.aclose()
@@ -151,8 +151,21 @@ def ready(settings: Settings) -> None:
             raise Misconfigured(f"{path} does not exist; check BANDO_TLS_CERT, BANDO_TLS_KEY and BANDO_CA_FILE.")
 
 
+def serving_options() -> dict[str, Any]:
+    """How uvicorn serves, whatever the application: its access log would hold paths, so it is off (R7)."""
+    return {
+        "access_log": False,
+        "log_level": "warning",
+        "server_header": False,
+        "date_header": True,
+        "proxy_headers": False,
+        "timeout_graceful_shutdown": 10,
+        "backlog": 4096,
+    }
+
+
 def serve_settings(bando: Bando) -> uvicorn.Config:
-    """How uvicorn serves: its access log would hold paths, so it is off (R7)."""
+    """Where uvicorn serves, and with which certificate."""
     settings = bando.settings
     return uvicorn.Config(
         bando.web,
@@ -160,13 +173,7 @@ def serve_settings(bando: Bando) -> uvicorn.Config:
         port=settings.listen_port,
         ssl_certfile=settings.tls_cert or None,
         ssl_keyfile=settings.tls_key or None,
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        date_header=True,
-        proxy_headers=False,
-        timeout_graceful_shutdown=10,
-        backlog=4096,
+        **serving_options(),
     )
 
 

@@ -203,6 +203,7 @@ async def outside(
     internet = await serve_internet(ca)
     settings = _settings(folder, ca, port or free_port(), more)
     mpesa = SandboxMpesa(clock)
+    mpesa.switches.duplicate_of = "payments"  # a person who tries things out may cancel and try again
     mpesa.add_shortcode(
         kind="paybill",
         shortcode=SHORTCODE,

@@ -101,7 +101,7 @@ class Checkout:
         if found is None:
             raise Refused("not-found", status=404)
         one, phone, mac = found
-        retry_at = payment.may_retry_at(one.state, one.reason, one.created_at, one.submitted_at, prompted=one.prompted)
+        retry_at = payment.may_retry_at(one.state, one.reason, one.created_at, one.submitted_at)
         if retry_at is None:
             raise Refused("not-again", status=409)
         if now < retry_at:

@@ -107,7 +107,8 @@ def _one_prompt(person_id: int, plan: Plan, now: Moment) -> Unit[None]:
         since = each.created_at if each.submitted_at is None else each.submitted_at
         if each.state in payment.WAITING and now < since + payment.PROMPT_LIVES_MS:
             raise Refused("prompt-open", status=429, wait_s=seconds(since + payment.PROMPT_LIVES_MS - now))
-        if each.prompted and each.amount == plan.price and now < since + payment.SAME_AMOUNT_MS:
+        counts = each.prompted and (each.state != "failed" or each.reason == "duplicate")
+        if counts and each.amount == plan.price and now < since + payment.SAME_AMOUNT_MS:
             raise Refused("too-early", status=429, wait_s=seconds(since + payment.SAME_AMOUNT_MS - now))
 
 

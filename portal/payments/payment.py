@@ -186,16 +186,15 @@ def next_ask(submitted_at: Moment, now: Moment) -> Moment | None:
 _RETRY_AFTER_MS = MappingProxyType({"busy": LOCK_MS, "duplicate": SAME_AMOUNT_MS})
 
 
-def may_retry_at(
-    state: State, reason: str | None, created_at: Moment, submitted_at: Moment | None, *, prompted: bool
-) -> Moment | None:
+def may_retry_at(state: State, reason: str | None, created_at: Moment, submitted_at: Moment | None) -> Moment | None:
     """From when on a new prompt may be offered instead of this one; None when never.
 
-    `prompted`: the provider took the request, so that it counts for its rule on the same amount.
+    At once after a terminal answer: whether the provider counts an attempt that failed for its rule on the same
+    amount is not settled, so it is asked, and only its own "duplicate" answer makes the guest wait.
     """
     since = created_at if submitted_at is None else submitted_at
     if state == "failed":
-        return since + max(_RETRY_AFTER_MS.get(reason or "", 0), SAME_AMOUNT_MS if prompted else 0)
+        return since + _RETRY_AFTER_MS.get(reason or "", 0)
     if state in UNSETTLED:
         return since + PROMPT_LIVES_MS
     return None

@@ -56,7 +56,7 @@ class OpenPayment:
 
 
 def _retry_at(one: store.Payment) -> Moment | None:
-    return payment.may_retry_at(one.state, one.reason, one.created_at, one.submitted_at, prompted=one.prompted)
+    return payment.may_retry_at(one.state, one.reason, one.created_at, one.submitted_at)
 
 
 def payment_by_token(vault: Vault, token: str) -> Unit[PaymentView | None]:

@@ -97,24 +97,41 @@ async def test_routers_and_tenants_have_budgets(tmp_path: Path, bucket: str) -> 
         assert Counter(said) == {"prompt": 4, "shop-busy": 16}
 
 
-async def test_the_same_amount_waits_two_minutes_and_another_amount_does_not(tmp_path: Path) -> None:
-    async with road(tmp_path) as r:
-        dearer = await r.home.plan_of(name="2 hours", price=r.view.plans[0].price.__class__(3000))
-        await r.catalog.refresh()
+async def test_after_a_wrong_pin_or_a_cancel_the_guest_may_try_again_at_once(tmp_path: Path) -> None:
+    async with road(tmp_path, switches=Switches(duplicate_of="payments")) as r:
         first = await r.buy()
         await (await r.prompt()).cancel()
         await r.until(first, "failed")
-        same = await attempt(r, 2)
-        other = await r.buy(click="dearer", plan=dearer)
-        await r.until(other, "awaiting")
+        second = await r.payments.checkout.again(r.view, first.token, "again")
+        await (await r.prompt()).approve()
+
+        assert (await r.until(second, "paid")).state == "paid"
+
+
+async def test_where_the_provider_counts_failed_attempts_too_the_guest_is_told_to_wait(tmp_path: Path) -> None:
+    async with road(tmp_path, switches=Switches(duplicate_of="pushes")) as r:
+        first = await r.buy()
         await (await r.prompt()).cancel()
-        await r.until(other, "failed")
+        await r.until(first, "failed")
+        second = await r.payments.checkout.again(r.view, first.token, "again")
+        seen = await r.until(second, "failed")
+        with pytest.raises(Refused) as early:
+            await r.payments.checkout.again(r.view, second.token, "third")
+
+        assert (seen.reason, early.value.key) == ("duplicate", "too-early")
+
+
+async def test_the_same_amount_waits_two_minutes_after_a_payment(tmp_path: Path) -> None:
+    async with road(tmp_path) as r:
+        first = await r.buy()
+        await (await r.prompt()).approve()
+        await r.until(first, "paid")
+        soon = await attempt(r, 2)
         r.clock.advance(121 * SECOND)
         later = await attempt(r, 3)
         await r.payments.checkout.drain()
 
-        assert (same, later) == ("too-early", "prompt")
-        assert all(push.code in (None, 1032) for push in r.mpesa.pushes.values())
+        assert (soon, later) == ("too-early", "prompt")
 
 
 async def test_again_is_refused_too_early_and_after_success(tmp_path: Path) -> None:

@@ -119,20 +119,20 @@ def test_what_was_missed_is_not_asked_in_a_burst() -> None:
 
 
 @pytest.mark.parametrize(
-    "state, reason, prompted, wait_s",
+    "state, reason, wait_s",
     [
-        ("awaiting", None, True, 120),
-        ("submit_unknown", None, True, 120),
-        ("failed", "provider-down", False, 0),
-        ("failed", "busy", False, 60),
-        ("failed", "wrong-pin", True, 120),  # the provider's rule on the same amount
-        ("failed", "duplicate", True, 120),
+        ("awaiting", None, 120),
+        ("submit_unknown", None, 120),
+        ("failed", "provider-down", 0),
+        ("failed", "busy", 60),
+        ("failed", "wrong-pin", 0),
+        ("failed", "duplicate", 120),
     ],
 )
-def test_when_a_new_prompt_may_be_offered(state: State, reason: str | None, prompted: bool, wait_s: int) -> None:
-    assert payment.may_retry_at(state, reason, 0, 1_000, prompted=prompted) == 1_000 + wait_s * SECOND
+def test_when_a_new_prompt_may_be_offered(state: State, reason: str | None, wait_s: int) -> None:
+    assert payment.may_retry_at(state, reason, 0, 1_000) == 1_000 + wait_s * SECOND
 
 
 @pytest.mark.parametrize("state", ["paid", "review"])
 def test_no_new_prompt_for_what_is_paid_or_with_staff(state: State) -> None:
-    assert payment.may_retry_at(state, None, 0, 0, prompted=True) is None
+    assert payment.may_retry_at(state, None, 0, 0) is None
