@@ -9,7 +9,7 @@ row, login (removing the active row last but one keeps a cookie from logging the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from portal.access.allowance import Allowance
@@ -28,7 +28,7 @@ MASS = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A router as it was read: its tables, whole or only the rows of some devices."""
+    """A router as it was read: its tables, whole or only the rows of some devices (then nobody else is judged)."""
 
     users: Sequence[UserRow] = ()
     active: Sequence[ActiveRow] = ()
@@ -36,6 +36,7 @@ class Found:
     bindings: Sequence[BindingRow] = ()
     cookies: Sequence[CookieRow] = ()
     profiles: frozenset[str] = frozenset()
+    whole: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,7 @@ class Errand:
     add_user: UserFields | None = None
     set_user: tuple[str, UserFields] | None = None  # the row's id, and how it should stand
     remove_users: tuple[str, ...] = ()
+    ends_pass: int | None = None  # the pass that a row to be removed names; 0 when it names none
     remove_cookies: tuple[str, ...] = ()
     remove_active: tuple[str, ...] = ()
     login: tuple[str, str, str] | None = None  # address, MAC, user
@@ -78,15 +80,23 @@ class Difference:
     errands: tuple[Errand, ...] = ()
     profiles: Mapping[str, Allowance] = field(default_factory=dict)  # to be made, by name
     marked: int = 0
-    removed_passes: tuple[int, ...] = ()  # named by the marked rows that would go
 
     @property
-    def removals(self) -> int:
-        return len(self.removed_passes)
+    def removed_passes(self) -> tuple[int, ...]:
+        """Named by the marked rows that would go."""
+        return tuple(each.ends_pass for each in self.errands if each.ends_pass is not None)
 
     @property
     def suspicious(self) -> bool:
-        return self.marked >= MASS and self.removals * 2 > self.marked
+        """Whether so much would go that somebody should ask why."""
+        return self.too_many(len(self.removed_passes))
+
+    def too_many(self, removals: int) -> bool:
+        return self.marked >= MASS and removals * 2 > self.marked
+
+    def sparing(self, pass_ids: Collection[int]) -> Difference:
+        """The same without the errands that would remove rows of these passes."""
+        return replace(self, errands=tuple(each for each in self.errands if each.ends_pass not in pass_ids))
 
 
 def user_name(device_id: int) -> str:
@@ -123,7 +133,7 @@ def difference(wanted: Iterable[Wanted], found: Found, installation: str) -> Dif
     """What has to change; `wanted` must hold every device that `found` shows under our mark or that may come in."""
     view = _View(found, installation)
     by_id = {each.device_id: each for each in wanted}
-    ids = set(by_id) | view.marked_ids()
+    ids = set(by_id) | (view.marked_ids() if found.whole else set())
     errands: list[Errand] = []
     profiles: dict[str, Allowance] = {}
     for device_id in sorted(ids):
@@ -138,7 +148,6 @@ def difference(wanted: Iterable[Wanted], found: Found, installation: str) -> Dif
         errands=tuple(errands),
         profiles={name: allowed for name, allowed in profiles.items() if name not in found.profiles},
         marked=len(view.ours),
-        removed_passes=tuple(view.pass_of(each.device_id) for each in errands if each.remove_users),
     )
 
 
@@ -154,7 +163,10 @@ class _View:
         for row in found.active:
             self.active_by_name.setdefault(row.user, []).append(row)
             self.active_by_mac.setdefault(row.mac, []).append(row)
-        self.hosts = {row.mac: row for row in found.hosts if not row.bypassed}
+        self.hosts: dict[str, list[HostRow]] = {}
+        for host in found.hosts:
+            if not host.bypassed:
+                self.hosts.setdefault(host.mac, []).append(host)
         self.cookies: dict[str, list[CookieRow]] = {}
         for cookie in found.cookies:
             self.cookies.setdefault(cookie.user, []).append(cookie)
@@ -203,10 +215,14 @@ def _errand(device_id: int, want: Wanted | None, view: _View) -> Errand:
 
 def _bindings(device_id: int, want: Wanted | None, view: _View) -> Errand:
     there = view.bindings.get(binding_comment(view.installation, device_id), [])
+    good: BindingRow | None = None
     if want is not None and want.blocked:
-        missing = not any(row.mac == want.mac for row in there)
-        return Errand(device_id=device_id, add_binding=want.mac if missing else None)
-    return Errand(device_id=device_id, remove_bindings=tuple(row.id for row in there))
+        good = next((row for row in there if (row.mac, row.kind, row.disabled) == (want.mac, "blocked", False)), None)
+    return Errand(
+        device_id=device_id,
+        add_binding=want.mac if want is not None and want.blocked and good is None else None,
+        remove_bindings=tuple(row.id for row in there if row is not good),
+    )
 
 
 def _off(base: Errand, name: str, view: _View) -> Errand:
@@ -214,27 +230,30 @@ def _off(base: Errand, name: str, view: _View) -> Errand:
     return replace(
         base,
         remove_users=(user.id,) if user else (),
+        ends_pass=view.pass_of(base.device_id) if user else None,
         remove_cookies=tuple(row.id for row in view.cookies.get(name, ())),
         remove_active=tuple(row.id for row in view.active_by_name.get(name, ())),
     )
 
 
 def _admit(base: Errand, name: str, want: Wanted, allowed: Allowance, view: _View) -> Errand:
-    user, host = view.ours.get(name), view.hosts.get(want.mac)
+    user, hosts = view.ours.get(name), view.hosts.get(want.mac, [])
     running = view.active_by_name.get(name, [])
     mine = next((row for row in running if row.mac == want.mac), None)
     ghosts = tuple(row.id for row in running if row is not mine)
     elsewhere = mine is None and bool(view.active_by_mac.get(want.mac))  # online as somebody else's user
-    if (host is None and mine is None) or elsewhere:
+    if (not hosts and mine is None) or elsewhere:
         # Not here as ours: a row that stands here keeps its limits until the device comes back.
         return replace(base, remove_active=ghosts)
     fields = _fields(name, want, allowed, user, mine, view.installation)
     change = (user.id, fields) if user is not None and _differs(user, fields, mine) else None
     # The profile carries the rate, and a running session keeps the one it was logged in with.
-    again = host is not None and mine is not None and user is not None and user.profile != fields.profile
+    again = mine is not None and user is not None and user.profile != fields.profile
     login = None
-    if host is not None and (mine is None or again):
-        login = (host.to_address or host.address, want.mac, name)
+    if mine is None:
+        login = (hosts[-1].to_address or hosts[-1].address, want.mac, name)
+    elif again:
+        login = (mine.address, want.mac, name)
     return replace(
         base,
         add_user=fields if user is None else None,
@@ -264,12 +283,18 @@ def _fields(
 def _differs(user: UserRow, fields: UserFields, mine: ActiveRow | None) -> bool:
     if user.disabled or (user.mac, user.profile, user.comment) != (fields.mac, fields.profile, fields.comment):
         return True
+    if mine is None and _used_up(user):  # however little is left now, the router would refuse it
+        return True
     # 0 stands for unlimited, so it differs from any limit however small.
     if (user.limit_uptime_s == 0) or abs(user.limit_uptime_s - fields.limit_uptime_s) > SLACK_S:
         return True
     if (user.limit_bytes == 0) != (fields.limit_bytes == 0):
         return True
     return abs(user.limit_bytes - fields.limit_bytes) > _slack_bytes(fields, user, mine)
+
+
+def _used_up(user: UserRow) -> bool:
+    return 0 < user.limit_uptime_s <= user.uptime_s or 0 < user.limit_bytes <= user.bytes_in + user.bytes_out
 
 
 def _slack_bytes(fields: UserFields, user: UserRow, mine: ActiveRow | None) -> int:

@@ -14,7 +14,7 @@ import structlog
 
 from portal.access.allowance import Allowance
 from portal.access.record import Wanted
-from portal.clock import Clock
+from portal.clock import SECOND, Clock, Moment
 from portal.db import Database
 from portal.errors import RouterTrap
 from portal.mikrotik.difference import (
@@ -58,6 +58,7 @@ class Errands:
         self._installation = installation
         self._profiles: set[str] = set()
         self._making: dict[str, asyncio.Task[None]] = {}
+        self._told: dict[int, str] = {}  # device -> kind of the open line that staff see about it
 
     def connected(self, hotspot: Hotspot) -> None:
         """From now on this connection serves."""
@@ -88,19 +89,32 @@ class Errands:
         names = [user_name(each.device_id) for each in wanted]
         macs = [each.mac for each in wanted]
         h = self._hotspot
-        users, active, hosts, cookies = await asyncio.gather(
+        users, active, hosts, bindings, cookies = await asyncio.gather(
             h.users(names=names, urgent=True),
             h.active(macs=macs, urgent=True),
             h.hosts(macs=macs, urgent=True),
+            h.bindings(macs=macs, urgent=True),
             h.cookies(macs=macs, urgent=True),
         )
-        return Found(users=users, active=active, hosts=hosts, cookies=cookies, profiles=frozenset(self._profiles))
+        return Found(
+            users=users,
+            active=active,
+            hosts=hosts,
+            bindings=bindings,
+            cookies=cookies,
+            profiles=frozenset(self._profiles),
+            whole=False,
+        )
 
     # --- running ---
 
     async def run(self, diff: Difference, *, urgent: bool) -> list[int]:
         """Run all errands at once; the devices for which the router did as it was told."""
-        results = await asyncio.gather(*(self._one(each, diff, urgent) for each in diff.errands))
+        errands = (self._one(each, diff, urgent) for each in diff.errands)
+        results = await asyncio.gather(*errands, return_exceptions=True)  # none is left behind on a lost connection
+        for failed in results:
+            if isinstance(failed, BaseException):
+                raise failed
         return [each.device_id for each, done in zip(diff.errands, results, strict=True) if done]
 
     async def _one(self, errand: Errand, diff: Difference, urgent: bool) -> bool:
@@ -111,6 +125,8 @@ class Errands:
             await self._steps(errand, diff, urgent)
         except RouterTrap as trap:
             return await self._refused(errand, trap)
+        if errand.login:
+            await self._close_line(errand.device_id)
         return True
 
     async def _steps(self, errand: Errand, diff: Difference, urgent: bool) -> None:
@@ -126,7 +142,8 @@ class Errands:
         if errand.add_user:
             await h.add_user(**asdict(errand.add_user), password=password, urgent=urgent)
         if errand.set_user:
-            await h.set_user(errand.set_user[0], **asdict(errand.set_user[1]), password=password, urgent=urgent)
+            row_id, how = errand.set_user
+            await h.set_user(row_id, **asdict(how), password=password, disabled=False, urgent=urgent)
         if errand.remove_active:
             await h.remove_active(errand.remove_active, urgent=urgent)
         if errand.login:
@@ -141,8 +158,10 @@ class Errands:
         if name in self._profiles or name not in diff.profiles:
             return
         if name not in self._making:
-            self._making[name] = asyncio.ensure_future(self._make_profile(name, diff.profiles[name], urgent))
-        await self._making[name]
+            making = asyncio.ensure_future(self._make_profile(name, diff.profiles[name], urgent))
+            self._making[name] = making
+            making.add_done_callback(lambda _: self._making.pop(name, None))  # a failure is tried again next time
+        await asyncio.shield(self._making[name])
 
     async def _make_profile(self, name: str, allowed: Allowance, urgent: bool) -> None:
         wall = allowed.kind == "wall"
@@ -187,11 +206,11 @@ class Errands:
             if ghosts:
                 await self._hotspot.remove_active(tuple(ghosts), urgent=True)
             return bool(ghosts)
-        if answer in (Answer.UPTIME_LIMIT, Answer.TRAFFIC_LIMIT):
-            return await self._raise_limits(errand, name)
+        if answer is Answer.UPTIME_LIMIT:
+            return await self._raise_limit(errand, name)
         return False
 
-    async def _raise_limits(self, errand: Errand, name: str) -> bool:
+    async def _raise_limit(self, errand: Errand, name: str) -> bool:
         """The user's counters moved under us: read them again and write what is left on top of them."""
         seconds = errand.expect_seconds
         for row in await self._hotspot.users(names=[name], urgent=True):
@@ -211,21 +230,39 @@ class Errands:
         return False
 
     async def _tell_staff(self, kind: str, device_id: int, sentence: str) -> None:
-        subject = f"router:{self._router.id}:device:{device_id}"
-        await self._db.write(self._router.tenant_id, tenancy.open_exception, kind, subject, sentence, self._clock.now())
+        if self._told.get(device_id) == kind:
+            return
+        await self._db.write(
+            self._router.tenant_id, tenancy.say_again, kind, self._subject(device_id), sentence, self._clock.now()
+        )
+        self._told[device_id] = kind
+
+    async def _close_line(self, device_id: int) -> None:
+        """The device is in after all: what was said about it is settled."""
+        kind = self._told.pop(device_id, None)
+        if kind is not None:
+            now = self._clock.now()
+            await self._db.write(self._router.tenant_id, tenancy.settle_line, kind, self._subject(device_id), now)
+
+    def _subject(self, device_id: int) -> str:
+        return f"router:{self._router.id}:device:{device_id}"
 
     # --- checking ---
 
-    async def check(self, diff: Difference, touched: Sequence[Wanted], *, urgent: bool) -> Found:
-        """Read what came of it; a session that a changed limit did not reach is logged in again."""
+    async def check(self, diff: Difference, touched: Sequence[Wanted], began: Moment, *, urgent: bool) -> Found:
+        """Read what came of it; a session that a changed limit did not reach is logged in again.
+
+        `began` is when the difference was made: expectations are as old as that.
+        """
         expected = {each.device_id: each for each in diff.errands if each.expect_seconds is not None}
         few = len(touched) <= 50
         after = await self._reread(touched, few, urgent)
         active = {row.user: row for row in after.active}
+        age_s = (self._clock.now() - began) // SECOND
         again = [
             each
             for each in expected.values()
-            if each.login is None and off(active.get(user_name(each.device_id)), each.expect_seconds)
+            if each.login is None and off(active.get(user_name(each.device_id)), each.expect_seconds, age_s)
         ]
         if not again:
             return after
@@ -255,8 +292,8 @@ class Errands:
             await self._refused(errand, trap)
 
 
-def off(row: ActiveRow | None, expected_s: int | None) -> bool:
-    """Whether a running session has not heard of its limit."""
+def off(row: ActiveRow | None, expected_s: int | None, age_s: int) -> bool:
+    """Whether a running session has not heard of its limit, as it was expected `age_s` seconds ago."""
     if row is None or expected_s is None:
         return False
-    return row.session_time_left_s is None or abs(row.session_time_left_s - expected_s) > SESSION_SLACK_S
+    return row.session_time_left_s is None or abs(row.session_time_left_s + age_s - expected_s) > SESSION_SLACK_S

@@ -66,8 +66,8 @@ class Hotspot:
     async def profiles(self, *, urgent: bool = False) -> list[ProfileRow]:
         return await self._read(_PROFILES, rows.profile, "", None, urgent)
 
-    async def bindings(self, *, urgent: bool = False) -> list[BindingRow]:
-        return await self._read(_BINDINGS, rows.binding, "", None, urgent)
+    async def bindings(self, macs: Iterable[str] | None = None, *, urgent: bool = False) -> list[BindingRow]:
+        return await self._read(_BINDINGS, rows.binding, "mac-address", _macs(macs), urgent)
 
     async def cookies(self, macs: Iterable[str] | None = None, *, urgent: bool = False) -> list[CookieRow]:
         return await self._read(_COOKIES, rows.cookie, "mac-address", _macs(macs), urgent)

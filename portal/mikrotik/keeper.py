@@ -9,23 +9,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import structlog
 
 from portal.access import record, store
-from portal.access.record import Sighting, Wanted
+from portal.access.record import Wanted
 from portal.clock import SECOND, Clock, Moment
 from portal.db import Database, Observe, quiet
 from portal.errors import BandoError, RouterError, RouterUnreachable
 from portal.loops import first
-from portal.mikrotik.difference import Difference, Found, device_of, difference, marked, user_name
+from portal.mikrotik.difference import Difference, Found, device_of, difference, marked
 from portal.mikrotik.errands import Errands
 from portal.mikrotik.hotspot import Hotspot
 from portal.mikrotik.pace import Pace
 from portal.mikrotik.replies import RouterCertificateChanged, RouterRefusedLogin
+from portal.mikrotik.sightings import sightings, without
 from portal.mikrotik.wire import Address, Wire, connect
 from portal.seal import Vault
-from portal.sessions.meter import Reading
 from portal.settings import Settings
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Router
@@ -35,6 +36,7 @@ log = structlog.get_logger("bando.keeper")
 LARGE = 200  # devices; above it a router is polled less often
 RETRY_MS = (1 * SECOND, 2 * SECOND, 4 * SECOND, 8 * SECOND)
 CONTACT_EVERY_MS = 30 * SECOND  # how often a contact is written down
+PATIENCE_S = 10.0  # real seconds for one answer of a router; a stall of 7 s was seen (facts/mikrotik.md 1.6)
 
 
 class Keeper:
@@ -42,7 +44,7 @@ class Keeper:
 
     def __init__(
         self, router: Router, *, db: Database, clock: Clock, vault: Vault, settings: Settings, installation: str,
-        observe: Observe = quiet,
+        observe: Observe = quiet, patience_s: float = PATIENCE_S,
     ) -> None:  # fmt: skip
         self.router = router
         self._db = db
@@ -50,6 +52,7 @@ class Keeper:
         self._settings = settings
         self._installation = installation
         self._observe = observe
+        self._patience_s = patience_s
         self._address = Address(
             host=router.host,
             port=router.port,
@@ -71,7 +74,8 @@ class Keeper:
         self._failures = 0
         self._contact_at: Moment = 0
         self._trouble: str | None = router.trouble
-        self.agreed_at: Moment = 0  # when a whole poll last ended well
+        self.agreed_at: Moment = 0  # when a whole poll last ended well …
+        self.looked_at: Moment = 0  # … and when that one began
         db.listen(f"{store.WAKE}:{router.id}", self._on_wake)
 
     @property
@@ -106,13 +110,20 @@ class Keeper:
         """Connect, attend, and connect again after a failure."""
         while not self._stopping.is_set():
             try:
-                wire = await connect(self._address, pace=self._pace, observe=self._observe)
-                try:
-                    await self._attend(wire)
-                finally:
-                    await self._let_go(wire)
-            except RouterError as failed:
-                await self._failed(failed)
+                await self._once()
+            except Exception as failed:  # the database, or a bug: the router is not given up for it
+                log.error("keeper failed", router=self.router.public, error=type(failed).__name__, exc_info=failed)
+                await self._pause()
+
+    async def _once(self) -> None:
+        try:
+            wire = await connect(self._address, pace=self._pace, observe=self._observe, timeout_s=self._patience_s)
+            try:
+                await self._attend(wire)
+            finally:
+                await self._let_go(wire)
+        except RouterError as failed:
+            await self._failed(failed)
 
     async def _let_go(self, wire: Wire) -> None:
         self._hotspot = None
@@ -126,19 +137,31 @@ class Keeper:
             self._trouble = word
             log.warning("router in trouble", router=self.router.public, trouble=word, error=str(failed))
             await self._write(tenancy.note_trouble, self.router.id, word)
+        await self._pause()
+
+    async def _pause(self) -> None:
         pause = RETRY_MS[min(self._failures, len(RETRY_MS) - 1)]
         self._failures += 1
         await first(self._clock.sleep(pause), self._stopping.wait())
 
     async def _attend(self, wire: Wire) -> None:
-        self._hotspot = Hotspot(wire)
+        self._hotspot = Hotspot(wire, timeout_s=self._patience_s)
         self._errands.connected(self._hotspot)
         while not self._stopping.is_set():
-            size = await self._poll(self._hotspot)
+            size = await self._poll_and_serve(self._hotspot)
             self._failures = 0
             await self._until_due(wire, self._clock.now() + self._period(size))
             if wire.closed.is_set():
                 raise RouterUnreachable("The connection to the router broke.")
+
+    async def _poll_and_serve(self, hotspot: Hotspot) -> int:
+        """Look at everything; whoever is woken meanwhile does not wait for its end."""
+        poll = asyncio.ensure_future(self._poll(hotspot))
+        try:
+            await self._serve_until(poll)
+            return await poll
+        finally:
+            poll.cancel()
 
     def _period(self, size: int) -> int:
         return self._settings.poll_every_large_ms if size > LARGE else self._settings.poll_every_ms
@@ -147,15 +170,19 @@ class Keeper:
         timer = asyncio.ensure_future(self._clock.sleep_until(due))
         lost = asyncio.ensure_future(wire.closed.wait())
         try:
-            while not (self._poll_now or timer.done() or lost.done() or self._stopping.is_set()):
-                self._serve_woken()
-                bell = asyncio.ensure_future(self._bell.wait())
-                await asyncio.wait((timer, lost, bell), return_when=asyncio.FIRST_COMPLETED)
-                bell.cancel()
+            await self._serve_until(timer, lost, unless_asked=True)
             self._poll_now = False
         finally:
             timer.cancel()
             lost.cancel()
+
+    async def _serve_until(self, *ends: asyncio.Future[Any], unless_asked: bool = False) -> None:
+        """Serve the woken until one of these is done, or it is time to stop (or to poll)."""
+        while not (any(each.done() for each in ends) or self._stopping.is_set() or (unless_asked and self._poll_now)):
+            self._serve_woken()
+            bell = asyncio.ensure_future(self._bell.wait())
+            await asyncio.wait((*ends, bell), return_when=asyncio.FIRST_COMPLETED)
+            bell.cancel()
 
     # --- one device at once ---
 
@@ -182,12 +209,9 @@ class Keeper:
 
     async def _agree_on(self, hotspot: Hotspot, ids: Sequence[int]) -> None:
         wanted = await self._wanted(ids, ())
-        if any(each.blocked for each in wanted):
-            self.poll()
         found = await self._errands.read(wanted)
         if found.users or found.active:  # somebody may have used something since the last reading
-            now = self._clock.now()
-            await self._write(record.record, self.router.id, readings(found, wanted, now), now)
+            await self._note(found, wanted)
             wanted = await self._wanted(ids, ())
         await self._apply(wanted, found, urgent=True)
 
@@ -199,39 +223,51 @@ class Keeper:
     async def _write(self, unit: object, *args: object) -> object:
         return await self._db.write(self.router.tenant_id, unit, *args)  # type: ignore[arg-type]
 
+    async def _note(self, found: Found, wanted: Sequence[Wanted]) -> None:
+        now = self._clock.now()
+        seen = sightings(found, wanted, now, self._installation)
+        await self._write(record.record, self.router.id, seen, now)
+
     async def _apply(self, wanted: Sequence[Wanted], found: Found, *, urgent: bool) -> None:
+        began = self._clock.now()
         diff = difference(wanted, found, self._installation)
         if not diff.errands:
             return
-        if diff.suspicious and not await self._may_remove(diff):
-            return
-        done = await self._errands.run(diff, urgent=urgent)
-        by_id = {each.device_id: each for each in wanted}
-        touched = [by_id[device_id] for device_id in done if device_id in by_id]
-        if not touched:
-            return
-        after = await self._errands.check(diff, touched, urgent=urgent)
-        now = self._clock.now()
-        await self._write(record.record, self.router.id, readings(after, touched, now), now)
+        claimed = set() if urgent else {each.device_id for each in diff.errands}
+        self._busy |= claimed  # who of these is woken now comes after us
+        try:
+            if diff.suspicious:
+                diff = await self._unless_held(diff)
+            done = await self._errands.run(diff, urgent=urgent)
+            by_id = {each.device_id: each for each in wanted}
+            touched = [by_id[device_id] for device_id in done if device_id in by_id]
+            if touched:
+                await self._note(await self._errands.check(diff, touched, began, urgent=urgent), touched)
+        finally:
+            self._busy -= claimed
+            self._bell.set()
 
-    async def _may_remove(self, diff: Difference) -> bool:
-        """Half of the marked rows at once: unless our own books explain it, staff look first (design 3)."""
-        router = await self._db.read(self.router.tenant_id, tenancy.router, self.router.id)
-        if router is None or router.mass_removal == "held":
-            return False
+    async def _unless_held(self, diff: Difference) -> Difference:
+        """Half of the marked rows at once: what our own books do not explain, staff see first (design 3)."""
         known = await self._db.read(self.router.tenant_id, store.known_passes, diff.removed_passes)
-        if router.mass_removal == "allowed" or len(known) == len(diff.removed_passes):
+        unknown = set(diff.removed_passes) - set(known)
+        if not diff.too_many(sum(each in unknown for each in diff.removed_passes)):
+            return diff
+        router = await self._db.read(self.router.tenant_id, tenancy.router, self.router.id)
+        if router is not None and router.mass_removal == "allowed":
             await self._write(tenancy.set_mass_removal, self.router.id, None)
-            return True
-        await self._write(tenancy.hold_back, self.router.id, diff.removals, diff.marked, self._clock.now())
-        return False
+            return diff
+        if router is not None and router.mass_removal != "held":
+            now = self._clock.now()
+            await self._write(tenancy.hold_back, self.router.id, len(diff.removed_passes), diff.marked, now)
+        return diff.sparing(unknown)
 
     # --- the whole router ---
 
     async def _poll(self, hotspot: Hotspot) -> int:
         self._touched = set(self._busy)
+        began = self._clock.now()
         found = await self._errands.read_all()
-        now = self._clock.now()
         ours = {device_of(row.name) for row in found.users if marked(row.comment, self._installation)}
         online = await self._db.read(self.router.tenant_id, store.online_at, self.router.id)
         blocked = await self._db.read(self.router.tenant_id, store.blocked_devices)
@@ -239,11 +275,11 @@ class Keeper:
         ids |= {each.device_id for each in online} | {each.id for each in blocked}
         macs = [row.mac for row in found.hosts]
         wanted = self._still_known(await self._wanted(ids, macs))
-        await self._write(record.record, self.router.id, readings(found, wanted, now), now)
+        await self._note(found, wanted)
         wanted = self._still_known(await self._wanted(ids, macs))
-        skip = self._touched
-        await self._apply(wanted, without(found, skip), urgent=False)
-        await self._note_contact(now)
+        await self._apply(wanted, without(found, self._touched, self._installation), urgent=False)
+        await self._note_contact(self._clock.now())
+        self.looked_at = began
         return len(found.hosts)
 
     def _still_known(self, wanted: Sequence[Wanted]) -> list[Wanted]:
@@ -254,43 +290,6 @@ class Keeper:
         if self._trouble is not None or now - self._contact_at > CONTACT_EVERY_MS:
             self._trouble, self._contact_at = None, now
             await self._write(tenancy.note_contact, self.router.id, now)
-
-
-def without(found: Found, device_ids: set[int]) -> Found:
-    """`found` less the rows of these devices."""
-    names = {user_name(each) for each in device_ids}
-    if not names:
-        return found
-    return Found(
-        users=[row for row in found.users if row.name not in names],
-        active=[row for row in found.active if row.user not in names],
-        hosts=found.hosts,
-        bindings=found.bindings,
-        cookies=found.cookies,
-        profiles=found.profiles,
-    )
-
-
-def readings(found: Found, wanted: Iterable[Wanted], now: Moment) -> list[Sighting]:
-    """The counters of each device, from its user row and its active row."""
-    users = {row.name: row for row in found.users}
-    active = {row.user: row for row in found.active}
-    here = {row.mac for row in found.hosts}
-    made: list[Sighting] = []
-    for each in wanted:
-        user, online = users.get(user_name(each.device_id)), active.get(user_name(each.device_id))
-        reading = Reading(
-            read_at=now,
-            user_uptime_s=user.uptime_s if user else 0,
-            user_bytes_in=user.bytes_in if user else 0,
-            user_bytes_out=user.bytes_out if user else 0,
-            active_uptime_s=online.uptime_s if online else None,
-            active_bytes_in=online.bytes_in if online else 0,
-            active_bytes_out=online.bytes_out if online else 0,
-        )
-        present = online is not None or each.mac in here
-        made.append(Sighting(device_id=each.device_id, reading=reading, here=present))
-    return made
 
 
 def trouble_word(failed: RouterError) -> str:

@@ -28,7 +28,14 @@ class Keepers:
     """Holds the keepers; `loop` keeps their number right and hears wake-ups of other processes."""
 
     def __init__(
-        self, *, db: Database, clock: Clock, vault: Vault, settings: Settings, catalog: Catalog, observe: Observe = quiet
+        self,
+        *,
+        db: Database,
+        clock: Clock,
+        vault: Vault,
+        settings: Settings,
+        catalog: Catalog,
+        observe: Observe = quiet,
     ) -> None:
         self._db = db
         self._clock = clock

@@ -42,9 +42,17 @@ class Use:
 
 
 def same_session(last: Reading, this: Reading) -> bool:
-    """Whether both readings saw the same session."""
+    """Whether both readings saw the same session.
+
+    A later session begins after the last reading, so a beginning nearer to that of the last session is that
+    one again, seen through an answer that was late (routers stall for many seconds).
+    """
+    if last.active_uptime_s is None or this.active_uptime_s is None or this.active_uptime_s < last.active_uptime_s:
+        return False
     then, now = last.online_since, this.online_since
-    return then is not None and now is not None and abs(now - then) <= SLACK_MS
+    assert then is not None
+    assert now is not None
+    return now - then <= max(SLACK_MS, last.active_uptime_s * SECOND // 2)
 
 
 def use_between(last: Reading | None, this: Reading) -> Use:

@@ -158,7 +158,7 @@ def hold_back(router_id: int, removals: int, of: int, now: Moment) -> Unit[None]
         f"Agreeing would remove {removals} of {of} rows of Bando on this router, and the database does not know"
         " their passes. If the database was restored or moved, allow it with: bando router allow"
     )
-    yield from open_exception("mass-removal", f"router:{router_id}", detail, now)
+    yield from say_again("mass-removal", f"router:{router_id}", detail, now)
 
 
 def open_exception(kind: str, subject: str, detail: str, now: Moment) -> Unit[None]:
@@ -168,6 +168,36 @@ def open_exception(kind: str, subject: str, detail: str, now: Moment) -> Unit[No
         " VALUES (:tenant, :kind, :subject, :detail, :now) ON CONFLICT (tenant_id, kind, subject) DO NOTHING",
         {"kind": kind, "subject": subject, "detail": detail, "now": now},
     )
+
+
+def say_again(kind: str, subject: str, detail: str, now: Moment) -> Unit[None]:
+    """A line for staff about something that comes and goes: a closed one is opened again."""
+    yield from open_exception(kind, subject, detail, now)
+    yield Sql(
+        "UPDATE exceptions SET closed_at = NULL, detail = :detail, opened_at = :now WHERE tenant_id = :tenant"
+        " AND kind = :kind AND subject = :subject AND closed_at IS NOT NULL",
+        {"kind": kind, "subject": subject, "detail": detail, "now": now},
+    )
+
+
+def settle_line(kind: str, subject: str, now: Moment) -> Unit[None]:
+    """What a line said is over."""
+    yield Sql(
+        "UPDATE exceptions SET closed_at = :now WHERE tenant_id = :tenant AND kind = :kind AND subject = :subject"
+        " AND closed_at IS NULL",
+        {"kind": kind, "subject": subject, "now": now},
+    )
+
+
+def is_open(kind: str, subject: str) -> Unit[bool]:
+    """Whether staff (and with ``licence-full`` the guest's page) have such a line before them."""
+    found = yield from value(
+        "SELECT COUNT(*) FROM exceptions WHERE tenant_id = :tenant AND kind = :kind AND subject = :subject"
+        " AND closed_at IS NULL",
+        kind=kind,
+        subject=subject,
+    )
+    return bool(found)
 
 
 def exceptions() -> Unit[list[Row]]:

@@ -1,0 +1,53 @@
+"""From a router's tables to what the books want to know: each device's counters, and whether it is there. Pure.
+
+Only our own rows speak: a foreign user may carry a name like ours, and somebody else's session may run on the
+MAC of a device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from portal.access.record import Sighting, Wanted
+from portal.clock import Moment
+from portal.mikrotik.difference import Found, binding_comment, marked, user_name
+from portal.sessions.meter import Reading
+
+
+def without(found: Found, device_ids: set[int], installation: str) -> Found:
+    """`found` less the rows of these devices."""
+    if not device_ids:
+        return found
+    names = {user_name(each) for each in device_ids}
+    blocks = {binding_comment(installation, each) for each in device_ids}
+    return replace(
+        found,
+        users=[row for row in found.users if row.name not in names],
+        active=[row for row in found.active if row.user not in names],
+        bindings=[row for row in found.bindings if row.comment not in blocks],
+    )
+
+
+def sightings(found: Found, wanted: Iterable[Wanted], now: Moment, installation: str) -> list[Sighting]:
+    """The counters of each device, from its user row and its active row."""
+    users = {row.name: row for row in found.users if marked(row.comment, installation)}
+    foreign = {row.name for row in found.users} - set(users)
+    active = {(row.user, row.mac): row for row in found.active if row.user not in foreign}
+    here = {row.mac for row in found.hosts}
+    made: list[Sighting] = []
+    for each in wanted:
+        name = user_name(each.device_id)
+        user, online = users.get(name), active.get((name, each.mac))
+        reading = Reading(
+            read_at=now,
+            user_uptime_s=user.uptime_s if user else 0,
+            user_bytes_in=user.bytes_in if user else 0,
+            user_bytes_out=user.bytes_out if user else 0,
+            active_uptime_s=online.uptime_s if online else None,
+            active_bytes_in=online.bytes_in if online else 0,
+            active_bytes_out=online.bytes_out if online else 0,
+        )
+        present = online is not None or each.mac in here
+        made.append(Sighting(device_id=each.device_id, reading=reading, here=present))
+    return made
