@@ -43,6 +43,15 @@ MARK = "the internet"
 DRIP_BYTES, DRIP_MS = 1_024, 20
 
 
+LOOPBACK = "127.0.0.1"  # an ordinary browser on this machine, which knows none of the names
+PAGE = (
+    "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+    "<title>{mark}</title><style>body{{font:1.2rem/1.6 system-ui,sans-serif;max-width:32rem;margin:4rem auto;"
+    "padding:0 1rem}}</style><h1>{mark}</h1><p>You are online. This stands for every page of the world.</p>"
+    "<p id=path>{where}</p>"
+)
+
+
 class Internet:
     """The origins and their counters. `https` is None without a certificate authority."""
 
@@ -113,10 +122,10 @@ class Internet:
             return probe
         if request.path == "/count":
             return _text(json.dumps({"requests": self.requests, "bytes": self.bytes_served}), "application/json")
-        if request.host not in SITES or request.path == "/favicon.ico":
+        if request.host not in {*SITES, LOOPBACK} or request.path == "/favicon.ico":
             return Reply(status=404, body=b"not here", content_type="text/plain")
         where = html.escape(request.path)
-        page = f"<!doctype html><title>{MARK}</title><h1>{MARK}</h1><p id=path>{where}</p>"
+        page = PAGE.format(mark=MARK, where=where)
         cookie = (("Set-Cookie", "seen=1; Path=/"),) if request.path == "/cookie" else ()
         return Reply(body=page.encode(), content_type="text/html; charset=utf-8", headers=cookie)
 
