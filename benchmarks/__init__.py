@@ -1,0 +1,1 @@
+"""How fast Bando is, beside what the machine and the line could do at best; `python -m benchmarks` runs it all."""

@@ -1,0 +1,34 @@
+"""Run the benchmarks: all of them, or those that are named."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Awaitable, Callable
+
+import uvloop
+
+from benchmarks import callback, landing, reboot
+from benchmarks.figures import machine
+
+BENCHMARKS: dict[str, tuple[Callable[[int], Awaitable[None]], int]] = {
+    "callback": (callback.run, 10),
+    "landing": (landing.run, 5),
+    "reboot": (reboot.run, 5),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of: {', '.join(BENCHMARKS)}")
+    parser.add_argument("--repeats", type=int, help="how often each is repeated")
+    given = parser.parse_args()
+    unknown = sorted(set(given.names) - set(BENCHMARKS))
+    if unknown:
+        parser.error(f"there is no benchmark {unknown[0]}")
+    print(machine())
+    for name in given.names or BENCHMARKS:
+        run, repeats = BENCHMARKS[name]
+        uvloop.run(run(given.repeats or repeats))  # type: ignore[arg-type]
+
+
+main()
