@@ -102,10 +102,9 @@ def open_context(vault: Vault, tenant_public: str, sealed: str) -> Context:
     return Context(**open_value(vault, tenant_public, "entry", sealed))
 
 
-def check_age(issued_at: Moment, now: Moment) -> None:
-    """Raises `Refused("old-link")` for a token that is too old, or from the future."""
-    if not issued_at - DAY <= now < issued_at + LIFETIME_MS:
-        raise Refused("old-link", status=410)
+def is_fresh(issued_at: Moment, now: Moment) -> bool:
+    """Whether a token is neither too old nor from the future."""
+    return issued_at - DAY <= now < issued_at + LIFETIME_MS
 
 
 def seal_value(vault: Vault, tenant_public: str, column: str, value: object) -> str:

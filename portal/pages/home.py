@@ -13,10 +13,9 @@ from portal.clock import Moment
 from portal.pages import forms
 from portal.pages.doors import Services
 from portal.pages.progress import MOVING, Arrival, arrive, left_ms, place
-from portal.pages.render import Body, pack
 from portal.pages.security import refuse_foreign
 from portal.pages.texts import LANGUAGES
-from portal.pages.visit import Visit, answer, html_response, in_language, open_visit, see_other
+from portal.pages.visit import Ready, Visit, answer, in_language, open_visit, see_other
 from portal.units import Unit
 
 _Key = tuple[int, int, str, str]
@@ -26,17 +25,17 @@ class Shelf:
     """Pages of plans, ready made."""
 
     def __init__(self) -> None:
-        self._kept: dict[_Key, tuple[int, Body]] = {}
+        self._kept: dict[_Key, tuple[int, Ready]] = {}
 
-    def plans(self, visit: Visit, note: str) -> Body:
+    def plans(self, visit: Visit, note: str) -> Ready:
         """The page of plans as of the tenant's present version."""
         tenant, site = visit.view.tenant, visit.site
         key = (tenant.id, site.id, visit.lang, note)
-        version, body = self._kept.get(key, (-1, None))
-        if body is None or version != tenant.version:
-            body = pack(plans_page(visit, note=note), level=9)
-            self._kept[key] = (tenant.version, body)
-        return body
+        version, ready = self._kept.get(key, (-1, None))
+        if ready is None or version != tenant.version:
+            ready = Ready(plans_page(visit, note=note))
+            self._kept[key] = (tenant.version, ready)
+        return ready
 
 
 def plans_page(visit: Visit, *, note: str = "", wrong: str = "", plan: str = "", phone: str = "") -> bytes:
@@ -51,20 +50,17 @@ async def home(services: Services, shelf: Shelf, request: Request) -> Response:
     asked = forms.query(request) if request.scope["query_string"] else {}
     if asked.get("lang") in LANGUAGES:
         return see_other(f"/w/{in_language(visit, asked['lang'])}/")
-    found = await look(visit)
-    kind = kind_of(found, visit, services.clock.now())
+    now = services.clock.now()
+    found = await look(visit, now)
+    kind = kind_of(found, visit, now)
     if kind != "none" and "buy" not in asked:
         return standing_page(visit, request, found, kind, asked.get("was", ""))
-    body, packed = shelf.plans(visit, note_of(visit, found, kind)).for_client(
-        request.headers.get("accept-encoding", "")
-    )
-    return html_response(body, packed)
+    return shelf.plans(visit, note_of(visit, found, kind)).answer(request)
 
 
-async def look(visit: Visit) -> Arrival:
+async def look(visit: Visit, now: Moment) -> Arrival:
     """What is known of the device of this visit."""
     assert visit.context is not None
-    now = visit.services.clock.now()
     return await visit.services.db.read(visit.view.tenant.id, arrive, visit.context.mac, visit.site.id, now)
 
 
@@ -106,8 +102,8 @@ def standing_page(visit: Visit, request: Request, found: Arrival, kind: str, was
 async def state(services: Services, request: Request) -> Response:
     """The same in one word, for the page's script."""
     visit = open_visit(services, request)
-    found = await look(visit)
-    return JSONResponse({"s": kind_of(found, visit, services.clock.now())})
+    now = services.clock.now()
+    return JSONResponse({"s": kind_of(await look(visit, now), visit, now)})
 
 
 async def connect(services: Services, request: Request) -> Response:

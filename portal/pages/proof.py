@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 
+from portal.errors import Refused
 from portal.pages import context as contexts
 from portal.pages import forms
 from portal.pages.doors import Services
@@ -46,7 +47,8 @@ def open_proof(services: Services, request: Request) -> Proof:
     accept = request.headers.get("accept-language", "")
     bare = remember(request, Visit(services=services, view=view, lang=language(view, None, accept)))
     value = contexts.open_value(services.vault, view.tenant.public, "proof", sealed)
-    contexts.check_age(value["at"], services.clock.now())
+    if not contexts.is_fresh(value["at"], services.clock.now()):
+        raise Refused("old-link", status=410)
     visit = with_arrival(bare, value["from"], None)
     if visit.router is None and value["router"] is not None:
         visit = replace(visit, router=view.routers.get(value["router"]))

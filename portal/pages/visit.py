@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from starlette.requests import Request
@@ -18,6 +18,7 @@ from portal.pages.doors import Services
 from portal.pages.render import Theme, pack, themes
 from portal.pages.texts import LANGUAGES, Texts
 from portal.pages.words import clock_time
+from portal.seal import Vault
 from portal.tenancy.store import Router
 
 PURCHASE_TOKEN = re.compile(r"[0-9a-z]{2,32}\.[0-9a-f]{16,128}")
@@ -81,6 +82,18 @@ def html_response(body: bytes, packed: bool, status: int = 200) -> Response:
     return Response(body, status, {**packing, "vary": "accept-encoding"}, "text/html; charset=utf-8")
 
 
+class Ready:
+    """A page that is answered again and again: the same two answers, plain and compressed."""
+
+    def __init__(self, html: bytes) -> None:
+        body = pack(html, level=9)
+        self._plain, self._packed = html_response(body.plain, False), html_response(body.packed, True)
+
+    def answer(self, request: Request) -> Response:
+        """The one that this client takes."""
+        return self._packed if "gzip" in request.headers.get("accept-encoding", "") else self._plain
+
+
 def see_other(url: str) -> Response:
     """Go there with a GET: so that a reload repeats nothing."""
     return RedirectResponse(url, 303)
@@ -107,15 +120,25 @@ def split_token(services: Services, token: str) -> tuple[TenantView, str]:
     return view, rest
 
 
+@lru_cache(maxsize=8192)
+def _opened(vault: Vault, tenant_public: str, sealed: str) -> Context:
+    """A guest shows the same token on each page and each poll; opening it costs as much as the rest of a page."""
+    return contexts.open_context(vault, tenant_public, sealed)
+
+
 def open_visit(services: Services, request: Request) -> Visit:
     """The visit of ``/w/{token}/``."""
     token: str = request.path_params["token"]
     view, sealed = split_token(services, token)
-    remember(request, Visit(services=services, view=view, lang=language(view, None, "")))
-    context = contexts.open_context(services.vault, view.tenant.public, sealed)
-    visit = _with_context(services, view, context, token)
-    remember(request, replace(visit, context=None))  # an old token still knows which Wi-Fi to go back to
-    contexts.check_age(context.issued_at, services.clock.now())
+    try:
+        context = _opened(services.vault, view.tenant.public, sealed)
+        visit = _with_context(services, view, context, token)
+    except Refused:
+        remember(request, Visit(services=services, view=view, lang=language(view, None, "")))
+        raise
+    if not contexts.is_fresh(context.issued_at, services.clock.now()):
+        remember(request, replace(visit, context=None))  # it still knows which Wi-Fi to go back to
+        raise Refused("old-link", status=410)
     return remember(request, visit)
 
 
@@ -148,7 +171,8 @@ def with_arrival(bare: Visit, context_token: str | None, asked: str | None) -> V
         if view.tenant.id != bare.view.tenant.id:
             return bare
         context = contexts.open_context(services.vault, view.tenant.public, sealed)
-        contexts.check_age(context.issued_at, services.clock.now())
+        if not contexts.is_fresh(context.issued_at, services.clock.now()):
+            return bare
         return _with_context(services, view, context, context_token)
     except Refused:
         return bare

@@ -99,9 +99,10 @@ class House:
         assert len(answer.content) < 200
         return str(answer.json()["s"])
 
-    async def reaches(self, address: str, wanted: str) -> None:
+    async def reaches(self, address: str, *wanted: str) -> None:
+        """Wait until the purchase stands at one of these words; a ``+`` means that it may be tried again."""
         for _ in range(400):
-            if (found := await self.state(address)) == wanted:
+            if (found := await self.state(address)) in wanted:
                 return
             await asyncio.sleep(0.01)
         raise AssertionError(f"{found}, not {wanted}")

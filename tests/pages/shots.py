@@ -28,7 +28,7 @@ async def pages(h: House) -> dict[str, str]:
     waiting = await h.pay(first)
     found["prompt"] = (await h.http.get(waiting)).text
     await (await h.prompt()).cancel()
-    await h.reaches(waiting, "failed")
+    await h.reaches(waiting, "failed", "failed+")
     found["failed"] = (await h.http.get(waiting)).text
     waiting = await h.pay(first, "0722 000 001")
     await (await h.prompt("254722000001")).approve()
@@ -52,7 +52,7 @@ async def shoot(browser: Browser, h: House, folder: Path, only: set[str]) -> Non
             for scheme in ("light", "dark"):
                 context = await browser.new_context(
                     viewport={"width": width, "height": height},
-                    color_scheme=scheme,  # type: ignore[arg-type]
+                    color_scheme=scheme,
                     java_script_enabled=False,
                 )
                 page = await context.new_page()

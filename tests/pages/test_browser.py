@@ -56,7 +56,7 @@ async def test_no_page_has_serious_barriers_or_scrolls_sideways(h: House, browse
 async def pays(h: House) -> str:
     push = await (await h.prompt()).approve()
     await h.goes_online()
-    return push.receipt
+    return str(push.receipt)
 
 
 @pytest.mark.parametrize("script", [True, False])

@@ -249,7 +249,7 @@ async def test_a_claimed_mac_sees_neither_phone_nor_receipt(h: House) -> None:
     await h.reaches(waiting, "online")
     page = await h.http.get(await h.enter())
 
-    assert push.receipt not in page.text
+    assert str(push.receipt) not in page.text
     assert PHONE[-6:] not in page.text
     assert "678" not in page.text
     assert "disconnect" not in page.text
