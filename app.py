@@ -6,12 +6,15 @@ import asyncio
 import fcntl
 import gc
 import os
+import socket
+import sqlite3
 import ssl
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import click
 import httpx
@@ -20,15 +23,15 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 import commands
+from commands.ground import clock_for, must_be_usable, trust_for
 from portal.access import record
 from portal.access.catalog import Catalog
-from portal.clock import Clock, SystemClock, TravelClock
+from portal.clock import Clock
 from portal.db import Database, Observe, quiet
 from portal.errors import BandoError, Misconfigured
 from portal.health import Health
 from portal.logs import configure
 from portal.loops import Every, Supervisor
-from portal.migrate import is_current
 from portal.mikrotik.keepers import Keepers
 from portal.pages import routes as pages
 from portal.pages.doors import Services
@@ -36,6 +39,9 @@ from portal.payments.room import Payments
 from portal.seal import Vault
 from portal.settings import Settings, load, refuse_unsafe
 
+# A statement of the writer thread lets the event loop in; at the usual 5 ms it would wait as long to come back.
+SWITCH_S = 0.0005
+BACKLOG = 4096  # a whole site may come back at once after a power cut
 ENDS_EVERY_MS = 500  # how often ends by the clock are looked for; a pass is off within 2 s of its end
 
 
@@ -81,11 +87,6 @@ class Bando:
         gc.unfreeze()
 
 
-def clock_for(settings: Settings) -> Clock:
-    """The machine's clock, or the one that a sandbox shares through a file."""
-    return TravelClock(Path(settings.clock_file)) if settings.clock_file else SystemClock()
-
-
 def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = quiet) -> Bando:
     """Build every object once; nothing runs before `start`."""
     refuse_unsafe(settings)
@@ -94,7 +95,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     db = Database(settings.database, observe=observe)
     catalog = Catalog(db)
     keepers = Keepers(db=db, clock=clock, vault=vault, settings=settings, catalog=catalog, observe=observe)
-    http = httpx.AsyncClient(verify=_trust(settings), timeout=httpx.Timeout(20, connect=10), trust_env=False)
+    http = httpx.AsyncClient(verify=trust_for(settings), timeout=httpx.Timeout(20, connect=10), trust_env=False)
     payments = Payments(db=db, vault=vault, clock=clock, catalog=catalog, settings=settings, http=http, observe=observe)
     supervisor = Supervisor(clock)
     health = Health(db=db, clock=clock, supervisor=supervisor, keepers=keepers)
@@ -121,16 +122,13 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     return bando
 
 
-def _trust(settings: Settings) -> ssl.SSLContext:
-    trust = ssl.create_default_context()
-    if settings.ca_file:
-        trust.load_verify_locations(settings.ca_file)
-    return trust
-
-
 def lock(database: Path) -> TextIO:
     """Hold the database for this serving process; raises `Misconfigured` when another one serves it."""
-    held = Path(f"{database}.serve.lock").open("w")  # noqa: SIM115 held for as long as the process lives
+    path = Path(f"{database}.serve.lock")
+    try:
+        held = path.open("w")
+    except OSError as error:
+        raise Misconfigured(f"{path} cannot be written: {error.strerror}; check BANDO_DATABASE.") from error
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -144,24 +142,24 @@ def lock(database: Path) -> TextIO:
 def ready(settings: Settings) -> None:
     """What must be right before serving; raises `Misconfigured`."""
     refuse_unsafe(settings)
-    if not is_current(settings.database):
-        raise Misconfigured(f"{settings.database} is not at the present schema; run: bando migrate")
-    for path in (settings.tls_cert, settings.tls_key, settings.ca_file):
-        if path and not Path(path).is_file():
-            raise Misconfigured(f"{path} does not exist; check BANDO_TLS_CERT, BANDO_TLS_KEY and BANDO_CA_FILE.")
+    must_be_usable(settings)
+    if settings.tls_cert:
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(settings.tls_cert, settings.tls_key)
+        except OSError as error:
+            raise Misconfigured(
+                "BANDO_TLS_CERT and BANDO_TLS_KEY do not name a readable certificate chain and its key in PEM."
+            ) from error
 
 
-def serving_options() -> dict[str, Any]:
-    """How uvicorn serves, whatever the application: its access log would hold paths, so it is off (R7)."""
-    return {
-        "access_log": False,
-        "log_level": "warning",
-        "server_header": False,
-        "date_header": True,
-        "proxy_headers": False,
-        "timeout_graceful_shutdown": 10,
-        "backlog": 4096,
-    }
+def listen(settings: Settings) -> socket.socket:
+    """The socket to serve on; raises `Misconfigured` when it cannot be had."""
+    host, port = settings.listen_host, settings.listen_port
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise Misconfigured(f"Cannot listen on {host}:{port}: {error.strerror}; check BANDO_LISTEN.") from error
 
 
 def serve_settings(bando: Bando) -> uvicorn.Config:
@@ -192,10 +190,11 @@ def cli(context: click.Context, env_file: Path | None) -> None:
 def serve(settings: Settings) -> None:
     """Serve the portal and keep the routers."""
     ready(settings)
-    with lock(settings.database):
+    sys.setswitchinterval(SWITCH_S)
+    with lock(settings.database), listen(settings) as listening:
         bando = build(settings)
         click.echo(f"Bando serves {settings.public_url} on {settings.listen_host}:{settings.listen_port}")
-        uvicorn.Server(serve_settings(bando)).run()
+        uvicorn.Server(serve_settings(bando)).run([listening])
 
 
 @cli.command()
@@ -214,8 +213,8 @@ commands.attach(cli)
 
 
 def main() -> None:
-    """Errors of ours are one sentence and exit code 1."""
+    """Whatever an operator can mend is one sentence and exit code 1."""
     try:
         cli()
-    except BandoError as refused:
-        raise SystemExit(f"bando: {refused}") from None
+    except (BandoError, OSError, sqlite3.Error) as failed:
+        raise SystemExit(f"bando: {failed}") from None

@@ -51,7 +51,7 @@ class Figure:
     def row(self) -> str:
         ends = [min(self.values), median(self.values), *(quantile(self.values, q) for q in (0.95, 0.99, 1))]
         numbers = "".join(f"{each:10,.{0 if each >= 1000 else 1 if each >= 10 else 3}f}" for each in ends)
-        return f"{self.name:<46}{self.unit:>6}{numbers}{len(self.values):7}  {self.verdict()}"
+        return f"{self.name:<42}{self.unit:>6}{numbers}{len(self.values):7}  {self.verdict()}"
 
     def verdict(self) -> str:
         if self.goal is None:
@@ -60,7 +60,7 @@ class Figure:
         return f"{'ok    ' if self.goal.met(found) else 'MISSED'} {self.goal.text} ({found:.3g})"
 
 
-HEAD = f"{'':<46}{'unit':>6}{'min':>10}{'median':>10}{'p95':>10}{'p99':>10}{'max':>10}{'n':>7}"
+HEAD = f"{'':<42}{'unit':>6}{'min':>10}{'median':>10}{'p95':>10}{'p99':>10}{'max':>10}{'n':>7}"
 
 
 def show(title: str, figures: Sequence[Figure]) -> None:

@@ -52,24 +52,30 @@ async def prompt(site: Site, client: httpx.AsyncClient, number: int) -> Push:
     return push
 
 
-async def pay(site: Site, push: Push, mac: str, seen: Watch, trust: ssl.SSLContext) -> tuple[float, float]:
-    """The callback, posted as M-Pesa does; ms until the row is there, and until it was acknowledged."""
+async def pay(
+    site: Site, push: Push, mac: str, seen: Watch, trust: ssl.SSLContext, together: asyncio.Barrier | None = None
+) -> tuple[float, float]:
+    """The callback, posted as M-Pesa does it; ms until the row is there, and until it was acknowledged.
+
+    The time begins before the TCP connection is opened; with `together` when all have theirs and post.
+    """
     push.receipt, push.ended_at = site.mpesa.ids.receipt(push.at), push.at
     body = json.dumps(callback_body(push, 0)).encode()
     begin = time.perf_counter()
-    await _post(site, urlsplit(push.callback_url).path, body, trust)
+    host, port = site.portal_address
+    reader, writer = await asyncio.open_connection(host, port, ssl=trust, server_hostname=PORTAL_HOST)
+    if together is not None:
+        await together.wait()
+        begin = time.perf_counter()
+    writer.write(_callback(urlsplit(push.callback_url).path, body))
+    status = await reader.readline()
+    assert b" 200 " in status, status
     acknowledged = time.perf_counter()
+    writer.transport.abort()
     await until(lambda: mac in seen.at, 20)
     return (seen.at[mac] - begin) * 1000, (acknowledged - begin) * 1000
 
 
-async def _post(site: Site, path: str, body: bytes, trust: ssl.SSLContext) -> None:
-    host, port = site.portal_address
-    reader, writer = await asyncio.open_connection(host, port, ssl=trust, server_hostname=PORTAL_HOST)
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: {PORTAL_HOST}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
-    )
-    writer.write(f"{head}\r\nConnection: close\r\n\r\n".encode() + body)
-    status = await reader.readline()
-    assert b" 200 " in status, status
-    writer.transport.abort()
+def _callback(path: str, body: bytes) -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nHost: {PORTAL_HOST}\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
