@@ -34,7 +34,9 @@ from portal.tenancy.store import Router
 log = structlog.get_logger("bando.keeper")
 
 LARGE = 200  # devices; above it a router is polled less often
-RETRY_MS = (1 * SECOND, 2 * SECOND, 4 * SECOND, 8 * SECOND)
+# A router that comes back is there for its guests within half a second; one that refuses us is not hammered.
+RETRY_MS, RETRY_LONG_MS, REFUSED_MS = SECOND // 2, 2 * SECOND, 8 * SECOND
+LONG = 1_200  # failures; above it (ten minutes at least) the pause is long
 CONTACT_EVERY_MS = 30 * SECOND  # how often a contact is written down
 PATIENCE_S = 10.0  # real seconds for one answer of a router; a stall of 7 s was seen (facts/mikrotik.md 1.6)
 
@@ -71,6 +73,8 @@ class Keeper:
         self._touched: set[int] = set()  # devices dealt with since the poll began: what it read of them is old
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
+        self._polling = False
+        self._held = False
         self._failures = 0
         self._contact_at: Moment = 0
         self._trouble: str | None = router.trouble
@@ -81,6 +85,11 @@ class Keeper:
     @property
     def connected(self) -> bool:
         return self._hotspot is not None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is in hand."""
+        return not self._busy and not self._polling
 
     # --- waking ---
 
@@ -137,16 +146,17 @@ class Keeper:
             self._trouble = word
             log.warning("router in trouble", router=self.router.public, trouble=word, error=str(failed))
             await self._write(tenancy.note_trouble, self.router.id, word)
-        await self._pause()
+        await self._pause(refused=word != "unreachable")
 
-    async def _pause(self) -> None:
-        pause = RETRY_MS[min(self._failures, len(RETRY_MS) - 1)]
+    async def _pause(self, *, refused: bool = False) -> None:
+        pause = REFUSED_MS if refused else RETRY_LONG_MS if self._failures > LONG else RETRY_MS
         self._failures += 1
         await first(self._clock.sleep(pause), self._stopping.wait())
 
     async def _attend(self, wire: Wire) -> None:
         self._hotspot = Hotspot(wire, timeout_s=self._patience_s)
         self._errands.connected(self._hotspot)
+        self._held = await self._mass_removal() == "held"
         while not self._stopping.is_set():
             size = await self._poll_and_serve(self._hotspot)
             self._failures = 0
@@ -157,10 +167,12 @@ class Keeper:
     async def _poll_and_serve(self, hotspot: Hotspot) -> int:
         """Look at everything; whoever is woken meanwhile does not wait for its end."""
         poll = asyncio.ensure_future(self._poll(hotspot))
+        self._polling = True
         try:
             await self._serve_until(poll)
             return await poll
         finally:
+            self._polling = False
             poll.cancel()
 
     def _period(self, size: int) -> int:
@@ -236,7 +248,7 @@ class Keeper:
         claimed = set() if urgent else {each.device_id for each in diff.errands}
         self._busy |= claimed  # who of these is woken now comes after us
         try:
-            if diff.suspicious:
+            if diff.suspicious or self._held:
                 diff = await self._unless_held(diff)
             done = await self._errands.run(diff, urgent=urgent)
             by_id = {each.device_id: each for each in wanted}
@@ -251,16 +263,22 @@ class Keeper:
         """Half of the marked rows at once: what our own books do not explain, staff see first (design 3)."""
         known = await self._db.read(self.router.tenant_id, store.known_passes, diff.removed_passes)
         unknown = set(diff.removed_passes) - set(known)
-        if not diff.too_many(sum(each in unknown for each in diff.removed_passes)):
+        count = sum(each in unknown for each in diff.removed_passes)
+        if not count or not (self._held or diff.too_many(count)):
             return diff
-        router = await self._db.read(self.router.tenant_id, tenancy.router, self.router.id)
-        if router is not None and router.mass_removal == "allowed":
+        said = await self._mass_removal()
+        if said == "allowed":
             await self._write(tenancy.set_mass_removal, self.router.id, None)
+            self._held = False
             return diff
-        if router is not None and router.mass_removal != "held":
-            now = self._clock.now()
-            await self._write(tenancy.hold_back, self.router.id, len(diff.removed_passes), diff.marked, now)
+        if said != "held":
+            await self._write(tenancy.hold_back, self.router.id, count, diff.marked, self._clock.now())
+        self._held = True  # however few rows are left, until staff allow it
         return diff.sparing(unknown)
+
+    async def _mass_removal(self) -> str | None:
+        router = await self._db.read(self.router.tenant_id, tenancy.router, self.router.id)
+        return None if router is None else router.mass_removal
 
     # --- the whole router ---
 

@@ -3,83 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from portal.access import admission, store
-from portal.access.plans import Plan
-from portal.access.store import Cause, Device
-from portal.clock import HOUR, MINUTE, SECOND, TravelClock
-from portal.mikrotik.keeper import Keeper
-from portal.settings import load
-from portal.tenancy import store as tenancy
-from sandbox.routeros.api import ApiServer, serve_api
-from sandbox.routeros.device import SandboxRouter
-from tests.support import Seed, seed
-
-MAC = "02:00:00:00:00:01"
-ADDRESS = "10.5.50.11"
-
-
-@dataclass(kw_only=True)
-class Site:
-    """A tenant whose router is a sandbox router, with a keeper that runs."""
-
-    seed: Seed
-    router: SandboxRouter
-    server: ApiServer
-    keeper: Keeper
-    running: asyncio.Task[None]
-    causes: int = 0
-    macs: dict[str, str] = field(default_factory=dict)
-
-    async def arrive(self, mac: str = MAC, address: str = ADDRESS) -> Device:
-        """A phone joins the Wi-Fi and its page makes it known."""
-        self.macs[mac] = address
-        self.router.host_seen(mac, address)
-        found: Device = await self.seed.write(store.touch_device, mac, self.seed.router_id, self.seed.clock.now())
-        return found
-
-    async def grant(self, device: Device, plan: Plan | None = None) -> Any:
-        self.causes += 1
-        cause = Cause(kind="staff", ref=str(self.causes))
-        now = self.seed.clock.now()
-        return await self.seed.write(admission.grant, plan or self.seed.plan, device.id, cause, now)
-
-    async def until(self, true: Callable[[], bool], seconds: float = 5) -> None:
-        async with asyncio.timeout(seconds):
-            while not true():
-                await asyncio.sleep(0.01)
-
-    def online(self, mac: str = MAC) -> bool:
-        return self.router.is_authorized(mac, self.macs[mac])
-
-    def users(self) -> list[dict[str, str]]:
-        return [row for row in self.router.tables["/ip/hotspot/user"].find() if row["name"].startswith("bando-")]
+from portal.access.store import Device
+from portal.clock import HOUR, MINUTE, SECOND
+from tests.flows.site import ADDRESS, MAC, Site, a_site
 
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    clock = TravelClock()
-    router = SandboxRouter(clock)
-    server = await serve_api(router)
-    made = await seed(tmp_path, clock=clock, port=server.port, password="sandbox")
-    settings = load({"BANDO_MODE": "sandbox"})
-    installation = await made.db.write(None, tenancy.installation_id)
-    row = await made.read(tenancy.router, made.router_id)
-    keeper = Keeper(row, db=made.db, clock=clock, vault=made.vault, settings=settings, installation=installation)
-    running = asyncio.create_task(keeper.run())
-    site = Site(seed=made, router=router, server=server, keeper=keeper, running=running)
-    await site.until(lambda: keeper.agreed_at > 0)
-    yield site
-    await keeper.stop()
-    await running
-    await server.aclose()
-    await made.db.aclose()
+    async with a_site(tmp_path) as made:
+        yield made
 
 
 async def test_a_granted_pass_puts_the_phone_online_at_once(site: Site) -> None:
@@ -88,9 +26,8 @@ async def test_a_granted_pass_puts_the_phone_online_at_once(site: Site) -> None:
 
     await site.grant(device)
 
-    await site.until(site.online)
-    standing = await site.seed.read(admission.standing, device.id, site.seed.clock.now())
-    assert standing.head.state == "running"
+    await site.until_running(device)
+    assert site.online()
     assert [row["limit-uptime"] for row in site.users()] == ["1h"]
 
 
@@ -100,9 +37,10 @@ async def test_a_pass_for_a_phone_that_is_not_there_waits_and_has_its_full_time(
     site.seed.clock.advance(2 * HOUR)
     await site.arrive()
 
-    await site.until(site.online)
-    standing = await site.seed.read(admission.standing, device.id, site.seed.clock.now())
-    assert standing.allowance.seconds > 3590
+    await site.until_running(device)
+    allowed = (await site.standing(device)).allowance
+    assert allowed is not None
+    assert allowed.seconds > 3590
 
 
 async def test_the_end_of_a_pass_takes_the_phone_off(site: Site) -> None:
