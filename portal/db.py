@@ -117,6 +117,14 @@ class Database:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self._read, tenant, unit, args, kwargs)
 
+    def read_here(self, tenant: int | None, unit: Callable[..., Unit[T]], *args: Any) -> T:
+        """Run a unit that reads a few indexed rows on the event loop's own thread.
+
+        A thread hop costs more than such a read (design 5 measured 0.86 against 0.76 of a static answer), and WAL
+        readers never wait for the writer. For the landing page; whatever may read many rows uses `read`.
+        """
+        return self._read(tenant, unit, args, {})
+
     def _read(
         self, tenant: int | None, unit: Callable[..., Unit[T]], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> T:

@@ -51,17 +51,17 @@ async def home(services: Services, shelf: Shelf, request: Request) -> Response:
     if asked.get("lang") in LANGUAGES:
         return see_other(f"/w/{in_language(visit, asked['lang'])}/")
     now = services.clock.now()
-    found = await look(visit, now)
+    found = look(visit, now)
     kind = kind_of(found, visit, now)
     if kind != "none" and "buy" not in asked:
         return standing_page(visit, request, found, kind, asked.get("was", ""))
     return shelf.plans(visit, note_of(visit, found, kind)).answer(request)
 
 
-async def look(visit: Visit, now: Moment) -> Arrival:
+def look(visit: Visit, now: Moment) -> Arrival:
     """What is known of the device of this visit."""
     assert visit.context is not None
-    return await visit.services.db.read(visit.view.tenant.id, arrive, visit.context.mac, visit.site.id, now)
+    return visit.services.db.read_here(visit.view.tenant.id, arrive, visit.context.mac, visit.site.id, now)
 
 
 def kind_of(found: Arrival, visit: Visit, now: Moment) -> str:
@@ -103,7 +103,7 @@ async def state(services: Services, request: Request) -> Response:
     """The same in one word, for the page's script."""
     visit = open_visit(services, request)
     now = services.clock.now()
-    return JSONResponse({"s": kind_of(await look(visit, now), visit, now)})
+    return JSONResponse({"s": kind_of(look(visit, now), visit, now)})
 
 
 async def connect(services: Services, request: Request) -> Response:
