@@ -138,21 +138,39 @@ class Errands:
         fields = errand.add_user or (errand.set_user[1] if errand.set_user else None)
         if fields is not None:
             await self._ensure_profile(fields.profile, diff, urgent)
-        password = self._vault.router_password(self._router.public, errand.device_id)
-        if errand.add_user:
-            await h.add_user(**asdict(errand.add_user), password=password, urgent=urgent)
-        if errand.set_user:
-            row_id, how = errand.set_user
-            await h.set_user(row_id, **asdict(how), password=password, disabled=False, urgent=urgent)
-        if errand.remove_active:
-            await h.remove_active(errand.remove_active, urgent=urgent)
-        if errand.login:
-            await self._login(errand, urgent)
+        if errand.login and fields is not None and not errand.remove_active:
+            await self._write_and_log_in(errand, urgent)
+        else:
+            await self._write_user(errand, urgent)
+            if errand.remove_active:
+                await h.remove_active(errand.remove_active, urgent=urgent)
+            if errand.login:
+                await self._login(errand, urgent)
         if errand.add_binding:
             comment = binding_comment(self._installation, errand.device_id)
             await h.add_binding(mac=errand.add_binding, kind="blocked", comment=comment, urgent=urgent)
         if errand.remove_bindings:
             await h.remove_binding(*errand.remove_bindings, urgent=urgent)
+
+    async def _write_user(self, errand: Errand, urgent: bool) -> None:
+        password = self._vault.router_password(self._router.public, errand.device_id)
+        if errand.add_user:
+            await self._hotspot.add_user(**asdict(errand.add_user), password=password, urgent=urgent)
+        if errand.set_user:
+            row_id, how = errand.set_user
+            await self._hotspot.set_user(row_id, **asdict(how), password=password, disabled=False, urgent=urgent)
+
+    async def _write_and_log_in(self, errand: Errand, urgent: bool) -> None:
+        """Both leave at once, which saves a round trip; a router that ran the login first refuses it and is mended."""
+        writing = asyncio.ensure_future(self._write_user(errand, urgent))
+        login = asyncio.ensure_future(self._login(errand, urgent))
+        try:
+            await writing
+            await login
+        finally:
+            writing.cancel()
+            login.cancel()
+            await asyncio.gather(writing, login, return_exceptions=True)
 
     async def _ensure_profile(self, name: str, diff: Difference, urgent: bool) -> None:
         if name in self._profiles or name not in diff.profiles:
