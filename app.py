@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 import httpx
@@ -160,6 +160,19 @@ def listen(settings: Settings) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise Misconfigured(f"Cannot listen on {host}:{port}: {error.strerror}; check BANDO_LISTEN.") from error
+
+
+def serving_options() -> dict[str, Any]:
+    """How uvicorn serves, whatever the application: its access log would hold paths, so it is off (R7)."""
+    return {
+        "access_log": False,
+        "log_level": "warning",
+        "server_header": False,
+        "date_header": True,
+        "proxy_headers": False,
+        "timeout_graceful_shutdown": 10,
+        "backlog": BACKLOG,
+    }
 
 
 def serve_settings(bando: Bando) -> uvicorn.Config:

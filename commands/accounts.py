@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from commands.ground import Ground, run, table, tenant_option
+from commands.ground import Ground, run, secret_of, table, tenant_option
 from portal.payments import accounts
 from portal.settings import Settings
 
@@ -21,12 +21,14 @@ def account() -> None:
 @click.option("--shortcode", required=True, help="The paybill, or the store number that goes with the till.")
 @click.option("--till", default="", help="The till number that guests know.")
 @click.option("--base-url", default="", help="Only for a simulator.")
-@click.option("--consumer-key", prompt=True, hide_input=True)
-@click.option("--consumer-secret", prompt=True, hide_input=True)
-@click.option("--passkey", prompt=True, hide_input=True)
 @click.pass_obj
 def add(settings: Settings, /, tenant_name: str, **fields: str) -> None:
-    """Add an account; the secrets are asked for, or piped in, never shown again."""
+    """Add an account; its consumer key, consumer secret and passkey are asked for.
+
+    They can be piped in too, one a line, in this order; they are no options, because other people on the machine
+    can read those.
+    """
+    fields |= {name: secret_of(name.replace("_", " ").capitalize()) for name in accounts.SECRETS}
 
     async def work(ground: Ground) -> None:
         tenant = await ground.tenant(tenant_name)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,13 +15,14 @@ from zoneinfo import ZoneInfo
 import click
 
 from portal.clock import Clock, Moment, SystemClock, TravelClock, as_datetime
-from portal.db import Database
+from portal.db import Database, executor, open_connection, quiet
 from portal.errors import Misconfigured
 from portal.migrate import is_current
 from portal.seal import Vault
 from portal.settings import Settings
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Router, Tenant
+from portal.units import drive
 
 T = TypeVar("T")
 
@@ -56,12 +59,50 @@ class Ground:
         await self.db.write(None, tenancy.bump, tenant.id)
 
 
+def clock_for(settings: Settings) -> Clock:
+    """The machine's clock, or the one that a sandbox shares through a file."""
+    if not settings.clock_file:
+        return SystemClock()
+    try:
+        return TravelClock(Path(settings.clock_file))
+    except OSError as error:
+        raise Misconfigured(f"BANDO_CLOCK_FILE cannot be used: {error.strerror}.") from error
+
+
+def trust_for(settings: Settings) -> ssl.SSLContext:
+    """Whom we believe when we call M-Pesa; raises `Misconfigured`."""
+    trust = ssl.create_default_context()
+    try:
+        if settings.ca_file:
+            trust.load_verify_locations(settings.ca_file)
+    except OSError as error:
+        raise Misconfigured("BANDO_CA_FILE names a file that cannot be read, or holds no PEM certificate.") from error
+    return trust
+
+
+def must_be_usable(settings: Settings) -> None:
+    """The database is there, migrated, and sealed with this key; raises `Misconfigured`."""
+    if not is_current(settings.database):
+        raise Misconfigured(f"{settings.database} is not at the present schema; run: bando migrate")
+    if not sealed_with_this_key(settings):
+        raise Misconfigured(
+            "BANDO_SECRET_KEY is not the key that this database was sealed with; put the old key back,"
+            " or correct BANDO_DATABASE."
+        )
+
+
+def sealed_with_this_key(settings: Settings) -> bool:
+    """Whether what is sealed in the database will open; the first key that is used is remembered by its mark."""
+    mark = Vault(settings.secret_key.encode()).index(0, "key", "mark").hex()
+    with closing(open_connection(settings.database)) as connection:
+        return drive(tenancy.sealed_with(mark), None, executor(connection, quiet))
+
+
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Ground]:
     """The installation of these settings; raises `Misconfigured` when it is not migrated."""
-    if not is_current(settings.database):
-        raise Misconfigured(f"{settings.database} is not at the present schema; run: bando migrate")
-    clock: Clock = TravelClock(Path(settings.clock_file)) if settings.clock_file else SystemClock()
+    must_be_usable(settings)
+    clock = clock_for(settings)
     db = Database(settings.database)
     try:
         yield Ground(settings=settings, db=db, vault=Vault(settings.secret_key.encode()), clock=clock)
@@ -77,6 +118,16 @@ def run(settings: Settings, work: Callable[[Ground], Awaitable[T]]) -> T:
             return await work(ground)
 
     return asyncio.run(whole())
+
+
+def secret_of(name: str) -> str:
+    """A secret that is typed without an echo, or the next line of what is piped in; raises `Misconfigured`."""
+    if sys.stdin.isatty():
+        return str(click.prompt(name, hide_input=True))
+    line = sys.stdin.readline().strip()
+    if not line:
+        raise Misconfigured(f"The {name.lower()} is missing; type it when asked, or pipe one secret a line.")
+    return line
 
 
 def tenant_option(command: Callable[..., Any]) -> Callable[..., Any]:

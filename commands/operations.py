@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-import click
+import asyncio
+from contextlib import AsyncExitStack
+from functools import partial
 
-from commands.ground import Ground, run
+import click
+import httpx
+
+from commands.ground import Ground, clock_for, run, sealed_with_this_key, trust_for
 from portal import check as invariants
+from portal.clock import Clock
+from portal.db import Database
+from portal.doctor import examine, healthy, report
+from portal.doctor_database import check_database
+from portal.findings import Finding, fault
 from portal.migrate import migrate as bring_up
+from portal.payments import accounts
+from portal.payments.daraja import Daraja
+from portal.payments.examination import check_accounts
+from portal.seal import Vault
 from portal.settings import Settings
 from portal.tenancy import store as tenancy
 
@@ -39,4 +53,50 @@ def check(settings: Settings) -> None:
     click.echo("All invariants hold.")
 
 
-COMMANDS = [migrate, check]
+@click.command()
+@click.pass_obj
+def doctor(settings: Settings) -> None:
+    """Say what is misconfigured and how to mend it; changes nothing, and exits with 1 when there is a fault."""
+    found = asyncio.run(_examined(settings))
+    click.echo(report(found))
+    if not healthy(found):
+        raise SystemExit(1)
+
+
+async def _examined(settings: Settings) -> list[Finding]:
+    clock = clock_for(settings)
+    if not healthy(check_database(settings.database)):
+        return await examine(settings, clock)
+    if not sealed_with_this_key(settings):
+        sentence = "BANDO_SECRET_KEY is not the key that this database was sealed with."
+        other_key = fault("secret-other", sentence, "Put the old key back, or correct BANDO_DATABASE.")
+        return [*await examine(settings, clock), other_key]
+    return await _with_accounts_and_routers(settings, clock)
+
+
+async def _with_accounts_and_routers(settings: Settings, clock: Clock) -> list[Finding]:
+    vault = Vault(settings.secret_key.encode())
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(httpx.AsyncClient(verify=trust_for(settings), trust_env=False))
+        db = Database(settings.database)
+        stack.push_async_callback(db.aclose)
+        return await examine(
+            settings,
+            clock,
+            db=db,
+            vault=vault,
+            http=http,
+            time_url=await _provider_url(db),
+            check_mpesa=partial(check_accounts, db, Daraja(http, vault, clock), settings),
+        )
+
+
+async def _provider_url(db: Database) -> str:
+    """Where M-Pesa is for the first account; its clock is compared with ours."""
+    for tenant in await db.read(None, tenancy.tenants):
+        for account in await db.read(tenant.id, accounts.accounts):
+            return account.base_url
+    return ""
+
+
+COMMANDS = [migrate, check, doctor]

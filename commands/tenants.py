@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from zoneinfo import available_timezones
+
 import click
 
 from commands.ground import Ground, run, table
+from portal.errors import Misconfigured
 from portal.settings import Settings
 from portal.tenancy import store
 
@@ -23,6 +26,8 @@ def tenant() -> None:
 @click.pass_obj
 def add(settings: Settings, name: str, support_phone: str, privacy_contact: str, timezone: str, language: str) -> None:
     """Add an ISP."""
+    if timezone not in available_timezones():
+        raise Misconfigured(f"{timezone!r} is no time zone; write it like Africa/Nairobi.")
 
     async def work(ground: Ground) -> None:
         made = await ground.db.write(

@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import alembic.command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.exc import DBAPIError
+
+from portal.errors import Misconfigured
 
 HOME = Path(__file__).parent / "migrations"
 
 
-def _with_config(database: Path, act: Callable[[Config], object]) -> None:
-    database.parent.mkdir(parents=True, exist_ok=True)
-    config = Config()
-    config.set_main_option("script_location", str(HOME))
+@contextmanager
+def _connected(database: Path) -> Iterator[Connection]:
+    """A connection to the file; raises `Misconfigured` when it is no database, or cannot be opened."""
     engine = create_engine(f"sqlite:///{database}")
     try:
         with engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-            config.attributes["connection"] = connection
-            act(config)
-            connection.commit()
+            yield connection
+    except (DBAPIError, sqlite3.Error) as broken:
+        why = getattr(broken, "orig", None) or broken
+        raise Misconfigured(f"{database} cannot be used as a database: {why}; check BANDO_DATABASE.") from broken
     finally:
         engine.dispose()
+
+
+def _with_config(database: Path, act: Callable[[Config], object]) -> None:
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Misconfigured(f"{database.parent} cannot be made: {error.strerror}; check BANDO_DATABASE.") from error
+    config = Config()
+    config.set_main_option("script_location", str(HOME))
+    with _connected(database) as connection:
+        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        config.attributes["connection"] = connection
+        act(config)
+        connection.commit()
 
 
 def migrate(database: Path) -> None:
@@ -46,9 +64,5 @@ def is_current(database: Path) -> bool:
     config = Config()
     config.set_main_option("script_location", str(HOME))
     newest = ScriptDirectory.from_config(config).get_current_head()
-    engine = create_engine(f"sqlite:///{database}")
-    try:
-        with engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision() == newest
-    finally:
-        engine.dispose()
+    with _connected(database) as connection:
+        return MigrationContext.configure(connection).get_current_revision() == newest

@@ -97,7 +97,11 @@ class Settings:
 def read_env_file(path: Path) -> dict[str, str]:
     """``NAME=value`` lines; blank lines and # comments are passed over."""
     found: dict[str, str] = {}
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise Misconfigured(f"The env file {path} does not exist or cannot be read as text.") from None
+    for number, line in enumerate(lines, start=1):
         text = line.strip()
         if not text or text.startswith("#"):
             continue
@@ -111,8 +115,6 @@ def read_env_file(path: Path) -> dict[str, str]:
 def load(environ: Mapping[str, str] | None = None, env_file: Path | None = None) -> Settings:
     """The settings; raises `Misconfigured` with a sentence that says what to change."""
     environ = os.environ if environ is None else environ
-    if env_file is not None and not env_file.exists():
-        raise Misconfigured(f"The env file {env_file} does not exist.")
     text = {each.name: each.default for each in SETTINGS}
     given = {**(read_env_file(env_file) if env_file else {}), **environ}
     unknown = sorted(name for name in given if name.startswith("BANDO_") and name not in text and name not in _OTHER)

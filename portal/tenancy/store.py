@@ -213,3 +213,14 @@ def installation_id() -> Unit[str]:
         {"fresh": new_public(4)},
     )
     return str((yield from value("SELECT value FROM installation WHERE name = 'id'")))
+
+
+def sealed_with(mark: str) -> Unit[bool]:
+    """Whether this is the mark of the key that the database was first used with; the first one is kept."""
+    kept = yield from value("SELECT value FROM installation WHERE name = 'key'")
+    if kept is not None:
+        return bool(kept == mark)
+    yield Sql(
+        "INSERT INTO installation (name, value) VALUES ('key', :mark) ON CONFLICT (name) DO NOTHING", {"mark": mark}
+    )
+    return (yield from sealed_with(mark))
