@@ -1,0 +1,113 @@
+"""`kill -9` at random moments while guests are buying: what was acknowledged is there (I10), nobody loses."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from itertools import count
+from pathlib import Path
+from random import Random
+
+import httpx
+import pytest
+
+from portal.clock import MINUTE, SECOND
+from tests.crash.stage import Guest, Stage, accounts_agree, guest, stage
+
+SHOPPERS = 3
+MOST = 200  # guests in one world
+
+
+async def insist(act: Callable[[], Awaitable[None]]) -> None:
+    """Again and again, as guests do, until the portal answers."""
+    for _ in range(400):
+        try:
+            await act()
+        except httpx.TransportError:
+            await asyncio.sleep(0.02)
+        else:
+            return
+    raise AssertionError("the portal does not answer")
+
+
+async def shop(made: Stage, numbers: Iterator[int], stack: AsyncExitStack, came: list[Guest]) -> None:
+    """One guest after the other buys; they all stay."""
+    for number in numbers:
+        one = await stack.enter_async_context(guest(made, number))
+        await insist(one.choose)
+        came.append(one)
+        while one.answer is None:
+            await one.press()
+            await asyncio.sleep(0.02)
+
+
+async def kill_now_and_then(made: Stage, times: int, random: Random) -> None:
+    for _ in range(times):
+        await asyncio.sleep(random.uniform(0.05, 0.4))
+        await made.start()
+
+
+async def all_settled(made: Stage, came: list[Guest]) -> None:
+    """Let ten minutes pass, and see that nothing is left open."""
+    for _ in range(60):
+        open_still = [one for one in came if not (one.settled() or one.given_up())]
+        if not open_still:
+            return
+        for one in came:
+            one.gateway.appear()
+        made.clock.advance(10 * SECOND)
+        await asyncio.sleep(0.15)
+    raise AssertionError([(each.state, each.reason) for one in open_still for each in one.payments])
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        20,
+        pytest.param(
+            150,
+            marks=[
+                pytest.mark.slow,
+                pytest.mark.skipif(os.environ.get("BANDO_SWEEP") != "1", reason="takes minutes: make sweep"),
+            ],
+        ),
+    ],
+)
+async def test_kills_at_random_moments_lose_nothing_that_was_acknowledged(tmp_path: Path, times: int) -> None:
+    for part in range(0, times, 20):
+        async with stage(tmp_path / str(part), patient=True) as made, AsyncExitStack() as stack:
+            await one_evening(made, stack, min(20, times - part), Random(part))
+
+
+async def one_evening(made: Stage, stack: AsyncExitStack, times: int, random: Random) -> None:
+    came: list[Guest] = []
+    numbers = (number for number in count(1) if number < MOST)
+    shoppers = [asyncio.create_task(shop(made, numbers, stack, came)) for _ in range(SHOPPERS)]
+    try:
+        await kill_now_and_then(made, times, random)
+    finally:
+        for each in shoppers:
+            each.cancel()
+        await asyncio.gather(*shoppers, return_exceptions=True)
+    for one in came:
+        while one.answer is None:
+            await one.press()
+    await all_settled(made, came)
+    made.clock.advance(2 * MINUTE)
+    for one in came:
+        one.gateway.appear()
+    await asyncio.gather(*(accounts_agree(made, one) for one in came))
+    paid = sum(bool(made.money_of(one.number)) for one in came)
+    told = sum(each.outcome == "200" for each in made.site.mpesa.deliveries)
+    print(f"{times} kills, {len(came)} guests, {paid} paid, {told} callbacks acknowledged")
+    assert paid > len(came) / 2
+    assert integrity(made.site.settings.database) == "ok"
+
+
+def integrity(path: Path) -> str:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return str(connection.execute("PRAGMA integrity_check").fetchone()[0])
