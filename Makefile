@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8443
 
-.PHONY: pictures run test check lint types sweep bench migration clean help
+.PHONY: lock pictures run test check lint types sweep bench migration clean help
 
 help:  ## show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -35,6 +35,11 @@ sweep: .venv/ready  ## the long sweeps: every crash point, many more random hist
 
 bench: .venv/ready  ## the benchmarks; numbers are printed, see benchmarks/README.md
 	$(BIN)/python -m benchmarks
+
+lock: .venv/ready  ## pin the dependencies anew, with hashes
+	$(BIN)/pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --extra dev \
+		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o requirements.lock pyproject.toml
 
 migration: .venv/ready  ## rewrite the first migration from schema.py (until the first release)
 	rm -f portal/migrations/versions/0001_*.py
