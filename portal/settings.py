@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -68,7 +68,7 @@ class Settings:
 
     mode: str
     database: Path
-    secret_key: str
+    secret_key: str = field(repr=False)  # never whole in a log or a traceback (R7)
     public_url: str
     listen_host: str
     listen_port: int
@@ -169,8 +169,12 @@ def _whole(text: Mapping[str, str], name: str) -> int:
 
 
 def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.rstrip("/") or parts.query:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1) > 0 and "@" not in text
+    except ValueError:
+        usable = False
+    if not usable or parts.path.rstrip("/") or parts.query or parts.fragment:
         raise Misconfigured(f"BANDO_PUBLIC_URL is {text!r}; it must look like https://portal.example.co.ke.")
     return f"{parts.scheme}://{parts.netloc}"
 
