@@ -36,6 +36,7 @@ log = structlog.get_logger("bando.errands")
 SESSION_SLACK_S = 2  # after a changed limit the running session may be off by this much (design 3b)
 AUTHORIZING_MS = 300  # another authorisation of the same host is under way
 TRIES = 3
+FEW = 50  # devices that are asked for by name
 USED_IDLE_S = 300  # a used-time pass pauses when its device is silent for so long (design 3b)
 
 # Login answers that a person has to mend, with the sentence for staff.
@@ -85,9 +86,8 @@ class Errands:
         )
 
     async def read(self, wanted: Sequence[Wanted]) -> Found:
-        """The rows of these devices only, ahead of everything else."""
-        names = [user_name(each.device_id) for each in wanted]
-        macs = [each.mac for each in wanted]
+        """The rows of these devices, ahead of everything else; of many, with everybody else's."""
+        names, macs = self._only(wanted)
         h = self._hotspot
         users, active, hosts, bindings, cookies = await asyncio.gather(
             h.users(names=names, urgent=True),
@@ -105,6 +105,13 @@ class Errands:
             profiles=frozenset(self._profiles),
             whole=False,
         )
+
+    @staticmethod
+    def _only(wanted: Sequence[Wanted]) -> tuple[list[str] | None, list[str] | None]:
+        """What to ask for: a router looks at each row for each name, so of many devices its whole tables are less."""
+        if len(wanted) > FEW:
+            return None, None
+        return [user_name(each.device_id) for each in wanted], [each.mac for each in wanted]
 
     # --- running ---
 
@@ -273,8 +280,7 @@ class Errands:
         `began` is when the difference was made: expectations are as old as that.
         """
         expected = {each.device_id: each for each in diff.errands if each.expect_seconds is not None}
-        few = len(touched) <= 50
-        after = await self._reread(touched, few, urgent)
+        after = await self._reread(touched, urgent)
         active = {row.user: row for row in after.active}
         age_s = (self._clock.now() - began) // SECOND
         again = [
@@ -285,11 +291,10 @@ class Errands:
         if not again:
             return after
         await asyncio.gather(*(self._log_in_again(each, active[user_name(each.device_id)], urgent) for each in again))
-        return await self._reread(touched, few, urgent)
+        return await self._reread(touched, urgent)
 
-    async def _reread(self, touched: Sequence[Wanted], few: bool, urgent: bool) -> Found:
-        macs = [each.mac for each in touched] if few else None
-        names = [user_name(each.device_id) for each in touched] if few else None
+    async def _reread(self, touched: Sequence[Wanted], urgent: bool) -> Found:
+        names, macs = self._only(touched)
         users, active, hosts = await asyncio.gather(
             self._hotspot.users(names=names, urgent=urgent),
             self._hotspot.active(macs=macs, urgent=urgent),
