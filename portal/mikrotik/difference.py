@@ -24,6 +24,7 @@ SLACK_BYTES = 65_536
 
 # Removing more than half of so many marked rows at once looks like a restored database (design 3).
 MASS = 20
+NOBODY = 0  # instead of a device
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +130,12 @@ def marked(comment: str, installation: str) -> bool:
     return comment.startswith(f"bando:{installation}:")
 
 
+def pass_of(user: UserRow) -> int:
+    """The pass that the comment of a row names; 0 when it names none."""
+    tail = user.comment.rpartition(":")[2]
+    return int(tail) if tail.isascii() and tail.isdigit() else 0
+
+
 def difference(wanted: Iterable[Wanted], found: Found, installation: str) -> Difference:
     """What has to change; `wanted` must hold every device that `found` shows under our mark or that may come in."""
     view = _View(found, installation)
@@ -144,6 +151,8 @@ def difference(wanted: Iterable[Wanted], found: Found, installation: str) -> Dif
         errands.append(errand)
         if want is not None and want.allowance is not None and (errand.add_user or errand.set_user):
             profiles.setdefault(profile_name(want.allowance), want.allowance)
+    if found.whole:
+        errands += _strays(view)
     return Difference(
         errands=tuple(errands),
         profiles={name: allowed for name, allowed in profiles.items() if name not in found.profiles},
@@ -181,11 +190,6 @@ class _View:
         ids = {device_of(name) for name in names}
         ids.update(_binding_device(comment) for comment in self.bindings)
         return {each for each in ids if each is not None}
-
-    def pass_of(self, device_id: int) -> int:
-        """The pass that the comment of a device's row names; 0 when it names none."""
-        tail = self.ours[user_name(device_id)].comment.rpartition(":")[2]
-        return int(tail) if tail.isascii() and tail.isdigit() else 0
 
     def is_foreign(self, name: str) -> bool:
         return name in self.by_name and name not in self.ours
@@ -225,12 +229,21 @@ def _bindings(device_id: int, want: Wanted | None, view: _View) -> Errand:
     )
 
 
+def _strays(view: _View) -> list[Errand]:
+    """Rows under our mark that somebody has renamed: no device has them any more."""
+    return [
+        replace(_off(Errand(device_id=NOBODY), name, view), ends_pass=pass_of(user))
+        for name, user in view.ours.items()
+        if device_of(name) is None
+    ]
+
+
 def _off(base: Errand, name: str, view: _View) -> Errand:
     user = view.ours.get(name)
     return replace(
         base,
         remove_users=(user.id,) if user else (),
-        ends_pass=view.pass_of(base.device_id) if user else None,
+        ends_pass=pass_of(user) if user else None,
         remove_cookies=tuple(row.id for row in view.cookies.get(name, ())),
         remove_active=tuple(row.id for row in view.active_by_name.get(name, ())),
     )

@@ -138,6 +138,8 @@ class Errands:
 
     async def _steps(self, errand: Errand, diff: Difference, urgent: bool) -> None:
         h = self._hotspot
+        if errand.remove_bindings:  # a blocked host is unknown to a login
+            await h.remove_binding(*errand.remove_bindings, urgent=urgent)
         if errand.remove_users:
             await h.remove_user(*errand.remove_users, urgent=urgent)
         if errand.remove_cookies:
@@ -156,8 +158,6 @@ class Errands:
         if errand.add_binding:
             comment = binding_comment(self._installation, errand.device_id)
             await h.add_binding(mac=errand.add_binding, kind="blocked", comment=comment, urgent=urgent)
-        if errand.remove_bindings:
-            await h.remove_binding(*errand.remove_bindings, urgent=urgent)
 
     async def _write_user(self, errand: Errand, urgent: bool) -> None:
         password = self._vault.router_password(self._router.public, errand.device_id)

@@ -206,7 +206,7 @@ async def test_a_late_answer_is_not_charged_twice(site: Site) -> None:
     site.router.faults.stall_command, site.router.faults.stall_ms = "/ip/hotspot/active/print", 200
     site.keeper.poll()
     await site.until(lambda: site.router.faults.stall_command is None)
-    await site.later(8 * SECOND)  # while the answer is on its way
+    site.clock.advance(8 * SECOND)  # while the answer is on its way
     await site.polled()
 
     used = (await site.stored(head)).used_ms - before
