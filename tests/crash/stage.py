@@ -325,6 +325,8 @@ async def accounts_agree(made: Stage, one: Guest) -> None:
     rang = [each for each in made.pushes_of(one.number) if each.prompted]
     assert len(rang) <= 1, "a second prompt rang by itself"
     assert len(one.payments) == 1, "one click made more than one payment"
+    # Started again at once, it sends what was not sent; only what may have been sent is given up.
+    assert money or one.given_up(), states(one)
     assert len(passes) == len(money), (money, [dict(row) for row in passes])
     for row in passes:
         assert (row["span_ms"], row["cause_kind"], row["cause_ref"]) == (
