@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 from commands.ground import Ground, run, secret_of, table, tenant_option
+from portal.errors import Misconfigured
 from portal.payments import accounts
 from portal.settings import Settings
+from portal.units import Conflict
 
 
 @click.group()
@@ -32,14 +34,18 @@ def add(settings: Settings, /, tenant_name: str, **fields: str) -> None:
 
     async def work(ground: Ground) -> None:
         tenant = await ground.tenant(tenant_name)
-        made = await ground.db.write(
-            tenant.id,
-            accounts.add_account,
-            ground.vault,
-            ground.clock.now(),
-            tenant_public=tenant.public,
-            **fields,
-        )
+        try:
+            made = await ground.db.write(
+                tenant.id,
+                accounts.add_account,
+                ground.vault,
+                ground.clock.now(),
+                tenant_public=tenant.public,
+                **fields,
+            )
+        except Conflict:
+            number = fields["till"] or fields["shortcode"]
+            raise Misconfigured(f"{tenant.name} has {number} already; see: bando account list") from None
         await ground.changed(tenant)
         token = accounts.c2b_token(ground.vault, tenant.public, made.public)
         click.echo(f"Added {made.kind} {made.pay_number}. Register these C2B addresses with M-Pesa:")
