@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 from portal.access import admission, store
 from portal.access.allowance import Allowance
 from portal.access.passes import Pass
-from portal.clock import MINUTE, Moment
-from portal.sessions.meter import Reading, Use, same_session, use_between
+from portal.clock import MINUTE, SECOND, Moment
+from portal.sessions.meter import SLACK_MS, Reading, Use, same_session, use_between
 from portal.units import Unit
 
+# A used-time pass pauses when its device was silent for so long, and this silence is not charged (design 3b).
+IDLE_MS = 5 * MINUTE
 STILL_HERE_MS = MINUTE  # an unchanged, idle device is written down again this often, not with every poll
 
 
@@ -26,6 +28,7 @@ class Sighting:
     device_id: int
     reading: Reading
     here: bool = True  # in the router's host table, online or not
+    silent_since: Moment | None = None  # since when it had sent nothing when it was last read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +51,24 @@ def record(router_id: int, sightings: Iterable[Sighting], now: Moment) -> Unit[N
         if last is not None and last.reading is not None and _nothing_new(last, each):
             continue
         before = None if last is None else last.reading
-        owners.update((yield from _charge(each.device_id, use_between(before, each.reading), now)))
+        use = use_between(before, each.reading)
+        use = replace(use, ms=use.ms - _last_silence(last, each))
+        owners.update((yield from _charge(each.device_id, use, now)))
         since = _online_since(last, each.reading)
         seen_at = each.reading.read_at if each.here or last is None else last.seen_at
         yield from store.save_presence(router_id, each.device_id, each.reading, since, seen_at)
     for device_id in sorted(owners):
         yield from admission.refresh(device_id, now)
+
+
+def _last_silence(last: store.Presence | None, this: Sighting) -> int:
+    """The silence that ended a session, if that is what ended it."""
+    if last is None or last.reading is None or last.online_since is None or this.silent_since is None:
+        return 0
+    if same_session(last.reading, this.reading):
+        return 0
+    ended_at = last.online_since + (this.reading.user_uptime_s - last.reading.user_uptime_s) * SECOND
+    return IDLE_MS if abs(ended_at - this.silent_since - IDLE_MS) <= SLACK_MS else 0
 
 
 def _nothing_new(last: store.Presence, this: Sighting) -> bool:
@@ -90,7 +105,8 @@ def _spread(queue: Sequence[Pass], device_id: int, use: Use, now: Moment) -> Uni
         last = n == len(queue) - 1
         part_ms = (ms if last else min(ms, one.span_left_ms)) if one.kind == "used" else 0
         part = size if last or one.bytes_left is None else min(size, one.bytes_left)
-        yield from store.save_pass(one, replace(one, used_ms=one.used_ms + part_ms, used_bytes=one.used_bytes + part))
+        used_ms = max(0, one.used_ms + part_ms)
+        yield from store.save_pass(one, replace(one, used_ms=used_ms, used_bytes=one.used_bytes + part))
         ms, size = ms - part_ms, size - part
         if (ms <= 0 and size <= 0) or (one.kind == "wall" and size <= 0):
             return

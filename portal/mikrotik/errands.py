@@ -13,7 +13,7 @@ from dataclasses import asdict
 import structlog
 
 from portal.access.allowance import Allowance
-from portal.access.record import Wanted
+from portal.access.record import IDLE_MS, Wanted
 from portal.clock import SECOND, Clock, Moment
 from portal.db import Database
 from portal.errors import RouterTrap
@@ -37,7 +37,6 @@ SESSION_SLACK_S = 2  # after a changed limit the running session may be off by t
 AUTHORIZING_MS = 300  # another authorisation of the same host is under way
 TRIES = 3
 FEW = 50  # devices that are asked for by name
-USED_IDLE_S = 300  # a used-time pass pauses when its device is silent for so long (design 3b)
 
 # Login answers that a person has to mend, with the sentence for staff.
 _FOR_STAFF = {
@@ -194,7 +193,7 @@ class Errands:
             await self._hotspot.add_profile(
                 name=name,
                 rate=Rate(up=allowed.rate_up, down=allowed.rate_down),
-                idle_timeout_s=None if wall else USED_IDLE_S,
+                idle_timeout_s=None if wall else IDLE_MS // SECOND,
                 mac_cookie=wall,
                 urgent=urgent,
             )
@@ -300,7 +299,7 @@ class Errands:
             self._hotspot.active(macs=macs, urgent=urgent),
             self._hotspot.hosts(macs=macs, urgent=urgent),
         )
-        return Found(users=users, active=active, hosts=hosts)
+        return Found(users=users, active=active, hosts=hosts, whole=False)
 
     async def _log_in_again(self, errand: Errand, row: ActiveRow, urgent: bool) -> None:
         try:

@@ -20,11 +20,11 @@ from portal.db import Database, Observe, quiet
 from portal.errors import BandoError, RouterError, RouterUnreachable
 from portal.loops import first
 from portal.mikrotik.difference import Difference, Found, device_of, difference, marked
-from portal.mikrotik.errands import Errands
+from portal.mikrotik.errands import FEW, Errands
 from portal.mikrotik.hotspot import Hotspot
 from portal.mikrotik.pace import Pace
 from portal.mikrotik.replies import RouterCertificateChanged, RouterRefusedLogin
-from portal.mikrotik.sightings import sightings, without
+from portal.mikrotik.sightings import sightings, silences, without
 from portal.mikrotik.wire import Address, Wire, connect
 from portal.seal import Vault
 from portal.settings import Settings
@@ -75,6 +75,7 @@ class Keeper:
         self._stopping = asyncio.Event()
         self._polling = False
         self._held = False
+        self._silent: dict[tuple[str, str], Moment] = {}
         self._failures = 0
         self._contact_at: Moment = 0
         self._trouble: str | None = router.trouble
@@ -225,7 +226,7 @@ class Keeper:
         if found.users or found.active:  # somebody may have used something since the last reading
             await self._note(found, wanted)
             wanted = await self._wanted(ids, ())
-        await self._apply(wanted, found, urgent=True)
+        await self._apply(wanted, found, urgent=len(ids) <= FEW)  # a crowd is no emergency
 
     async def _wanted(self, ids: Iterable[int], macs: Sequence[str]) -> list[Wanted]:
         return await self._db.read(
@@ -237,8 +238,10 @@ class Keeper:
 
     async def _note(self, found: Found, wanted: Sequence[Wanted]) -> None:
         now = self._clock.now()
-        seen = sightings(found, wanted, now, self._installation)
+        seen = sightings(found, wanted, now, self._installation, self._silent)
         await self._write(record.record, self.router.id, seen, now)
+        if found.whole:
+            self._silent = silences(found, now)
 
     async def _apply(self, wanted: Sequence[Wanted], found: Found, *, urgent: bool) -> None:
         began = self._clock.now()

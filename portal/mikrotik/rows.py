@@ -42,6 +42,7 @@ class ActiveRow:
     address: str
     uptime_s: int = 0
     session_time_left_s: int | None = None
+    idle_s: int = 0
     bytes_in: int = 0
     bytes_out: int = 0
     login_by: str = ""
@@ -141,6 +142,7 @@ def active(row: Row) -> ActiveRow:
         address=row.get("address", ""),
         uptime_s=_time(row, "uptime") or 0,
         session_time_left_s=_time(row, "session-time-left"),
+        idle_s=_time(row, "idle-time") or 0,
         bytes_in=number(row.get("bytes-in")),
         bytes_out=number(row.get("bytes-out")),
         login_by=row.get("login-by", ""),

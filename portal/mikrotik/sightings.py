@@ -6,11 +6,11 @@ MAC of a device.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from portal.access.record import Sighting, Wanted
-from portal.clock import Moment
+from portal.clock import SECOND, Moment
 from portal.mikrotik.difference import Found, binding_comment, marked, user_name
 from portal.sessions.meter import Reading
 
@@ -29,8 +29,15 @@ def without(found: Found, device_ids: set[int], installation: str) -> Found:
     )
 
 
-def sightings(found: Found, wanted: Iterable[Wanted], now: Moment, installation: str) -> list[Sighting]:
-    """The counters of each device, from its user row and its active row."""
+def silences(found: Found, now: Moment) -> dict[tuple[str, str], Moment]:
+    """Since when each session (by user and MAC) has been silent."""
+    return {(row.user, row.mac): now - row.idle_s * SECOND for row in found.active}
+
+
+def sightings(
+    found: Found, wanted: Iterable[Wanted], now: Moment, installation: str, silent: Mapping[tuple[str, str], Moment]
+) -> list[Sighting]:
+    """The counters of each device, from its user row and its active row; `silent` as it was before."""
     users = {row.name: row for row in found.users if marked(row.comment, installation)}
     foreign = {row.name for row in found.users} - set(users)
     active = {(row.user, row.mac): row for row in found.active if row.user not in foreign}
@@ -49,5 +56,6 @@ def sightings(found: Found, wanted: Iterable[Wanted], now: Moment, installation:
             active_bytes_out=online.bytes_out if online else 0,
         )
         present = online is not None or each.mac in here
-        made.append(Sighting(device_id=each.device_id, reading=reading, here=present))
+        quiet = silent.get((name, each.mac))
+        made.append(Sighting(device_id=each.device_id, reading=reading, here=present, silent_since=quiet))
     return made
