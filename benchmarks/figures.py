@@ -29,7 +29,7 @@ class Goal:
 
 def at_most(limit: float, unit: str, share: float | None = None) -> Goal:
     """No more than `limit`: the quantile `share`, or without one the median over the repeats."""
-    name = "median" if share is None else f"p{share * 100:g}"
+    name = "median" if share is None else "max" if share == 1 else f"p{share * 100:g}"
     measure = median if share is None else lambda values: quantile(values, share)
     return Goal(text=f"{name} <= {limit:g} {unit}", measure=measure, met=lambda found: found <= limit)
 
