@@ -384,6 +384,29 @@ async def test_a_read_that_raises_leaves_its_connection_usable(db: Database) -> 
     assert await db.read(1, count) == 0
 
 
+async def test_a_read_on_the_loops_own_thread_sees_what_is_committed_and_is_guarded_too(db: Database) -> None:
+    def foreign() -> Unit[Any]:
+        return (yield from rows("SELECT * FROM devices"))
+
+    await db.write(1, add, "AA")
+    with pytest.raises(TenantMissing):
+        db.read_here(1, foreign)
+    with pytest.raises(sqlite3.OperationalError):
+        db.read_here(1, add, "BB")
+
+    assert (db.read_here(1, macs), db.read_here(2, macs)) == (["AA"], [])
+
+
+async def test_a_read_does_not_wait_for_the_writer(db: Database) -> None:
+    gate = Gate()
+    first = await gate.hold(db)
+    seen = (db.read_here(1, count), await db.read(1, count))
+    gate.opened.set()
+    await first
+
+    assert seen == (0, 0)
+
+
 # --- the end ---
 
 
@@ -409,3 +432,5 @@ async def test_a_closed_database_says_so(tmp_path: Path) -> None:
     for act in (db.read, db.write):
         with pytest.raises(DatabaseClosed):
             await act(1, count)
+    with pytest.raises(DatabaseClosed):
+        db.read_here(1, count)
