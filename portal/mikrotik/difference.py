@@ -258,7 +258,8 @@ def _admit(base: Errand, name: str, want: Wanted, allowed: Allowance, view: _Vie
     if (not hosts and mine is None) or elsewhere:
         # Not here as ours: a row that stands here keeps its limits until the device comes back.
         return replace(base, remove_active=ghosts)
-    fields = _fields(name, want, allowed, user, mine, view.installation)
+    counted = running if user is not None else [row for row in running if row is mine]
+    fields = _fields(want, allowed, user, counted, view.installation)
     change = (user.id, fields) if user is not None and _differs(user, fields, mine) else None
     # The profile carries the rate, and a running session keeps the one it was logged in with.
     again = mine is not None and user is not None and user.profile != fields.profile
@@ -278,13 +279,13 @@ def _admit(base: Errand, name: str, want: Wanted, allowed: Allowance, view: _Vie
 
 
 def _fields(
-    name: str, want: Wanted, allowed: Allowance, user: UserRow | None, mine: ActiveRow | None, installation: str
+    want: Wanted, allowed: Allowance, user: UserRow | None, running: Sequence[ActiveRow], installation: str
 ) -> UserFields:
-    """Limits are cumulative over the user's life, and its counters exclude the running session (design 3b)."""
-    spent_s = (user.uptime_s if user else 0) + (mine.uptime_s if mine else 0)
-    spent = (user.bytes_in + user.bytes_out if user else 0) + (mine.bytes_in + mine.bytes_out if mine else 0)
+    """Limits are cumulative over the user's life, and its counters exclude running sessions (design 3b)."""
+    spent_s = (user.uptime_s if user else 0) + sum(row.uptime_s for row in running)
+    spent = (user.bytes_in + user.bytes_out if user else 0) + sum(row.bytes_in + row.bytes_out for row in running)
     return UserFields(
-        name=name,
+        name=user_name(want.device_id),
         mac=want.mac,
         profile=profile_name(allowed),
         comment=f"bando:{installation}:{allowed.pass_id}",
