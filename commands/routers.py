@@ -1,14 +1,15 @@
-"""bando router add/list/check/script/allow."""
+"""bando router add/pin/list/check/script/allow."""
 
 from __future__ import annotations
 
+import re
 import secrets
 from urllib.parse import urlsplit
 
 import click
 
 from commands.ground import Ground, run, table, tenant_option, when
-from portal.errors import Misconfigured
+from portal.errors import Misconfigured, RouterUnreachable
 from portal.findings import report
 from portal.mikrotik.inspection import inspect
 from portal.mikrotik.picture import Expected
@@ -17,6 +18,7 @@ from portal.mikrotik.router_files import files
 from portal.mikrotik.wire import Address, connect, fingerprint_of
 from portal.settings import Settings
 from portal.tenancy import store
+from portal.tenancy.store import Router
 
 
 @click.group()
@@ -47,11 +49,11 @@ def add(
     fingerprint: str,
     tunnel: bool,
 ) -> None:
-    """Add a router, and pin its certificate."""
+    """Add a router, and pin its certificate when it has one already."""
 
     async def work(ground: Ground) -> None:
         tenant = await ground.tenant(tenant_name)
-        pin = fingerprint or (None if tunnel else await fingerprint_of(host, port))
+        pin = None if tunnel else fingerprint or await _certificate_at(host, port)
         router_id = await ground.db.write(
             tenant.id,
             store.add_router,
@@ -70,9 +72,53 @@ def add(
         made = await ground.db.read(tenant.id, store.router, router_id)
         assert made is not None
         click.echo(f"Added {name} as {made.public}.")
-        if pin:
-            click.echo(f"Its certificate is pinned: {pin}")
-        click.echo(f"Next: bando router script {made.public} --interface …   then: bando router check {made.public}")
+        click.echo(_next_steps(made))
+
+    run(settings, work)
+
+
+async def _certificate_at(host: str, port: int) -> str | None:
+    """None when nothing answers there: a fresh router has no certificate before its set-up script has run."""
+    try:
+        return await fingerprint_of(host, port)
+    except RouterUnreachable:
+        return None
+
+
+def _next_steps(made: Router) -> str:
+    script = f"bando router script {made.public} --interface … --management …"
+    check = f"bando router check {made.public}"
+    if made.tunnel:
+        return f"Next: {script}   then: {check}"
+    if made.fingerprint:
+        return f"Its certificate is pinned: {made.fingerprint}\nNext: {script}   then: {check}"
+    return (
+        f"Nothing answers at {made.host}:{made.port} yet.\n"
+        f"Next: {script}   on the router: import it   then: bando router pin {made.public}   then: {check}"
+    )
+
+
+@router.command()
+@tenant_option
+@click.argument("name", default="")
+@click.option(
+    "--fingerprint", default="", help="SHA-256 that the set-up script printed; asked from the router if empty."
+)
+@click.pass_obj
+def pin(settings: Settings, tenant_name: str, name: str, fingerprint: str) -> None:
+    """Pin a router's certificate: after its set-up, or when you have renewed it."""
+
+    async def work(ground: Ground) -> None:
+        tenant = await ground.tenant(tenant_name)
+        found = await ground.router(tenant, name)
+        pinned = fingerprint.replace(":", "").replace(" ", "").lower() or await fingerprint_of(found.host, found.port)
+        if not re.fullmatch(r"[0-9a-f]{64}", pinned):
+            raise Misconfigured("A fingerprint is SHA-256, 64 hexadecimal digits, as the set-up script printed it.")
+        await ground.db.write(tenant.id, store.pin, found.id, pinned)
+        await ground.changed(tenant)
+        click.echo(f"Pinned: {pinned}")
+        if not fingerprint:
+            click.echo("Compare it with what the set-up script printed on the router.")
 
     run(settings, work)
 
@@ -92,13 +138,21 @@ def list_(settings: Settings, tenant_name: str) -> None:
                 each.name,
                 f"{each.host}:{each.port}",
                 when(each.last_contact_at, tenant),
-                "removal held, see: bando router allow" if each.mass_removal == "held" else (each.trouble or "well"),
+                _state(each),
             )
             for each in found
         ]
         table(("id", "site", "address", "last contact", "state"), body, "No router yet. Add one with: bando router add")
 
     run(settings, work)
+
+
+def _state(found: Router) -> str:
+    if not found.trusted:
+        return "certificate not pinned, see: bando router pin"
+    if found.mass_removal == "held":
+        return "removal held, see: bando router allow"
+    return found.trouble or ("well" if found.last_contact_at else "not met yet")
 
 
 @router.command()

@@ -233,6 +233,27 @@ async def test_the_script_of_a_router_is_the_one_place_that_shows_its_password(s
     assert text != old
 
 
+async def test_a_fresh_router_is_added_before_it_has_a_certificate_and_pinned_afterwards(shell: Shell) -> None:
+    async with outside(shell.folder) as world:
+        await shell.well("tenant", "add", "Kilimani Wi-Fi")
+        added = await shell.well("router", "add", "Mall", "--host", "127.0.0.1", "--port", str(free_port()))
+        before = await shell.well("router", "list")
+        unpinned = await shell("router", "check")
+        away = await shell("router", "pin")
+        wrong = await shell("router", "pin", "--fingerprint", "abc")
+        with closing(sqlite3.connect(shell.folder / "bando.db")) as connection:
+            connection.execute("UPDATE routers SET port = ?", (world.api_port,))
+            connection.commit()
+        pinned = await shell.well("router", "pin")
+        after = await shell.well("router", "list")
+
+    assert "Nothing answers" in added
+    assert "bando router pin" in before
+    assert [each.sentence for each in (unpinned, away, wrong)]
+    assert re.search(r"Pinned: [0-9a-f]{64}", pinned)
+    assert "not met yet" in after
+
+
 async def test_a_router_is_checked_against_the_real_thing(shell: Shell) -> None:
     async with outside(shell.folder) as world:
         await shell.well("tenant", "add", "Kilimani Wi-Fi")
@@ -307,9 +328,7 @@ async def test_a_wrong_word_is_one_sentence(shell: Shell, words: tuple[str, ...]
 
 async def test_what_is_not_there_is_one_sentence(shell: Shell) -> None:
     await shell.well("tenant", "add", "Kilimani Wi-Fi")
-    port = str(free_port())
     ran = [
-        await shell("router", "add", "Mall", "--host", "127.0.0.1", "--port", port),
         await shell("router", "check"),
         await shell("router", "script"),
         await shell("payments", "show", "abc"),

@@ -72,7 +72,7 @@ class Keepers:
             router.id: lasting(router)
             for view in self._catalog.all()
             for router in view.routers.values()
-            if router.active and view.tenant.active
+            if router.active and router.trusted and view.tenant.active
         }
         for router_id in [key for key, (kept, _, _) in self._kept.items() if wanted.get(key) != kept]:
             await self._stop(router_id)

@@ -48,6 +48,11 @@ class Router:
     trouble: str | None
     mass_removal: str | None
 
+    @property
+    def trusted(self) -> bool:
+        """Whether it is known whom to expect there: Bando does not connect before."""
+        return self.tunnel or bool(self.fingerprint)
+
     def password(self, vault: Vault) -> str:
         """The password of the API user."""
         return vault.open(self.password_sealed, table="routers", row=self.public, column="password_sealed").decode()
@@ -134,6 +139,11 @@ def add_router(
 def wake_versions() -> Unit[dict[int, int]]:
     found = yield from rows("SELECT id, wake_version FROM routers WHERE tenant_id = :tenant")
     return {row["id"]: row["wake_version"] for row in found}
+
+
+def pin(router_id: int, fingerprint: str) -> Unit[None]:
+    """From now on only the router with this certificate is spoken to."""
+    yield from update("routers", router_id, fingerprint=fingerprint, trouble=None)
 
 
 def note_contact(router_id: int, at: Moment) -> Unit[None]:
