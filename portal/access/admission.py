@@ -6,7 +6,7 @@ queue of the device and wakes the keepers of the routers that know it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from portal.access import passes, store
@@ -81,16 +81,21 @@ def _advanced(queue: Sequence[Pass], now: Moment) -> Unit[list[Pass]]:
 
 
 def _online(one: Pass, now: Moment) -> Unit[Online]:
-    """Since when a device of this pass is online, at a router where the pass is good."""
-    since: list[Moment] = []
-    fresh = True
+    """Since when a device of this pass is online, at a router where the pass is good.
+
+    What a router said that is silent since counts only while no other router knows better: one that died with the
+    device online would otherwise keep its next pass from ever starting elsewhere.
+    """
+    fresh: list[Moment] = []
+    stale: list[Moment] = []
     for device_id in (yield from store.devices_of_pass(one.id)):
         for seen in (yield from store.presence_of(device_id)):
             if seen.online_since is None or not good_at(one, seen.router_id):
                 continue
-            since.append(seen.online_since)
-            fresh = fresh and now - seen.seen_at <= FRESH_MS
-    return Online(since=min(since), fresh=fresh) if since else OFF
+            (fresh if now - seen.seen_at <= FRESH_MS else stale).append(seen.online_since)
+    if fresh:
+        return Online(since=min(fresh))
+    return Online(since=min(stale), fresh=False) if stale else OFF
 
 
 def standing(device_id: int, now: Moment, router_id: int | None = None) -> Unit[Standing | None]:
@@ -154,6 +159,9 @@ def tap(device_id: int, now: Moment) -> Unit[None]:
 
 def hold(device_id: int, by: str, until: Moment | None, now: Moment) -> Unit[None]:
     """Keep a device off the routers although its pass would admit it (a disconnect or a kick)."""
+    found = yield from store.device(device_id)
+    if by == "guest" and found is not None and found.hold.by == "staff" and found.hold.holds(now):
+        return  # what staff hold, no guest takes over and lets go
     yield from store.set_hold(device_id, by, until)
     yield from refresh(device_id, now, wake=True)
 
@@ -216,19 +224,27 @@ def remove_device(pass_id: int, device_id: int, now: Moment) -> Unit[None]:
     yield from refresh(one.device_id, now, wake=True)
 
 
-def move(from_device: int, to_device: int, now: Moment) -> Unit[None]:
-    """Move a guest to a new device: the whole queue goes along, the old device is off."""
+def move(from_device: int, to_device: int, now: Moment, only: Collection[int] | None = None) -> Unit[None]:
+    """Move a guest to a new device: the queue goes along, the old device is off.
+
+    `only` names the passes that were proven; what somebody else bought for the old device stays there.
+    """
     if from_device == to_device:
         return
-    queue = yield from store.queue_of(from_device)
+    whole = yield from store.queue_of(from_device)
+    queue = [each for each in whole if only is None or each.id in only]
     taken = bool((yield from store.queue_of(to_device)))
     yield from wake_all(from_device, queue)
     position = yield from store.last_position(to_device)
     for n, one in enumerate(queue, start=1):
-        moved = replace(passes.set_aside(one, now) if taken else one, device_id=to_device, position=position + n)
+        kept = passes.set_aside(one, now) if taken or one.state == "queued" else one
+        moved = replace(kept, device_id=to_device, position=position + n)
         yield from store.save_pass(one, moved)
         yield from store.remove_pass_device(one.id, from_device)
         yield from store.add_pass_device(one.id, to_device, now)
+    if queue and len(queue) < len(whole):
+        yield from store.no_earlier_than(from_device, now)
+        yield from refresh(from_device, now, wake=True)
     yield from refresh(to_device, now, wake=True)
 
 

@@ -93,7 +93,8 @@ def _seconds(covered: Sequence[Pass], now: Moment) -> int:
     head = covered[0]
     rest_ms = sum(each.span_left_ms for each in covered[1:])
     if head.kind == "wall":
-        head_ms = head.span_left_ms if head.ends_at is None else head.ends_at - now
+        # Never more than was bought, even when the clock has jumped back.
+        head_ms = head.span_left_ms if head.ends_at is None else min(head.span_left_ms, head.ends_at - now)
     else:
         head_ms = head.span_left_ms
         if head.ends_at is not None:

@@ -160,9 +160,15 @@ def set_aside(one: Pass, now: Moment) -> Pass:
     if one.kind == "wall" and one.state == "running" and one.ends_at is not None:
         left = max(0, one.ends_at - now)
         return replace(one, state="queued", used_ms=one.span_ms - left, ends_at=None, not_before=now)
-    return replace(one, state="queued", not_before=max(one.not_before, now))
+    return _no_earlier(one, now) if one.state == "queued" else replace(one, state="queued", not_before=now)
 
 
 def overtake(one: Pass, position: int, now: Moment) -> Pass:
     """The pass goes to the head; its clock starts now at the earliest."""
-    return replace(one, position=position, not_before=now)
+    return replace(_no_earlier(one, now), position=position)
+
+
+def _no_earlier(one: Pass, now: Moment) -> Pass:
+    """A queued pass that does not start before `now`; while it queued, its use-by did not run."""
+    begin = max(one.not_before, now)
+    return replace(one, not_before=begin, use_by=one.use_by + begin - one.not_before)

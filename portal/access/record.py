@@ -29,6 +29,7 @@ class Sighting:
     reading: Reading
     here: bool = True  # in the router's host table, online or not
     silent_since: Moment | None = None  # since when it had sent nothing when it was last read
+    pass_id: int | None = None  # the pass that its row at the router stands for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,15 @@ def record(router_id: int, sightings: Iterable[Sighting], now: Moment) -> Unit[N
         before = None if last is None else last.reading
         use = use_between(before, each.reading)
         use = replace(use, ms=use.ms - _last_silence(last, each))
-        owners.update((yield from _charge(each.device_id, use, now)))
+        charged = yield from _charge(each, use, now)
+        owners.update(charged)
+        until = _session_end(last, each)
+        if last is not None and until is not None:
+            # What came to its end meanwhile, and what followed it, did so while the device was online.
+            sure = max(last.seen_at, until - SLACK_MS)  # the router's limit is rounded up: not a start of the next pass
+            yield from store.save_presence(router_id, each.device_id, each.reading, last.online_since, sure)
+            for device_id in sorted(charged):
+                yield from admission.refresh(device_id, sure)
         since = _online_since(last, each.reading)
         seen_at = each.reading.read_at if each.here or last is None else last.seen_at
         yield from store.save_presence(router_id, each.device_id, each.reading, since, seen_at)
@@ -63,12 +72,20 @@ def record(router_id: int, sightings: Iterable[Sighting], now: Moment) -> Unit[N
 
 def _last_silence(last: store.Presence | None, this: Sighting) -> int:
     """The silence that ended a session, if that is what ended it."""
-    if last is None or last.reading is None or last.online_since is None or this.silent_since is None:
+    ended_at = _session_end(last, this)
+    if ended_at is None or this.silent_since is None:
         return 0
-    if same_session(last.reading, this.reading):
-        return 0
-    ended_at = last.online_since + (this.reading.user_uptime_s - last.reading.user_uptime_s) * SECOND
     return IDLE_MS if abs(ended_at - this.silent_since - IDLE_MS) <= SLACK_MS else 0
+
+
+def _session_end(last: store.Presence | None, this: Sighting) -> Moment | None:
+    """When the session that was seen last ended, if it did and the user's counters tell."""
+    if last is None or last.reading is None or last.online_since is None or same_session(last.reading, this.reading):
+        return None
+    length_s = this.reading.user_uptime_s - last.reading.user_uptime_s
+    if length_s < (last.reading.active_uptime_s or 0):
+        return None  # a reboot lost it
+    return min(last.online_since + length_s * SECOND, this.reading.read_at)
 
 
 def _nothing_new(last: store.Presence, this: Sighting) -> bool:
@@ -86,15 +103,27 @@ def _online_since(last: store.Presence | None, this: Reading) -> Moment | None:
     return this.online_since
 
 
-def _charge(device_id: int, use: Use, now: Moment) -> Unit[set[int]]:
+def _charge(seen: Sighting, use: Use, now: Moment) -> Unit[set[int]]:
     """Charge use to the device's passes; gives the devices whose queues may change by it."""
+    device_id = seen.device_id
     queue = yield from store.queue_of(device_id)
     if not queue:
         queue = (yield from store.shared_with(device_id))[:1]
+    queue = yield from _given_first(queue, seen)
     if not queue:
         return {device_id}
     yield from _spread(queue, device_id, use, now)
     return {device_id, *(one.device_id for one in queue)}
+
+
+def _given_first(queue: list[Pass], seen: Sighting) -> Unit[list[Pass]]:
+    """Use belongs to the pass that let the device in, though it was set aside, moved or taken away since."""
+    if seen.pass_id is None or (queue and queue[0].id == seen.pass_id):
+        return queue
+    given = yield from store.get_pass(seen.pass_id)
+    if given is None or given.state == "ended" or not (yield from store.has_used(given.id, seen.device_id)):
+        return queue
+    return [given, *(each for each in queue if each.id != given.id)]
 
 
 def _spread(queue: Sequence[Pass], device_id: int, use: Use, now: Moment) -> Unit[None]:

@@ -197,6 +197,16 @@ def known_passes(pass_ids: Sequence[int]) -> Unit[list[int]]:
     return found
 
 
+def bought_with(pass_id: int) -> Unit[set[int]]:
+    """The pass itself, and what the same person paid for on the same device: all that its proof opens (R3)."""
+    found = yield from rows(
+        "SELECT p.id FROM passes q JOIN passes p ON p.tenant_id = q.tenant_id AND p.device_id = q.device_id"
+        " AND (p.id = q.id OR p.person_id = q.person_id) WHERE q.tenant_id = :tenant AND q.id = :pass_id",
+        pass_id=pass_id,
+    )
+    return {row["id"] for row in found}
+
+
 def queue_of(device_id: int) -> Unit[list[Pass]]:
     """The passes of a device that have not ended, in their order."""
     found = yield from rows(
@@ -261,9 +271,10 @@ def last_position(device_id: int) -> Unit[int]:
 
 
 def no_earlier_than(device_id: int, now: Moment) -> Unit[None]:
-    """Queued passes of a device do not start before `now`, although it was online before."""
+    """Queued passes of a device do not start before `now`, although it was online before; use-by moves along."""
     yield Sql(
-        "UPDATE passes SET not_before = :now WHERE tenant_id = :tenant AND device_id = :device_id"
+        "UPDATE passes SET use_by = use_by + :now - not_before, not_before = :now"
+        " WHERE tenant_id = :tenant AND device_id = :device_id"
         " AND state = 'queued' AND not_before < :now",
         {"device_id": device_id, "now": now},
     )
@@ -427,6 +438,16 @@ def add_use(pass_id: int, device_id: int, use: Use, now: Moment) -> Unit[None]:
             "now": now,
         },
     )
+
+
+def has_used(pass_id: int, device_id: int) -> Unit[bool]:
+    """Whether this device was ever admitted by this pass."""
+    found = yield from value(
+        "SELECT COUNT(*) FROM usage WHERE tenant_id = :tenant AND pass_id = :pass_id AND device_id = :device_id",
+        pass_id=pass_id,
+        device_id=device_id,
+    )
+    return bool(found)
 
 
 def usage_of(pass_id: int) -> Unit[list[Row]]:

@@ -57,5 +57,14 @@ def sightings(
         )
         present = online is not None or each.mac in here
         quiet = silent.get((name, each.mac))
-        made.append(Sighting(device_id=each.device_id, reading=reading, here=present, silent_since=quiet))
+        given = _pass_of(user.comment) if user else None
+        made.append(
+            Sighting(device_id=each.device_id, reading=reading, here=present, silent_since=quiet, pass_id=given)
+        )
     return made
+
+
+def _pass_of(comment: str) -> int | None:
+    """The pass that the comment of a row of ours names."""
+    tail = comment.rpartition(":")[2]
+    return int(tail) if tail.isascii() and tail.isdigit() and len(tail) <= 18 else None

@@ -156,13 +156,18 @@ def purchase(vault: Vault, token: str, now: Moment) -> Unit[Purchase | None]:
 
 @dataclass(frozen=True, kw_only=True)
 class Holding:
-    """A pass as its owner sees it, with proof."""
+    """A pass as its owner sees it, with proof. `queue` leaves out what others bought for the same device."""
 
     one: Pass
     standing: Standing | None
     router: Router | None
     queue: Sequence[Pass]
     devices: Sequence[store.Device]
+
+    @property
+    def leads(self) -> bool:
+        """Whether it is the pass that its device uses now."""
+        return self.standing is not None and self.standing.head is not None and self.standing.head.id == self.one.id
 
 
 def holding(pass_id: int, router_id: int | None, now: Moment) -> Unit[Holding | None]:
@@ -171,7 +176,8 @@ def holding(pass_id: int, router_id: int | None, now: Moment) -> Unit[Holding | 
     if proven is None:
         return None
     standing = yield from admission.standing(proven.device_id, now, router_id)
-    queue = standing.queue if standing and not standing.shared else ()
+    opened = yield from store.bought_with(pass_id)
+    queue = [each for each in standing.queue if each.id in opened] if standing else []
     one = queue[0] if queue else proven
     devices = []
     for device_id in (yield from store.devices_of_pass(one.id)):

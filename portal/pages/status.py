@@ -31,7 +31,7 @@ async def of_purchase(services: Services, request: Request) -> Response:
     """The purchase's own token is proof of its pass."""
     visit, found = await open_purchase(services, request)
     if found.bought is None:
-        return see_other(f"../?{request.scope['query_string'].decode('ascii', 'ignore')}")
+        return see_other(f"./?{request.scope['query_string'].decode('ascii', 'ignore')}")
     if visit.router is None and found.payment.router_id:
         visit = visit.at(found.payment.router_id)
     return see_other(f"/s/{seal_proof(visit, found.bought.id)}/")
@@ -51,7 +51,9 @@ async def show(proof: Proof, request: Request, was: str = "", wrong: str = "", c
     found = await visit.services.db.read(visit.view.tenant.id, holding, proof.pass_id, proof.router_id, now)
     if found is None:
         raise Refused("no-pass", status=404)
-    kind = "ended" if found.one.state == "ended" else place(found.standing, found.router, now)
+    kind = "ended" if found.one.state == "ended" else "added"
+    if found.leads:
+        kind = place(found.standing, found.router, now)
     return visit.page(
         request,
         "status",
@@ -109,14 +111,18 @@ def connect(found: Holding, fields: Mapping[str, str], now: Moment) -> Unit[None
 
 
 def disconnect(found: Holding, fields: Mapping[str, str], now: Moment) -> Unit[None]:
-    """Keep a device off until its owner taps Connect."""
-    yield from admission.hold(_device_of(found, fields), "guest", None, now)
+    """Keep a device off until its owner taps Connect; one that uses this pass, and nothing of its own."""
+    device_id = _device_of(found, fields)
+    stands = yield from admission.standing(device_id, now)
+    if stands is None or stands.head is None or stands.head.id != found.one.id:
+        raise Refused("mac")
+    yield from admission.hold(device_id, "guest", None, now)
 
 
 def start(found: Holding, fields: Mapping[str, str], now: Moment) -> Unit[None]:
     """Start a pass that is queued, instead of the running one."""
     wanted = next((each for each in found.queue if str(each.id) == fields.get("pass")), None)
-    if wanted is None:
+    if wanted is None or not found.leads:
         raise Refused("no-pass", status=404)
     yield from admission.start_now(wanted.id, now)
 

@@ -56,12 +56,13 @@ class Claim:
 def find_receipt(text: str) -> str | None:
     """The receipt number in a pasted message, or typed in any case and with spaces; None when there is none."""
     upper = text[:MAX_TEXT].upper()
-    found = [each for each in _TOKEN.finditer(upper) if any(letter.isdigit() for letter in each[0])]
-    confirmed = [each for each in found if _CONFIRMED.match(upper, each.end())]
-    if confirmed or found:
-        return str((confirmed or found)[0][0])
+    found = list(_TOKEN.finditer(upper))
+    confirmed = [each[0] for each in found if _CONFIRMED.match(upper, each.end())]
+    # One number in ten has no digit; among other words, only a digit tells it from a word of ten letters.
+    likely = [each[0] for each in found if any(letter.isdigit() for letter in each[0])]
     joined = re.sub(r"[\s\-.]", "", upper)
-    return joined if _TOKEN.fullmatch(joined) and any(letter.isdigit() for letter in joined) else None
+    alone = [joined] if _TOKEN.fullmatch(joined) else []
+    return next(iter(confirmed + likely + alone), None)
 
 
 class Claims:
@@ -136,7 +137,8 @@ def _move(claim: Claim, one: Payment, now: Moment) -> Unit[Claimed]:
     if made.device_id == device.id:
         yield from admission.tap(device.id, now)
         return Claimed(pass_id=made.id, how="already")
-    yield from admission.move(made.device_id, device.id, now)
+    mine = yield from access.bought_with(made.id)
+    yield from admission.move(made.device_id, device.id, now, only=mine)
     return Claimed(pass_id=made.id, how="moved")
 
 

@@ -227,7 +227,7 @@ async def test_who_guessed_right_has_not_guessed(tmp_path: Path) -> None:
         ("Fwd: account BBBBBBBBB2 UKM1AB2CD3 Confirmed. Ksh20.00", "UKM1AB2CD3"),
         ("receipt:UKM1AB2CD3,thanks", "UKM1AB2CD3"),
         ("0712345678", None),
-        ("imethibiti", None),
+        ("imethibiti", "IMETHIBITI"),
         ("", None),
         ("UKM1AB2CD", None),
         ("UKM1AB2CD33", None),
