@@ -306,6 +306,26 @@ async def test_check_names_a_breach_and_ends_with_one(shell: Shell) -> None:
     assert (ran.code, "I2" in ran.out) == (1, True)
 
 
+async def test_lines_for_staff_are_listed_and_closed(shell: Shell) -> None:
+    await shell.well("tenant", "add", "Kilimani Wi-Fi")
+    none = await shell.well("lines", "list")
+    with closing(sqlite3.connect(shell.folder / "bando.db")) as connection:
+        connection.execute(
+            "INSERT INTO exceptions (tenant_id, kind, subject, detail, opened_at)"
+            " VALUES (1, 'unmatched-money', 'receipt:UKM1', 'Money came.', 1800000000000)"
+        )
+        connection.commit()
+    listed = await shell.well("lines", "list")
+    closed = await shell.well("lines", "close", "1")
+    again = await shell("lines", "close", "1")
+
+    assert none == "Nothing waits for you.\n"
+    assert "unmatched-money" in listed
+    assert "Line 1 is closed" in closed
+    assert "no open line 1" in again.sentence
+    assert await shell.well("lines", "list") == none
+
+
 # --- refusals ---
 
 

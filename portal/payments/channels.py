@@ -25,7 +25,7 @@ from portal.payments.settle import (
 )
 from portal.payments.store import Payment
 from portal.seal import Vault
-from portal.tenancy.store import open_exception
+from portal.tenancy.store import open_exception, say_again
 from portal.units import Unit
 
 
@@ -63,7 +63,7 @@ def _settle_failure(
 def alert(account: MpesaAccount, reason: str, detail: str, now: Moment) -> Unit[None]:
     """Something at M-Pesa that only staff can mend."""
     text = f"M-Pesa refuses payments to {account.pay_number} ({reason}). {detail}".strip()
-    yield from open_exception(f"mpesa-{reason}", f"account:{account.public}", text, now)
+    yield from say_again(f"mpesa-{reason}", f"account:{account.public}", text, now)
 
 
 def _ids_fit(vault: Vault, one: Payment, notice: StkNotice) -> bool:

@@ -210,6 +210,17 @@ def is_open(kind: str, subject: str) -> Unit[bool]:
     return bool(found)
 
 
+def close_exception(line_id: int, now: Moment) -> Unit[bool]:
+    """Staff have seen to it; False when there is no such open line."""
+    row = yield from one(
+        "UPDATE exceptions SET closed_at = :now WHERE tenant_id = :tenant AND id = :id AND closed_at IS NULL"
+        " RETURNING id",
+        id=line_id,
+        now=now,
+    )
+    return row is not None
+
+
 def exceptions() -> Unit[list[Row]]:
     """The open lines for staff, oldest first."""
     found = yield from rows("SELECT * FROM exceptions WHERE tenant_id = :tenant AND closed_at IS NULL ORDER BY id")
