@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from portal.access import admission, store
 from portal.access.admission import FRESH_MS, Standing
@@ -22,7 +22,9 @@ PROMPT_MS = 60 * SECOND  # how long the PIN box stays on the phone
 ANSWER_MS = 15 * SECOND  # and how long its answer may be on the way
 SEEN_MS = 2 * MINUTE  # a device that was not seen for longer has probably left the Wi-Fi
 
-MOVING = frozenset({"prompt", "checking", "connecting", "router-offline", "not-seen", "unconfirmed"})
+FULL = "licence-full"  # the kind of the line that the keeper writes for staff
+
+MOVING = frozenset({"prompt", "checking", "connecting", "router-full", "router-offline", "not-seen", "unconfirmed"})
 
 
 def place(standing: Standing | None, router: Router | None, now: Moment) -> str:
@@ -43,6 +45,8 @@ def place(standing: Standing | None, router: Router | None, now: Moment) -> str:
 
 
 def _missing(standing: Standing, router: Router | None, now: Moment) -> str:
+    if router is not None and router.trouble == FULL:
+        return "router-full"
     if router is None or router_offline(router, now):
         return "router-offline"
     if standing.seen is None or now - standing.seen.seen_at > SEEN_MS:
@@ -53,6 +57,14 @@ def _missing(standing: Standing, router: Router | None, now: Moment) -> str:
 def router_offline(router: Router, now: Moment) -> bool:
     """Whether we have no live word from the router."""
     return router.trouble is not None or router.last_contact_at is None or now - router.last_contact_at > FRESH_MS
+
+
+def router_for(router_id: int | None, device_id: int) -> Unit[Router | None]:
+    """The router as this device finds it: its licence may have no place left for it."""
+    found = (yield from tenancy.router(router_id)) if router_id else None
+    if found is None or not (yield from tenancy.is_open(FULL, f"router:{router_id}:device:{device_id}")):
+        return found
+    return replace(found, trouble=FULL)
 
 
 def left_ms(one: Pass, now: Moment) -> int:
@@ -81,7 +93,7 @@ def arrive(mac: str, router_id: int, now: Moment) -> Unit[Arrival]:
         return Arrival()
     standing = yield from admission.standing(device.id, now, router_id)
     if standing is not None and standing.head is not None:
-        return Arrival(standing=standing, router=(yield from tenancy.router(router_id)))
+        return Arrival(standing=standing, router=(yield from router_for(router_id, device.id)))
     checking = (yield from views.open_payment_of(device.id, now)) is not None
     ended = (yield from store.last_ended(device.id)) is not None
     return Arrival(standing=standing, checking=checking, ended=ended)
@@ -150,7 +162,7 @@ def purchase(vault: Vault, token: str, now: Moment) -> Unit[Purchase | None]:
     standing = yield from admission.standing(device_id, now, payment.router_id)
     if bought is not None and standing is not None:
         bought = next((each for each in standing.queue if each.id == bought.id), bought)
-    router = (yield from tenancy.router(payment.router_id)) if payment.router_id else None
+    router = yield from router_for(payment.router_id, device_id)
     return Purchase(payment=payment, bought=bought, standing=standing, router=router, now=now)
 
 
@@ -183,5 +195,5 @@ def holding(pass_id: int, router_id: int | None, now: Moment) -> Unit[Holding | 
     for device_id in (yield from store.devices_of_pass(one.id)):
         device = yield from store.device(device_id)
         devices += [device] if device else []
-    router = (yield from tenancy.router(router_id)) if router_id else None
+    router = yield from router_for(router_id, proven.device_id)
     return Holding(one=one, standing=standing, router=router, queue=queue, devices=devices)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from portal.access import store as access
 from portal.clock import MINUTE
+from portal.tenancy import store as tenancy
 from tests.pages.house import MAC, ORIG, hidden, house
 
 
@@ -177,3 +179,16 @@ async def test_who_must_wait_before_the_next_try_sees_how_long(tmp_path: Path) -
         assert "You can ask the same phone again in a moment" in page.text
         assert 'action="again' not in page.text
         assert await h.state(again) == "failed+"
+
+
+async def test_a_guest_hears_that_the_routers_licence_is_full(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        waiting = await h.pay(await h.enter())
+        await (await h.prompt()).approve()
+        await h.reaches(waiting, "router-offline")
+        now = h.home.clock.now()
+        device = (await h.home.read(access.device_by_mac, MAC)).id
+        subject = f"router:{h.home.router_id}:device:{device}"
+        await h.home.write(tenancy.open_exception, "licence-full", subject, "full", now)
+
+        assert "The Wi-Fi is full" in (await h.http.get(waiting)).text
