@@ -89,13 +89,28 @@ def _online(one: Pass, now: Moment) -> Unit[Online]:
     fresh: list[Moment] = []
     stale: list[Moment] = []
     for device_id in (yield from store.devices_of_pass(one.id)):
+        not_before = yield from _in_use_since(one, device_id)
+        if not_before is None:
+            continue
         for seen in (yield from store.presence_of(device_id)):
             if seen.online_since is None or not good_at(one, seen.router_id):
                 continue
-            (fresh if now - seen.seen_at <= FRESH_MS else stale).append(seen.online_since)
+            (fresh if now - seen.seen_at <= FRESH_MS else stale).append(max(seen.online_since, not_before))
     if fresh:
         return Online(since=min(fresh))
     return Online(since=min(stale), fresh=False) if stale else OFF
+
+
+def _in_use_since(one: Pass, device_id: int) -> Unit[Moment | None]:
+    """From when on a device's being online may be by this pass; None while a further device goes by another one."""
+    if device_id == one.device_id:
+        return 0
+    if (yield from store.queue_of(device_id)):
+        return None
+    shared = yield from store.shared_with(device_id)
+    if shared and shared[0].id != one.id:
+        return None
+    return (yield from store.last_use_elsewhere(one.id, device_id))
 
 
 def standing(device_id: int, now: Moment, router_id: int | None = None) -> Unit[Standing | None]:

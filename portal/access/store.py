@@ -450,6 +450,17 @@ def has_used(pass_id: int, device_id: int) -> Unit[bool]:
     return bool(found)
 
 
+def last_use_elsewhere(pass_id: int, device_id: int) -> Unit[Moment]:
+    """Until when this device went by other passes; 0 when it never did."""
+    found = yield from value(
+        "SELECT MAX(updated_at) FROM usage"
+        " WHERE tenant_id = :tenant AND device_id = :device_id AND pass_id <> :pass_id",
+        pass_id=pass_id,
+        device_id=device_id,
+    )
+    return int(found or 0)
+
+
 def usage_of(pass_id: int) -> Unit[list[Row]]:
     found = yield from rows(
         "SELECT device_id, used_ms, bytes_up, bytes_down FROM usage"

@@ -78,7 +78,7 @@ class World:
 
     async def receipt(self, purchase: str) -> str:
         page = await self.http.get(purchase)
-        return re.findall(r'class="code">([A-Z0-9]{10})<', page.text)[0]
+        return str(re.findall(r'class="code">([A-Z0-9]{10})<', page.text)[0])
 
 
 async def until(true: Callable[[], bool], seconds: float = 10) -> None:

@@ -43,17 +43,10 @@ async def stored(home: Seed, one: Pass) -> Pass:
 
 
 async def seen(
-    home: Seed,
-    one: Device,
-    uptime_s: int | None,
-    *,
-    size: int = 0,
-    router: int = 0,
-    row: Pass | None = None,
-    before: int = 0,
+    home: Seed, one: Device, uptime_s: int | None, *, size: int = 0, router: int = 0, row: Pass | None = None
 ) -> None:
     """What a keeper says: online for so long, so many bytes, and which pass the device's row names."""
-    reading = Reading(read_at=home.clock.now(), user_uptime_s=before, active_uptime_s=uptime_s, active_bytes_in=size)
+    reading = Reading(read_at=home.clock.now(), active_uptime_s=uptime_s, active_bytes_in=size)
     more: Any = {"pass_id": row.id} if row else {}
     sighting = Sighting(device_id=one.id, reading=reading, **more)
     await home.write(record.record, router or home.router_id, [sighting], home.clock.now())
@@ -129,13 +122,13 @@ async def test_use_before_a_start_now_is_charged_to_the_pass_that_gave_it(home: 
     used = await grant(home, await home.plan_of(kind="used", span_ms=2 * HOUR), guest)
     wall = await grant(home, home.plan, guest, "2")
     await seen(home, guest, 0, row=used)
-    for n in range(6):  # nine seconds of one, one second of the other, and the keeper looks in between
-        head, nxt = (used, wall) if n % 2 == 0 else (wall, used)
-        home.clock.advance(9 * SECOND if head is used else SECOND)
-        await home.write(admission.start_now, nxt.id, home.clock.now())
-        await seen(
-            home, guest, 9 * (n // 2 + 1) + (n + 1) // 2 - (1 if n % 2 == 0 else 0) + (1 if n % 2 else 0), row=head
-        )
+    uptime = 0
+    for _ in range(3):  # nine seconds of one, one second of the other, and the keeper looks in between
+        for head, other, span in ((used, wall, 9), (wall, used, 1)):
+            uptime += span
+            home.clock.advance(span * SECOND)
+            await home.write(admission.start_now, other.id, home.clock.now())
+            await seen(home, guest, uptime, row=head)
     assert (await stored(home, used)).used_ms >= 27 * SECOND
 
 
@@ -186,3 +179,32 @@ async def test_a_clock_that_jumps_back_gives_no_more_than_was_bought(home: Seed)
         assert stands.allowance is None or 0 < stands.allowance.seconds <= 3600
         home.clock.advance(back)
     assert (await stored(home, one)).state == "running"
+
+
+async def test_a_pass_does_not_start_with_a_further_device_that_is_online_by_its_own(home: Seed) -> None:
+    guest, friend = await device(home), await device(home, OTHER)
+    await grant(home, await home.plan_of(span_ms=15 * MINUTE), friend, "2")
+    shared = await grant(home, await home.plan_of(max_devices=2), guest)
+    await seen(home, friend, 0)
+    home.clock.advance(14 * MINUTE)
+    await home.write(admission.add_device, shared.id, friend.id, home.clock.now())
+    await seen(home, friend, 14 * 60)
+    assert (await stored(home, shared)).state == "waiting"
+    home.clock.advance(2 * MINUTE)  # its own pass has ended, and the login goes on under the shared one
+    await seen(home, friend, 16 * 60)
+    await seen(home, friend, 16 * 60)
+    began = (await stored(home, shared)).started_at
+    assert began is not None
+    assert home.clock.now() - began <= 2 * MINUTE + SECOND
+
+
+async def test_a_pass_does_not_start_with_a_further_device_that_uses_another_one(home: Seed) -> None:
+    guest, friend = await device(home), await device(home, OTHER)
+    guest3 = await device(home, "02:00:00:00:00:03")
+    two = await home.plan_of(max_devices=2)
+    first, second = await grant(home, two, guest), await grant(home, two, guest3, "2")
+    for each in (first, second):
+        await home.write(admission.add_device, each.id, friend.id, home.clock.now())
+    await seen(home, friend, 0)
+    assert (await stored(home, first)).state == "running"
+    assert (await stored(home, second)).state == "waiting"
