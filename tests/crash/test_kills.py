@@ -16,7 +16,8 @@ import httpx
 import pytest
 
 from portal.clock import MINUTE, SECOND
-from tests.crash.stage import Guest, Stage, accounts_agree, guest, stage
+from tests.crash.stage import Guest, Stage, guest, stage
+from tests.crash.walk import accounts_agree
 
 SHOPPERS = 3
 MOST = 200  # guests in one world
@@ -46,8 +47,15 @@ async def shop(made: Stage, numbers: Iterator[int], stack: AsyncExitStack, came:
 
 
 async def kill_now_and_then(made: Stage, times: int, random: Random) -> None:
+    """Each portal does some work, more or less, and is shot in the midst of it; a slow machine gets more time."""
     for _ in range(times):
-        await asyncio.sleep(random.uniform(0.05, 0.4))
+        made.points.arm(0)
+        work = random.randint(5, 300)
+        for _ in range(500):
+            if len(made.points.passed()) >= work:
+                break
+            await asyncio.sleep(0.005)
+        await made.portal.kill()
         await made.start()
 
 
@@ -59,8 +67,8 @@ async def all_settled(made: Stage, came: list[Guest]) -> None:
             return
         for one in came:
             one.gateway.appear()
-        made.clock.advance(10 * SECOND)
-        await asyncio.sleep(0.15)
+        made.clock.advance(20 * SECOND)
+        await asyncio.sleep(0.1)
     raise AssertionError([(each.state, each.reason) for one in open_still for each in one.payments])
 
 
@@ -104,7 +112,7 @@ async def one_evening(made: Stage, stack: AsyncExitStack, times: int, random: Ra
     paid = sum(bool(made.money_of(one.number)) for one in came)
     told = sum(each.outcome == "200" for each in made.site.mpesa.deliveries)
     print(f"{times} kills, {len(came)} guests, {paid} paid, {told} callbacks acknowledged")
-    assert paid > len(came) / 2
+    assert paid >= times / 2
     assert integrity(made.site.settings.database) == "ok"
 
 

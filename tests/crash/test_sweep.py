@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.stage import Walk, stage, walk
+from tests.crash.stage import stage
+from tests.crash.walk import Walk, walk
 
 SHOP = 40  # guests in one world
 TELLING = re.compile(r"commit:|mpesa:|router:(add|login):")
