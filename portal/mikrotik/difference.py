@@ -66,7 +66,8 @@ class Errand:
     login: tuple[str, str, str] | None = None  # address, MAC, user
     add_binding: str | None = None  # MAC
     remove_bindings: tuple[str, ...] = ()
-    expect_seconds: int | None = None  # what session-time-left should say afterwards
+    expect_seconds: int | None = None  # what session-time-left should say afterwards …
+    expect_bytes: int | None = None  # … and what the session should have left
     conflict: str | None = None  # a sentence for staff
 
     @property
@@ -191,6 +192,10 @@ class _View:
         ids.update(_binding_device(comment) for comment in self.bindings)
         return {each for each in ids if each is not None}
 
+    def not_ours(self, name: str) -> bool:
+        """Whether a session under this name is somebody else's."""
+        return name not in self.ours and (name in self.by_name or device_of(name) is None)
+
     def is_foreign(self, name: str) -> bool:
         return name in self.by_name and name not in self.ours
 
@@ -254,7 +259,7 @@ def _admit(base: Errand, name: str, want: Wanted, allowed: Allowance, view: _Vie
     running = view.active_by_name.get(name, [])
     mine = next((row for row in running if row.mac == want.mac), None)
     ghosts = tuple(row.id for row in running if row is not mine)
-    elsewhere = mine is None and bool(view.active_by_mac.get(want.mac))  # online as somebody else's user
+    elsewhere = mine is None and any(view.not_ours(row.user) for row in view.active_by_mac.get(want.mac, ()))
     if (not hosts and mine is None) or elsewhere:
         # Not here as ours: a row that stands here keeps its limits until the device comes back.
         return replace(base, remove_active=ghosts)
@@ -274,7 +279,8 @@ def _admit(base: Errand, name: str, want: Wanted, allowed: Allowance, view: _Vie
         set_user=change,
         remove_active=(*ghosts, *((mine.id,) if mine is not None and again else ())),
         login=login,
-        expect_seconds=allowed.seconds if change or login else None,
+        expect_seconds=max(1, allowed.seconds) if change or login else None,
+        expect_bytes=allowed.bytes if change or login else None,
     )
 
 

@@ -18,6 +18,7 @@ from portal.clock import SECOND, Clock, Moment
 from portal.db import Database
 from portal.errors import RouterTrap
 from portal.mikrotik.difference import (
+    SLACK_BYTES,
     Difference,
     Errand,
     Found,
@@ -285,7 +286,7 @@ class Errands:
         again = [
             each
             for each in expected.values()
-            if each.login is None and off(active.get(user_name(each.device_id)), each.expect_seconds, age_s)
+            if each.login is None and off(active.get(user_name(each.device_id)), each, age_s)
         ]
         if not again:
             return after
@@ -308,14 +309,25 @@ class Errands:
                 device_id=errand.device_id,
                 login=(row.address, row.mac, row.user),
                 expect_seconds=errand.expect_seconds,
+                expect_bytes=errand.expect_bytes,
             )
             await self._login(again, urgent)
         except RouterTrap as trap:
             await self._refused(errand, trap)
 
 
-def off(row: ActiveRow | None, expected_s: int | None, age_s: int) -> bool:
-    """Whether a running session has not heard of its limit, as it was expected `age_s` seconds ago."""
-    if row is None or expected_s is None:
+def off(row: ActiveRow | None, errand: Errand, age_s: int) -> bool:
+    """Whether a running session has not heard of its limits, as they were expected `age_s` seconds ago."""
+    if row is None or errand.expect_seconds is None:
         return False
-    return row.session_time_left_s is None or abs(row.session_time_left_s + age_s - expected_s) > SESSION_SLACK_S
+    left_s = row.session_time_left_s
+    return left_s is None or abs(left_s + age_s - errand.expect_seconds) > SESSION_SLACK_S or _off_bytes(row, errand)
+
+
+def _off_bytes(row: ActiveRow, errand: Errand) -> bool:
+    """Devices on one cap change each other's share all the time: a quarter is not worth a new login."""
+    expected = errand.expect_bytes
+    if expected is None or row.limit_bytes is None:
+        return (expected is None) != (row.limit_bytes is None)
+    left = row.limit_bytes - row.bytes_in - row.bytes_out
+    return abs(left - expected) > max(SLACK_BYTES, expected // 4)

@@ -34,7 +34,7 @@ _USERS = _Menu(
 )
 _ACTIVE = _Menu(
     path=f"{MENU}/active",
-    properties=".id,user,mac-address,address,uptime,session-time-left,idle-time,bytes-in,bytes-out,login-by",
+    properties=".id,user,mac-address,address,uptime,session-time-left,idle-time,limit-bytes-total,bytes-in,bytes-out,login-by",
 )
 _HOSTS = _Menu(path=f"{MENU}/host", properties=".id,mac-address,address,to-address,authorized,bypassed")
 _PROFILES = _Menu(

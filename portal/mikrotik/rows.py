@@ -43,6 +43,7 @@ class ActiveRow:
     uptime_s: int = 0
     session_time_left_s: int | None = None
     idle_s: int = 0
+    limit_bytes: int | None = None  # of this session, what it has used included
     bytes_in: int = 0
     bytes_out: int = 0
     login_by: str = ""
@@ -143,6 +144,7 @@ def active(row: Row) -> ActiveRow:
         uptime_s=_time(row, "uptime") or 0,
         session_time_left_s=_time(row, "session-time-left"),
         idle_s=_time(row, "idle-time") or 0,
+        limit_bytes=number(row.get("limit-bytes-total")) or None,
         bytes_in=number(row.get("bytes-in")),
         bytes_out=number(row.get("bytes-out")),
         login_by=row.get("login-by", ""),

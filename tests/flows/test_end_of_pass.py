@@ -1,0 +1,510 @@
+"""The end of a pass: on time with the portal, on time without it, and nothing given or taken on the way (R4, I6)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import build
+from portal.access import admission, store
+from portal.access.passes import Pass
+from portal.access.plans import Plan
+from portal.access.record import IDLE_MS
+from portal.access.store import Cause, Device
+from portal.clock import HOUR, MINUTE, SECOND, TravelClock
+from portal.money import Money
+from sandbox.world import world
+from tests.flows.site import ADDRESS, MAC, POLL_MS, PROFILES, USERS, Site, a_site, address_of, mac_of
+
+POLL_S = POLL_MS // SECOND
+MB = 1_000_000
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    async with a_site(tmp_path) as made:
+        made.router.tables[USERS].add({"name": "staff", "password": "x"})
+        made.guard_foreign()
+        yield made
+
+
+# --- the portal is up: its own loop sees the end ---
+
+
+class Up:
+    """The whole service at work, with one device online at its router."""
+
+    def __init__(self, site: Any, bando: Any) -> None:
+        self.site, self.bando, self.causes = site, bando, 0
+        self.router, self.clock = site.router, site.clock
+
+    async def write(self, unit: Any, *args: Any) -> Any:
+        return await self.bando.db.write(self.site.tenant.id, unit, *args)
+
+    async def grant(self, device: Device, **changes: Any) -> Pass:
+        fields: dict[str, Any] = {"id": 0, "public": f"p{self.causes}", "name": "x", "price": Money(1), "kind": "wall"}
+        plan = Plan(**{**fields, "span_ms": HOUR, **changes})
+        plan_id = await self.write(store.add_plan, plan, self.clock.now())
+        self.causes += 1
+        cause = Cause(kind="staff", ref=str(self.causes))
+        made: Pass = await self.write(
+            admission.grant, Plan(**{**plan.__dict__, "id": plan_id}), device.id, cause, self.clock.now()
+        )
+        return made
+
+    async def until(self, true: Any) -> None:
+        await Site.until(None, true)  # type: ignore[arg-type]
+
+    def online(self) -> bool:
+        return bool(self.router.is_authorized(MAC, ADDRESS))
+
+    def profile(self) -> str:
+        active = self.router.active_of(MAC, ADDRESS)
+        if active is None:
+            return ""
+        return str(self.router.tables[USERS].find(name=active["user"])[0]["profile"])
+
+    async def running(self, one: Pass) -> Pass:
+        async def runs() -> bool:
+            found = await self.bando.db.read(self.site.tenant.id, store.get_pass, one.id)
+            return bool(found.state == "running") and self.bando.keepers.keeper(self.site.row.id).idle
+
+        await self.until(runs)
+        found: Pass = await self.bando.db.read(self.site.tenant.id, store.get_pass, one.id)
+        return found
+
+
+@pytest.fixture
+async def up(tmp_path: Path) -> AsyncIterator[Up]:
+    async with world(tmp_path, build, clock=TravelClock()) as (site, bando):
+        site.router.host_seen(MAC, ADDRESS)
+        made = Up(site, bando)
+
+        def agreed() -> bool:
+            keeper = bando.keepers.keeper(site.row.id)
+            return keeper is not None and keeper.agreed_at > 0
+
+        await made.until(agreed)
+        yield made
+
+
+async def just_before(up: Up, end: int) -> None:
+    """Half a second before the end, nothing in hand."""
+    up.clock.advance(end - 20 * SECOND - up.clock.now())
+    up.router.host_seen(MAC, ADDRESS)
+    keeper = up.bando.keepers.keeper(up.site.row.id)
+    await up.until(lambda: keeper.looked_at > end - 21 * SECOND and keeper.idle)
+    up.clock.advance(end - SECOND // 2 - up.clock.now())
+    await up.until(lambda: keeper.looked_at >= end - SECOND // 2 and keeper.idle)
+
+
+async def test_a_device_is_off_within_two_seconds_of_the_end_of_its_pass(up: Up) -> None:
+    device = await up.write(store.touch_device, MAC, up.site.row.id, up.clock.now())
+    one = await up.running(await up.grant(device))
+    assert one.ends_at is not None
+    up.router.faults.limits_reach_running_session = True
+    await just_before(up, one.ends_at)
+    # So that it is the portal that takes the device off, the router's own limit is put out of the way.
+    up.router.tables[USERS].set(f"bando-{device.id}", {"limit-uptime": "5h"})
+    assert up.online()
+
+    await up.until(lambda: not up.online())
+    assert up.clock.now() - one.ends_at <= 2 * SECOND
+    assert up.clock.now() >= one.ends_at, "and not before"
+    assert up.router.tables[USERS].find(name=f"bando-{device.id}") == []
+
+
+async def test_the_next_pass_of_another_rate_begins_within_two_seconds(up: Up) -> None:
+    device = await up.write(store.touch_device, MAC, up.site.row.id, up.clock.now())
+    one = await up.running(await up.grant(device))
+    assert one.ends_at is not None
+    next_one = await up.grant(device, rate_up=1_000_000, rate_down=2_000_000)
+    await just_before(up, one.ends_at)
+    assert up.profile() == "bando-wall-0-0"
+
+    await up.until(lambda: up.profile() == "bando-wall-1M-2M" and up.online())
+    assert up.clock.now() - one.ends_at <= 2 * SECOND
+    running = await up.running(next_one)
+    assert running.started_at == one.ends_at
+
+
+# --- the portal is down: the router enforces alone ---
+
+
+async def test_without_the_portal_the_router_ends_a_pass_at_its_time(site: Site) -> None:
+    device = await site.guest()
+    head = (await site.standing(device)).head
+    assert head is not None
+    assert head.ends_at is not None
+    await site.stop_keeper()
+    site.clock.advance(head.ends_at - SECOND - site.clock.now())
+    assert site.online()
+    site.clock.advance(3 * SECOND)
+    assert not site.online()
+
+    await site.start_keeper()
+    await site.agrees()
+    ended = await site.stored(head)
+    assert (ended.state, ended.end_reason, ended.ended_at) == ("ended", "time", head.ends_at)
+
+
+async def test_without_the_portal_and_without_a_limit_nothing_ends_it(site: Site) -> None:
+    """Negative control: it is the written limit that ends the session in these tests."""
+    device = await site.guest()
+    await site.stop_keeper()
+    site.router.faults.limits_reach_running_session = True
+    site.edit(device, limit_uptime="0s")
+    site.clock.advance(2 * HOUR)
+    assert site.online()
+
+
+async def test_without_the_portal_the_router_goes_on_through_queued_passes_of_the_same_rate(site: Site) -> None:
+    device = await site.guest()
+    second, third = await site.grant(device), await site.grant(device)
+    await site.polled()
+    head = (await site.standing(device)).head
+    assert head is not None
+    assert head.ends_at is not None
+    await site.stop_keeper()
+
+    site.clock.advance(head.ends_at + 2 * HOUR - SECOND - site.clock.now())
+    assert site.online()
+    site.clock.advance(3 * SECOND)
+    assert not site.online()
+
+    await site.start_keeper()
+    await site.agrees()
+    for number, one in enumerate((head, second, third)):
+        ended = await site.stored(one)
+        assert (ended.state, ended.ended_at) == ("ended", head.ends_at + number * HOUR)
+
+
+async def test_without_the_portal_another_rate_waits_and_loses_nothing(site: Site) -> None:
+    device = await site.guest()
+    other = await site.grant(device, await site.seed.plan_of(rate_up=MB, rate_down=MB))
+    await site.polled()
+    await site.stop_keeper()
+    await _silent_hours(site, 2)
+    assert not site.online(), "the limit covers the first pass only"
+
+    await site.start_keeper()
+    await site.agrees()
+    assert site.online()
+    running = await site.stored(other)
+    assert running.ends_at is not None
+    assert running.ends_at - site.clock.now() > HOUR - 3 * POLL_MS, "it begins when the device is online again"
+
+
+async def _silent_hours(site: Site, hours: int) -> None:
+    site.clock.advance(hours * HOUR)
+    site.router.tick()
+    site.appear()
+
+
+@pytest.mark.parametrize("queued", [0, 1])
+async def test_without_the_portal_the_router_ends_a_pass_at_its_data(site: Site, queued: int) -> None:
+    plan = await site.seed.plan_of(data_bytes=MB)
+    device = await site.guest(1, plan)
+    bought = [(await site.standing(device)).queue[0]] + [await site.grant(device, plan) for _ in range(queued)]
+    await site.polled()
+    await site.stop_keeper()
+
+    site.router.count(MAC, ADDRESS, up=0, down=MB * len(bought) - 2_000)
+    assert site.online()
+    site.router.count(MAC, ADDRESS, up=1_000, down=1_001)
+    assert not site.online()
+
+    await site.start_keeper()
+    await site.agrees()
+    for one in bought:
+        assert (await site.stored(one)).end_reason == "data"
+
+
+async def test_a_used_time_pass_ends_at_the_router_too(site: Site) -> None:
+    plan = await site.seed.plan_of(kind="used", span_ms=30 * MINUTE)
+    device = await site.guest(1, plan)
+    await site.stop_keeper()
+    for _ in range(29):
+        site.clock.advance(MINUTE)
+        site.appear()
+    assert site.online()
+    site.clock.advance(MINUTE + 2 * SECOND)
+    assert not site.online()
+    await site.start_keeper()
+    await site.agrees()
+    assert (await site.standing(device)).head is None
+
+
+# --- used-time plans: what the router really served ---
+
+
+class Served:
+    """Counts the seconds that the router really serves a device, whatever the books say."""
+
+    def __init__(self, site: Site, mac: str = MAC) -> None:
+        self.site, self.mac, self.ms = site, mac, 0
+
+    async def polls(self, count: int, *, sends: bool = True) -> None:
+        """So many polls go by."""
+        for _ in range(count):
+            await self._step(self.site.polled(), sends)
+
+    async def alone(self, count: int) -> None:
+        """So many polls' time goes by without the portal."""
+        for _ in range(count):
+            await self._step(None, True)
+
+    async def _step(self, poll: Any, sends: bool) -> None:
+        site = self.site
+        if sends:
+            site.router.host_seen(self.mac, site.macs[self.mac])
+        was, since = site.online(self.mac), site.clock.now()
+        left = site.left_s(self.mac) if was else 0
+        if poll is None:
+            site.clock.advance(POLL_MS)
+        else:
+            await poll
+        gone = site.clock.now() - since
+        if was:
+            self.ms += gone if site.online(self.mac) else min(gone, (left or 0) * SECOND)
+
+
+async def test_used_time_survives_reboots_and_reconnects_without_gift_or_loss(site: Site) -> None:
+    span = 20 * MINUTE
+    device = await site.guest(1, await site.seed.plan_of(kind="used", span_ms=span))
+    served, faults = Served(site), 0
+
+    async def goes_on() -> None:
+        """It was off, which pauses the pass; the guest taps."""
+        site.appear()
+        await site.polled()
+        assert not site.online()
+        await site.seed.write(admission.tap, device.id, site.clock.now())
+        await site.until_running(device)
+
+    await served.polls(12)
+    site.router.reboot()  # the running session's use is lost, as in a power cut (facts/mikrotik.md 3.4)
+    faults += 1
+    await goes_on()
+    await served.polls(12)
+    site.router.logout(ADDRESS, "user request")  # it walks away and comes back
+    faults += 1
+    await site.polled()
+    assert not site.online()
+    await site.later(HOUR)
+    site.appear()
+    await site.polled()
+    assert not site.online(), "time off is not charged, and coming back needs a tap"
+    await goes_on()
+    await served.polls(6)
+    site.server.drop_all()  # the connection breaks and is made again
+    await served.polls(6)
+    await site.stop_keeper()  # the portal is away, and the device goes on
+    await served.alone(18)
+    await site.start_keeper()
+    await served.polls(6)
+    site.router.faults.save_uptime_every_s = 30
+    site.router.reboot()
+    faults += 1
+    await goes_on()
+    await site.agrees()
+    allowed = (await site.standing(device)).allowance
+    assert allowed is not None
+    await served.polls(allowed.seconds // POLL_S + 3)
+
+    assert (await site.standing(device)).head is None
+    assert not site.online()
+    assert abs(served.ms - span) <= (faults + 1) * POLL_MS, f"{served.ms / 1000} s of {span / 1000} s"
+    await site.agrees()
+
+
+async def test_a_silent_used_time_device_pauses_uncharged_and_needs_a_tap(site: Site) -> None:
+    device = await site.guest(1, await site.seed.plan_of(kind="used", span_ms=HOUR))
+    one = (await site.standing(device)).queue[0]
+    served = Served(site)
+    await served.polls(12)
+    silent_from = site.clock.now()
+    while site.online():
+        await served.polls(1, sends=False)
+    assert site.clock.now() - silent_from <= IDLE_MS + 3 * POLL_MS
+    await site.agrees()
+
+    paused = await site.stored(one)
+    assert paused.state == "paused"
+    assert abs(paused.used_ms - 2 * MINUTE) <= 2 * POLL_MS, "the silence is not charged"
+    site.appear()
+    await site.polled()
+    assert not site.online(), "a phone in a pocket burns nothing"
+
+    await site.seed.write(admission.tap, device.id, site.clock.now())
+    await site.until_running(device)
+    await site.agrees()
+
+
+async def test_a_used_time_pass_leaves_no_cookie_behind(site: Site) -> None:
+    """A mac-cookie would let the device in again without the guest's tap (design 3b)."""
+    await site.guest(1, await site.seed.plan_of(kind="used", span_ms=HOUR))
+    assert site.table("/ip/hotspot/cookie") == []
+    await site.guest(2)
+    assert len(site.table("/ip/hotspot/cookie")) == 1, "a wall-clock pass has one"
+
+
+# --- one pass, three devices ---
+
+
+async def three_on_one_cap(site: Site, **plan: Any) -> list[Device]:
+    plan = {"data_bytes": 6 * MB, "max_devices": 3, **plan}
+    owner = await site.guest(1, await site.seed.plan_of(**plan))
+    one = (await site.standing(owner)).queue[0]
+    devices = [owner]
+    for number in (2, 3):
+        device = await site.arrive(mac_of(number), address_of(number))
+        await site.seed.write(admission.add_device, one.id, device.id, site.clock.now())
+        await site.until_running(device)
+        devices.append(device)
+    await site.polled()
+    await site.agrees()
+    return devices
+
+
+def count(site: Site, number: int, size: int) -> None:
+    site.router.count(mac_of(number), address_of(number), up=0, down=size)
+
+
+async def test_three_devices_share_one_cap(site: Site) -> None:
+    await three_on_one_cap(site)
+    for _ in range(5):
+        count(site, 1, 300_000)
+        count(site, 2, 600_000)
+        await site.polled()
+        await site.agree()
+    assert all(site.online(mac_of(number)) for number in (1, 2, 3))
+    count(site, 3, 600_000)
+    await site.polled()
+    assert all(site.online(mac_of(number)) for number in (1, 2, 3)), "5.1 of 6 MB"
+    for number in (1, 2, 3):
+        count(site, number, 310_000)
+    await site.agrees()
+    assert not any(site.online(mac_of(number)) for number in (1, 2, 3))
+
+
+async def test_three_devices_without_the_portal_stay_within_their_cap(site: Site) -> None:
+    """What was left when the portal went away is divided among those online (R4)."""
+    await three_on_one_cap(site)
+    await site.stop_keeper()
+    total = 0
+    for number in (1, 2, 3):
+        while site.online(mac_of(number)):
+            count(site, number, 100_000)
+            total += 100_000
+    assert total <= 6 * MB + 3 * 100_000
+    assert total >= 5 * MB, "and it is not taken from them"
+    await site.start_keeper()
+    await site.agrees()
+
+
+async def test_two_devices_use_a_used_time_pass_twice_as_fast(site: Site) -> None:
+    plan = await site.seed.plan_of(kind="used", span_ms=10 * MINUTE, max_devices=2)
+    owner = await site.guest(1, plan)
+    one = (await site.standing(owner)).queue[0]
+    other = await site.arrive(mac_of(2), address_of(2))
+    await site.seed.write(admission.add_device, one.id, other.id, site.clock.now())
+    await site.until_running(other)
+    served = [Served(site), Served(site, mac_of(2))]
+    for _ in range(40):
+        for number in (1, 2):
+            site.appear(mac_of(number))
+        was = [site.online(each.mac) for each in served]
+        since = site.clock.now()
+        await site.polled()
+        for each, online in zip(served, was, strict=True):
+            each.ms += site.clock.now() - since if online else 0
+    assert not site.online()
+    assert not site.online(mac_of(2))
+    total = sum(each.ms for each in served)
+    assert abs(total - 10 * MINUTE) <= 4 * POLL_MS
+
+
+# --- held, kicked, blocked ---
+
+
+async def test_a_kick_lasts_until_its_end_and_a_wall_clock_pass_comes_back_by_itself(site: Site) -> None:
+    device = await site.guest()
+    until = site.clock.now() + 5 * MINUTE
+    await site.seed.write(admission.hold, device.id, "staff", until, site.clock.now())
+    await site.until(lambda: not site.online())
+    for _ in range(3):
+        site.appear()
+        await site.agrees()
+        assert not site.online()
+    await site.later(5 * MINUTE)
+    site.appear()
+    await site.agrees()
+    assert site.online()
+
+
+async def test_a_disconnected_used_time_pass_waits_for_the_tap(site: Site) -> None:
+    device = await site.guest(1, await site.seed.plan_of(kind="used", span_ms=HOUR))
+    await site.seed.write(admission.hold, device.id, "guest", None, site.clock.now())
+    await site.until(lambda: not site.online())
+    await site.later(HOUR)
+    site.appear()
+    await site.agrees()
+    assert not site.online()
+    await site.seed.write(admission.tap, device.id, site.clock.now())
+    await site.until_running(device)
+    await site.agrees()
+    allowed = (await site.standing(device)).allowance
+    assert allowed is not None
+    assert allowed.seconds > 3600 - 30
+
+
+async def test_a_guest_cannot_tap_a_kick_away(site: Site) -> None:
+    device = await site.guest()
+    await site.seed.write(admission.hold, device.id, "staff", None, site.clock.now())
+    await site.until(lambda: not site.online())
+    await site.seed.write(admission.tap, device.id, site.clock.now())
+    await site.agrees()
+    assert not site.online()
+
+
+async def test_a_blocked_device_reaches_nothing_until_it_is_released(site: Site) -> None:
+    device = await site.guest()
+    await site.seed.write(admission.block, device.id, True, site.clock.now())
+    await site.until(lambda: site.router.is_blocked(MAC) and not site.online())
+    await site.agrees()
+    await site.seed.write(admission.tap, device.id, site.clock.now())
+    await site.agrees()
+    assert not site.online()
+
+    await site.seed.write(admission.block, device.id, False, site.clock.now())
+    await site.until(lambda: not site.router.is_blocked(MAC))
+    site.appear()
+    await site.agrees()
+    assert site.online()
+
+
+# --- rates ---
+
+
+async def test_a_new_rate_is_a_new_profile_and_a_new_login(site: Site) -> None:
+    device = await site.guest(1, await site.seed.plan_of(rate_up=MB, rate_down=2 * MB))
+    before = {row["name"]: row for row in site.table(PROFILES)}
+    fast = await site.grant(device, await site.seed.plan_of(rate_up=5 * MB, rate_down=10 * MB))
+    await site.agrees()
+    site.steps.clear()
+
+    await site.seed.write(admission.start_now, fast.id, site.clock.now())
+    await site.until(lambda: "login" in site.steps and site.keeper.idle)
+
+    after = {row["name"]: row for row in site.table(PROFILES)}
+    assert after["bando-wall-1M-2M"] == before["bando-wall-1M-2M"], "a profile is never changed"
+    assert after["bando-wall-5M-10M"]["rate-limit"] == "5M/10M"
+    session = site.router.hotspot.session(MAC, ADDRESS)
+    assert session is not None
+    assert session.profile["rate-limit"] == "5M/10M"
+    await site.agrees()
+    assert site.online()
