@@ -146,6 +146,26 @@ async def test_nobody_is_answered_before_the_commit(tmp_path: Path) -> None:
     assert (answered_before, seen_before, seen_after) == (False, set(), {"AA"})
 
 
+async def test_a_commit_that_fails_is_told_to_everyone_in_its_group_and_the_next_one_works(db: Database) -> None:
+    def debt() -> Unit[None]:
+        yield Sql("PRAGMA defer_foreign_keys=ON", {})
+        yield from insert("devices", mac="AA", person_id=99, created_at=0, last_seen_at=0)
+
+    heard: list[int] = []
+    db.listen("wake", lambda _, key: heard.append(key))
+    gate = Gate()
+    first = await gate.hold(db)
+    group = [asyncio.create_task(db.write(1, debt)), asyncio.create_task(db.write(1, add_and_signal, "BB"))]
+    await asyncio.sleep(0)
+    gate.opened.set()
+    await first
+    results = await asyncio.gather(*group, return_exceptions=True)
+    await db.write(1, add, "CC")
+
+    assert [isinstance(each, sqlite3.Error) for each in results] == [True, True]
+    assert (heard, on_disk(db.path)) == ([], {"CC"})
+
+
 def test_a_commit_reaches_the_disk_before_it_returns(tmp_path: Path) -> None:
     with closing(open_connection(fresh_file(tmp_path))) as connection:
         found = {
