@@ -30,6 +30,7 @@ from portal.clock import Clock
 from portal.db import Database, Observe, quiet
 from portal.errors import BandoError, Misconfigured
 from portal.health import Health
+from portal.listening import Listening, allow_many_connections
 from portal.logs import configure
 from portal.loops import Every, Supervisor
 from portal.mikrotik.keepers import Keepers
@@ -165,6 +166,8 @@ def listen(settings: Settings) -> socket.socket:
 def serving_options() -> dict[str, Any]:
     """How uvicorn serves, whatever the application: its access log would hold paths, so it is off (R7)."""
     return {
+        "http": Listening,
+        "ws": "none",
         "access_log": False,
         "log_level": "warning",
         "server_header": False,
@@ -204,6 +207,7 @@ def serve(settings: Settings) -> None:
     """Serve the portal and keep the routers."""
     ready(settings)
     sys.setswitchinterval(SWITCH_S)
+    allow_many_connections()
     with lock(settings.database), listen(settings) as listening:
         bando = build(settings)
         click.echo(f"Bando serves {settings.public_url} on {settings.listen_host}:{settings.listen_port}")

@@ -21,6 +21,7 @@ from portal.access import store as access
 from portal.access.plans import Plan
 from portal.clock import DAY, HOUR, MINUTE, Clock, SystemClock
 from portal.db import Database
+from portal.listening import Listening
 from portal.migrate import migrate
 from portal.mikrotik.router_files import files as router_files
 from portal.mikrotik.wire import fingerprint_of
@@ -263,6 +264,7 @@ async def serving(app: Any, host: str, port: int, settings: Settings | None) -> 
         app,
         host=host,
         port=port,
+        http=Listening,
         ssl_certfile=settings.tls_cert if settings else None,
         ssl_keyfile=settings.tls_key if settings else None,
         access_log=False,

@@ -34,6 +34,7 @@ MAY: dict[str, set[str]] = {
     "units": {"schema"},
     "schema": set(),
     "logs": set(),
+    "listening": set(),
     # engines
     "db": set(),
     "loops": set(),
@@ -74,7 +75,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
     "phonenumbers": ("phone",),
     "prometheus_client": ("health",),
     "click": (),
-    "uvicorn": (),
+    "uvicorn": ("listening",),
     "sandbox": (),
     "app": (),
     "commands": (),

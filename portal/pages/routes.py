@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
@@ -103,8 +103,8 @@ async def back(request: Request) -> Response:
 async def slash(request: Request) -> Response:
     """Links in our pages are relative, so that they need not repeat the token."""
     query = request.scope["query_string"].decode("latin-1")
-    last = request.path_params["token"]
-    return see_other(f"{last}/?{query}" if query else f"{last}/")
+    last = f"./{request.path_params['token']}/"  # with a dot: a token like http:evil.test would be an address
+    return see_other(f"{last}?{query}" if query else last)
 
 
 def error_pages(services: Services) -> dict[Any, Any]:
@@ -119,11 +119,14 @@ def error_pages(services: Services) -> dict[Any, Any]:
         key = "method" if error.status_code == 405 else "not-found"
         return sorry(services, request, key, error.status_code, {}, error.headers)
 
+    async def gone(_: Request, __: Exception) -> Response:
+        return Response(status_code=400)  # nobody hears it, and it is no failure of ours
+
     async def broken(request: Request, error: Exception) -> Response:
         _log.error("page failed", kind=type(error).__name__, exc_info=error)
         return sorry(services, request, "broken", 500, {})
 
-    return {Refused: refused, HTTPException: no_page, Exception: broken}
+    return {Refused: refused, HTTPException: no_page, ClientDisconnect: gone, Exception: broken}
 
 
 def sorry(services: Services, request: Request, key: str, code: int, values: Any, headers: Any = None) -> Response:

@@ -1,0 +1,69 @@
+"""How the portal listens: HTTP that nobody can keep half open, or fill the memory with.
+
+uvicorn's fast parser knows no limit: it collects an endless header, and waits for ever for the rest of a request.
+Here a request must have arrived whole within `REQUEST_S`, and all of it that is not its body within `MAX_HEAD`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_HEAD = 32 * 1024  # bytes: address, headers and framing; the longest address of ours has about 6 000
+REQUEST_S = 20.0  # a form of 200 bytes arrives in this time over any network that a page came through
+
+
+class Listening(HttpToolsProtocol):
+    """One connection."""
+
+    request_s = REQUEST_S
+    _deadline: asyncio.TimerHandle | None = None
+    _around = 0  # bytes since the request began that were not body
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)  # type: ignore[arg-type]
+        self._arm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._around += len(data)
+        super().data_received(data)
+        if self._around > MAX_HEAD:
+            self.transport.abort()
+
+    def on_message_begin(self) -> None:
+        self._around = 0
+        self._arm()
+        super().on_message_begin()
+
+    def on_body(self, body: bytes) -> None:
+        self._around -= len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._around = 0
+        self._disarm()
+        super().on_message_complete()
+
+    def _arm(self) -> None:
+        self._disarm()
+        self._deadline = self.loop.call_later(self.request_s, self._too_slow)
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_slow(self) -> None:
+        self.transport.abort()
+
+
+def allow_many_connections() -> None:
+    """As many open sockets as the system lets us have; the usual 1024 are one crowded site."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
