@@ -49,9 +49,10 @@ async def _walk(page: Page, site: Site, folder: Path) -> None:
     await keep("03-waiting")
     await _handset(site, folder / "04-handset.png", page.viewport_size)
     await site.mpesa.handset(PHONE).approve()
-    while not site.router.tables["/ip/hotspot/active"].find():
-        await site.clock.sleep(20)
     await page.goto(waiting)
+    while "You are online" not in await page.inner_text("main"):
+        await site.clock.sleep(200)
+        await page.goto(waiting)
     await keep("05-online")
     await page.goto(waiting.replace("/?", "/status?"))
     await keep("06-status")
