@@ -332,7 +332,7 @@ Bando's sandbox world runs. Nothing here is real, and no money moves.
 
   1. You are a guest on the Wi-Fi. The first page your phone shows:
        {first}
-  2. Your phone's M-PESA, where you type the PIN (any four digits) or cancel:
+  2. Your phone's M-PESA, where you type the PIN (1234) or cancel:
        http://127.0.0.1:{port + 1}/handset
   3. What the operator sees:
        bando --env-file {site.folder}/bando.env pass show
