@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from sandbox.routeros import system
 from sandbox.routeros.columns import Trap
 from sandbox.routeros.device import SandboxRouter
-from sandbox.routeros.query import equalities, matches
+from sandbox.routeros.query import any_of, equalities, matches
 from sandbox.routeros.refusals import LoginRefused
 from sandbox.routeros.sessions import Host, Session
 from sandbox.routeros.tables import Props, Row, Table
@@ -23,6 +23,7 @@ _PRINT_OPTIONS = frozenset(
     {".proplist", "detail", "stats", "count-only", "follow", "follow-only", "interval", "from", "once", "terse",
      "without-paging", "value-list", "brief", "where", "as-value", "show-ids"}
 )  # fmt: skip
+_WRITTEN = frozenset({".id", "name", "mac-address", "user"})  # never computed by print
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def _print(router: SandboxRouter, account: Account, table: Table, request: Reque
 def select(table: Table, request: Request, *, secrets: bool) -> list[Mapping[str, str]]:
     """The rows asked for, with the properties asked for."""
     queries, proplist = request.queries, request.given.get(".proplist")
-    candidates: Iterable[Row] = table.candidates(_index_hint(table, queries))
+    candidates: Iterable[Row] = _candidates(table, queries)
     if idents := request.given.get("from", request.given.get(".id")):
         candidates = [table.row(ident) for ident in idents.split(",")]
     views = (table.view(row, secrets=secrets) for row in candidates)
@@ -143,9 +144,17 @@ def select(table: Table, request: Request, *, secrets: bool) -> list[Mapping[str
     return [{name: view[name] for name in names if name in view} for view in found]
 
 
-def _index_hint(table: Table, queries: list[str]) -> dict[str, str]:
-    """Equalities over stored text; what print computes cannot be looked up in a row."""
-    return {name: value for name, value in equalities(queries).items() if name in table.columns or name == ".id"}
+def _candidates(table: Table, queries: list[str]) -> Iterable[Row]:
+    """Rows that may pass, by their stored text; what print computes cannot be looked up in a row."""
+    hint = any_of(queries)
+    if hint is not None and hint[0] in _WRITTEN:
+        name, values = hint
+        return [row for row in table.rows.values() if row.get(name) in values]
+    return table.candidates({name: value for name, value in equalities(queries).items() if _stored(table, name)})
+
+
+def _stored(table: Table, name: str) -> bool:
+    return name in table.columns or name == ".id"
 
 
 def _unknown(router: SandboxRouter, name: str) -> Trap:

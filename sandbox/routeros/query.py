@@ -34,6 +34,18 @@ def equalities(words: Sequence[str]) -> dict[str, str]:
     }
 
 
+def any_of(words: Sequence[str]) -> tuple[str, frozenset[str]] | None:
+    """The property and its values, if all that is asked is whether it has one of several: another hint."""
+    if len(words) < 3 or len(words) % 2 == 0 or any(word != "?#|" for word in words[2::2]):
+        return None
+    bodies = [words[0], *words[1::2]]
+    pairs = [body[2:].partition("=") for body in bodies if body.startswith("?=")]
+    values = frozenset(value for _, _, value in pairs)
+    if len(pairs) < len(bodies) or len({name for name, _, _ in pairs}) > 1 or values & _YES.keys():
+        return None
+    return pairs[0][0], values
+
+
 def _test(body: str, row: Row) -> bool:
     if body.startswith("-"):
         return body[1:] not in row

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.routeros.codec import BrokenFraming, Decoder, encode_length, encode_sentence
-from sandbox.routeros.query import matches
+from sandbox.routeros.query import any_of, matches
 
 
 @pytest.mark.parametrize(
@@ -84,3 +84,20 @@ ROW = {"name": "a", "profile": "gold", "bytes": "900", "disabled": "false", "com
 )
 def test_a_query_is_a_stack_of_truths(words: list[str], kept: bool) -> None:
     assert matches(words, ROW) is kept
+
+
+@pytest.mark.parametrize(
+    "words, hint",
+    [
+        (["?=name=a", "?=name=b", "?#|"], ("name", {"a", "b"})),
+        (["?=name=a", "?=name=b", "?#|", "?=name=c", "?#|"], ("name", {"a", "b", "c"})),
+        (["?=name=a", "?=name=b"], None),  # and
+        (["?=name=a", "?=name=b", "?#&"], None),
+        (["?=name=a", "?=profile=b", "?#|"], None),
+        (["?=name=a", "?<name=b", "?#|"], None),
+        (["?=disabled=yes", "?=disabled=true", "?#|"], None),  # two spellings of one value
+        ([], None),
+    ],
+)
+def test_one_of_several_values_can_be_looked_up(words: list[str], hint: tuple[str, set[str]] | None) -> None:
+    assert any_of(words) == hint
