@@ -26,6 +26,7 @@ Observe = Callable[[str], None]
 EARLY_MS = MINUTE
 # A slow gateway answers within 30 s; whoever waits longer holds a connection for nothing.
 TIMEOUT = httpx.Timeout(40, connect=10, pool=10)
+WHOLE_S = 45.0  # for all of an answer: TIMEOUT begins anew with each byte
 # The request never left: certainly nothing was started.
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
@@ -62,8 +63,11 @@ class Tokens:
 class Daraja:
     """M-Pesa's gateway; a `Provider`."""
 
-    def __init__(self, http: httpx.AsyncClient, vault: Vault, clock: Clock, observe: Observe = quiet) -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, vault: Vault, clock: Clock, observe: Observe = quiet, whole_s: float = WHOLE_S
+    ) -> None:
         self._http = http
+        self._whole_s = whole_s
         self._vault = vault
         self._observe = observe
         self._tokens = Tokens(self._mint, clock)
@@ -122,10 +126,11 @@ class Daraja:
         headers = {"Authorization": f"Bearer {token}"}
         self._observe("mpesa:before")
         try:
-            answer = await self._http.post(account.base_url + path, json=request, headers=headers, timeout=TIMEOUT)
+            async with asyncio.timeout(self._whole_s):
+                answer = await self._http.post(account.base_url + path, json=request, headers=headers, timeout=TIMEOUT)
         except NEVER_SENT as failed:
             raise ProviderRefused("provider-down", type(failed).__name__) from failed
-        except httpx.HTTPError as failed:
+        except (httpx.HTTPError, TimeoutError) as failed:
             raise ProviderUnknown(type(failed).__name__) from failed
         self._observe("mpesa:after")
         return answer
@@ -136,10 +141,11 @@ class Daraja:
         basic = base64.b64encode(f"{own.consumer_key}:{own.consumer_secret}".encode()).decode()
         self._observe("mpesa:before")
         try:
-            answer = await self._http.get(
-                account.base_url + mpesa.TOKEN_PATH, headers={"Authorization": f"Basic {basic}"}, timeout=TIMEOUT
-            )
-        except httpx.HTTPError as failed:
+            async with asyncio.timeout(self._whole_s):
+                answer = await self._http.get(
+                    account.base_url + mpesa.TOKEN_PATH, headers={"Authorization": f"Basic {basic}"}, timeout=TIMEOUT
+                )
+        except (httpx.HTTPError, TimeoutError) as failed:
             raise ProviderRefused("provider-down", type(failed).__name__) from failed
         self._observe("mpesa:after")
         token = answers.read_token(answer.status_code, answer.content)

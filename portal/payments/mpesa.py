@@ -106,10 +106,11 @@ def read_object(body: bytes) -> dict[str, Any] | None:
 
 
 def text_of(found: Mapping[str, Any], name: str) -> str:
+    """A text or a number as text that every database takes: JSON may hold half a character."""
     value = found.get(name)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
-    return str(value).strip()[:200]
+    return str(value).strip()[:200].encode("utf-8", "replace").decode()
 
 
 def part_of(found: object, *names: str) -> dict[str, Any] | None:

@@ -173,7 +173,8 @@ def _grant(vault: Vault, one: Payment, said: Said, now: Moment) -> Unit[None]:
 def _receipt_to_come(vault: Vault, one: Payment, now: Moment) -> Unit[None]:
     """Settled without a receipt: one that waits may be it; with two, staff decide."""
     yield from store.change_payment(one.id, receipt_state="to come")
-    waiting = yield from store.unmatched_like(one.account_id, one.amount, now, payment.BELONGS_MS)
+    since = min(now, one.submitted_at or one.created_at) - payment.BELONGS_MS
+    waiting = yield from store.unmatched_like(one.account_id, one.amount, since, now + payment.BELONGS_MS)
     phone = yield from payers_phone(vault, one)
     fitting = [each for each in waiting if same_payer(vault, each.payer_tail, each.payer_index, phone)]
     if len(fitting) == 1:

@@ -216,8 +216,10 @@ def without_receipt(account_id: int, amount: Money, tail: str | None, at: Moment
     found = yield from rows(
         f"SELECT p.* FROM payments p WHERE p.tenant_id = :tenant AND p.account_id = :account_id {payer}"  # noqa: S608
         " AND p.amount_minor = :minor AND p.currency = :currency AND p.state <> 'review'"
-        " AND p.created_at BETWEEN :oldest AND :begun AND COALESCE(p.settled_at, p.submitted_at, p.created_at)"
-        " BETWEEN :earliest AND :latest AND NOT EXISTS"
+        " AND p.created_at BETWEEN :oldest AND :begun"
+        # The money moves soon after the prompt, however late we hear of it.
+        " AND (COALESCE(p.submitted_at, p.created_at) BETWEEN :earliest AND :latest"
+        " OR p.settled_at BETWEEN :earliest AND :latest) AND NOT EXISTS"
         " (SELECT 1 FROM receipts r WHERE r.tenant_id = :tenant AND r.payment_id = p.id) ORDER BY p.id",
         account_id=account_id,
         tail=tail,
@@ -357,17 +359,17 @@ def set_receipt_state(receipt_id: int, state: str) -> Unit[None]:
     yield from update("receipts", receipt_id, state=state)
 
 
-def unmatched_like(account_id: int, amount: Money, at: Moment, near_ms: int) -> Unit[list[Receipt]]:
-    """Receipts of an account without a payment, of this amount and about this moment."""
+def unmatched_like(account_id: int, amount: Money, since: Moment, until: Moment) -> Unit[list[Receipt]]:
+    """Receipts of an account without a payment, of this amount and time."""
     found = yield from rows(
         "SELECT * FROM receipts WHERE tenant_id = :tenant AND account_id = :account_id AND state = 'unmatched'"
         " AND payment_id IS NULL AND amount_minor = :minor AND currency = :currency"
-        " AND COALESCE(paid_at, seen_at) BETWEEN :earliest AND :latest ORDER BY id",
+        " AND COALESCE(paid_at, seen_at) BETWEEN :since AND :until ORDER BY id",
         account_id=account_id,
         minor=amount.minor,
         currency=amount.currency,
-        earliest=at - near_ms,
-        latest=at + near_ms,
+        since=since,
+        until=until,
     )
     return [_receipt(row) for row in found]
 
