@@ -8,7 +8,7 @@ off, rebooted, reset or edited by hand so heals by itself, and a lost command co
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -37,6 +37,7 @@ LARGE = 200  # devices; above it a router is polled less often
 # A router that comes back is there for its guests within half a second; one that refuses us is not hammered.
 RETRY_MS, RETRY_LONG_MS, REFUSED_MS = SECOND // 2, 2 * SECOND, 8 * SECOND
 LONG = 1_200  # failures; above it (ten minutes at least) the pause is long
+PART = 50  # devices written down in one transaction: about 10 ms
 CONTACT_EVERY_MS = 30 * SECOND  # how often a contact is written down
 PATIENCE_S = 10.0  # real seconds for one answer of a router; a stall of 7 s was seen (facts/mikrotik.md 1.6)
 
@@ -236,10 +237,13 @@ class Keeper:
     async def _write(self, unit: object, *args: object) -> object:
         return await self._db.write(self.router.tenant_id, unit, *args)  # type: ignore[arg-type]
 
-    async def _note(self, found: Found, wanted: Sequence[Wanted]) -> None:
+    async def _note(self, found: Found, wanted: Sequence[Wanted], *, unless: Collection[int] = ()) -> None:
+        """Write down what was read, part by part: payments get in between, and devices may come into `unless`."""
         now = self._clock.now()
         seen = sightings(found, wanted, now, self._installation, self._silent)
-        await self._write(record.record, self.router.id, seen, now)
+        for start in range(0, len(seen), PART):
+            part = [each for each in seen[start : start + PART] if each.device_id not in unless]
+            await self._write(record.record, self.router.id, part, now)
         if found.whole:
             self._silent = silences(found, now)
 
@@ -296,7 +300,7 @@ class Keeper:
         ids |= {each.device_id for each in online} | {each.id for each in blocked}
         macs = [row.mac for row in found.hosts]
         wanted = self._still_known(await self._wanted(ids, macs))
-        await self._note(found, wanted)
+        await self._note(found, wanted, unless=self._touched)
         wanted = self._still_known(await self._wanted(ids, macs))
         await self._apply(wanted, without(found, self._touched, self._installation), urgent=False)
         await self._note_contact(self._clock.now())
