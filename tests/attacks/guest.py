@@ -21,7 +21,7 @@ from portal.units import Unit
 from sandbox.phone import Phone
 from sandbox.world import Site, world
 
-VICTIM_PHONE, THIEFS_PHONE = "0712345678", "0722000111"
+VICTIM_PHONE, THIEFS_PHONE = "0711222333", "0722000111"
 
 
 @dataclass(kw_only=True)
