@@ -87,6 +87,7 @@ LINES = {
     "receipt-elsewhere": "The receipt named for this payment is already in the books. No pass was made.",
     "tenant-closed": "Money came while the shop was closed. No pass was made.",
     "unproven": "A success was reported that alone is no proof, and nothing has proven it in ten minutes.",
+    "unknown-outcome": "A prompt may have rung and nobody knows what became of it; without its id it cannot be asked for.",
     "unknown-id": "A success was reported, but M-Pesa does not know the request. No pass was made.",
     "second-receipt": "A second receipt came for a payment that is paid already.",
     "two-payments": "Two payments for one device succeeded within ten minutes; both made a pass.",
@@ -147,7 +148,8 @@ def _attach(one: Payment, said: Said, found: Receipt, now: Moment) -> Unit[Said]
         yield from open_exception("second-receipt", subject, f"{LINES['second-receipt']} Payment {one.public}.", now)
         return replace(said, kind="nothing", reason="second-receipt")
     yield from store.change_payment(one.id, receipt_state="here")
-    yield from store.close_line("unproven", f"payment:{one.public}", now)
+    for kind in ("unproven", "unknown-outcome"):
+        yield from store.close_line(kind, f"payment:{one.public}", now)
     for kind in ("unmatched-money", "two-candidates"):
         yield from store.close_line(kind, f"receipt:{found.number}", now)
     yield from store.close_line("receipt-missing", f"payment:{one.public}", now)

@@ -79,6 +79,7 @@ async def test_an_answer_that_says_nothing_is_an_unknown_outcome_and_no_second_p
         await r.until(started, "expired_unknown")
 
         assert (len(r.mpesa.pushes), len(await r.passes())) == (0, 0)
+        assert await r.lines() == {"unknown-outcome"}
 
 
 @pytest.mark.parametrize(
