@@ -87,7 +87,7 @@ LINES = {
     "receipt-elsewhere": "The receipt named for this payment is already in the books. No pass was made.",
     "tenant-closed": "Money came while the shop was closed. No pass was made.",
     "unproven": "A success was reported that alone is no proof, and nothing has proven it in ten minutes.",
-    "unknown-outcome": "A prompt may have rung and nobody knows what became of it; without its id it cannot be asked for.",
+    "unknown-outcome": "A prompt may have rung and nobody knows what became of it; it cannot be asked for.",
     "unknown-id": "A success was reported, but M-Pesa does not know the request. No pass was made.",
     "second-receipt": "A second receipt came for a payment that is paid already.",
     "two-payments": "Two payments for one device succeeded within ten minutes; both made a pass.",
