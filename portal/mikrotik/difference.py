@@ -126,6 +126,11 @@ def profile_name(allowed: Allowance) -> str:
     return f"bando-{allowed.kind}-{rate_text(allowed.rate_up)}-{rate_text(allowed.rate_down)}"
 
 
+def row_number(text: str) -> int | None:
+    """A row's number as a comment holds it; None for what a hand wrote there, larger than any number of ours."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
 def marked(comment: str, installation: str) -> bool:
     """Whether a row carries our mark."""
     return comment.startswith(f"bando:{installation}:")
@@ -133,8 +138,7 @@ def marked(comment: str, installation: str) -> bool:
 
 def pass_of(user: UserRow) -> int:
     """The pass that the comment of a row names; 0 when it names none."""
-    tail = user.comment.rpartition(":")[2]
-    return int(tail) if tail.isascii() and tail.isdigit() else 0
+    return row_number(user.comment.rpartition(":")[2]) or 0
 
 
 def difference(wanted: Iterable[Wanted], found: Found, installation: str) -> Difference:
@@ -206,8 +210,7 @@ def binding_comment(installation: str, device_id: int) -> str:
 
 
 def _binding_device(comment: str) -> int | None:
-    tail = comment.rpartition(":block-")[2]
-    return int(tail) if tail.isascii() and tail.isdigit() else None
+    return row_number(comment.rpartition(":block-")[2])
 
 
 def _errand(device_id: int, want: Wanted | None, view: _View) -> Errand:

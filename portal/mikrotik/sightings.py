@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from portal.access.record import Sighting, Wanted
 from portal.clock import SECOND, Moment
-from portal.mikrotik.difference import Found, binding_comment, marked, user_name
+from portal.mikrotik.difference import Found, binding_comment, marked, row_number, user_name
 from portal.sessions.meter import Reading
 
 
@@ -57,14 +57,8 @@ def sightings(
         )
         present = online is not None or each.mac in here
         quiet = silent.get((name, each.mac))
-        given = _pass_of(user.comment) if user else None
+        given = row_number(user.comment.rpartition(":")[2]) if user else None
         made.append(
             Sighting(device_id=each.device_id, reading=reading, here=present, silent_since=quiet, pass_id=given)
         )
     return made
-
-
-def _pass_of(comment: str) -> int | None:
-    """The pass that the comment of a row of ours names."""
-    tail = comment.rpartition(":")[2]
-    return int(tail) if tail.isascii() and tail.isdigit() and len(tail) <= 18 else None

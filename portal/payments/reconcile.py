@@ -102,11 +102,11 @@ def overdue(vault: Vault, now: Moment) -> Unit[int]:
         if one is not None:
             said = settle.Said(kind="overdue", via="time", reason="unanswered")
             yield from settle.settle(vault, one, said, now)
-            if one.state == "submit_unknown":  # only a callback or a C2B confirmation can still speak of it
-                line = settle.LINES["unknown-outcome"]
-                yield from open_exception("unknown-outcome", f"payment:{one.public}", line, now)
+            kind = "unknown-outcome" if one.state == "submit_unknown" else ""  # it cannot even be asked for
             if (yield from store.has_doubtful(one.id)):
-                yield from open_exception("unproven", f"payment:{one.public}", settle.LINES["unproven"], now)
+                kind = "unproven"
+            if kind:
+                yield from open_exception(kind, f"payment:{one.public}", settle.LINES[kind], now)
     for each in (yield from store.overdue_receipts(now - payment.RECEIPT_DUE_MS)):
         yield from store.change_payment(each.id, receipt_state="overdue")
         line = settle.LINES["receipt-missing"]

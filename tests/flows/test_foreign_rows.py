@@ -246,3 +246,14 @@ async def test_a_blocked_device_that_is_woken_again_gets_no_second_binding(site:
     ours = [row for row in site.table(BINDINGS) if row.get("comment", "").startswith(site.mark)]
     assert len(ours) == 1
     await site.agrees()
+
+
+@pytest.mark.parametrize("menu", [USERS, BINDINGS])
+async def test_a_comment_that_names_a_number_too_large_to_be_ours_is_no_obstacle(site: Site, menu: str) -> None:
+    comment = f"bando:{site.installation}:{'block-' if menu == BINDINGS else ''}{'9' * 30}"
+    rows = {USERS: {"name": "bando-77", "password": "x"}, BINDINGS: {"mac-address": "02:00:00:00:00:55"}}
+    site.router.tables[menu].add({**rows[menu], "comment": comment})
+    device = await site.arrive()
+    await site.grant(device)
+    await site.until(site.online)
+    await site.polled()
