@@ -31,7 +31,7 @@ from portal.db import Database, Observe, quiet
 from portal.errors import BandoError, Misconfigured
 from portal.health import Health
 from portal.listening import Listening, allow_many_connections
-from portal.logs import configure
+from portal.logs import AccessLog, configure
 from portal.loops import Every, Supervisor
 from portal.mikrotik.keepers import Keepers
 from portal.pages import routes as pages
@@ -100,7 +100,10 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     payments = Payments(db=db, vault=vault, clock=clock, catalog=catalog, settings=settings, http=http, observe=observe)
     supervisor = Supervisor(clock)
     health = Health(db=db, clock=clock, supervisor=supervisor, keepers=keepers)
-    services = Services(db=db, vault=vault, clock=clock, catalog=catalog, settings=settings, payments=payments)
+    access_log = AccessLog()
+    services = Services(
+        db=db, vault=vault, clock=clock, catalog=catalog, settings=settings, payments=payments, observe=access_log
+    )
     bando = Bando(
         settings=settings,
         clock=clock,
@@ -118,6 +121,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         await bando.start()
         yield
         await bando.stop()
+        access_log.write()
 
     bando.web = pages.site(services, more=health.routes(), lifespan=lifespan)
     return bando

@@ -7,6 +7,7 @@ from one clock; with the portal beside it, two cores are in use.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import ssl
 import sys
@@ -68,16 +69,17 @@ async def portal(site: Site, *, tls: bool = True, **more: str) -> AsyncIterator[
 
 
 async def answering(host: str, port: int, tls: ssl.SSLContext | None, process: asyncio.subprocess.Process) -> None:
-    """Until a server takes connections."""
+    """Until a server answers a request; its socket may be open long before."""
     async with asyncio.timeout(PATIENCE_S):
         while process.returncode is None:
-            try:
-                _, writer = await asyncio.open_connection(host, port, ssl=tls)
-            except OSError:
-                await asyncio.sleep(0.02)
-            else:
-                writer.close()
-                return
+            with contextlib.suppress(OSError):
+                reader, writer = await asyncio.open_connection(host, port, ssl=tls)
+                writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                status = await reader.readline()
+                writer.transport.abort()
+                if status:
+                    return
+            await asyncio.sleep(0.02)
     raise RuntimeError("the server ended before it answered")
 
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
 import sys
+from typing import Any
 
 import structlog
+
+GATHER_S = 0.1
+
+_stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
 
 
 def configure(level: str) -> None:
@@ -14,10 +21,37 @@ def configure(level: str) -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _stamp,
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )
+
+
+class AccessLog:
+    """The lines of a serving process, one for each answer; called as the pages' observer.
+
+    They come thousands a second, so they are rendered and written together, with one time, ten times a second:
+    each write of its own would also let another thread in the event loop's way.
+    """
+
+    def __init__(self) -> None:
+        self._wanted = structlog.get_logger().bind().is_enabled_for(logging.INFO)
+        self._waiting: list[dict[str, Any]] = []
+
+    def __call__(self, method: str, route: str, status: int, seconds: float) -> None:
+        if not self._wanted:
+            return
+        if not self._waiting:
+            asyncio.get_running_loop().call_later(GATHER_S, self.write)
+        ms = round(seconds * 1000, 1)
+        self._waiting.append({"event": "request", "method": method, "route": route, "status": status, "ms": ms})
+
+    def write(self) -> None:
+        """Write what waits."""
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            common = {"level": "info", **_stamp(None, "info", {})}
+            print("\n".join(json.dumps({**each, **common}) for each in waiting), file=sys.stderr, flush=True)
