@@ -41,12 +41,11 @@ lock: .venv/ready  ## pin the dependencies anew, with hashes
 	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --extra dev \
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o requirements.lock pyproject.toml
 
-migration: .venv/ready  ## rewrite the first migration from schema.py (until the first release)
-	rm -f portal/migrations/versions/0001_*.py
-	$(BIN)/python -c "import pathlib, tempfile; from portal.migrate import revise; revise(pathlib.Path(tempfile.mkdtemp()) / 'empty.db', 'the first tables')"
-	mv portal/migrations/versions/*_the_first_tables.py portal/migrations/versions/0001_the_first_tables.py
-	sed -i "s/^revision = .*/revision = '0001'/" portal/migrations/versions/0001_the_first_tables.py
-	$(BIN)/ruff check -q --fix portal/migrations; $(BIN)/ruff format -q portal/migrations
+migration: .venv/ready  ## write a migration for a changed schema.py: make migration NUMBER=0003 NAME="what it brings"
+	$(BIN)/python -c "import pathlib, tempfile; from portal.migrate import migrate, revise; \
+		db = pathlib.Path(tempfile.mkdtemp()) / 'empty.db'; migrate(db); revise(db, '$(NAME)', '$(NUMBER)')"
+	$(BIN)/ruff format -q portal/migrations
+	$(BIN)/ruff check -q --fix portal/migrations
 
 clean:
 	rm -rf .venv var build *.egg-info

@@ -52,9 +52,11 @@ def migrate(database: Path) -> None:
     _with_config(database, lambda config: alembic.command.upgrade(config, "head"))
 
 
-def revise(database: Path, message: str) -> None:
-    """Write a migration for what `schema.py` has and the database has not."""
-    _with_config(database, lambda config: alembic.command.revision(config, message=message, autogenerate=True))
+def revise(database: Path, message: str, number: str) -> None:
+    """Write the migration `number` for what `schema.py` has and the database has not."""
+    _with_config(
+        database, lambda config: alembic.command.revision(config, message=message, autogenerate=True, rev_id=number)
+    )
 
 
 def is_current(database: Path) -> bool:

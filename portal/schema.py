@@ -7,69 +7,9 @@ disagrees with this file. Moments are epoch milliseconds, money is minor units, 
 
 from __future__ import annotations
 
-from typing import Any
+from sqlalchemy import Boolean, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
-)
-
-# Retention classes and their default periods in days (R8); a tenant sets its own inside the bounds.
-RETENTION_DAYS = {
-    "payment": 7 * 365 + 2,
-    "session": 365,
-    "person": 730,
-    "evidence": 90,
-    "guess": 1,
-}
-
-NAMING = {
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s",
-    "pk": "pk_%(table_name)s",
-}
-metadata = MetaData(naming_convention=NAMING)
-
-# Integers are 64 bit everywhere; SQLite wants INTEGER for a row id.
-Whole = BigInteger().with_variant(Integer, "sqlite")
-
-
-def plain(name: str, kind: Any, *args: Any, **kw: Any) -> Column[Any]:
-    """A column that says nothing about a person."""
-    return Column(name, kind, *args, info={"data": "plain"}, **kw)
-
-
-def secret(name: str, kind: Any = LargeBinary, **kw: Any) -> Column[Any]:
-    """A sealed value or a keyed hash (R7)."""
-    return Column(name, kind, info={"data": "secret"}, **kw)
-
-
-def personal(name: str, kind: Any, *args: Any, purpose: str, keep: str, **kw: Any) -> Column[Any]:
-    """A personal datum with its purpose and retention class (R8)."""
-    return Column(name, kind, *args, info={"data": "personal", "purpose": purpose, "keep": keep}, **kw)
-
-
-def key() -> Column[Any]:
-    return plain("id", Whole, primary_key=True, autoincrement=True)
-
-
-def tenant() -> Column[Any]:
-    return plain("tenant_id", Whole, ForeignKey("tenants.id"), nullable=False)
-
-
-def link(name: str, target: str, **kw: Any) -> Column[Any]:
-    return plain(name, Whole, ForeignKey(f"{target}.id"), **kw)
-
+from portal.columns import Whole, key, link, metadata, personal, plain, secret, tenant
 
 installation = Table(
     "installation",
@@ -90,6 +30,7 @@ tenants = Table(
     plain("currency", Text, nullable=False, server_default="KES"),
     plain("language", Text, nullable=False, server_default="en"),
     plain("theme", Text, nullable=False, server_default="default"),
+    plain("ssid", Text, nullable=False, server_default=""),  # the name of the Wi-Fi, the same at every site
     plain("active", Boolean, nullable=False, server_default="1"),
     # Bumped with every change of the tenant, its routers, plans or M-Pesa accounts; caches follow it.
     plain("version", Whole, nullable=False, server_default="1"),
@@ -140,6 +81,8 @@ plans = Table(
     plain("sites", Text),  # JSON list of routers' ids, or NULL for all of the tenant
     plain("position", Integer, nullable=False, server_default="0"),
     plain("on_sale", Boolean, nullable=False, server_default="1"),
+    # A voucher of this plan stays with the device that redeemed it first.
+    plain("locked", Boolean, nullable=False, server_default="0"),
     plain("created_at", Whole, nullable=False),
     UniqueConstraint("tenant_id", "public"),
 )
@@ -393,7 +336,113 @@ prompts = Table(
     Index(None, "tenant_id", "sent_at"),
 )
 
-# Failed guesses (receipts now, voucher codes later), in independent buckets.
+# What staff create, print, sell and void together. Its plan and price are frozen when it is made.
+batches = Table(
+    "batches",
+    metadata,
+    key(),
+    tenant(),
+    plain("number", Whole, nullable=False),  # counts up in a tenant; vouchers are called B<number>-<serial>
+    link("plan_id", "plans", nullable=False),
+    plain("plan_copy", Text, nullable=False),  # JSON: the plan at this price, as it was
+    plain("price_minor", Whole, nullable=False),
+    plain("currency", Text, nullable=False),
+    plain("style", Text, nullable=False),  # a name of portal.vouchers.codes.STYLES
+    plain("count", Whole, nullable=False),
+    plain("use_by", Whole, nullable=False),
+    plain("note", Text, nullable=False, server_default=""),
+    plain("agent", Text, nullable=False, server_default=""),
+    personal("made_by", Text, purpose="answer for stock", keep="act", nullable=False),
+    plain("created_at", Whole, nullable=False),
+    plain("ready_at", Whole),  # NULL while its codes are being drawn
+    UniqueConstraint("tenant_id", "number"),
+)
+
+# A printed code worth one pass. `spent` and `expired` are not stored: they follow from its pass and its use-by.
+vouchers = Table(
+    "vouchers",
+    metadata,
+    key(),
+    tenant(),
+    link("batch_id", "batches", nullable=False),
+    plain("serial", Whole, nullable=False),  # from 1 in its batch
+    plain("label", Text, nullable=False),  # B12-0043: on the card, and the cause of its pass
+    secret("code_index", nullable=False),  # keyed hash over the whole installation
+    secret("code_sealed", nullable=False),
+    plain("state", Text, nullable=False, server_default="printed"),  # printed | redeemed | void
+    plain("use_by", Whole, nullable=False),
+    plain("redeemed_at", Whole),
+    link("redeemed_router_id", "routers"),
+    link("redeemed_device_id", "devices"),
+    plain("voided_at", Whole),
+    personal("voided_by", Text, purpose="answer for stock", keep="act"),
+    plain("void_reason", Text),
+    UniqueConstraint("code_index"),
+    UniqueConstraint("tenant_id", "batch_id", "serial"),
+    UniqueConstraint("tenant_id", "label"),
+    Index(None, "tenant_id", "state", "use_by"),
+)
+
+# Whose a code is, for a guest who comes without a router's word (/V/CODE over mobile data).
+code_owners = Table(
+    "code_owners",
+    metadata,
+    secret("code_index", primary_key=True),
+    link("owner", "tenants", nullable=False),
+)
+
+# What staff did with a range of a batch: made, printed, printed again, exported, voided.
+voucher_acts = Table(
+    "voucher_acts",
+    metadata,
+    key(),
+    tenant(),
+    link("batch_id", "batches", nullable=False),
+    plain("act", Text, nullable=False),  # made | printed | reprinted | exported | voided
+    plain("how", Text, nullable=False, server_default=""),  # sheet 4x9, slip 58, html, csv
+    plain("first_serial", Whole, nullable=False),
+    plain("last_serial", Whole, nullable=False),
+    plain("reason", Text, nullable=False, server_default=""),
+    personal("actor", Text, purpose="answer for stock", keep="act", nullable=False),
+    plain("done_at", Whole, nullable=False),
+    Index(None, "tenant_id", "batch_id", "act", "done_at"),
+)
+
+# A voucher that brought a new device in place of an older one; the daily limit counts these.
+voucher_moves = Table(
+    "voucher_moves",
+    metadata,
+    key(),
+    tenant(),
+    link("voucher_id", "vouchers", nullable=False),
+    link("from_device_id", "devices", nullable=False),
+    link("to_device_id", "devices", nullable=False),
+    plain("moved_at", Whole, nullable=False),
+    Index(None, "tenant_id", "voucher_id", "moved_at"),
+)
+
+# The ISP's logo on paper: a PNG, as checked when it was given.
+logos = Table(
+    "logos",
+    metadata,
+    key(),
+    tenant(),
+    plain("png", LargeBinary, nullable=False),
+    UniqueConstraint("tenant_id"),
+)
+
+# Failed guesses at codes whose tenant is not known (/V/CODE without a router's word).
+open_guesses = Table(
+    "open_guesses",
+    metadata,
+    key(),
+    plain("bucket", Text, nullable=False),  # source | installation
+    secret("subject", nullable=False),
+    plain("guessed_at", Whole, nullable=False),
+    Index(None, "bucket", "subject", "guessed_at"),
+)
+
+# Failed guesses (receipts and voucher codes), in independent buckets.
 guesses = Table(
     "guesses",
     metadata,

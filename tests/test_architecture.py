@@ -20,7 +20,7 @@ FILES = sorted(
 )
 
 # Values without input or output; everybody may use them.
-GROUND = {"clock", "errors", "findings", "money", "phone", "seal", "settings", "units"}
+GROUND = {"clock", "errors", "findings", "money", "phone", "seal", "settings", "texts", "units", "words"}
 # What each room may import beside the ground floor and itself. `sessions` here is its pure meter.
 MAY: dict[str, set[str]] = {
     # ground floor
@@ -31,8 +31,11 @@ MAY: dict[str, set[str]] = {
     "phone": set(),
     "seal": set(),
     "settings": set(),
+    "texts": set(),
+    "words": set(),
     "units": {"schema"},
-    "schema": set(),
+    "schema": {"columns"},
+    "columns": set(),
     "logs": set(),
     "listening": set(),
     # engines
@@ -46,15 +49,16 @@ MAY: dict[str, set[str]] = {
     "tenancy": set(),
     "access": {"sessions", "tenancy", "db"},
     "payments": {"access", "tenancy", "people", "db", "loops"},
+    "vouchers": {"access", "tenancy", "db"},
     "mikrotik": {"access", "sessions", "tenancy", "db", "loops"},
     # what looks at everything, and changes nothing
     "check": {"access"},
     "doctor": {"db", "tenancy", "mikrotik", "doctor_database", "doctor_web"},
     "doctor_database": {"migrate"},
     "doctor_web": set(),
-    "health": {"db", "loops", "mikrotik"},
+    "health": {"db", "loops", "mikrotik", "vouchers"},
     # pages use the services of the rooms below them
-    "pages": {"access", "payments", "mikrotik", "people", "tenancy", "db"},
+    "pages": {"access", "payments", "mikrotik", "people", "tenancy", "vouchers", "db"},
 }
 
 # Where a library may be imported; libraries that are not listed may be used anywhere.
@@ -69,13 +73,16 @@ BORDERS: dict[str, tuple[str, ...]] = {
     "databases": ("db",),
     "aiosqlite": ("db",),
     "asyncpg": ("db",),
-    "sqlalchemy": ("schema", "migrate"),
+    "sqlalchemy": ("schema", "columns", "migrate"),
     "alembic": ("migrate", "migrations/env"),
     "cryptography": ("seal",),
     "phonenumbers": ("phone",),
     "prometheus_client": ("health",),
     "click": (),
     "uvicorn": ("listening",),
+    "qrcode": ("vouchers",),
+    "fpdf": ("vouchers",),
+    "escpos": ("vouchers",),
     "sandbox": (),
     "app": (),
     "commands": (),

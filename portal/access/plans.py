@@ -38,6 +38,7 @@ class Plan:
     sites: tuple[int, ...] | None = None
     position: int = 0
     on_sale: bool = True
+    locked: bool = False  # a voucher of it stays with the device that redeemed it first
 
     def sold_at(self, router_id: int) -> bool:
         """Whether guests of this router may buy it."""
@@ -72,6 +73,7 @@ def from_row(row: Mapping[str, Any]) -> Plan:
         sites=read_sites(row["sites"]),
         position=row["position"],
         on_sale=bool(row["on_sale"]),
+        locked=bool(row["locked"]),
     )
 
 

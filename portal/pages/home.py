@@ -14,8 +14,8 @@ from portal.pages import forms
 from portal.pages.doors import Services
 from portal.pages.progress import MOVING, Arrival, arrive, left_ms, place
 from portal.pages.security import refuse_foreign
-from portal.pages.texts import LANGUAGES
 from portal.pages.visit import Ready, Visit, answer, in_language, open_visit, see_other
+from portal.texts import LANGUAGES
 from portal.units import Unit
 
 _Key = tuple[int, int, str, str]

@@ -15,8 +15,8 @@ from portal.errors import Refused
 from portal.pages import context as contexts
 from portal.pages import forms
 from portal.pages.doors import Services
-from portal.pages.texts import LANGUAGES
 from portal.pages.visit import Visit, language, remember, split_token, with_arrival
+from portal.texts import LANGUAGES
 
 
 @dataclass(frozen=True, kw_only=True)

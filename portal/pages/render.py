@@ -14,17 +14,15 @@ import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from portal.access.plans import Plan
-from portal.pages import texts, words
-from portal.pages.texts import Texts
+from portal import texts, words
+from portal.access.wording import plan_line, plan_title
+from portal.texts import Texts
 
-THEMES = Path(__file__).parents[2] / "themes"
 GZIP_FROM = 1_000  # bytes; below, compressing costs more than it saves
 
 
@@ -79,32 +77,6 @@ class Theme:
         return _squeeze(html).encode()
 
 
-def plan_title(plan: Plan, lang: str) -> str:
-    """The plan's name; where it only says how long, it says so in the language of the page."""
-    plain_name = words.span(plan.span_ms, "en").replace("\u00a0", " ")
-    return words.title(words.span(plan.span_ms, lang)) if plan.name.casefold() == plain_name else plan.name
-
-
-def plan_line(said: Texts, plan: Plan) -> str:
-    """What else the guest gets: length, data, speed, devices."""
-    lang = said.lang
-    found: list[str] = []
-    length = words.span(plan.span_ms, lang)
-    if plan_title(plan, lang) != words.title(length):
-        found.append(length)
-    if plan.data_bytes:
-        found.append(said("plan.data", data=words.data(plan.data_bytes, lang)))
-    if plan.rate_down:
-        found.append(said("plan.rate", rate=words.rate(plan.rate_down, lang)))
-    if plan.max_devices > 1:
-        found.append(said("plan.devices", n=plan.max_devices))
-    if plan.kind == "used":
-        window = words.span(plan.window_ms, lang) if plan.window_ms else ""
-        found.append(said("plan.window", window=window) if window else said("plan.used"))
-    line = Markup(" · ").join(found)
-    return line[:1].upper() + line[1:]
-
-
 def policy(themes: Collection[Theme]) -> str:
     """The Content-Security-Policy of every page."""
     styles = " ".join(_source(each.style) for each in themes)
@@ -118,12 +90,12 @@ def policy(themes: Collection[Theme]) -> str:
 @lru_cache(maxsize=1)
 def themes() -> Mapping[str, Theme]:
     """All installed themes by name, read once."""
-    return {path.parent.name: load_theme(path.parent.name) for path in sorted(THEMES.glob("*/theme.toml"))}
+    return {path.parent.name: load_theme(path.parent.name) for path in sorted(texts.THEMES.glob("*/theme.toml"))}
 
 
 def load_theme(name: str) -> Theme:
     """Read a theme's folder."""
-    folder = THEMES / name
+    folder = texts.THEMES / name
     templates = folder / "templates"
     table = tomllib.loads((folder / "theme.toml").read_text("utf-8"))
     env = Environment(

@@ -12,8 +12,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from portal import words
 from portal.errors import Refused
-from portal.pages import claim, entry, home, hooks, pay, router_files, status, waiting, words
+from portal.pages import claim, entry, home, hooks, pay, router_files, status, waiting
 from portal.pages.doors import Services
 from portal.pages.render import policy, themes
 from portal.pages.security import Guard

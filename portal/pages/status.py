@@ -19,9 +19,9 @@ from portal.pages.doors import Services
 from portal.pages.progress import MOVING, Holding, holding, left_ms, place
 from portal.pages.proof import Proof, open_proof, seal_proof
 from portal.pages.security import refuse_foreign
-from portal.pages.texts import LANGUAGES
 from portal.pages.visit import see_other
 from portal.pages.waiting import open_purchase
+from portal.texts import LANGUAGES
 from portal.units import Unit
 
 Act = Callable[[Holding, Mapping[str, str], Moment], Unit[None]]

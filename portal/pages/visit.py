@@ -16,10 +16,10 @@ from portal.pages import context as contexts
 from portal.pages.context import Context
 from portal.pages.doors import Services
 from portal.pages.render import Theme, pack, themes
-from portal.pages.texts import LANGUAGES, Texts
-from portal.pages.words import clock_time
 from portal.seal import Vault
 from portal.tenancy.store import Router
+from portal.texts import LANGUAGES, Texts
+from portal.words import clock_time
 
 PURCHASE_TOKEN = re.compile(r"[0-9a-z]{2,32}\.[0-9a-f]{16,128}")
 

@@ -14,8 +14,8 @@ from portal.pages.doors import Services
 from portal.pages.pay import click_of
 from portal.pages.progress import MOVING, Purchase, left_ms, purchase
 from portal.pages.security import refuse_foreign
-from portal.pages.texts import LANGUAGES
 from portal.pages.visit import Visit, in_language, purchase_visit, see_other
+from portal.texts import LANGUAGES
 
 
 async def open_purchase(services: Services, request: Request) -> tuple[Visit, Purchase]:

@@ -23,6 +23,7 @@ class Tenant:
     currency: str
     language: str
     theme: str
+    ssid: str
     active: bool
     version: int
 

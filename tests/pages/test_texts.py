@@ -7,9 +7,9 @@ import string
 
 import pytest
 
-from portal.pages.render import THEMES, themes
-from portal.pages.texts import LANGUAGES
+from portal.pages.render import themes
 from portal.payments.payment import FAILURES
+from portal.texts import LANGUAGES, THEMES
 
 PORTAL = THEMES.parent / "portal"
 

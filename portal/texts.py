@@ -8,12 +8,14 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup, escape
 
 LANGUAGES = ("en", "sw")
+THEMES = Path(__file__).parents[1] / "themes"
 
 
 def flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -53,3 +55,10 @@ def load(folder: Path) -> dict[str, Texts]:
         table = tomllib.loads((folder / f"{lang}.toml").read_text("utf-8"))
         found[lang] = Texts(lang, dict(flatten(table)))
     return found
+
+
+@lru_cache(maxsize=64)
+def said_in(theme: str, lang: str) -> Texts:
+    """The texts of an installed theme in one language, read once; what is not installed is the default."""
+    folder = THEMES / theme if (THEMES / theme / "theme.toml").exists() else THEMES / "default"
+    return load(folder / "texts")[lang if lang in LANGUAGES else LANGUAGES[0]]

@@ -1,0 +1,1 @@
+"""Printed codes worth one pass: drawn, printed, redeemed once, voided; never deleted."""
