@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from portal.schema import TENANT_TABLES, metadata
+from portal.columns import metadata
+from portal.schema import TENANT_TABLES
 from portal.units import (
     Conflict,
     Row,

@@ -116,7 +116,8 @@ _UNWANTED = tuple(
         "ANAL", "ANUS", "ARSE", "ASS", "BASTARD", "BITCH", "BOOB", "CLIT", "COCK", "CRAP", "DAMN", "DICK", "DILDO",
         "DYKE", "FAG", "FART", "GAY", "HELL", "HOMO", "JIZZ", "KAFIR", "KILL", "KKK", "MALAYA", "MAVI", "MKUNDU",
         "NAZI", "NEGRO", "NIGA", "NIGGER", "PAEDO", "PEDO", "PENIS", "PISS", "PORN", "RAPE", "SATAN", "SEX",
-        "SHIT", "SHENZI", "TIT", "TOMBA", "TWAT", "WANK", "KUMA", "MBORO", "MATAKO", "KINYA", "JINGA", "PUMBA", "MSENGE",
+        "SHIT", "SHENZI", "TIT", "TOMBA", "TWAT", "WANK", "KUMA", "MBORO", "MATAKO", "KINYA", "JINGA", "PUMBA",
+        "MSENGE",
     )
 )  # fmt: skip
 _LEET = str.maketrans({"0": "0", "1": "1", "3": "E", "4": "A", "5": "S", "7": "T", "8": "B"})
