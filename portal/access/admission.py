@@ -39,48 +39,63 @@ class Standing:
 
 def grant(plan: Plan, device_id: int, cause: Cause, now: Moment, person_id: int | None = None) -> Unit[Pass]:
     """A pass for this cause: a new one, or the one the cause has made before (I2)."""
-    pass_id = yield from store.insert_pass(plan, device_id, person_id, cause, now)
-    if pass_id is None:
+    queue = yield from store.queue_of(device_id)
+    made = yield from store.insert_pass(plan, device_id, person_id, cause, now)
+    if made is None:
         found = yield from store.pass_by_cause(cause)
         assert found is not None
         return found
-    yield from store.add_pass_device(pass_id, device_id, now)
-    yield from refresh(device_id, now, wake=True)
-    made = yield from store.get_pass(pass_id)
-    assert made is not None
-    return made
+    yield from store.add_pass_device(made.id, device_id, now)
+    after, _ = yield from _let_act(device_id, [*queue, made], now, wake=True, users={made.id: [device_id]})
+    return next(each for each in after if each.id == made.id)
 
 
 def refresh(device_id: int, now: Moment, *, wake: bool = False) -> Unit[bool]:
     """Let time act on a device's queue; wakes the keepers when something changed or `wake` says so."""
-    before = yield from store.queue_of(device_id)
-    after = yield from _advanced(before, now)
-    changed = False
-    by_id = {each.id: each for each in before}
-    for each in after:
-        changed = (yield from store.save_pass(by_id[each.id], each)) or changed
-    if changed or wake:
-        yield from wake_all(device_id, before)
+    queue = yield from store.queue_of(device_id)
+    _, changed = yield from _let_act(device_id, queue, now, wake=wake, users={})
     return changed
 
 
-def wake_all(device_id: int, queue: Sequence[Pass]) -> Unit[None]:
+Users = dict[int, list[int]]  # the devices of a pass, as far as they were read already
+
+
+def _let_act(
+    device_id: int, queue: Sequence[Pass], now: Moment, *, wake: bool, users: Users
+) -> Unit[tuple[list[Pass], bool]]:
+    after = yield from _advanced(queue, now, users)
+    changed = False
+    by_id = {each.id: each for each in queue}
+    for each in after:
+        changed = (yield from store.save_pass(by_id[each.id], each)) or changed
+    if changed or wake:
+        yield from wake_all(device_id, queue, users)
+    return after, changed
+
+
+def _users(one: Pass, users: Users) -> Unit[list[int]]:
+    if one.id not in users:
+        users[one.id] = yield from store.devices_of_pass(one.id)
+    return users[one.id]
+
+
+def wake_all(device_id: int, queue: Sequence[Pass], users: Users | None = None) -> Unit[None]:
     """Wake the keepers of every device that uses these passes."""
     devices = {device_id}
     for each in queue:
-        devices.update((yield from store.devices_of_pass(each.id)))
+        devices.update((yield from _users(each, {} if users is None else users)))
     for each_device in sorted(devices):
         yield from store.wake((yield from store.routers_of(each_device)), each_device)
 
 
-def _advanced(queue: Sequence[Pass], now: Moment) -> Unit[list[Pass]]:
+def _advanced(queue: Sequence[Pass], now: Moment, users: Users | None = None) -> Unit[list[Pass]]:
     seen: dict[int, Online] = {}
     for each in queue:
-        seen[each.id] = yield from _online(each, now)
+        seen[each.id] = yield from _online(each, now, {} if users is None else users)
     return passes.advance(queue, lambda one: seen.get(one.id, OFF), now)
 
 
-def _online(one: Pass, now: Moment) -> Unit[Online]:
+def _online(one: Pass, now: Moment, users: Users) -> Unit[Online]:
     """Since when a device of this pass is online, at a router where the pass is good.
 
     What a router said that is silent since counts only while no other router knows better: one that died with the
@@ -88,7 +103,7 @@ def _online(one: Pass, now: Moment) -> Unit[Online]:
     """
     fresh: list[Moment] = []
     stale: list[Moment] = []
-    for device_id in (yield from store.devices_of_pass(one.id)):
+    for device_id in (yield from _users(one, users)):
         not_before = yield from _in_use_since(one, device_id)
         if not_before is None:
             continue

@@ -142,7 +142,7 @@ def set_person(device_id: int, person_id: int) -> Unit[None]:
 # --- passes ---
 
 
-def insert_pass(plan: Plan, device_id: int, person_id: int | None, cause: Cause, now: Moment) -> Unit[int | None]:
+def insert_pass(plan: Plan, device_id: int, person_id: int | None, cause: Cause, now: Moment) -> Unit[Pass | None]:
     """A new pass at the end of its device's queue; None when the cause has made its pass already (I2)."""
     row = yield from one(
         "INSERT INTO passes (tenant_id, device_id, person_id, plan_id, plan_name, price_minor, currency, kind,"
@@ -151,7 +151,7 @@ def insert_pass(plan: Plan, device_id: int, person_id: int | None, cause: Cause,
         " :price_minor, :currency, :kind, :span_ms, :window_ms, :data_bytes, :rate_up, :rate_down, :max_devices,"
         " :sites, :cause_kind, :cause_ref, 'queued',"
         " (SELECT COALESCE(MAX(position), 0) + 1 FROM passes WHERE tenant_id = :tenant AND device_id = :device_id),"
-        " :now, :now, :use_by) ON CONFLICT (tenant_id, cause_kind, cause_ref) DO NOTHING RETURNING id",
+        " :now, :now, :use_by) ON CONFLICT (tenant_id, cause_kind, cause_ref) DO NOTHING RETURNING *",
         device_id=device_id,
         person_id=person_id,
         plan_id=plan.id,
@@ -171,7 +171,7 @@ def insert_pass(plan: Plan, device_id: int, person_id: int | None, cause: Cause,
         now=now,
         use_by=now + plan.use_by_ms,
     )
-    return None if row is None else int(row["id"])
+    return None if row is None else passes.from_row(row)
 
 
 def pass_by_cause(cause: Cause) -> Unit[Pass | None]:
