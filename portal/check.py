@@ -46,6 +46,26 @@ def cause_with_two_passes(_: Moment) -> Unit[list[str]]:
     return [f"I2: {row['cause_kind']} {row['cause_ref']} made more than one pass." for row in found]
 
 
+def voucher_without_pass(_: Moment) -> Unit[list[str]]:
+    """I4: a redeemed voucher has made its pass."""
+    found = yield from rows(
+        "SELECT v.label FROM vouchers v WHERE v.tenant_id = :tenant AND v.state = 'redeemed' AND NOT EXISTS"
+        " (SELECT 1 FROM passes s WHERE s.tenant_id = :tenant AND s.tenant_id = v.tenant_id"
+        " AND s.cause_kind = 'voucher' AND s.cause_ref = v.label)"
+    )
+    return [f"I4: voucher {row['label']} is redeemed and has no pass." for row in found]
+
+
+def pass_without_voucher(_: Moment) -> Unit[list[str]]:
+    """I4: a pass made by a voucher has that voucher, redeemed and not still for sale."""
+    found = yield from rows(
+        "SELECT s.id, s.cause_ref FROM passes s WHERE s.tenant_id = :tenant AND s.cause_kind = 'voucher'"
+        " AND NOT EXISTS (SELECT 1 FROM vouchers v WHERE v.tenant_id = :tenant AND v.tenant_id = s.tenant_id"
+        " AND v.label = s.cause_ref AND v.redeemed_at IS NOT NULL AND v.state <> 'printed')"
+    )
+    return [f"I4: pass {row['id']} was made by voucher {row['cause_ref']}, which is not redeemed." for row in found]
+
+
 def receipt_twice(_: Moment) -> Unit[list[str]]:
     """I3: a receipt credits once, and a payment is paid by one receipt."""
     found = yield from rows(
@@ -106,6 +126,8 @@ CHECKS: tuple[Callable[[Moment], Unit[list[str]]], ...] = (
     paid_without_pass,
     pass_without_cause,
     cause_with_two_passes,
+    voucher_without_pass,
+    pass_without_voucher,
     receipt_twice,
     matched_to_unpaid,
     more_than_bought,

@@ -56,6 +56,7 @@ SETTINGS = tuple(
         ("BANDO_PROMPTS_DEVICE", "5", "prompts from one device in 10 minutes"),
         ("BANDO_PROMPTS_ROUTER", "300", "prompts from one router in 10 minutes"),
         ("BANDO_PROMPTS_TENANT", "2000", "prompts of one tenant in 10 minutes"),
+        ("BANDO_VOUCHER_MOVES", "3", "how often a day a voucher may bring a new device in place of an older one"),
         ("BANDO_CLOCK_FILE", "", "file of a clock that can be moved; sandbox only"),
         ("BANDO_LOG_LEVEL", "info", "debug, info, warning or error"),
     )
@@ -86,6 +87,7 @@ class Settings:
     prompts_device: int
     prompts_router: int
     prompts_tenant: int
+    voucher_moves: int
     clock_file: str
     log_level: str
 
@@ -151,6 +153,7 @@ def _checked(text: Mapping[str, str]) -> Settings:
         prompts_device=_whole(text, "BANDO_PROMPTS_DEVICE"),
         prompts_router=_whole(text, "BANDO_PROMPTS_ROUTER"),
         prompts_tenant=_whole(text, "BANDO_PROMPTS_TENANT"),
+        voucher_moves=_whole(text, "BANDO_VOUCHER_MOVES"),
         clock_file=text["BANDO_CLOCK_FILE"],
         log_level=_word(text, "BANDO_LOG_LEVEL", ("debug", "info", "warning", "error")),
     )

@@ -2,30 +2,104 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable
 
-from portal.access.plans import Plan
-from portal.clock import Moment
+from portal.access.catalog import Catalog, TenantView
+from portal.clock import Clock
+from portal.db import Database
+from portal.errors import Refused
+from portal.seal import Vault
+from portal.settings import Settings
+from portal.tenancy.store import Router
+from portal.units import Unit
+from portal.vouchers import codes, guesses, redeem, store
+from portal.vouchers.batches import code_index
+from portal.vouchers.counts import Counts
+from portal.vouchers.offers import Offer, Redeemed
+from portal.vouchers.redeem import UNKNOWN, Ask
+
+__all__ = ["Offer", "Redeemed", "Vouchers"]
+
+Sees = Callable[[int, str], bool]  # whether this router itself says that this MAC is there
 
 
-@dataclass(frozen=True, kw_only=True)
-class Redeemed:
-    """What a code led to."""
+class Vouchers:
+    """Redeems codes, and says what they are good for.
 
-    pass_id: int
-    how: Literal["connected", "resumed", "added", "moved"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Offer:
-    """What a code is good for, before anything is spent.
-
-    `kind`: new (it will make a pass), yours (it made the pass of this device), join (its pass has room for this
-    device), move (its pass is full: the device unseen for longest makes room).
+    All methods raise `Refused`: voucher-typo, voucher-unknown, voucher-wait (with `wait_s`), voucher-elsewhere,
+    voucher-locked, voucher-move, voucher-moves (with `moves`), voucher-stopped, pass-ended.
     """
 
-    plan: Plan
-    label: str
-    use_by: Moment
-    kind: Literal["new", "yours", "join", "move"]
+    def __init__(
+        self, db: Database, vault: Vault, clock: Clock, catalog: Catalog, settings: Settings, sees: Sees
+    ) -> None:
+        self._db = db
+        self._vault = vault
+        self._clock = clock
+        self._catalog = catalog
+        self._settings = settings
+        self._sees = sees
+        self.counts = Counts()
+
+    def _ask(self, router: Router, mac: str, text: str, source: str, move: bool) -> Ask:
+        code = codes.read(text)
+        seen = self._sees(router.id, mac)
+        return Ask(
+            code=code_index(self._vault, code),
+            mac=mac,
+            router_id=router.id,
+            who=guesses.guesser(self._vault, router.tenant_id, mac, router.id, source, seen),
+            moves_a_day=self._settings.voucher_moves,
+            move=move,
+        )
+
+    async def redeem(
+        self, view: TenantView, router: Router, *, mac: str, text: str, source: str, move: bool = False
+    ) -> Redeemed:
+        """Put this device online with a code; `move` says that another device may make room."""
+        ask = self._ask(router, mac, text, source, move)
+        done = await self._db.write(view.tenant.id, redeem.redeem, ask, self._clock.now())
+        if isinstance(done, Refused):
+            raise self._counted(router, done)
+        self.counts.redeemed(router.public)
+        return done
+
+    async def look(self, view: TenantView, router: Router, *, mac: str, text: str, source: str) -> Offer:
+        """What a code is good for at this router; spends nothing."""
+        ask = self._ask(router, mac, text, source, move=False)
+        found = await self._db.write(view.tenant.id, redeem.look, ask, self._clock.now())
+        if isinstance(found, Refused):
+            raise self._counted(router, found)
+        return found
+
+    def _counted(self, router: Router, refused: Refused) -> Refused:
+        if refused.key == "voucher-wait":
+            self.counts.slowed(router.public)
+        elif refused.key == "voucher-unknown":
+            self.counts.guessed(router.public)
+        return refused
+
+    async def look_openly(self, text: str, source: str) -> tuple[TenantView, Offer]:
+        """What a code is good for, for a phone that no router has named; spends nothing."""
+        code, now = code_index(self._vault, codes.read(text)), self._clock.now()
+        owner = await self._db.write(None, _open_door, self._vault, code, source, now)
+        if isinstance(owner, Refused):
+            raise owner
+        view = self._catalog.tenant(owner)
+        found = await self._db.read(owner, redeem.look_openly, code, now) if view and view.tenant.active else None
+        if view is None or found is None:
+            await self._db.write(None, guesses.count_open, self._vault, source, now)
+            raise UNKNOWN
+        return view, found
+
+
+def _open_door(vault: Vault, code: bytes, source: str, now: int) -> Unit[int | Refused]:
+    """Whose code this is, or a counted guess."""
+    wait = yield from guesses.admit_open(vault, source, now)
+    if wait:
+        return redeem.slowed(wait)
+    owner = yield from store.owner_of(code)
+    if owner is None:
+        yield from guesses.count_open(vault, source, now)
+        return UNKNOWN
+    return owner

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +12,7 @@ from portal.access import plans
 from portal.access.plans import Plan
 from portal.clock import Moment
 from portal.units import Row, Sql, Unit, insert, one, rows, update, value
+from portal.vouchers.states import Group
 
 CAUSE = "voucher"  # the kind of cause of a pass that a voucher made; its reference is the voucher's label
 
@@ -155,49 +157,109 @@ def by_label(label: str) -> Unit[Voucher | None]:
     return None if row is None else _voucher(row)
 
 
-def take(code_index: bytes, device_id: int, router_id: int, now: Moment) -> Unit[Voucher | None]:
-    """Redeem a printed voucher, or None when it is not to be had: one statement, so that only one may win."""
+def with_batch(code_index: bytes) -> Unit[tuple[Voucher, Batch] | None]:
+    """A voucher by its code, with its batch."""
+    row = yield from one(
+        "SELECT v.*, b.number, b.plan_copy, b.style, b.count, b.note, b.agent, b.made_by, b.created_at, b.ready_at"
+        " FROM vouchers v JOIN batches b ON b.tenant_id = v.tenant_id AND b.id = v.batch_id"
+        " WHERE v.tenant_id = :tenant AND v.code_index = :code_index",
+        code_index=code_index,
+    )
+    return None if row is None else (_voucher(row), _batch({**dict(row), "id": row["batch_id"]}))
+
+
+def take(voucher_id: int, device_id: int, router_id: int, now: Moment) -> Unit[bool]:
+    """Redeem a printed voucher; False when it is not to be had. One statement, so that only one can win."""
     row = yield from one(
         "UPDATE vouchers SET state = 'redeemed', redeemed_at = :now, redeemed_device_id = :device_id,"
-        " redeemed_router_id = :router_id WHERE tenant_id = :tenant AND code_index = :code_index"
-        " AND state = 'printed' AND use_by > :now RETURNING *",
-        code_index=code_index,
+        " redeemed_router_id = :router_id WHERE tenant_id = :tenant AND id = :id"
+        " AND state = 'printed' AND use_by > :now RETURNING id",
+        id=voucher_id,
         device_id=device_id,
         router_id=router_id,
         now=now,
     )
-    return None if row is None else _voucher(row)
+    return row is not None
 
 
 def void_range(
-    batch_id: int, first: int, last: int, states: Sequence[str], by: str, reason: str, now: Moment
-) -> Unit[list[Voucher]]:
-    """Void those of a range that are in one of `states`; gives them as they are now."""
-    marks = ", ".join(f":state{n}" for n in range(len(states)))
+    batch_id: int, first: int, last: int, by: str, reason: str, now: Moment, *, in_use: bool
+) -> Unit[list[Row]]:
+    """Void the printed ones of a range, with `in_use` also the redeemed ones whose pass has not ended.
+
+    Gives ``label`` and ``redeemed_at`` of those that it took.
+    """
     found = yield from rows(
-        "UPDATE vouchers SET state = 'void', voided_at = :now, voided_by = :by, void_reason = :reason"  # noqa: S608 marks only
+        "UPDATE vouchers SET state = 'void', voided_at = :now, voided_by = :by, void_reason = :reason"
         " WHERE tenant_id = :tenant AND batch_id = :batch_id AND serial BETWEEN :first AND :last"
-        f" AND state IN ({marks}) RETURNING *",
+        " AND (state = 'printed' OR (:in_use = 1 AND state = 'redeemed' AND EXISTS (SELECT 1 FROM passes p"
+        " WHERE p.tenant_id = :tenant AND p.cause_kind = 'voucher' AND p.cause_ref = vouchers.label"
+        " AND p.state <> 'ended'))) RETURNING label, redeemed_at",
         batch_id=batch_id,
         first=first,
         last=last,
         by=by,
         reason=reason,
         now=now,
-        **{f"state{n}": state for n, state in enumerate(states)},
+        in_use=int(in_use),
     )
-    return [_voucher(row) for row in found]
+    return list(found)
+
+
+def groups(now: Moment, batch_id: int | None = None) -> Unit[dict[int, list[Group]]]:
+    """How many vouchers of each batch, or of one, are alike in what makes their shown state."""
+    found = yield from rows(
+        "SELECT v.batch_id AS batch_id, v.state AS state, CASE WHEN v.use_by <= :now THEN 1 ELSE 0 END AS past,"
+        " CASE WHEN p.state = 'ended' THEN 1 ELSE 0 END AS over, COUNT(*) AS n FROM vouchers v LEFT JOIN passes p"
+        " ON v.state = 'redeemed' AND p.tenant_id = v.tenant_id AND p.cause_kind = 'voucher' AND p.cause_ref = v.label"
+        " WHERE v.tenant_id = :tenant AND (:every = 1 OR v.batch_id = :batch_id) GROUP BY 1, 2, 3, 4",
+        now=now,
+        every=int(batch_id is None),
+        batch_id=batch_id or 0,
+    )
+    by_batch: dict[int, list[Group]] = {}
+    for row in found:
+        group = Group(state=row["state"], past=bool(row["past"]), over=bool(row["over"]), count=int(row["n"]))
+        by_batch.setdefault(row["batch_id"], []).append(group)
+    return by_batch
+
+
+def serials(batch_id: int, first: int, last: int) -> Unit[set[int]]:
+    """Those serials of a range that have their voucher."""
+    found = yield from rows(
+        "SELECT serial FROM vouchers WHERE tenant_id = :tenant AND batch_id = :batch_id"
+        " AND serial BETWEEN :first AND :last",
+        batch_id=batch_id,
+        first=first,
+        last=last,
+    )
+    return {int(row["serial"]) for row in found}
+
+
+_BY_STYLE = (
+    # printed: whoever hits one gets a pass
+    "SELECT b.style AS style, COUNT(*) AS n FROM vouchers v JOIN batches b ON b.id = v.batch_id"
+    " AND b.tenant_id = v.tenant_id WHERE v.tenant_id = :tenant AND v.state = 'printed' AND v.use_by > :now"
+    " GROUP BY b.style",
+    # redeemed, and its pass goes on: whoever hits one may join it, or move it
+    "SELECT b.style AS style, COUNT(*) AS n FROM passes p JOIN vouchers v ON v.tenant_id = p.tenant_id"
+    " AND v.label = p.cause_ref JOIN batches b ON b.id = v.batch_id AND b.tenant_id = v.tenant_id"
+    " WHERE p.tenant_id = :tenant AND p.cause_kind = 'voucher' AND v.state = 'redeemed'"
+    " AND p.state IN ('queued', 'waiting', 'running', 'paused') GROUP BY b.style",
+    # promised: batches whose codes are still being drawn
+    "SELECT b.style AS style, SUM(b.count - (SELECT COUNT(*) FROM vouchers v WHERE v.tenant_id = :tenant"
+    " AND v.batch_id = b.id)) AS n FROM batches b WHERE b.tenant_id = :tenant AND b.ready_at IS NULL"
+    " AND b.use_by > :now GROUP BY b.style",
+)
 
 
 def live_codes(now: Moment) -> Unit[Mapping[str, int]]:
     """How many codes of each style a guess could hit."""
-    found = yield from rows(
-        "SELECT b.style AS style, COUNT(*) AS n FROM vouchers v JOIN batches b ON b.id = v.batch_id"
-        " AND b.tenant_id = v.tenant_id WHERE v.tenant_id = :tenant AND v.state = 'printed' AND v.use_by > :now"
-        " GROUP BY b.style",
-        now=now,
-    )
-    return {row["style"]: int(row["n"]) for row in found}
+    counts: Counter[str] = Counter()
+    for text in _BY_STYLE:
+        for row in (yield from rows(text, now=now)):
+            counts[row["style"]] += int(row["n"])
+    return counts
 
 
 def owner_of(code_index: bytes) -> Unit[int | None]:
@@ -255,3 +317,74 @@ def add_move(voucher_id: int, from_device: int, to_device: int, now: Moment) -> 
     yield from insert(
         "voucher_moves", voucher_id=voucher_id, from_device_id=from_device, to_device_id=to_device, moved_at=now
     )
+
+
+# --- guesses ---
+
+_GUESSES = "guesses WHERE tenant_id = :tenant AND door = 'voucher'"
+_OPEN = "open_guesses WHERE 1 = 1"
+
+
+@lru_cache(maxsize=32)
+def _nths(table: str, asked: tuple[tuple[str, int], ...]) -> tuple[str, tuple[str, ...]]:
+    """A statement of one row: for each (bucket, n) when the nth latest guess was made."""
+    one_of = (
+        "(SELECT guessed_at FROM {} AND bucket = '{}' AND subject = :{}"
+        " ORDER BY guessed_at DESC LIMIT 1 OFFSET {}) AS n{}"
+    )
+    names = tuple(f"n{number}" for number in range(len(asked)))
+    parts = [one_of.format(table, bucket, bucket, nth - 1, n) for n, (bucket, nth) in enumerate(asked)]
+    return f"SELECT {', '.join(parts)}", names
+
+
+def _ask(table: str, asked: tuple[tuple[str, int], ...], subjects: Mapping[str, bytes]) -> Unit[tuple[Any, ...]]:
+    text, names = _nths(table, asked)
+    found = yield Sql(text, subjects)
+    return tuple(found[0][name] for name in names)
+
+
+def nth_guesses(asked: tuple[tuple[str, int], ...], subjects: Mapping[str, bytes]) -> Unit[tuple[Moment | None, ...]]:
+    """For each (bucket, n): when the nth latest failed guess of this subject was made; None when there were fewer."""
+    return (yield from _ask(_GUESSES, asked, subjects))
+
+
+def nth_open_guesses(
+    asked: tuple[tuple[str, int], ...], subjects: Mapping[str, bytes]
+) -> Unit[tuple[Moment | None, ...]]:
+    """The same of guests whom no router has named."""
+    return (yield from _ask(_OPEN, asked, subjects))
+
+
+def add_guesses(subjects: Mapping[str, bytes], now: Moment) -> Unit[None]:
+    """A failed guess in the bucket of each subject."""
+    marks = ", ".join(f"(:tenant, 'voucher', '{bucket}', :{bucket}, :now)" for bucket in subjects)
+    yield Sql(
+        f"INSERT INTO guesses (tenant_id, door, bucket, subject, guessed_at) VALUES {marks}",  # noqa: S608 our buckets
+        {**subjects, "now": now},
+    )
+
+
+def add_open_guesses(subjects: Mapping[str, bytes], now: Moment) -> Unit[None]:
+    """The same of a guest whom no router has named."""
+    marks = ", ".join(f"('{bucket}', :{bucket}, :now)" for bucket in subjects)
+    yield Sql(
+        f"INSERT INTO open_guesses (bucket, subject, guessed_at) VALUES {marks}",  # noqa: S608 our buckets
+        {**subjects, "now": now},
+    )
+
+
+def guesses_since(bucket: str, subjects: Sequence[bytes], since: Moment) -> Unit[int]:
+    """How many failed guesses these subjects of a bucket have made after `since`."""
+    marks = ", ".join(f":subject{n}" for n in range(len(subjects)))
+    found = yield from value(
+        "SELECT COUNT(*) FROM guesses WHERE tenant_id = :tenant AND door = 'voucher' AND bucket = :bucket"  # noqa: S608
+        f" AND subject IN ({marks}) AND guessed_at > :since",
+        bucket=bucket,
+        since=since,
+        **{f"subject{n}": subject for n, subject in enumerate(subjects)},
+    )
+    return int(found)
+
+
+def delete_open_guesses(before: Moment) -> Unit[None]:
+    yield Sql("DELETE FROM open_guesses WHERE guessed_at < :before", {"before": before})
