@@ -1,8 +1,55 @@
-"""Batches: drawing codes, voiding them, and what may be read of them again."""
+"""Batches: drawing codes, voiding them, and what may be read of them again.
+
+A batch may hold 50 000 codes, and the database has one writer: whoever redeems meanwhile must not wait for the whole
+of it. So codes are drawn and sealed outside of transactions and stored a few at a time, with a pause after each. A
+batch whose drawing was stopped has no `ready_at`; nothing of it can be printed until it is finished.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any
+
+from portal.access import admission
+from portal.access import store as access
+from portal.access.plans import Plan
+from portal.access.store import Cause
+from portal.clock import DAY, Clock, Moment
+from portal.db import Database
+from portal.errors import BandoError, Misconfigured
+from portal.money import Money
 from portal.seal import Vault
+from portal.tenancy.store import Tenant
+from portal.units import Conflict, Unit
+from portal.vouchers import codes, store
+from portal.vouchers.codes import Style
+from portal.vouchers.odds import in_words, odds_of
+from portal.vouchers.store import CAUSE, Batch
+
+MOST = 50_000
+LONGEST_MS = 3 * 366 * DAY  # whoever sells a card for longer sells a promise that nobody can keep
+LONGEST_TEXT = 200
+
+CHUNK = 100  # vouchers in one transaction: a few ms
+VOID_CHUNK = 500
+END_CHUNK = 50  # each may end a pass, and wake the routers that know it
+# Another process sleeps in growing steps (1, 2, 5, 10 ms …) while it finds the database locked, so the pauses are
+# longer than what lies between them; but no longer than this, lest a busy database slows the drawing to a crawl.
+PAUSE = 1.3
+LONGEST_PAUSE_MS = 10.0
+TRIES = 5
+
+Progress = Callable[[int], None]
+Draw = Callable[[Style], str]
+
+
+def unseen(_: int) -> None:
+    """Nobody watches how far it is."""
+
+
+# --- a code and its card ---
 
 
 def code_index(vault: Vault, code: str) -> bytes:
@@ -23,3 +70,198 @@ def open_code(vault: Vault, tenant_id: int, label: str, sealed: bytes) -> str:
 def label_of(number: int, serial: int, count: int) -> str:
     """``B12-0043``: the batch and the serial in it, on the card and in every list."""
     return f"B{number}-{serial:0{max(4, len(str(count)))}d}"
+
+
+# --- what staff ask for ---
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """A batch as staff ask for it."""
+
+    plan: Plan
+    count: int
+    style: Style
+    use_by: Moment
+    price: Money | None = None  # instead of the plan's; 0 is a free card
+    note: str = ""
+    agent: str = ""
+    by: str
+
+
+def check(order: Order, now: Moment) -> None:
+    """Whether such a batch may be made; raises `Misconfigured`."""
+    price = order.price or order.plan.price
+    if not 1 <= order.count <= MOST:
+        raise Misconfigured(f"A batch holds 1 to {MOST:,} vouchers; make several batches for more.")
+    if order.use_by <= now:
+        raise Misconfigured("The use-by date is past; name a coming day with --use-by.")
+    if order.use_by > now + LONGEST_MS:
+        raise Misconfigured("The use-by date is more than three years ahead; name an earlier one with --use-by.")
+    if price.minor < 0 or price.minor % 100 or price.currency != order.plan.price.currency:
+        raise Misconfigured(f"The price must be whole {order.plan.price.currency}, 0 or more.")
+    if any(len(text) > LONGEST_TEXT or not text.isprintable() for text in (order.note, order.agent, order.by)):
+        raise Misconfigured(f"Note, agent and name are one line each, of at most {LONGEST_TEXT} characters.")
+    if not order.by.strip():
+        raise Misconfigured("Somebody has to answer for the batch; say who with --by.")
+
+
+def begin(order: Order, now: Moment) -> Unit[Batch]:
+    """A batch without vouchers; its plan and price stay as they are now. Raises `Misconfigured`."""
+    plan = next((each for each in (yield from access.plan_list()) if each.id == order.plan.id), None)
+    if plan is None or not plan.on_sale:
+        raise Misconfigured(f"{order.plan.name} is not on sale; first: bando plan offer {order.plan.public}")
+    number = yield from store.next_number()
+    batch_id = yield from store.insert_batch(
+        replace(plan, price=order.price or plan.price),
+        number=number,
+        style=order.style.name,
+        count=order.count,
+        use_by=order.use_by,
+        note=order.note,
+        agent=order.agent,
+        made_by=order.by,
+        created_at=now,
+    )
+    made = yield from store.batch(batch_id)
+    assert made is not None
+    return made
+
+
+def complete(batch: Batch, by: str, now: Moment) -> Unit[Batch]:
+    """All its codes are there: from now on it can be printed."""
+    current = yield from store.batch(batch.id)
+    assert current is not None
+    if current.ready_at is not None:
+        return current
+    yield from store.set_ready(batch.id, now)
+    yield from store.add_act(batch.id, "made", 1, batch.count, by, now)
+    return replace(current, ready_at=now)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Voided:
+    """What became of a range that was voided."""
+
+    printed: int = 0  # void now
+    in_use: int = 0  # void now, and their passes ended
+    left: int = 0  # void before, redeemed or spent: as they were
+
+    @property
+    def taken(self) -> int:
+        return self.printed + self.in_use
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batches:
+    """Makes and voids the batches of one tenant."""
+
+    db: Database
+    vault: Vault
+    clock: Clock
+    tenant: Tenant
+    guesses_an_hour: int
+    draw: Draw = codes.draw
+
+    async def make(self, order: Order, *, progress: Progress = unseen) -> Batch:
+        """A whole batch; raises `Misconfigured` when it may not be made."""
+        return await self.finish(await self.open(order), order.by, progress=progress)
+
+    async def open(self, order: Order) -> Batch:
+        """A batch whose codes are still to be drawn; `finish` draws them."""
+        now = self.clock.now()
+        check(order, now)
+        live = await self.db.read(self.tenant.id, store.live_codes, now)
+        odds = odds_of(order.style, live, order.count, self.guesses_an_hour)
+        if not odds.fine:
+            raise Misconfigured(in_words(odds, live))
+        return await self.db.write(self.tenant.id, begin, order, now)
+
+    async def finish(self, batch: Batch, by: str, *, progress: Progress = unseen) -> Batch:
+        """Draw what a batch lacks; may be stopped at any point and called again."""
+        for first, last in ranges(1, batch.count, CHUNK):
+            there = await self.db.read(self.tenant.id, store.serials, batch.id, first, last)
+            await self._fill(batch, [each for each in range(first, last + 1) if each not in there])
+            progress(last - first + 1)
+        return await self.db.write(self.tenant.id, complete, batch, by, self.clock.now())
+
+    async def _fill(self, batch: Batch, missing: Sequence[int]) -> None:
+        """Draw and store these serials; a code that was drawn before is drawn anew."""
+        for _ in range(TRIES):
+            if not missing:
+                return
+            drawn = [self._drawn(batch, serial) for serial in missing]
+            try:
+                await self._politely(store.add_vouchers, batch.id, batch.use_by, drawn)
+                return
+            except Conflict:  # or another process finishes the same batch
+                there = await self.db.read(self.tenant.id, store.serials, batch.id, missing[0], missing[-1])
+                missing = [each for each in missing if each not in there]
+        raise BandoError(f"No new codes were found for batch B{batch.number}; try again: bando voucher finish")
+
+    def _drawn(self, batch: Batch, serial: int) -> dict[str, Any]:
+        code = self.draw(codes.STYLES[batch.style])
+        label = label_of(batch.number, serial, batch.count)
+        return {
+            "serial": serial,
+            "label": label,
+            "code_index": code_index(self.vault, code),
+            "code_sealed": seal_code(self.vault, self.tenant.id, label, code),
+        }
+
+    async def _politely(self, unit: Callable[..., Unit[Any]], *args: Any, **kwargs: Any) -> Any:
+        """Write, and let the others write for a little longer than it took."""
+        begun = perf_counter()
+        done = await self.db.write(self.tenant.id, unit, *args, **kwargs)
+        await self.clock.sleep(min(LONGEST_PAUSE_MS, PAUSE * 1000 * (perf_counter() - begun)))
+        return done
+
+    async def void(
+        self,
+        batch: Batch,
+        first: int,
+        last: int,
+        *,
+        reason: str,
+        by: str,
+        end_passes: bool = False,
+        progress: Progress = unseen,
+    ) -> Voided:
+        """Void a range of a batch for good; with `end_passes` also what is in use. Raises `Misconfigured`."""
+        if not 1 <= first <= last <= batch.count:
+            raise Misconfigured(f"B{batch.number} has the serials 1 to {batch.count}; {first}-{last} is no part of it.")
+        if batch.ready_at is None:
+            raise Misconfigured(f"B{batch.number} is not whole yet; first: bando voucher finish B{batch.number}")
+        if not reason.strip():
+            raise Misconfigured("Vouchers are voided for a reason; give it with --reason.")
+        printed = in_use = 0
+        now = self.clock.now()
+        await self.db.write(self.tenant.id, store.add_act, batch.id, "voided", first, last, by, now, reason=reason)
+        for start, end in ranges(first, last, END_CHUNK if end_passes else VOID_CHUNK):
+            taken = await self._politely(void_some, batch.id, start, end, by, reason, now, end_passes)
+            printed, in_use = printed + taken.printed, in_use + taken.in_use
+            progress(end - start + 1)
+        return Voided(printed=printed, in_use=in_use, left=last - first + 1 - printed - in_use)
+
+
+def ranges(first: int, last: int, size: int) -> Iterator[tuple[int, int]]:
+    """A range of serials in parts of `size`."""
+    for start in range(first, last + 1, size):
+        yield start, min(last, start + size - 1)
+
+
+def void_some(
+    batch_id: int, first: int, last: int, by: str, reason: str, now: Moment, end_passes: bool
+) -> Unit[Voided]:
+    """Void one part of a range, and end the passes of those in use."""
+    taken = yield from store.void_range(batch_id, first, last, by, reason, now, in_use=end_passes)
+    in_use = [row["label"] for row in taken if row["redeemed_at"] is not None]
+    yield from _end_passes(in_use, now)
+    return Voided(printed=len(taken) - len(in_use), in_use=len(in_use))
+
+
+def _end_passes(labels: Iterable[str], now: Moment) -> Unit[None]:
+    for label in labels:
+        made = yield from access.pass_by_cause(Cause(kind=CAUSE, ref=label))
+        if made is not None:
+            yield from admission.end_pass(made.id, "void", now)
