@@ -1,0 +1,183 @@
+"""How often a voucher code may be guessed, without closing the door on a café (docs/decisions/0010).
+
+Only failures count, and three kinds of guessers are counted apart, so that none of them can use up what belongs
+to another: a device that its router sees right now, a device that is only a claim in an address, and a phone
+that no router has named at all. Whatever somebody does from afar so never slows a guest whom the router sees.
+
+Each kind has limits of its own (a device, a source), a soft limit of what it shares with others (a router, the
+tenant), above which only those are served who have not failed themselves, and a hard limit, which the odds of a
+hit are computed from. Everything is read and written by the very transaction that redeems, and the writer is
+serial: the limits hold exactly, for any number at once, and survive a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from portal.clock import HOUR, MINUTE, Moment
+from portal.seal import Vault
+from portal.tenancy.store import say_again
+from portal.units import Unit
+from portal.vouchers.guesses import store
+
+WINDOW_MS = HOUR
+ALERT, ALERT_WINDOW_MS = 20, MINUTE  # failures at one router that staff are told about
+SOON_MS = MINUTE  # by then a router has named whoever is really there
+KIND = "voucher-guesses"  # of the line for staff
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Failed guesses in an hour, by bucket. Whoever has none in `own` stands above `soft`, nobody above `hard`."""
+
+    own: Mapping[str, int]
+    soft: Mapping[str, int]
+    hard: Mapping[str, int]
+    at_most_ms: int = WINDOW_MS  # the longest wait that makes sense
+    # What the database is asked for: when the nth latest failure of a bucket was, for each limit, then the latest.
+    asked: tuple[tuple[str, int], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        limits = (*self.own.items(), *self.hard.items(), *self.soft.items())
+        object.__setattr__(self, "asked", (*limits, *((bucket, 1) for bucket in self.own)))
+
+
+# All guests of a café share one source; the router vouches for each of them instead.
+SEEN = Limits(own={"device": 5}, soft={"router": 120, "tenant": 600}, hard={"router": 500, "tenant": 1_500})
+# A MAC that only stands in an address costs nothing to invent: the source counts. 1 000 sources do not reach `hard`.
+CLAIMED = Limits(
+    own={"device": 5, "source": 60},
+    soft={"router": 120, "tenant": 400},
+    hard={"tenant": 1_500},
+    at_most_ms=SOON_MS,
+)
+# Without a router's word the tenant is not known either: one guess tries the codes of all.
+OPEN = Limits(own={"source": 20}, soft={"installation": 120}, hard={"installation": 600})
+
+# What can be tried of one tenant's codes in an hour; the odds of a hit are computed from it.
+TENANT_AN_HOUR = SEEN.hard["tenant"] + CLAIMED.hard["tenant"] + OPEN.hard["installation"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guesser:
+    """Who guesses, as keyed hashes. `seen`: the router itself says that this MAC is there now."""
+
+    device: bytes
+    router: bytes
+    source: bytes
+    tenant: bytes
+    router_id: int
+    seen: bool
+    routers: tuple[bytes, bytes]  # the router's buckets of both kinds of guessers
+
+    @property
+    def limits(self) -> Limits:
+        return SEEN if self.seen else CLAIMED
+
+    @property
+    def subjects(self) -> dict[str, bytes]:
+        found = {"device": self.device, "router": self.router, "tenant": self.tenant}
+        return found if self.seen else {**found, "source": self.source}
+
+
+def guesser(vault: Vault, tenant_id: int, mac: str, router_id: int, source: str, seen: bool) -> Guesser:
+    """Who guesses; seen and claimed guessers have nothing in common, not even a bucket."""
+    routers = (_subject(vault, tenant_id, True, str(router_id)), _subject(vault, tenant_id, False, str(router_id)))
+    return Guesser(
+        device=vault.index(tenant_id, _kind(seen), mac.upper()),
+        router=routers[0] if seen else routers[1],
+        source=vault.index(tenant_id, _kind(seen), origin(source)),
+        tenant=_subject(vault, tenant_id, seen, "tenant"),
+        router_id=router_id,
+        seen=seen,
+        routers=routers,
+    )
+
+
+def _kind(seen: bool) -> str:
+    return "voucher-guess-seen" if seen else "voucher-guess-claimed"
+
+
+@lru_cache(maxsize=4096)
+def _subject(vault: Vault, tenant_id: int, seen: bool, value: str) -> bytes:
+    return vault.index(tenant_id, _kind(seen), value)
+
+
+@lru_cache(maxsize=4096)
+def origin(source: str) -> str:
+    """What counts as one source: an address, but of IPv6 the whole /56, which one customer has to himself."""
+    try:
+        address = ip_address(source)
+    except ValueError:
+        return source
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ip_network((address, 56), strict=False))
+
+
+# --- with a router's word ---
+
+
+def admit(who: Guesser, now: Moment) -> Unit[int]:
+    """0: this code may be looked at now; else how many milliseconds to wait."""
+    limits = who.limits
+    return wait_ms(limits, (yield from store.nth_guesses(limits.asked, who.subjects)), now)
+
+
+def count(who: Guesser, now: Moment) -> Unit[None]:
+    """A failed guess, in every bucket; staff hear of many at one router."""
+    yield from store.add_guesses(who.subjects, now)
+    if (yield from store.guesses_since("router", who.routers, now - ALERT_WINDOW_MS)) >= ALERT:
+        yield from say_again(KIND, f"router:{who.router_id}", ALERT_TEXT, now)
+
+
+ALERT_TEXT = (
+    f"Somebody may be guessing voucher codes at this router: {ALERT} wrong codes within a minute. Bando slows them"
+    " down by itself, and M-Pesa stays open. If guests ask: a batch may be void, used up or past its use-by."
+)
+
+
+# --- without ---
+
+
+@lru_cache(maxsize=4)
+def _installation(vault: Vault) -> bytes:
+    return vault.index(0, "voucher-guess-open", "installation")
+
+
+def _open_subjects(vault: Vault, source: str) -> dict[str, bytes]:
+    return {"source": vault.index(0, "voucher-guess-open", origin(source)), "installation": _installation(vault)}
+
+
+def admit_open(vault: Vault, source: str, now: Moment) -> Unit[int]:
+    """As `admit`, for a guest without a router's word."""
+    return wait_ms(OPEN, (yield from store.nth_open_guesses(OPEN.asked, _open_subjects(vault, source))), now)
+
+
+def count_open(vault: Vault, source: str, now: Moment) -> Unit[None]:
+    """As `count`, for a guest without a router's word."""
+    yield from store.add_open_guesses(_open_subjects(vault, source), now)
+
+
+def forget_open(before: Moment) -> Unit[None]:
+    """Nobody needs to know of these any more."""
+    yield from store.delete_open_guesses(before)
+
+
+# --- the arithmetic ---
+
+
+def wait_ms(limits: Limits, asked: tuple[Moment | None, ...], now: Moment) -> int:
+    """How long until one more guess fits; `asked` as `limits.asked` names them."""
+    if not any(asked):
+        return 0
+    waits = [0 if at is None else max(0, at + WINDOW_MS - now) for at in asked]
+    hard = len(limits.own) + len(limits.hard)
+    soft = hard + len(limits.soft)
+    slowed = min(max(waits[hard:soft]), max(waits[soft:]))  # until the crowd is gone, or the own failures are forgotten
+    return min(limits.at_most_ms, max(slowed, *waits[:hard]))

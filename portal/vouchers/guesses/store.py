@@ -1,0 +1,78 @@
+"""The statements of voucher guesses. Each decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from portal.clock import Moment
+from portal.units import Sql, Unit, value
+
+_GUESSES = "guesses WHERE tenant_id = :tenant AND door = 'voucher'"
+_OPEN = "open_guesses WHERE 1 = 1"
+
+
+@lru_cache(maxsize=32)
+def _nths(table: str, asked: tuple[tuple[str, int], ...]) -> tuple[str, tuple[str, ...]]:
+    """A statement of one row: for each (bucket, n) when the nth latest guess was made."""
+    one_of = (
+        "(SELECT guessed_at FROM {} AND bucket = '{}' AND subject = :{}"
+        " ORDER BY guessed_at DESC LIMIT 1 OFFSET {}) AS n{}"
+    )
+    names = tuple(f"n{number}" for number in range(len(asked)))
+    parts = [one_of.format(table, bucket, bucket, nth - 1, n) for n, (bucket, nth) in enumerate(asked)]
+    return f"SELECT {', '.join(parts)}", names
+
+
+def _ask(table: str, asked: tuple[tuple[str, int], ...], subjects: Mapping[str, bytes]) -> Unit[tuple[Any, ...]]:
+    text, names = _nths(table, asked)
+    found = yield Sql(text, subjects)
+    return tuple(found[0][name] for name in names)
+
+
+def nth_guesses(asked: tuple[tuple[str, int], ...], subjects: Mapping[str, bytes]) -> Unit[tuple[Moment | None, ...]]:
+    """For each (bucket, n): when the nth latest failed guess of this subject was made; None when there were fewer."""
+    return (yield from _ask(_GUESSES, asked, subjects))
+
+
+def nth_open_guesses(
+    asked: tuple[tuple[str, int], ...], subjects: Mapping[str, bytes]
+) -> Unit[tuple[Moment | None, ...]]:
+    """The same of guests whom no router has named."""
+    return (yield from _ask(_OPEN, asked, subjects))
+
+
+def add_guesses(subjects: Mapping[str, bytes], now: Moment) -> Unit[None]:
+    """A failed guess in the bucket of each subject."""
+    marks = ", ".join(f"(:tenant, 'voucher', '{bucket}', :{bucket}, :now)" for bucket in subjects)
+    yield Sql(
+        f"INSERT INTO guesses (tenant_id, door, bucket, subject, guessed_at) VALUES {marks}",  # noqa: S608 our buckets
+        {**subjects, "now": now},
+    )
+
+
+def add_open_guesses(subjects: Mapping[str, bytes], now: Moment) -> Unit[None]:
+    """The same of a guest whom no router has named."""
+    marks = ", ".join(f"('{bucket}', :{bucket}, :now)" for bucket in subjects)
+    yield Sql(
+        f"INSERT INTO open_guesses (bucket, subject, guessed_at) VALUES {marks}",  # noqa: S608 our buckets
+        {**subjects, "now": now},
+    )
+
+
+def guesses_since(bucket: str, subjects: Sequence[bytes], since: Moment) -> Unit[int]:
+    """How many failed guesses these subjects of a bucket have made after `since`."""
+    marks = ", ".join(f":subject{n}" for n in range(len(subjects)))
+    found = yield from value(
+        "SELECT COUNT(*) FROM guesses WHERE tenant_id = :tenant AND door = 'voucher' AND bucket = :bucket"  # noqa: S608
+        f" AND subject IN ({marks}) AND guessed_at > :since",
+        bucket=bucket,
+        since=since,
+        **{f"subject{n}": subject for n, subject in enumerate(subjects)},
+    )
+    return int(found)
+
+
+def delete_open_guesses(before: Moment) -> Unit[None]:
+    yield Sql("DELETE FROM open_guesses WHERE guessed_at < :before", {"before": before})
