@@ -43,7 +43,9 @@ class Found:
     made: Pass | None
 
 
-UNKNOWN = Refused("voucher-unknown", status=404)
+def unknown() -> Refused:
+    """One answer; made each time, since an exception that is raised again keeps what it went through before."""
+    return Refused("voucher-unknown", status=404)
 
 
 def redeem(ask: Ask, now: Moment) -> Unit[Redeemed | Refused]:
@@ -84,7 +86,7 @@ def _refuse(who: Guesser, found: Found | None, device: Device | None, now: Momen
     if found and found.made and device and (yield from _uses(found.made, device)):
         return Refused("pass-ended", status=409)
     yield from guesses.count(who, now)
-    return UNKNOWN
+    return unknown()
 
 
 def _uses(one: Pass, device: Device) -> Unit[bool]:
@@ -101,7 +103,7 @@ def _take(ask: Ask, found: Found, now: Moment) -> Unit[Redeemed]:
         raise Refused("voucher-stopped", status=403)
     taken = yield from store.take(found.voucher.id, device.id, ask.router_id, now)
     if not taken:
-        raise UNKNOWN
+        raise unknown()
     made = yield from admission.grant(plan, device.id, Cause(kind=store.CAUSE, ref=label), now)
     return Redeemed(pass_id=made.id, how="connected")
 

@@ -16,7 +16,7 @@ from portal.vouchers import codes, guesses, redeem, store
 from portal.vouchers.batches import code_index
 from portal.vouchers.counts import Counts
 from portal.vouchers.offers import Offer, Redeemed
-from portal.vouchers.redeem import UNKNOWN, Ask
+from portal.vouchers.redeem import Ask
 
 __all__ = ["Offer", "Redeemed", "Vouchers"]
 
@@ -89,7 +89,7 @@ class Vouchers:
         found = await self._db.read(owner, redeem.look_openly, code, now) if view and view.tenant.active else None
         if view is None or found is None:
             await self._db.write(None, guesses.count_open, self._vault, source, now)
-            raise UNKNOWN
+            raise redeem.unknown()
         return view, found
 
 
@@ -101,5 +101,5 @@ def _open_door(vault: Vault, code: bytes, source: str, now: int) -> Unit[int | R
     owner = yield from store.owner_of(code)
     if owner is None:
         yield from guesses.count_open(vault, source, now)
-        return UNKNOWN
+        return redeem.unknown()
     return owner
