@@ -14,7 +14,7 @@ import json
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from portal.clock import DAY, Moment
 from portal.errors import Refused
@@ -23,8 +23,10 @@ from portal.seal import NotOurs, Vault
 LIFETIME_MS = DAY  # a phone that was away longer starts again at the router, which knows it best
 MAX_ORIG = 1024
 MAX_TOKEN = 4096
+MAX_TYPED = 200  # a pasted address; a code is much shorter
 
 _MAC = re.compile(r"(?:[0-9A-F]{2}:){5}[0-9A-F]{2}")
+_SCANNED = re.compile(r"/v/([^/]+)", re.IGNORECASE)
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0\\<>\"\u2028\u2029\ufffd]")
 
 
@@ -39,6 +41,7 @@ class Context:
     lang: str
     issued_at: Moment
     note: str = ""
+    code: str = ""  # of a voucher whose address the guest had opened; it stands nowhere else
 
 
 def parse_mac(text: str) -> str:
@@ -90,6 +93,18 @@ def parse_orig(text: str, own_hosts: frozenset[str]) -> str:
     if parts is None:
         raise Refused("orig")
     return "" if parts.hostname in own_hosts else text
+
+
+def parse_scan(text: str, public_host: str) -> str:
+    """The code, when the guest wanted to go to a voucher's address of ours; else ""."""
+    parts = _web_address(text) if len(text) <= MAX_ORIG else None
+    found = _SCANNED.match(parts.path) if parts is not None and parts.hostname == public_host else None
+    return typed(unquote(found[1])) if found else ""
+
+
+def typed(text: str) -> str:
+    """What a guest typed, as a field can show it again."""
+    return "".join(letter for letter in text[:MAX_TYPED] if letter.isprintable())
 
 
 def seal_context(vault: Vault, tenant_public: str, context: Context) -> str:

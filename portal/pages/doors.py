@@ -14,6 +14,7 @@ from portal.phone import Phone
 from portal.seal import Vault
 from portal.settings import Settings
 from portal.tenancy.store import Router
+from portal.vouchers.room import Offer, Redeemed
 
 Channel = Literal["stk", "c2b-confirm", "c2b-validate"]
 
@@ -69,6 +70,24 @@ class PaymentsRoom(Protocol):
     def inbox(self) -> Inbox: ...
 
 
+class VouchersRoom(Protocol):
+    """The vouchers room, as far as the pages knock on it; every method raises `Refused` with a ``voucher-…`` key."""
+
+    async def redeem(
+        self, view: TenantView, router: Router, *, mac: str, text: str, source: str, move: bool = False
+    ) -> Redeemed:
+        """Spend a code at this router for this device; `move`: an older device makes room."""
+        ...
+
+    async def look(self, view: TenantView, router: Router, *, mac: str, text: str, source: str) -> Offer:
+        """What a code is good for here; spends nothing."""
+        ...
+
+    async def look_openly(self, text: str, source: str) -> tuple[TenantView, Offer]:
+        """The same without a router's word, and whose code it is; spends nothing."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """Everything the pages use."""
@@ -79,4 +98,5 @@ class Services:
     catalog: Catalog
     settings: Settings
     payments: PaymentsRoom
+    vouchers: VouchersRoom
     observe: Observe = access_log

@@ -19,14 +19,16 @@ from portal.pages import context as contexts
 from portal.pages import forms
 from portal.pages.context import Context
 from portal.pages.doors import Services
+from portal.pages.security import source_of
 from portal.pages.visit import Visit, language, remember, see_other
+from portal.pages.whereabouts import Whereabouts
 from portal.tenancy.store import Router
 
 # The router's own words (facts/mikrotik.md 4.3) that a guest should hear about, and our note for each.
 NOTES = (("session limit reached", "site-full"), ("no more free addresses", "site-full"), ("shutting down", "restart"))
 
 
-async def enter(services: Services, request: Request) -> Response:
+async def enter(services: Services, whereabouts: Whereabouts, request: Request) -> Response:
     found = services.catalog.router_by_public(request.path_params["router"])
     if found is None:
         raise Refused("no-router", status=404)
@@ -35,7 +37,8 @@ async def enter(services: Services, request: Request) -> Response:
     remember(request, Visit(services=services, view=view, router=router, lang=language(view, None, accept)))
     fields = forms.query(request)
     lang = language(view, fields.get("lang"), accept)
-    context = claimed(fields, router, lang, services.clock.now(), own_hosts(router, services.settings.public_url))
+    context = claimed(fields, router, lang, services.clock.now(), services.settings.public_url)
+    whereabouts.note(source_of(request, services.settings.trusted_proxies), router.public)
     return see_other(f"/w/{contexts.seal_context(services.vault, view.tenant.public, context)}/")
 
 
@@ -45,17 +48,19 @@ def own_hosts(router: Router, public_url: str) -> frozenset[str]:
     return frozenset({router.hotspot_host.lower(), urlsplit(public_url).hostname or ""})
 
 
-def claimed(fields: Mapping[str, str], router: Router, lang: str, now: Moment, own: frozenset[str]) -> Context:
+def claimed(fields: Mapping[str, str], router: Router, lang: str, now: Moment, public_url: str) -> Context:
     """What the router says of a guest, checked; raises `Refused`."""
     contexts.check_login(fields.get("link-login", ""), router.hotspot_host)
+    wanted = fields.get("link-orig", "")
     return Context(
         router=router.public,
         mac=contexts.parse_mac(fields.get("mac", "")),
         ip=contexts.parse_ip(fields.get("ip", "")),
-        orig=contexts.parse_orig(fields.get("link-orig", ""), own),
+        orig=contexts.parse_orig(wanted, own_hosts(router, public_url)),
         lang=lang,
         issued_at=now,
         note=note(fields.get("error", "")),
+        code=contexts.parse_scan(wanted, urlsplit(public_url).hostname or ""),
     )
 
 

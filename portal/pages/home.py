@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from portal.access import admission, store
 from portal.clock import Moment
-from portal.pages import forms
+from portal.pages import forms, voucher
 from portal.pages.doors import Services
 from portal.pages.progress import MOVING, Arrival, arrive, left_ms, place
 from portal.pages.security import refuse_foreign
@@ -53,6 +53,10 @@ async def home(services: Services, shelf: Shelf, request: Request) -> Response:
     now = services.clock.now()
     found = look(visit, now)
     kind = kind_of(found, visit, now)
+    if visit.context and visit.context.code and not asked:
+        offered = await voucher.scanned(visit, request, left_of(found, now))
+        if offered is not None:
+            return offered
     if kind != "none" and "buy" not in asked:
         return standing_page(visit, request, found, kind, asked.get("was", ""))
     return shelf.plans(visit, note_of(visit, found, kind)).answer(request)
@@ -82,16 +86,20 @@ def note_of(visit: Visit, found: Arrival, kind: str) -> str:
     return "ended" if found.ended and kind == "none" else ""
 
 
+def left_of(found: Arrival, now: Moment) -> int:
+    """The time that the device has already."""
+    head = found.standing.head if found.standing else None
+    return left_ms(head, now) if head else 0
+
+
 def standing_page(visit: Visit, request: Request, found: Arrival, kind: str, was: str) -> Response:
     """What a claimed MAC alone may see: online, time left, waiting (R3)."""
     assert visit.context is not None
-    head = found.standing.head if found.standing else None
-    now = visit.services.clock.now()
     html = visit.html(
         "here",
         kind=kind,
         moving=kind in MOVING,
-        left=left_ms(head, now) if head else 0,
+        left=left_of(found, visit.services.clock.now()),
         orig=visit.context.orig if kind == "online" else "",
         arrived=was == "waiting" and kind == "online",
         hotspot=visit.site.hotspot_host,

@@ -168,9 +168,13 @@ def purchase(vault: Vault, token: str, now: Moment) -> Unit[Purchase | None]:
 
 @dataclass(frozen=True, kw_only=True)
 class Holding:
-    """A pass as its owner sees it, with proof. `queue` leaves out what others bought for the same device."""
+    """A pass as its owner sees it, with proof. `queue` leaves out what others bought for the same device.
+
+    `viewer` is the device that looks at it, where that is known and uses the pass; else the pass's own.
+    """
 
     one: Pass
+    viewer: int
     standing: Standing | None
     router: Router | None
     queue: Sequence[Pass]
@@ -182,12 +186,13 @@ class Holding:
         return self.standing is not None and self.standing.head is not None and self.standing.head.id == self.one.id
 
 
-def holding(pass_id: int, router_id: int | None, now: Moment) -> Unit[Holding | None]:
-    """A pass, its queue and its devices, in one read."""
+def holding(pass_id: int, router_id: int | None, mac: str, now: Moment) -> Unit[Holding | None]:
+    """A pass, its queue and its devices, in one read; `mac` is the device that asks, or ""."""
     proven = yield from store.get_pass(pass_id)
     if proven is None:
         return None
-    standing = yield from admission.standing(proven.device_id, now, router_id)
+    viewer = yield from _viewer(proven, mac)
+    standing = yield from admission.standing(viewer, now, router_id)
     opened = yield from store.bought_with(pass_id)
     queue = [each for each in standing.queue if each.id in opened] if standing else []
     one = queue[0] if queue else proven
@@ -195,5 +200,12 @@ def holding(pass_id: int, router_id: int | None, now: Moment) -> Unit[Holding | 
     for device_id in (yield from store.devices_of_pass(one.id)):
         device = yield from store.device(device_id)
         devices += [device] if device else []
-    router = yield from router_for(router_id, proven.device_id)
-    return Holding(one=one, standing=standing, router=router, queue=queue, devices=devices)
+    router = yield from router_for(router_id, viewer)
+    return Holding(one=one, viewer=viewer, standing=standing, router=router, queue=queue, devices=devices)
+
+
+def _viewer(proven: Pass, mac: str) -> Unit[int]:
+    device = (yield from store.device_by_mac(mac)) if mac else None
+    if device is None or device.id == proven.device_id:
+        return proven.device_id
+    return device.id if device.id in (yield from store.devices_of_pass(proven.id)) else proven.device_id

@@ -27,6 +27,11 @@ class Proof:
     pass_id: int
     router_id: int | None
 
+    @property
+    def mac(self) -> str:
+        """The device that shows it, as its router says; "" when no arrival is known."""
+        return self.visit.context.mac if self.visit.context else ""
+
 
 def seal_proof(visit: Visit, pass_id: int, lang: str = "") -> str:
     """A token that proves this pass."""

@@ -14,11 +14,12 @@ from starlette.routing import BaseRoute, Route
 
 from portal import words
 from portal.errors import Refused
-from portal.pages import claim, entry, home, hooks, pay, router_files, status, waiting
+from portal.pages import claim, entry, home, hooks, pay, router_files, scan, status, voucher, waiting
 from portal.pages.doors import Services
 from portal.pages.render import policy, themes
 from portal.pages.security import Guard
 from portal.pages.visit import Visit, answer, language, see_other
+from portal.pages.whereabouts import Whereabouts
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -36,8 +37,10 @@ def bound(handler: Callable[..., Awaitable[Response]], *args: Any, **kwargs: Any
 
 def routes(services: Services) -> list[BaseRoute]:
     """The routes of the guest pages and of the providers' callbacks."""
+    whereabouts = Whereabouts(services.vault, services.clock)
     return [
-        *_arrival(services),
+        *_arrival(services, whereabouts),
+        *_scan(services, whereabouts),
         *_purchase(services),
         *_owner(services),
         *_hooks(services),
@@ -52,11 +55,11 @@ def _post(path: str, endpoint: Endpoint) -> Route:
     return Route(path, endpoint, methods=["POST"])
 
 
-def _arrival(services: Services) -> list[BaseRoute]:
+def _arrival(services: Services, whereabouts: Whereabouts) -> list[BaseRoute]:
     first = bound(home.home, services, home.Shelf())
     return [
         _get("/w/{token}/", first),
-        _get("/e/{router}", bound(entry.enter, services)),
+        _get("/e/{router}", bound(entry.enter, services, whereabouts)),
         _get("/router-files/{router}/{name}", bound(router_files.router_file, services)),
         _get("/w/{token}/state", bound(home.state, services)),
         _post("/w/{token}/pay", bound(pay.pay, services)),
@@ -65,8 +68,17 @@ def _arrival(services: Services) -> list[BaseRoute]:
         _get("/w/{token}/connect", back),
         _get("/w/{token}/claim", bound(claim.ask, services)),
         _post("/w/{token}/claim", bound(claim.claim, services)),
+        _get("/w/{token}/voucher", bound(voucher.ask, services)),
+        _post("/w/{token}/voucher", bound(voucher.redeem, services)),
         _get("/w/{token}", slash),
     ]
+
+
+def _scan(services: Services, whereabouts: Whereabouts) -> list[BaseRoute]:
+    """Voucher addresses, in capitals as they are printed and in small letters as they are typed."""
+    shown, typed = (bound(each, services, whereabouts) for each in (scan.scan, scan.type_in))
+    paths = ("/V/{code:path}", "/v/{code:path}", "/V", "/v", "/")
+    return [*(_get(path, shown) for path in paths), _post("/V/", typed)]
 
 
 def _purchase(services: Services) -> list[BaseRoute]:
@@ -84,7 +96,11 @@ def _owner(services: Services) -> list[BaseRoute]:
     acts = (status.connect, status.disconnect, status.start, status.add, status.remove)
     posts = [_post(f"/s/{{token}}/{each.__name__}", bound(status.act, services, what=each)) for each in acts]
     backs = [_get(f"/s/{{token}}/{each.__name__}", back) for each in acts]
-    return [_get("/s/{token}/", bound(status.status, services)), *posts, *backs, _get("/s/{token}", slash)]
+    pages = [
+        _get("/s/{token}/", bound(status.status, services)),
+        _get("/s/{token}/state", bound(status.state, services)),
+    ]
+    return [*pages, *posts, *backs, _get("/s/{token}", slash)]
 
 
 def _hooks(services: Services) -> list[BaseRoute]:

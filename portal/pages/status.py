@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from portal.access import admission, store
 from portal.clock import Moment
@@ -23,6 +23,8 @@ from portal.pages.visit import see_other
 from portal.pages.waiting import open_purchase
 from portal.texts import LANGUAGES
 from portal.units import Unit
+
+WAS = frozenset({"claimed", "done", "redeemed", "resumed", "added", "moved"})
 
 Act = Callable[[Holding, Mapping[str, str], Moment], Unit[None]]
 
@@ -48,12 +50,9 @@ async def status(services: Services, request: Request) -> Response:
 async def show(proof: Proof, request: Request, was: str = "", wrong: str = "", code: int = 200) -> Response:
     """The status page, with what just happened or went wrong."""
     visit, now = proof.visit, proof.visit.services.clock.now()
-    found = await visit.services.db.read(visit.view.tenant.id, holding, proof.pass_id, proof.router_id, now)
-    if found is None:
-        raise Refused("no-pass", status=404)
-    kind = "ended" if found.one.state == "ended" else "added"
-    if found.leads:
-        kind = place(found.standing, found.router, now)
+    found, kind = await stands(proof, now)
+    was = was if was in WAS else ""
+    orig = visit.context.orig if visit.context and kind == "online" else ""
     return visit.page(
         request,
         "status",
@@ -65,10 +64,29 @@ async def show(proof: Proof, request: Request, was: str = "", wrong: str = "", c
         later=[each for each in found.queue if each.id != found.one.id],
         devices=found.devices,
         wrong=wrong,
-        was=was if was in ("claimed", "done") else "",
-        orig=visit.context.orig if visit.context and kind == "online" else "",
+        was=was,
+        orig=orig,
+        arrived=bool(orig) and was in ("claimed", "redeemed", "resumed", "moved"),
+        viewer=found.viewer,
         home=f"/w/{visit.token}/" if visit.context else "",
     )
+
+
+async def stands(proof: Proof, now: Moment) -> tuple[Holding, str]:
+    """The proven pass, and where it stands in one word."""
+    services, tenant_id = proof.visit.services, proof.visit.view.tenant.id
+    found = await services.db.read(tenant_id, holding, proof.pass_id, proof.router_id, proof.mac, now)
+    if found is None:
+        raise Refused("no-pass", status=404)
+    if found.leads:
+        return found, place(found.standing, found.router, now)
+    return found, "ended" if found.one.state == "ended" else "added"
+
+
+async def state(services: Services, request: Request) -> Response:
+    """The same in one word, for the page's script."""
+    _, kind = await stands(open_proof(services, request), services.clock.now())
+    return JSONResponse({"s": kind})
 
 
 async def act(services: Services, request: Request, what: Act) -> Response:
@@ -88,17 +106,17 @@ async def act(services: Services, request: Request, what: Act) -> Response:
 
 def owned(proof: Proof, what: Act, fields: Mapping[str, str], now: Moment) -> Unit[None]:
     """Do it to the proven pass."""
-    found = yield from holding(proof.pass_id, proof.router_id, now)
+    found = yield from holding(proof.pass_id, proof.router_id, proof.mac, now)
     if found is None:
         raise Refused("no-pass", status=404)
     yield from what(found, fields, now)
 
 
 def _device_of(found: Holding, fields: Mapping[str, str]) -> int:
-    """The device that a form names, if it uses this pass; else the pass's own."""
+    """The device that a form names, if it uses this pass; else the one that asks."""
     mac = fields.get("mac", "")
     if not mac:
-        return found.one.device_id
+        return found.viewer
     device_id = next((each.id for each in found.devices if each.mac == parse_mac(mac)), None)
     if device_id is None:
         raise Refused("mac")

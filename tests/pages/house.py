@@ -29,6 +29,7 @@ from portal.settings import load
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Router
 from portal.units import Unit, rows
+from portal.vouchers.room import Vouchers
 from sandbox.mpesa import SandboxMpesa, Switches, serve_mpesa
 from sandbox.mpesa.handset import Handset
 from sandbox.mpesa.server import QuietUvicorn
@@ -219,6 +220,7 @@ async def house(
             catalog=catalog,
             settings=settings,
             payments=payments,
+            vouchers=Vouchers(home.db, home.vault, home.clock, catalog, settings, lambda _router, _mac: True),
             observe=lambda method, route, status, _: seen.append((method, route, status)),
         )
         late.app = site(services)

@@ -40,7 +40,7 @@ def test_every_failure_of_a_payment_has_its_words(theme: str) -> None:
 def test_every_refusal_that_guests_may_meet_has_its_words(theme: str) -> None:
     keys = set(themes()[theme].texts["en"].by_key)
     said: set[str] = set()
-    for room in ("pages", "payments", "access"):
+    for room in ("pages", "payments", "vouchers", "access"):
         for path in (PORTAL / room).glob("*.py"):
             said.update(re.findall(r'\bRefused\("([a-z-]+)"', re.sub(r"`.*?`", "", path.read_text())))
     said.update(("phone", "prompt-limit-phone", "prompt-limit-device", "shop-busy"))
@@ -54,7 +54,7 @@ def test_every_text_is_used(theme: str) -> None:
     source = "".join(
         path.read_text() for folder in (THEMES / theme / "templates", PORTAL) for path in folder.rglob("*.[hp][ty]*")
     )
-    families = ("failed.", "refused.", "place.", "pay.", "note.", "hand.", "status.disconnect-")
+    families = ("failed.", "refused.", "place.", "pay.", "note.", "hand.", "status.disconnect-", "status.was-")
     unused = [
         key
         for key in themes()[theme].texts["en"].by_key

@@ -1,4 +1,10 @@
 (function () {
-  var a = document.getElementById('go');
-  if (a) { setTimeout(function () { location.replace(a.href); }, 1500); }
+  var a = document.getElementById('go'), stay = a && a.getAttribute('data-stay');
+  if (a) {
+    setTimeout(function () {
+      if (!stay) { return location.replace(a.href); }
+      try { history.replaceState(null, '', stay); } catch (e) { stay = ''; }
+      location.href = a.href;
+    }, 1500);
+  }
 })();
