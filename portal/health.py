@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -14,6 +14,7 @@ from portal.db import Database
 from portal.loops import Supervisor
 from portal.mikrotik.keepers import Keepers
 from portal.units import Unit, value
+from portal.vouchers.counts import Counts
 
 STALE_MS = 2 * MINUTE  # a loop that has not succeeded for so long is not well
 
@@ -26,6 +27,7 @@ class Health:
     clock: Clock
     supervisor: Supervisor
     keepers: Keepers
+    vouchers: Counts | None = None
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -49,6 +51,8 @@ class Health:
         loops = Gauge("bando_loop_last_success_seconds", "Age of a loop's last success", ["loop"], registry=registry)
         for name, at in self.supervisor.last_success.items():
             loops.labels(loop=name).set((self.clock.now() - at) / 1000)
+        if self.vouchers is not None:
+            _vouchers(registry, self.vouchers)
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
 
@@ -59,6 +63,17 @@ def _routers(registry: CollectorRegistry, keepers: Keepers, clock: Clock) -> Non
         up.labels(router=keeper.router.public).set(1 if keeper.connected else 0)
         if keeper.agreed_at:
             age.labels(router=keeper.router.public).set((clock.now() - keeper.agreed_at) / 1000)
+
+
+def _vouchers(registry: CollectorRegistry, counts: Counts) -> None:
+    for name, what, found in (
+        ("redemptions", "Codes that put a device online", counts.redemptions),
+        ("guesses", "Codes that were of no use and counted as guesses", counts.guesses),
+        ("slowed", "Codes that were not looked at, since too many wrong ones had come", counts.slow),
+    ):
+        counter = Counter(f"bando_voucher_{name}", what, ["router"], registry=registry)
+        for router, count in found.items():
+            counter.labels(router=router).inc(count)
 
 
 def _ping() -> Unit[object]:

@@ -39,6 +39,7 @@ RETRY_MS, RETRY_LONG_MS, REFUSED_MS = SECOND // 2, 2 * SECOND, 8 * SECOND
 LONG = 1_200  # failures; above it (ten minutes at least) the pause is long
 PART = 50  # devices written down in one transaction: about 10 ms
 CONTACT_EVERY_MS = 30 * SECOND  # how often a contact is written down
+SIGHT_MS = 45 * SECOND  # how long a reading of the host table holds beyond the longest pause between two polls
 PATIENCE_S = 10.0  # real seconds for one answer of a router; a stall of 7 s was seen (facts/mikrotik.md 1.6)
 
 
@@ -77,6 +78,7 @@ class Keeper:
         self._polling = False
         self._held = False
         self._silent: dict[tuple[str, str], Moment] = {}
+        self._sights: dict[str, Moment] = {}  # the MACs in its host table, and when they were last read there
         self._failures = 0
         self._contact_at: Moment = 0
         self._trouble: str | None = router.trouble
@@ -92,6 +94,11 @@ class Keeper:
     def idle(self) -> bool:
         """Whether nothing is in hand."""
         return not self._busy and not self._polling
+
+    def sees(self, mac: str) -> bool:
+        """Whether the router itself says that this MAC is there: a fact, where an address in a URL is a claim."""
+        at = self._sights.get(mac)
+        return at is not None and self._clock.now() - at <= self._settings.poll_every_large_ms + SIGHT_MS
 
     # --- waking ---
 
@@ -224,6 +231,7 @@ class Keeper:
     async def _agree_on(self, hotspot: Hotspot, ids: Sequence[int]) -> None:
         wanted = await self._wanted(ids, ())
         found = await self._errands.read(wanted)
+        self._sights |= dict.fromkeys((row.mac for row in found.hosts), self._clock.now())
         if found.users or found.active:  # somebody may have used something since the last reading
             await self._note(found, wanted)
             wanted = await self._wanted(ids, ())
@@ -299,6 +307,7 @@ class Keeper:
         ids = {each for each in ours if each is not None}
         ids |= {each.device_id for each in online} | {each.id for each in blocked}
         macs = [row.mac for row in found.hosts]
+        self._sights = dict.fromkeys(macs, self._clock.now())
         wanted = self._still_known(await self._wanted(ids, macs))
         await self._note(found, wanted, unless=self._touched)
         wanted = self._still_known(await self._wanted(ids, macs))

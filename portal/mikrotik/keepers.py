@@ -57,6 +57,11 @@ class Keepers:
     def all(self) -> list[Keeper]:
         return [keeper for _, keeper, _ in self._kept.values()]
 
+    def sees(self, router_id: int, mac: str) -> bool:
+        """Whether this router itself says that this MAC is there now."""
+        keeper = self.keeper(router_id)
+        return keeper is not None and keeper.sees(mac)
+
     def nudge(self, router_id: int, device_id: int) -> None:
         """Somebody is here and waits: look at this device at once."""
         keeper = self.keeper(router_id)
