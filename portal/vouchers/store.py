@@ -1,4 +1,4 @@
-"""The statements of vouchers: batches, vouchers, acts and guesses. Each decides nothing."""
+"""The statements of vouchers: batches, vouchers and acts. Each decides nothing."""
 
 from __future__ import annotations
 
@@ -112,25 +112,28 @@ def batch_numbered(number: int) -> Unit[Batch | None]:
 # --- vouchers ---
 
 
+_DRAWN = ("serial", "label", "code_index", "code_sealed")
+
+
+@lru_cache(maxsize=128)
+def _add(count: int) -> tuple[str, str]:
+    """The statements for `count` vouchers at once."""
+    marks = ", ".join(
+        f"(:tenant, :batch_id, :use_by, {', '.join(f':{name}{n}' for name in _DRAWN)})" for n in range(count)
+    )
+    owners = ", ".join(f"(:code_index{n}, :tenant)" for n in range(count))
+    return (
+        f"INSERT INTO vouchers (tenant_id, batch_id, use_by, {', '.join(_DRAWN)}) VALUES {marks}",  # noqa: S608 marks only
+        f"INSERT INTO code_owners (code_index, owner) VALUES {owners}",  # noqa: S608 marks only
+    )
+
+
 def add_vouchers(batch_id: int, use_by: Moment, drawn: Sequence[Mapping[str, Any]]) -> Unit[None]:
     """Vouchers with ``serial``, ``label``, ``code_index`` and ``code_sealed``; raises `Conflict` on a known code."""
-    names = ("serial", "label", "code_index", "code_sealed")
-    marks = ", ".join(
-        f"(:tenant, :batch_id, :use_by, {', '.join(f':{name}{n}' for name in names)})" for n in range(len(drawn))
-    )
-    yield Sql(
-        f"INSERT INTO vouchers (tenant_id, batch_id, use_by, {', '.join(names)}) VALUES {marks}",  # noqa: S608 marks only
-        {
-            "batch_id": batch_id,
-            "use_by": use_by,
-            **{f"{name}{n}": each[name] for n, each in enumerate(drawn) for name in names},
-        },
-    )
-    owners = ", ".join(f"(:code{n}, :tenant)" for n in range(len(drawn)))
-    yield Sql(
-        f"INSERT INTO code_owners (code_index, owner) VALUES {owners}",  # noqa: S608 marks only
-        {f"code{n}": each["code_index"] for n, each in enumerate(drawn)},
-    )
+    vouchers, owners = _add(len(drawn))
+    fields = {f"{name}{n}": each[name] for n, each in enumerate(drawn) for name in _DRAWN}
+    yield Sql(vouchers, {"batch_id": batch_id, "use_by": use_by, **fields})
+    yield Sql(owners, {f"code_index{n}": each["code_index"] for n, each in enumerate(drawn)})
 
 
 def in_range(batch_id: int, first: int, last: int) -> Unit[list[Voucher]]:
@@ -317,74 +320,3 @@ def add_move(voucher_id: int, from_device: int, to_device: int, now: Moment) -> 
     yield from insert(
         "voucher_moves", voucher_id=voucher_id, from_device_id=from_device, to_device_id=to_device, moved_at=now
     )
-
-
-# --- guesses ---
-
-_GUESSES = "guesses WHERE tenant_id = :tenant AND door = 'voucher'"
-_OPEN = "open_guesses WHERE 1 = 1"
-
-
-@lru_cache(maxsize=32)
-def _nths(table: str, asked: tuple[tuple[str, int], ...]) -> tuple[str, tuple[str, ...]]:
-    """A statement of one row: for each (bucket, n) when the nth latest guess was made."""
-    one_of = (
-        "(SELECT guessed_at FROM {} AND bucket = '{}' AND subject = :{}"
-        " ORDER BY guessed_at DESC LIMIT 1 OFFSET {}) AS n{}"
-    )
-    names = tuple(f"n{number}" for number in range(len(asked)))
-    parts = [one_of.format(table, bucket, bucket, nth - 1, n) for n, (bucket, nth) in enumerate(asked)]
-    return f"SELECT {', '.join(parts)}", names
-
-
-def _ask(table: str, asked: tuple[tuple[str, int], ...], subjects: Mapping[str, bytes]) -> Unit[tuple[Any, ...]]:
-    text, names = _nths(table, asked)
-    found = yield Sql(text, subjects)
-    return tuple(found[0][name] for name in names)
-
-
-def nth_guesses(asked: tuple[tuple[str, int], ...], subjects: Mapping[str, bytes]) -> Unit[tuple[Moment | None, ...]]:
-    """For each (bucket, n): when the nth latest failed guess of this subject was made; None when there were fewer."""
-    return (yield from _ask(_GUESSES, asked, subjects))
-
-
-def nth_open_guesses(
-    asked: tuple[tuple[str, int], ...], subjects: Mapping[str, bytes]
-) -> Unit[tuple[Moment | None, ...]]:
-    """The same of guests whom no router has named."""
-    return (yield from _ask(_OPEN, asked, subjects))
-
-
-def add_guesses(subjects: Mapping[str, bytes], now: Moment) -> Unit[None]:
-    """A failed guess in the bucket of each subject."""
-    marks = ", ".join(f"(:tenant, 'voucher', '{bucket}', :{bucket}, :now)" for bucket in subjects)
-    yield Sql(
-        f"INSERT INTO guesses (tenant_id, door, bucket, subject, guessed_at) VALUES {marks}",  # noqa: S608 our buckets
-        {**subjects, "now": now},
-    )
-
-
-def add_open_guesses(subjects: Mapping[str, bytes], now: Moment) -> Unit[None]:
-    """The same of a guest whom no router has named."""
-    marks = ", ".join(f"('{bucket}', :{bucket}, :now)" for bucket in subjects)
-    yield Sql(
-        f"INSERT INTO open_guesses (bucket, subject, guessed_at) VALUES {marks}",  # noqa: S608 our buckets
-        {**subjects, "now": now},
-    )
-
-
-def guesses_since(bucket: str, subjects: Sequence[bytes], since: Moment) -> Unit[int]:
-    """How many failed guesses these subjects of a bucket have made after `since`."""
-    marks = ", ".join(f":subject{n}" for n in range(len(subjects)))
-    found = yield from value(
-        "SELECT COUNT(*) FROM guesses WHERE tenant_id = :tenant AND door = 'voucher' AND bucket = :bucket"  # noqa: S608
-        f" AND subject IN ({marks}) AND guessed_at > :since",
-        bucket=bucket,
-        since=since,
-        **{f"subject{n}": subject for n, subject in enumerate(subjects)},
-    )
-    return int(found)
-
-
-def delete_open_guesses(before: Moment) -> Unit[None]:
-    yield Sql("DELETE FROM open_guesses WHERE guessed_at < :before", {"before": before})
