@@ -19,10 +19,10 @@ from typing import Any, Literal
 from PIL import Image, ImageOps
 
 from portal.errors import Misconfigured
+from portal.vouchers import qr
 from portal.vouchers.paper import Card, Face
 
 Qr = Literal["raster", "native"]
-Level = Literal["Q", "M", "L"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,6 @@ WIDTHS = {
     80: Width(mm=80, dots=576, columns=48, module=8, profile="NT-80-V-UL"),
 }
 LEAST_MODULE = 4  # dots; below, paper and heat close the gaps (Denso Wave's advice)
-QUIET = 4  # modules of white around the symbol; the standard's
 LOGO_HEIGHT = 112  # dots, 14 mm
 CUTTER_LINES = 5  # lines of 30 dots, 19 mm: the last text stands past the blade or the tear bar
 PARTIAL_CUT = b"\x1dV\x01"
@@ -108,39 +107,28 @@ def _pieces(word: str, columns: int) -> Iterator[str]:
     yield word
 
 
-# --- the symbol ---
+# --- the symbol and the logo ---
 
 
-def matrix(url: str, level: Level) -> list[list[bool]]:
-    """The modules of a QR, without quiet zone. A fixed mask is five times faster, and readers do not mind."""
-    import qrcode
-    from qrcode import constants, util
-
-    code = qrcode.QRCode(error_correction=getattr(constants, f"ERROR_CORRECT_{level}"), border=0, mask_pattern=3)
-    code.add_data(util.QRData(url, mode=util.optimal_mode(url.encode())))
-    code.make()
-    return [[bool(module) for module in row] for row in code.modules]
-
-
-@lru_cache(maxsize=256)
-def symbol(length: int, width: Width) -> tuple[Level, int]:
-    """Level and module size in dots for an address of so many capitals: the best level whose modules are wide enough.
+def fitting(url: str, width: Width) -> tuple[str, int]:
+    """Level and size of a module in dots: the best level whose modules are wide enough on this paper.
 
     Q first: a thermal printer may skip a band of paper, which M does not survive.
     """
-    levels: tuple[Level, ...] = ("Q", "M", "L")
-    for level in levels:
-        module = min(width.module, width.dots // (len(matrix("A" * length, level)) + 2 * QUIET))
+    for level in ("Q", "M"):
+        module = min(width.module, width.dots // (qr.plain(url, level)[1] + 2 * qr.QUIET))
         if module >= LEAST_MODULE:
             return level, module
     raise Misconfigured("the public address is too long for a QR that a printer could draw")
 
 
-def picture(url: str, level: Level, module: int) -> Image.Image:
-    """The symbol as dots."""
-    modules = matrix(url, level)
-    size = len(modules)
-    small = Image.frombytes("L", (size, size), bytes(0 if dark else 255 for row in modules for dark in row))
+_GREY = bytes.maketrans(b"01", b"\xff\x00")
+
+
+def picture(symbol: int, size: int, module: int) -> Image.Image:
+    """A symbol as dots, without its quiet zone."""
+    bits = f"{symbol:0{size * (size + 1)}b}".encode().translate(_GREY)
+    small = Image.frombytes("L", (size + 1, size), bits).crop((0, 0, size, size))
     return small.resize((size * module, size * module), Image.Resampling.NEAREST)
 
 
@@ -239,7 +227,7 @@ class Ink:
     def dots(self, drawn: Image.Image) -> None:
         self._out.image(drawn)
 
-    def native_qr(self, url: str, level: Level, module: int) -> None:
+    def native_qr(self, url: str, level: str, module: int) -> None:
         self._out.qr(url, ec="LMQH".index(level), size=module, native=True)
 
     def cut(self) -> None:
@@ -253,7 +241,7 @@ class Press:
 
     face: Face
     width: Width
-    qr: Qr = "raster"
+    drawing: Qr = "raster"
 
     def slip(self, card: Card) -> bytes:
         """All bytes of one slip, from the first command to the cut; it depends on no other slip."""
@@ -287,21 +275,41 @@ class Press:
         missing = [self.face.validity] if self.face.validity.casefold() not in said else []
         return " · ".join((*missing, *([self.face.line] if self.face.line else [])))
 
+    @cached_property
+    def _sizes(self) -> dict[int, tuple[str, int]]:
+        return {}
+
+    @cached_property
+    def _symbols(self) -> dict[int, qr.Symbols]:
+        return {}
+
     def _middle(self, card: Card) -> bytes:
-        ink, url = Ink(self.width), self.face.url(card)
-        level, module = symbol(len(url), self.width)
-        shown = card.shown
+        ink, shown = Ink(self.width), card.shown
+        level, module = self._fitting(len(card.code))
         ink.space(10)
         ink.style(wide=2 * len(shown) <= self.width.columns, tall=True, bold=True, align="center")
         ink.line(shown)
         ink.style(align="center")
-        ink.space(QUIET * module)
-        if self.qr == "native":
-            ink.native_qr(url, level, module)
+        ink.space(qr.QUIET * module)
+        if self.drawing == "native":
+            ink.native_qr(self.face.url(card), level, module)
         else:
-            ink.dots(picture(url, level, module))
-        ink.space(QUIET * module)
+            ink.dots(self._drawn(card, level, module))
+        ink.space(qr.QUIET * module)
         return ink.data
+
+    def _fitting(self, length: int) -> tuple[str, int]:
+        """The same for all codes of one length."""
+        if length not in self._sizes:
+            self._sizes[length] = fitting(f"{self.face.base_url}{'0' * length}", self.width)
+        return self._sizes[length]
+
+    def _drawn(self, card: Card, level: str, module: int) -> Image.Image:
+        length = len(card.code)
+        if length not in self._symbols:
+            self._symbols[length] = qr.Symbols(self.face.base_url, length, level)
+        symbols = self._symbols[length]
+        return picture(symbols.symbol(card.code), symbols.size, module)
 
     @cached_property
     def _steps(self) -> bytes:
