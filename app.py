@@ -39,6 +39,7 @@ from portal.pages.doors import Services
 from portal.payments.room import Payments
 from portal.seal import Vault
 from portal.settings import Settings, load, refuse_unsafe
+from portal.vouchers.room import Vouchers
 
 # A statement of the writer thread lets the event loop in; at the usual 5 ms it would wait as long to come back.
 SWITCH_S = 0.0005
@@ -98,11 +99,19 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     keepers = Keepers(db=db, clock=clock, vault=vault, settings=settings, catalog=catalog, observe=observe)
     http = httpx.AsyncClient(verify=trust_for(settings), timeout=httpx.Timeout(20, connect=10), trust_env=False)
     payments = Payments(db=db, vault=vault, clock=clock, catalog=catalog, settings=settings, http=http, observe=observe)
+    vouchers = Vouchers(db, vault, clock, catalog, settings, keepers.sees)
     supervisor = Supervisor(clock)
     health = Health(db=db, clock=clock, supervisor=supervisor, keepers=keepers)
     access_log = AccessLog()
     services = Services(
-        db=db, vault=vault, clock=clock, catalog=catalog, settings=settings, payments=payments, observe=access_log
+        db=db,
+        vault=vault,
+        clock=clock,
+        catalog=catalog,
+        settings=settings,
+        payments=payments,
+        vouchers=vouchers,
+        observe=access_log,
     )
     bando = Bando(
         settings=settings,

@@ -3,6 +3,8 @@
 `python -m benchmarks.load PORT HOST PATHS closed CONNECTIONS SECONDS` asks again as soon as an answer is there.
 `python -m benchmarks.load PORT HOST PATHS open RATE SECONDS` asks at random moments, `RATE` a second, whatever
 the server does; a request's time begins at its moment, not when a connection was free for it.
+`python -m benchmarks.load PORT HOST FORMS once CONNECTIONS 0` posts each ``[path, body]`` of FORMS once, as fast as
+answers come; they must be redirects to a page of the pass.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import json
 import sys
 import time
 from collections import deque
+from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
 from random import Random
@@ -37,7 +40,8 @@ class Client(asyncio.Protocol):
 
     def ask(self, begun: float) -> None:
         self.begun = begun
-        self._transport.write(next(self._load.requests))
+        if (request := next(self._load.requests, None)) is not None:
+            self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         if not self._got:
@@ -50,7 +54,7 @@ class Client(asyncio.Protocol):
 
     def _expected(self, data: bytes) -> int:
         head, blank, _ = data.partition(b"\r\n\r\n")
-        if not blank or not head.startswith(b"HTTP/1.1 200 "):
+        if not blank or not head.startswith(self._load.wanted):
             self._load.failed(data[:200])
             return len(data)
         length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
@@ -63,12 +67,15 @@ class Client(asyncio.Protocol):
 class Load:
     """What all connections share: requests waiting for a free one, and the answers' times."""
 
+    wanted = b"HTTP/1.1 200 "
+
     def __init__(self, host: str, paths: list[str]) -> None:
         # What a browser sends, as far as it changes the answer.
         head = f"Host: {host}\r\nAccept: text/html\r\nAccept-Encoding: gzip\r\nAccept-Language: en\r\n\r\n"
-        self.requests = cycle([f"GET {path} HTTP/1.1\r\n{head}".encode() for path in paths])
+        self.requests: Iterator[bytes] = cycle([f"GET {path} HTTP/1.1\r\n{head}".encode() for path in paths])
         self.took: list[float] = []
         self.errors: list[str] = []
+        self.done = asyncio.Event()
         self.closed_loop = False
         self.counting = False
         self.ending = False
@@ -104,6 +111,36 @@ class Load:
             await loop.create_connection(lambda: Client(self), "127.0.0.1", port)
 
 
+class Forms(Load):
+    """Each form once."""
+
+    wanted = b"HTTP/1.1 303 "
+
+    def __init__(self, host: str, forms: list[tuple[str, str]]) -> None:
+        super().__init__(host, [])
+        kind = "Content-Type: application/x-www-form-urlencoded"
+        self._left = len(forms)
+        self.requests = iter(
+            f"POST {path} HTTP/1.1\r\nHost: {host}\r\n{kind}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+            for path, body in forms
+        )
+
+    def answered(self, took: float) -> None:
+        super().answered(took)
+        self._left -= 1
+        if not self._left:
+            self.done.set()
+
+
+async def once(load: Load, port: int, connections: int, _: float) -> dict[str, object]:
+    load.counting = load.closed_loop = True
+    begin = time.perf_counter()
+    await load.connect(port, connections)
+    await load.done.wait()
+    took = time.perf_counter() - begin
+    return {"rate": len(load.took) / took, "ms": [round(each * 1000, 2) for each in load.took]}
+
+
 async def closed(load: Load, port: int, connections: int, seconds: float) -> dict[str, object]:
     load.closed_loop = True
     await load.connect(port, connections)
@@ -131,8 +168,9 @@ async def open_(load: Load, port: int, rate: float, seconds: float) -> dict[str,
 
 async def main() -> None:
     port, host, paths, how, amount, seconds = sys.argv[1:]
-    load = Load(host, json.loads(Path(paths).read_text()))
-    run = closed if how == "closed" else open_
+    asked = json.loads(Path(paths).read_text())
+    load = Forms(host, asked) if how == "once" else Load(host, asked)
+    run = {"closed": closed, "open": open_, "once": once}[how]
     found = await run(load, int(port), int(amount), float(seconds))
     load.ending = True
     print(json.dumps({**found, "errors": load.errors[:3]}))

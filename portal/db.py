@@ -62,7 +62,13 @@ def executor(connection: sqlite3.Connection, observe: Observe) -> Callable[[str,
         observe("db:after")
         return found
 
-    return execute
+    def plain(text: str, params: Mapping[str, Any]) -> Sequence[Row]:
+        try:
+            return connection.execute(text, params).fetchall()
+        except sqlite3.IntegrityError as broken:
+            raise Conflict(str(broken)) from broken
+
+    return plain if observe is quiet else execute
 
 
 @dataclass

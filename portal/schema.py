@@ -373,7 +373,6 @@ vouchers = Table(
     plain("use_by", Whole, nullable=False),
     plain("redeemed_at", Whole),
     link("redeemed_router_id", "routers"),
-    link("redeemed_device_id", "devices"),
     plain("voided_at", Whole),
     personal("voided_by", Text, purpose="answer for stock", keep="act"),
     plain("void_reason", Text),

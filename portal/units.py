@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from portal.errors import BandoError
 from portal.schema import TENANT_TABLES
@@ -22,16 +21,14 @@ T = TypeVar("T")
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Sql:
+class Sql(NamedTuple):
     """One statement with named parameters (``:name``); ``:tenant`` is bound by the database."""
 
     text: str
     params: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Signal:
+class Signal(NamedTuple):
     """Something to tell listeners in this process, after the commit and only then."""
 
     topic: str
@@ -106,13 +103,18 @@ def names_tenant(text: str) -> bool:
     return not tables or (":tenant" in text and mentions >= len(tables))
 
 
+@lru_cache(maxsize=4096)
+def _manner(text: str) -> tuple[bool, bool, bool]:
+    """Of a statement: whether it needs a tenant, whether it names its tenant, whether ``:tenant`` is to be bound."""
+    return bool(tenant_tables(text)), names_tenant(text), ":tenant" in text
+
+
 def bind(step: Sql, tenant: int | None) -> Mapping[str, Any]:
     """The parameters of a statement with its tenant; raises `TenantMissing`."""
-    if tenant_tables(step.text) and (tenant is None or not names_tenant(step.text)):
+    needs, names, binds = _manner(step.text)
+    if needs and (tenant is None or not names):
         raise TenantMissing(f"This statement does not name its tenant: {step.text[:80]}")
-    if tenant is None or ":tenant" not in step.text:
-        return step.params
-    return {**step.params, "tenant": tenant}
+    return {**step.params, "tenant": tenant} if binds and tenant is not None else step.params
 
 
 def drive(

@@ -40,37 +40,57 @@ class Standing:
 def grant(plan: Plan, device_id: int, cause: Cause, now: Moment, person_id: int | None = None) -> Unit[Pass]:
     """A pass for this cause: a new one, or the one the cause has made before (I2)."""
     queue = yield from store.queue_of(device_id)
-    made = yield from store.insert_pass(plan, device_id, person_id, cause, now)
+    last = queue[-1].position if queue else 0
+    users: Users = {0: [device_id]}
+    before = [*queue, passes.bought(plan, device_id, last + 1, now)]
+    after = yield from _advanced(before, now, users)
+    new = next(each for each in after if not each.id)
+    made = yield from store.insert_pass(new, plan, person_id, cause)
     if made is None:
-        found = yield from store.pass_by_cause(cause)
-        assert found is not None
-        return found
+        return (yield from _made_before(cause))
     yield from store.add_pass_device(made.id, device_id, now)
-    after, _ = yield from _let_act(device_id, [*queue, made], now, wake=True, users={made.id: [device_id]})
-    return next(each for each in after if each.id == made.id)
+    yield from _save(queue, [each for each in after if each.id])
+    yield from wake_all(device_id, [*queue, made], {**users, made.id: [device_id]})
+    return made
+
+
+def _made_before(cause: Cause) -> Unit[Pass]:
+    found = yield from store.pass_by_cause(cause)
+    assert found is not None
+    return found
+
+
+def welcome(plan: Plan, newcomer: Device, cause: Cause, now: Moment) -> Unit[Pass]:
+    """`grant` to a device that became known in this very transaction: it has no queue, and was seen nowhere yet."""
+    [new] = passes.advance([passes.bought(plan, newcomer.id, 1, now)], lambda _: OFF, now)
+    made = yield from store.insert_pass(new, plan, None, cause)
+    if made is None:
+        return (yield from _made_before(cause))
+    yield from store.add_pass_device(made.id, newcomer.id, now)
+    yield from store.wake([] if newcomer.last_router_id is None else [newcomer.last_router_id], newcomer.id)
+    return made
 
 
 def refresh(device_id: int, now: Moment, *, wake: bool = False) -> Unit[bool]:
     """Let time act on a device's queue; wakes the keepers when something changed or `wake` says so."""
     queue = yield from store.queue_of(device_id)
-    _, changed = yield from _let_act(device_id, queue, now, wake=wake, users={})
+    users: Users = {}
+    changed = yield from _save(queue, (yield from _advanced(queue, now, users)))
+    if changed or wake:
+        yield from wake_all(device_id, queue, users)
+    return changed
+
+
+def _save(before: Sequence[Pass], after: Sequence[Pass]) -> Unit[bool]:
+    """Write what time has changed; whether anything has."""
+    changed = False
+    by_id = {each.id: each for each in before}
+    for each in after:
+        changed = (yield from store.save_pass(by_id[each.id], each)) or changed
     return changed
 
 
 Users = dict[int, list[int]]  # the devices of a pass, as far as they were read already
-
-
-def _let_act(
-    device_id: int, queue: Sequence[Pass], now: Moment, *, wake: bool, users: Users
-) -> Unit[tuple[list[Pass], bool]]:
-    after = yield from _advanced(queue, now, users)
-    changed = False
-    by_id = {each.id: each for each in queue}
-    for each in after:
-        changed = (yield from store.save_pass(by_id[each.id], each)) or changed
-    if changed or wake:
-        yield from wake_all(device_id, queue, users)
-    return after, changed
 
 
 def _users(one: Pass, users: Users) -> Unit[list[int]]:

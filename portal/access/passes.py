@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from portal.access.plans import Kind, read_sites
+from portal.access.plans import Kind, Plan, read_sites
 from portal.clock import Moment
 
 State = Literal["queued", "waiting", "running", "paused", "ended"]
@@ -72,6 +72,28 @@ def from_row(row: Mapping[str, Any]) -> Pass:
     """A pass from a row of `passes`."""
     fields = {name: row[name] for name in FIELDS}
     return Pass(**{**fields, "sites": read_sites(fields["sites"])})
+
+
+def bought(plan: Plan, device_id: int, position: int, now: Moment) -> Pass:
+    """A pass of this plan as it is before it is stored: without an id, behind all others."""
+    return Pass(
+        id=0,
+        device_id=device_id,
+        plan_name=plan.name,
+        kind=plan.kind,
+        span_ms=plan.span_ms,
+        window_ms=plan.window_ms,
+        data_bytes=plan.data_bytes,
+        rate_up=plan.rate_up,
+        rate_down=plan.rate_down,
+        max_devices=plan.max_devices,
+        sites=plan.sites,
+        state="queued",
+        position=position,
+        bought_at=now,
+        not_before=now,
+        use_by=now + plan.use_by_ms,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

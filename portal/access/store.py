@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from portal.access import passes, plans
@@ -72,6 +72,11 @@ def add_plan(plan: Plan, now: Moment) -> Unit[int]:
     )
 
 
+def set_on_sale(plan_id: int, on_sale: bool) -> Unit[None]:
+    """Sell a plan, or sell it no more; what was sold of it stays good."""
+    yield from update("plans", plan_id, on_sale=on_sale)
+
+
 # --- devices ---
 
 
@@ -99,6 +104,18 @@ def touch_device(mac: str, router_id: int | None, now: Moment) -> Unit[Device]:
     )
     assert row is not None
     return _device(row)
+
+
+def meet_device(mac: str, router_id: int, now: Moment) -> Unit[Device | None]:
+    """Make a device known; None when it is known already, however lately."""
+    row = yield from one(
+        "INSERT INTO devices (tenant_id, mac, created_at, last_seen_at, last_router_id)"
+        " VALUES (:tenant, :mac, :now, :now, :router_id) ON CONFLICT (tenant_id, mac) DO NOTHING RETURNING *",
+        mac=mac,
+        router_id=router_id,
+        now=now,
+    )
+    return None if row is None else _device(row)
 
 
 def device(device_id: int) -> Unit[Device | None]:
@@ -142,36 +159,32 @@ def set_person(device_id: int, person_id: int) -> Unit[None]:
 # --- passes ---
 
 
-def insert_pass(plan: Plan, device_id: int, person_id: int | None, cause: Cause, now: Moment) -> Unit[Pass | None]:
-    """A new pass at the end of its device's queue; None when the cause has made its pass already (I2)."""
+def insert_pass(one_pass: Pass, plan: Plan, person_id: int | None, cause: Cause) -> Unit[Pass | None]:
+    """Store a new pass; None when the cause has made its pass already (I2)."""
     row = yield from one(
-        "INSERT INTO passes (tenant_id, device_id, person_id, plan_id, plan_name, price_minor, currency, kind,"
-        " span_ms, window_ms, data_bytes, rate_up, rate_down, max_devices, sites, cause_kind, cause_ref, state,"
-        " position, bought_at, not_before, use_by) VALUES (:tenant, :device_id, :person_id, :plan_id, :plan_name,"
-        " :price_minor, :currency, :kind, :span_ms, :window_ms, :data_bytes, :rate_up, :rate_down, :max_devices,"
-        " :sites, :cause_kind, :cause_ref, 'queued',"
-        " (SELECT COALESCE(MAX(position), 0) + 1 FROM passes WHERE tenant_id = :tenant AND device_id = :device_id),"
-        " :now, :now, :use_by) ON CONFLICT (tenant_id, cause_kind, cause_ref) DO NOTHING RETURNING *",
-        device_id=device_id,
+        _INSERT_PASS,
+        **{name: getattr(one_pass, name) for name in _STORED},
+        sites=plans.sites_text(one_pass.sites),
         person_id=person_id,
         plan_id=plan.id,
-        plan_name=plan.name,
         price_minor=plan.price.minor,
         currency=plan.price.currency,
-        kind=plan.kind,
-        span_ms=plan.span_ms,
-        window_ms=plan.window_ms,
-        data_bytes=plan.data_bytes,
-        rate_up=plan.rate_up,
-        rate_down=plan.rate_down,
-        max_devices=plan.max_devices,
-        sites=plans.sites_text(plan.sites),
         cause_kind=cause.kind,
         cause_ref=cause.ref,
-        now=now,
-        use_by=now + plan.use_by_ms,
     )
-    return None if row is None else passes.from_row(row)
+    return None if row is None else replace(one_pass, id=int(row["id"]))
+
+
+# What a new pass is stored with, as it is; `sites` is stored as text, and the use columns begin at 0.
+_STORED = tuple(
+    name for name in passes.FIELDS if name not in ("id", "sites", "used_ms", "used_bytes", "ended_at", "end_reason")
+)
+_BESIDE = ("sites", "person_id", "plan_id", "price_minor", "currency", "cause_kind", "cause_ref")
+_INSERT_PASS = (
+    f"INSERT INTO passes (tenant_id, {', '.join((*_STORED, *_BESIDE))})"  # noqa: S608 our own column names
+    f" VALUES (:tenant, {', '.join(f':{name}' for name in (*_STORED, *_BESIDE))})"
+    " ON CONFLICT (tenant_id, cause_kind, cause_ref) DO NOTHING RETURNING id"
+)
 
 
 def pass_by_cause(cause: Cause) -> Unit[Pass | None]:

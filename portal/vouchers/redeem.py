@@ -12,6 +12,7 @@ from portal.access import admission
 from portal.access import store as access
 from portal.access.allowance import good_at
 from portal.access.passes import Pass
+from portal.access.plans import Plan
 from portal.access.store import Cause, Device
 from portal.clock import DAY, Moment
 from portal.errors import Refused
@@ -53,12 +54,13 @@ def redeem(ask: Ask, now: Moment) -> Unit[Redeemed | Refused]:
     wait = yield from guesses.admit(ask.who, now)
     if wait:
         return slowed(wait)
+    taken = yield from store.take(ask.code, ask.router_id, now)
+    if taken is not None:
+        return (yield from _connect(ask, *taken, now))
     found = yield from find(ask.code, now)
-    device = (yield from access.device_by_mac(ask.mac)) if found and found.made else None
-    if found is None or (found.made and found.made.state == "ended"):
+    device = (yield from access.device_by_mac(ask.mac)) if found else None
+    if found is None or found.made is None or found.made.state == "ended":
         return (yield from _refuse(ask.who, found, device, now))
-    if found.made is None:
-        return (yield from _take(ask, found, now))
     return (yield from _show_again(ask, found, found.made, device, now))
 
 
@@ -93,18 +95,19 @@ def _uses(one: Pass, device: Device) -> Unit[bool]:
     return device.id in (yield from access.devices_of_pass(one.id))
 
 
-def _take(ask: Ask, found: Found, now: Moment) -> Unit[Redeemed]:
-    """A printed voucher becomes a pass of this device."""
-    plan, label = found.batch.plan, found.voucher.label
+def _connect(ask: Ask, label: str, plan: Plan, now: Moment) -> Unit[Redeemed]:
+    """A voucher that was printed becomes a pass of this device; what is refused here gives it back."""
     if not _good_here(plan.sites, ask.router_id):
         raise Refused("voucher-elsewhere", status=409)
+    cause = Cause(kind=store.CAUSE, ref=label)
+    newcomer = yield from access.meet_device(ask.mac, ask.router_id, now)
+    if newcomer is not None:
+        made = yield from admission.welcome(plan, newcomer, cause, now)
+        return Redeemed(pass_id=made.id, how="connected")
     device = yield from access.touch_device(ask.mac, ask.router_id, now)
     if device.hold.blocked:
         raise Refused("voucher-stopped", status=403)
-    taken = yield from store.take(found.voucher.id, device.id, ask.router_id, now)
-    if not taken:
-        raise unknown()
-    made = yield from admission.grant(plan, device.id, Cause(kind=store.CAUSE, ref=label), now)
+    made = yield from admission.grant(plan, device.id, cause, now)
     return Redeemed(pass_id=made.id, how="connected")
 
 

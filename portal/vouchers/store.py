@@ -46,7 +46,6 @@ class Voucher:
     use_by: Moment
     redeemed_at: Moment | None
     redeemed_router_id: int | None
-    redeemed_device_id: int | None
     voided_at: Moment | None
     voided_by: str | None
     void_reason: str | None
@@ -171,18 +170,21 @@ def with_batch(code_index: bytes) -> Unit[tuple[Voucher, Batch] | None]:
     return None if row is None else (_voucher(row), _batch({**dict(row), "id": row["batch_id"]}))
 
 
-def take(voucher_id: int, device_id: int, router_id: int, now: Moment) -> Unit[bool]:
-    """Redeem a printed voucher; False when it is not to be had. One statement, so that only one can win."""
+def take(code_index: bytes, router_id: int, now: Moment) -> Unit[tuple[str, Plan] | None]:
+    """Redeem a printed voucher: its label and plan, or None when it is not to be had.
+
+    One statement, so that only one can win.
+    """
     row = yield from one(
-        "UPDATE vouchers SET state = 'redeemed', redeemed_at = :now, redeemed_device_id = :device_id,"
-        " redeemed_router_id = :router_id WHERE tenant_id = :tenant AND id = :id"
-        " AND state = 'printed' AND use_by > :now RETURNING id",
-        id=voucher_id,
-        device_id=device_id,
+        "UPDATE vouchers SET state = 'redeemed', redeemed_at = :now, redeemed_router_id = :router_id"
+        " WHERE tenant_id = :tenant AND code_index = :code_index AND state = 'printed' AND use_by > :now"
+        " RETURNING label, (SELECT b.plan_copy FROM batches b WHERE b.tenant_id = :tenant"
+        " AND b.id = vouchers.batch_id) AS plan_copy",
+        code_index=code_index,
         router_id=router_id,
         now=now,
     )
-    return row is not None
+    return None if row is None else (row["label"], _frozen(row["plan_copy"]))
 
 
 def void_range(
