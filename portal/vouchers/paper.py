@@ -52,6 +52,7 @@ class Face:
     address: str  # what a guest types into a browser
     base_url: str  # what a code is put behind for scanning; upper case, so that the symbol is small
     steps: tuple[str, ...]  # two, without their numbers
+    typed: str  # the second step where there is nothing to scan
     use_by: str
     support: str  # empty when there is no number
     copy: str  # the mark of a reprint; shown when `again`
@@ -111,6 +112,7 @@ def face(
         address=address,
         base_url=base_url(public_url),
         steps=(join, text("scan", address=address)),
+        typed=text("type", address=address),
         use_by=text("use-by", date=last_day(batch.use_by, tenant.timezone, lang)),
         support=text("support", phone=tenant.support_phone) if tenant.support_phone else "",
         copy=text("copy"),

@@ -20,7 +20,7 @@ from qrcode.util import ALPHA_NUM, MODE_ALPHA_NUM, QRData
 QUIET = 4  # modules of white around a symbol
 _MASK = 2
 _LEVELS = {"M": ERROR_CORRECT_M, "Q": ERROR_CORRECT_Q}
-_LETTERS = ALPHA_NUM.decode()  # 45 of them; two letters are eleven bits, a single one at the end is six
+_LETTERS: str = ALPHA_NUM.decode()  # 45 of them; two letters are eleven bits, a single one at the end is six
 _PAIR_BITS, _SINGLE_BITS = 11, 6
 _DARK = re.compile("1+")
 
