@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from commands import accounts, lines, money, operations, passes, plans, routers, tenants
+from commands import accounts, lines, money, operations, passes, plans, routers, tenants, vouchers
 
 
 def attach(cli: click.Group) -> None:
     """Put every command on the command line."""
-    for module in (tenants, plans, routers, passes, money, lines, accounts, operations):
+    for module in (tenants, plans, vouchers, routers, passes, money, lines, accounts, operations):
         for command in module.COMMANDS:
             cli.add_command(command)

@@ -1,4 +1,4 @@
-"""bando plan add/list."""
+"""bando plan add/list/withdraw/offer."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from portal.errors import Misconfigured
 from portal.money import Money
 from portal.seal import new_public
 from portal.settings import Settings
+from portal.tenancy.store import Tenant
 
 _SPANS = {"m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 _SIZES = {"M": 10**6, "G": 10**9}
@@ -61,6 +62,7 @@ def plan() -> None:
 @click.option("--data", default="", help="Data cap: 500M, 2G.")
 @click.option("--rate", default="", help="Up/down: 512k/2M.")
 @click.option("--devices", type=click.IntRange(1, 20), default=1, show_default=True)
+@click.option("--locked", is_flag=True, help="A voucher of it stays with the device that redeemed it first.")
 @click.pass_obj
 def add(
     settings: Settings,
@@ -73,6 +75,7 @@ def add(
     data: str,
     rate: str,
     devices: int,
+    locked: bool,
 ) -> None:
     """Put a plan on sale."""
     up, down = rates(rate) if rate else (None, None)
@@ -88,6 +91,7 @@ def add(
         rate_up=up,
         rate_down=down,
         max_devices=devices,
+        locked=locked,
     )
 
     async def work(ground: Ground) -> None:
@@ -108,10 +112,56 @@ def list_(settings: Settings, tenant_name: str) -> None:
     async def work(ground: Ground) -> None:
         tenant = await ground.tenant(tenant_name)
         found = await ground.db.read(tenant.id, store.plan_list)
-        body = [(p.public, p.name, str(p.price), p.kind, p.max_devices, "yes" if p.on_sale else "no") for p in found]
+        body = [(p.public, p.name, str(p.price), p.kind, _devices(p), "yes" if p.on_sale else "no") for p in found]
         table(("id", "name", "price", "kind", "devices", "on sale"), body, "No plan yet. Add one with: bando plan add")
 
     run(settings, work)
+
+
+def _devices(one: Plan) -> str:
+    return f"{one.max_devices}, locked" if one.locked else str(one.max_devices)
+
+
+async def plan_named(ground: Ground, tenant: Tenant, name: str) -> Plan:
+    """The tenant's plan with this name or public id; raises `Misconfigured`."""
+    found = await ground.db.read(tenant.id, store.plan_list)
+    fitting = [each for each in found if name in (each.name, each.public)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        ids = ", ".join(each.public for each in fitting)
+        raise Misconfigured(f"{tenant.name} has several plans called {name!r}; say which one by its id: {ids}")
+    known = ", ".join(each.name for each in found) or "none yet: bando plan add"
+    raise Misconfigured(f"There is no plan {name!r}; {tenant.name} has: {known}")
+
+
+def _put_on_sale(settings: Settings, tenant_name: str, name: str, on_sale: bool, after: str) -> None:
+    async def work(ground: Ground) -> None:
+        tenant = await ground.tenant(tenant_name)
+        chosen = await plan_named(ground, tenant, name)
+        await ground.db.write(tenant.id, store.set_on_sale, chosen.id, on_sale)
+        await ground.changed(tenant)
+        click.echo(f"{chosen.name} for {chosen.price} {after}")
+
+    run(settings, work)
+
+
+@plan.command()
+@tenant_option
+@click.argument("name", metavar="PLAN")
+@click.pass_obj
+def withdraw(settings: Settings, tenant_name: str, name: str) -> None:
+    """Take a plan off sale; passes and printed vouchers of it stay good."""
+    _put_on_sale(settings, tenant_name, name, False, "is withdrawn. What was sold or printed of it stays good.")
+
+
+@plan.command()
+@tenant_option
+@click.argument("name", metavar="PLAN")
+@click.pass_obj
+def offer(settings: Settings, tenant_name: str, name: str) -> None:
+    """Put a withdrawn plan on sale again."""
+    _put_on_sale(settings, tenant_name, name, True, "is on sale.")
 
 
 COMMANDS = [plan]

@@ -1,15 +1,22 @@
-"""bando tenant add/list."""
+"""bando tenant add/list/set."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
 from zoneinfo import available_timezones
 
 import click
 
-from commands.ground import Ground, run, table
+from commands.ground import Ground, run, table, tenant_option
 from portal.errors import Misconfigured
 from portal.settings import Settings
-from portal.tenancy import store
+from portal.tenancy import logos, store
+
+
+def _must_be_zone(timezone: str) -> None:
+    if timezone not in available_timezones():
+        raise Misconfigured(f"{timezone!r} is no time zone; write it like Africa/Nairobi.")
 
 
 @click.group()
@@ -26,8 +33,7 @@ def tenant() -> None:
 @click.pass_obj
 def add(settings: Settings, name: str, support_phone: str, privacy_contact: str, timezone: str, language: str) -> None:
     """Add an ISP."""
-    if timezone not in available_timezones():
-        raise Misconfigured(f"{timezone!r} is no time zone; write it like Africa/Nairobi.")
+    _must_be_zone(timezone)
 
     async def work(ground: Ground) -> None:
         made = await ground.db.write(
@@ -56,6 +62,49 @@ def list_(settings: Settings) -> None:
         table(("id", "name", "support", "state"), body, "No ISP yet. Add one with: bando tenant add NAME")
 
     run(settings, work)
+
+
+@tenant.command("set")
+@tenant_option
+@click.option("--name", help="Shown to guests on every page and voucher.")
+@click.option("--ssid", help="The name of the Wi-Fi, for posters and vouchers.")
+@click.option("--support-phone", help="Shown to guests on every page and voucher.")
+@click.option("--privacy-contact", help="Who answers for personal data.")
+@click.option("--timezone")
+@click.option("--language", type=click.Choice(["en", "sw"]))
+@click.option("--logo", type=click.Path(path_type=Path), help="A PNG of at most 200 KB, for vouchers.")
+@click.option("--no-logo", is_flag=True, help="Print vouchers without a logo.")
+@click.pass_obj
+def set_(settings: Settings, /, tenant_name: str, logo: Path | None, no_logo: bool, **fields: str | None) -> None:
+    """Change what guests see of an ISP; whatever is not named stays."""
+    changes = {name: text.strip() for name, text in fields.items() if text is not None}
+    _must_be_good(changes)
+    if logo and no_logo:
+        raise Misconfigured("--logo and --no-logo exclude each other; name one of them.")
+    if not (changes or logo or no_logo):
+        raise Misconfigured("Nothing to change; say what, like --ssid or --logo (bando tenant set --help).")
+    png = logos.read(logo) if logo else None
+
+    async def work(ground: Ground) -> None:
+        found = await ground.tenant(tenant_name)
+        await ground.db.write(None, store.change_tenant, found.id, **changes)
+        if png or no_logo:
+            await ground.db.write(found.id, store.set_logo, png)
+        click.echo(f"{changes.get('name', found.name)} is changed.")
+
+    run(settings, work)
+
+
+def _must_be_good(changes: dict[str, Any]) -> None:
+    if "timezone" in changes:
+        _must_be_zone(changes["timezone"])
+    if changes.get("name") == "":
+        raise Misconfigured("The name of an ISP cannot be empty.")
+    if len(changes.get("ssid", "").encode()) > 32:
+        raise Misconfigured("The name of a Wi-Fi (--ssid) has at most 32 bytes.")
+    unprintable = [name for name, text in changes.items() if not text.isprintable()]
+    if unprintable:
+        raise Misconfigured(f"--{unprintable[0].replace('_', '-')} must be one line of text.")
 
 
 COMMANDS = [tenant]

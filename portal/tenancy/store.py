@@ -90,6 +90,25 @@ def add_tenant(name: str, now: Moment, **fields: Any) -> Unit[Tenant]:
     return _tenant(row)
 
 
+def change_tenant(tenant_id: int, **columns: Any) -> Unit[None]:
+    """Change columns of an ISP; what is kept in memory of it follows."""
+    changes = ", ".join([*(f"{name} = :{name}" for name in columns), "version = version + 1"])
+    yield Sql(f"UPDATE tenants SET {changes} WHERE id = :id", {**columns, "id": tenant_id})  # noqa: S608 own names
+
+
+def logo() -> Unit[bytes | None]:
+    """The ISP's logo on paper, a PNG."""
+    found = yield from value("SELECT png FROM logos WHERE tenant_id = :tenant")
+    return None if found is None else bytes(found)
+
+
+def set_logo(png: bytes | None) -> Unit[None]:
+    """Keep this logo in place of any other, or none."""
+    yield Sql("DELETE FROM logos WHERE tenant_id = :tenant", {})
+    if png is not None:
+        yield from insert("logos", png=png)
+
+
 def bump(tenant_id: int) -> Unit[None]:
     """Something that is kept in memory has changed."""
     yield Sql("UPDATE tenants SET version = version + 1 WHERE id = :id", {"id": tenant_id})

@@ -35,8 +35,8 @@ LONGEST_TEXT = 200
 CHUNK = 200  # vouchers in one transaction: about 10 ms
 VOID_CHUNK = 500
 END_CHUNK = 50  # each may end a pass, and wake the routers that know it
-# Another process sleeps in growing steps (1, 2, 5, 10 ms …) while it finds the database locked. With this pause for each
-# unit of writing, and the time to draw the next codes, it is free for more than half of the time.
+# Another process sleeps in growing steps (1, 2, 5, 10 ms …) while it finds the database locked. With this pause after
+# writing, as a share of what that took, and the time to draw the next codes, it is free for half of the time.
 PAUSE = 0.5
 LONGEST_PAUSE_MS = 10.0
 TRIES = 5

@@ -52,7 +52,7 @@ STYLES = {
     for style in (
         _style("letters", 8, "3-3-3"),
         _style("letters", 10, "4-4-3"),
-        _style("digits", 12, "4-4-5"),
+        _style("digits", 13, "4-5-5"),
         _style("digits", 15, "4-4-4-4"),
         _style("digits", 17, "4-5-5-4"),
     )

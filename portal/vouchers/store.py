@@ -229,6 +229,20 @@ def groups(now: Moment, batch_id: int | None = None) -> Unit[dict[int, list[Grou
     return by_batch
 
 
+def spent_of(batch_id: int, first: int, last: int) -> Unit[set[str]]:
+    """The labels of a range whose passes have ended."""
+    found = yield from rows(
+        "SELECT v.label AS label FROM vouchers v JOIN passes p ON p.tenant_id = v.tenant_id"
+        " AND p.cause_kind = 'voucher' AND p.cause_ref = v.label WHERE v.tenant_id = :tenant"
+        " AND v.batch_id = :batch_id AND v.serial BETWEEN :first AND :last AND v.state = 'redeemed'"
+        " AND p.state = 'ended'",
+        batch_id=batch_id,
+        first=first,
+        last=last,
+    )
+    return {row["label"] for row in found}
+
+
 def serials(batch_id: int, first: int, last: int) -> Unit[set[int]]:
     """Those serials of a range that have their voucher."""
     found = yield from rows(

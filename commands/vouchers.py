@@ -1,0 +1,409 @@
+"""bando voucher make/finish/list/show/find/void; codes are never shown whole here."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from commands.ground import Ground, run, table, tenant_option, when
+from commands.plans import plan_named, span
+from portal.access import store as access
+from portal.access.passes import Pass
+from portal.access.store import Cause
+from portal.clock import Moment, as_datetime
+from portal.errors import Misconfigured, Refused
+from portal.money import Money
+from portal.settings import Settings
+from portal.tenancy import store as tenancy
+from portal.tenancy.store import Tenant
+from portal.vouchers import batches, codes, states, store
+from portal.vouchers.batches import Batches, Order, Progress
+from portal.vouchers.guesses import TENANT_AN_HOUR
+from portal.vouchers.states import STATES, Tally
+from portal.vouchers.store import CAUSE, Batch, Voucher
+
+STYLES = {**{kind: style.name for kind, style in codes.DEFAULT.items()}, **{name: name for name in codes.STYLES}}
+SHOWN_AT_ONCE = 50
+MANY = 1_000  # vouchers; what takes longer than a blink shows how far it is
+
+
+@click.group()
+def voucher() -> None:
+    """Printed codes, each worth one pass."""
+
+
+# --- what every command of vouchers needs ---
+
+
+def by_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option by which staff say who they are."""
+    return click.option("--by", default=None, help="Who does it; the user of this machine by default.")(command)
+
+
+def actor(by: str | None) -> str:
+    """Who does it; raises `Misconfigured`."""
+    if by is None:
+        try:
+            by = getpass.getuser()
+        except (KeyError, OSError):
+            by = ""
+    if not by.strip():
+        raise Misconfigured("Say who does it with --by.")
+    return by.strip()
+
+
+async def batch_named(ground: Ground, tenant: Tenant, name: str) -> Batch:
+    """The batch that is called ``B12`` or ``12``; raises `Misconfigured`."""
+    match = re.fullmatch(r"[Bb]?([1-9][0-9]{0,8})", name.strip())
+    found = None if match is None else await ground.db.read(tenant.id, store.batch_numbered, int(match[1]))
+    if found is None:
+        raise Misconfigured(f"{tenant.name} has no batch {name}; see: bando voucher list")
+    return found
+
+
+def serials_of(text: str, batch: Batch) -> tuple[int, int]:
+    """``10-36``, ``10`` or, when empty, the whole batch; raises `Misconfigured`."""
+    if not text:
+        return 1, batch.count
+    match = re.fullmatch(r"([0-9]{1,6})(?:-([0-9]{1,6}))?", text.replace(" ", ""))
+    first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if not 1 <= first <= last <= batch.count:
+        raise Misconfigured(f"--serials {text} is no part of B{batch.number}, which has 1-{batch.count}.")
+    return first, last
+
+
+def use_by_of(text: str, tenant: Tenant, now: Moment) -> Moment:
+    """The end of the day that ``2027-03-31`` names, or ``30d`` from now, at the tenant's; raises `Misconfigured`."""
+    zone = ZoneInfo(tenant.timezone)
+    if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:
+            raise Misconfigured(f"There is no day {text}; write it like 2027-03-31.") from None
+    elif re.fullmatch(r"[1-9][0-9]{0,3}[dw]", text):
+        day = as_datetime(now + span(text)).astimezone(zone).date()
+    else:
+        raise Misconfigured(f"{text!r} is no use-by date; write it like 2027-03-31, 30d or 8w.")
+    try:
+        end = datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
+    except OverflowError:
+        raise Misconfigured(f"{text} is too far ahead.") from None
+    return round(end.timestamp() * 1000) - 1
+
+
+@contextmanager
+def progress_of(label: str, count: int) -> Iterator[Progress]:
+    """A bar on a terminal, if there is much to do."""
+    if count < MANY or not sys.stderr.isatty():
+        yield batches.unseen
+        return
+    with click.progressbar(length=count, label=label, file=sys.stderr) as bar:
+        yield bar.update
+
+
+def room(ground: Ground, tenant: Tenant) -> Batches:
+    """The batches of this tenant."""
+    return Batches(db=ground.db, vault=ground.vault, clock=ground.clock, tenant=tenant, guesses_an_hour=TENANT_AN_HOUR)
+
+
+# --- making ---
+
+
+@voucher.command()
+@tenant_option
+@click.argument("plan_name", metavar="PLAN")
+@click.option("--count", type=int, required=True, help="How many: 1 to 50 000.")
+@click.option("--use-by", "use_by", default="365d", show_default=True, help="Last day: 2027-03-31, or 30d from now.")
+@click.option("--price", type=click.IntRange(0, 1_000_000), help="Whole shillings, if not the plan's; 0: free.")
+@click.option("--style", type=click.Choice(list(STYLES)), default="letters", show_default=True)
+@click.option("--agent", default="", help="Who gets the cards to sell.")
+@click.option("--note", default="", help="For yourself; never printed.")
+@by_option
+@click.pass_obj
+def make(
+    settings: Settings,
+    tenant_name: str,
+    plan_name: str,
+    count: int,
+    use_by: str,
+    price: int | None,
+    style: str,
+    agent: str,
+    note: str,
+    by: str | None,
+) -> None:
+    """Draw the codes of a new batch."""
+
+    async def work(ground: Ground) -> None:
+        tenant = await ground.tenant(tenant_name)
+        plan = await plan_named(ground, tenant, plan_name)
+        order = Order(
+            plan=plan,
+            count=count,
+            style=codes.STYLES[STYLES[style]],
+            use_by=use_by_of(use_by, tenant, ground.clock.now()),
+            price=None if price is None else Money(price * 100, plan.price.currency),
+            note=note.strip(),
+            agent=agent.strip(),
+            by=actor(by),
+        )
+        made = await room(ground, tenant).open(order)
+        await _finish(ground, tenant, made, order.by)
+
+    run(settings, work)
+
+
+@voucher.command()
+@tenant_option
+@click.argument("batch_name", metavar="BATCH")
+@by_option
+@click.pass_obj
+def finish(settings: Settings, tenant_name: str, batch_name: str, by: str | None) -> None:
+    """Draw what is missing of a batch whose making was stopped."""
+
+    async def work(ground: Ground) -> None:
+        tenant = await ground.tenant(tenant_name)
+        found = await batch_named(ground, tenant, batch_name)
+        if found.ready_at is not None:
+            click.echo(f"B{found.number} is whole: {found.count:,} vouchers.")
+            return
+        await _finish(ground, tenant, found, actor(by))
+
+    run(settings, work)
+
+
+async def _finish(ground: Ground, tenant: Tenant, batch: Batch, by: str) -> None:
+    try:
+        with progress_of(f"B{batch.number}", batch.count) as progress:
+            await room(ground, tenant).finish(batch, by, progress=progress)
+    except asyncio.CancelledError:  # Ctrl-C
+        click.echo(
+            f"Stopped: B{batch.number} is not whole and cannot be printed."
+            f" Go on with: bando voucher finish B{batch.number}",
+            err=True,
+        )
+        raise
+    click.echo(
+        f"B{batch.number}: {batch.count:,} vouchers {batch.plan.name} at {batch.plan.price},"
+        f" use by {when(batch.use_by, tenant)}. Next: bando voucher print B{batch.number}"
+    )
+
+
+# --- looking ---
+
+
+@voucher.command("list")
+@tenant_option
+@click.pass_obj
+def list_(settings: Settings, tenant_name: str) -> None:
+    """List the batches, and how many of their vouchers are in each state."""
+
+    async def work(ground: Ground) -> None:
+        tenant = await ground.tenant(tenant_name)
+        found = await ground.db.read(tenant.id, store.batches)
+        groups = await ground.db.read(tenant.id, store.groups, ground.clock.now())
+        body = [_line(each, states.tally(groups.get(each.id, ())), tenant) for each in found]
+        head = ("batch", "made", "plan", "price", "count", *STATES, "sold for", "use by", "agent")
+        table(head, body, "No voucher yet. Make some with: bando voucher make PLAN --count 100")
+
+    run(settings, work)
+
+
+def _line(batch: Batch, tally: Tally, tenant: Tenant) -> tuple[object, ...]:
+    return (
+        f"B{batch.number}",
+        when(batch.created_at, tenant)[:10],
+        batch.plan.name,
+        batch.plan.price,
+        batch.count if batch.ready_at is not None else f"{tally.total} of {batch.count}",
+        *(tally.counts[each] for each in STATES),
+        tally.value(batch.plan.price),
+        when(batch.use_by, tenant)[:10],
+        batch.agent or "-",
+    )
+
+
+@voucher.command()
+@tenant_option
+@click.argument("batch_name", metavar="BATCH")
+@click.option("--serials", default="", help="A part of it, like 10-36.")
+@click.pass_obj
+def show(settings: Settings, tenant_name: str, batch_name: str, serials: str) -> None:
+    """Show a batch, what was done with it, and its vouchers with masked codes."""
+
+    async def work(ground: Ground) -> None:
+        tenant = await ground.tenant(tenant_name)
+        found = await batch_named(ground, tenant, batch_name)
+        groups = await ground.db.read(tenant.id, store.groups, ground.clock.now(), found.id)
+        _show_batch(found, states.tally(groups.get(found.id, ())), tenant)
+        click.echo()
+        await _show_acts(ground, tenant, found)
+        click.echo()
+        await _show_vouchers(ground, tenant, found, serials)
+
+    run(settings, work)
+
+
+def _show_batch(batch: Batch, tally: Tally, tenant: Tenant) -> None:
+    unready = f"no: {tally.total:,} of {batch.count:,} are drawn; go on with: bando voucher finish B{batch.number}"
+    lines = {
+        "batch": f"B{batch.number}, made by {batch.made_by} at {when(batch.created_at, tenant)}",
+        "plan": f"{batch.plan.name} at {batch.plan.price}",
+        "vouchers": f"{batch.count:,} of the style {batch.style}",
+        "whole": f"since {when(batch.ready_at, tenant)}" if batch.ready_at is not None else unready,
+        "use by": when(batch.use_by, tenant),
+        "agent": batch.agent or "-",
+        "note": batch.note or "-",
+        "states": ", ".join(f"{tally.counts[each]:,} {each}" for each in STATES),
+        "sold": f"{tally.sold:,} for {tally.value(batch.plan.price)}",
+    }
+    for name, text in lines.items():
+        click.echo(f"{name:10} {text}")
+
+
+async def _show_acts(ground: Ground, tenant: Tenant, batch: Batch) -> None:
+    found = await ground.db.read(tenant.id, store.acts, batch.id)
+    body = [
+        (
+            when(each["done_at"], tenant),
+            each["act"],
+            f"{each['first_serial']}-{each['last_serial']}",
+            each["how"] or "-",
+            each["actor"],
+            each["reason"] or "-",
+        )
+        for each in found
+    ]
+    table(("when", "act", "serials", "how", "by", "reason"), body, "Nothing was done with it yet.")
+
+
+async def _show_vouchers(ground: Ground, tenant: Tenant, batch: Batch, serials: str) -> None:
+    first, last = serials_of(serials, batch)
+    shown = last if serials else min(last, first + SHOWN_AT_ONCE - 1)
+    found = await ground.db.read(tenant.id, store.in_range, batch.id, first, shown)
+    over = await ground.db.read(tenant.id, store.spent_of, batch.id, first, shown)
+    now = ground.clock.now()
+    body = [
+        (
+            each.label,
+            codes.masked(batches.open_code(ground.vault, tenant.id, each.label, each.code_sealed)),
+            states.shown_state(each.state, past=each.use_by <= now, over=each.label in over),
+            when(each.redeemed_at, tenant),
+            each.void_reason or "-",
+        )
+        for each in found
+    ]
+    table(("voucher", "code", "state", "redeemed", "voided for"), body, "None of these is drawn yet.")
+    if shown < last:
+        click.echo(f"… and up to {last}. More with: bando voucher show B{batch.number} --serials {shown + 1}-{last}")
+
+
+# --- support ---
+
+
+@voucher.command()
+@tenant_option
+@click.argument("what", metavar="CODE|LABEL")
+@click.pass_obj
+def find(settings: Settings, tenant_name: str, what: str) -> None:
+    """Find a voucher by its code or by its label (B12-0043), and say what became of it."""
+
+    async def work(ground: Ground) -> None:
+        tenant = await ground.tenant(tenant_name)
+        found = await _found(ground, tenant, what)
+        batch = await ground.db.read(tenant.id, store.batch, found.batch_id)
+        assert batch is not None
+        await _show_voucher(ground, tenant, batch, found)
+
+    run(settings, work)
+
+
+async def _found(ground: Ground, tenant: Tenant, what: str) -> Voucher:
+    label = re.fullmatch(r"[Bb]([1-9][0-9]{0,8})-([0-9]{1,6})", what.strip())
+    if label is not None:
+        batch = await batch_named(ground, tenant, label[1])
+        serial = int(label[2])
+        among = await ground.db.read(tenant.id, store.in_range, batch.id, serial, serial)
+        if not among:
+            raise Misconfigured(f"B{batch.number} has no voucher {serial}; it has 1-{batch.count}.")
+        return among[0]
+    try:
+        code = codes.read(what)
+    except Refused:
+        raise Misconfigured("A character of this code is wrong; compare it with the card, or give its label.") from None
+    found = await ground.db.read(tenant.id, store.by_code, batches.code_index(ground.vault, code))
+    if found is None:
+        raise Misconfigured(f"{tenant.name} has no voucher with this code.")
+    return found
+
+
+async def _show_voucher(ground: Ground, tenant: Tenant, batch: Batch, found: Voucher) -> None:
+    made = await ground.db.read(tenant.id, access.pass_by_cause, Cause(kind=CAUSE, ref=found.label))
+    over = made is not None and made.state == "ended"
+    state = states.shown_state(found.state, past=found.use_by <= ground.clock.now(), over=over)
+    lines = {
+        "voucher": found.label,
+        "state": state,
+        "plan": f"{batch.plan.name} at {batch.plan.price}",
+        "use by": when(found.use_by, tenant),
+        "agent": batch.agent or "-",
+        "redeemed": await _redeemed(ground, tenant, found, made),
+        "pass": "-" if made is None else f"{made.id}: {made.state}, began {when(made.started_at, tenant)}",
+        "ends": "-" if made is None else when(made.ended_at or made.ends_at, tenant),
+    }
+    if found.voided_at is not None:
+        lines["voided"] = f"{when(found.voided_at, tenant)} by {found.voided_by}: {found.void_reason}"
+    for name, text in lines.items():
+        click.echo(f"{name:10} {text}")
+
+
+async def _redeemed(ground: Ground, tenant: Tenant, found: Voucher, made: Pass | None) -> str:
+    if found.redeemed_at is None:
+        return "-"
+    router = await ground.db.read(tenant.id, tenancy.router, found.redeemed_router_id or 0)
+    device = await ground.db.read(tenant.id, access.device, made.device_id) if made else None
+    where = f" at {router.name}" if router else ""
+    return f"{when(found.redeemed_at, tenant)}{where}{f', now used by {device.mac}' if device else ''}"
+
+
+# --- voiding ---
+
+
+@voucher.command()
+@tenant_option
+@click.argument("batch_name", metavar="BATCH")
+@click.option("--serials", default="", help="A part of it, like 10-36; the whole batch by default.")
+@click.option("--reason", required=True, help="Kept with each voucher.")
+@click.option("--end-passes", is_flag=True, help="Also those in use; their guests go offline.")
+@by_option
+@click.pass_obj
+def void(
+    settings: Settings, tenant_name: str, batch_name: str, serials: str, reason: str, end_passes: bool, by: str | None
+) -> None:
+    """Void a batch or a part of it, for good."""
+
+    async def work(ground: Ground) -> None:
+        tenant = await ground.tenant(tenant_name)
+        found = await batch_named(ground, tenant, batch_name)
+        first, last = serials_of(serials, found)
+        with progress_of("void", last - first + 1) as progress:
+            done = await room(ground, tenant).void(
+                found, first, last, reason=reason, by=actor(by), end_passes=end_passes, progress=progress
+            )
+        click.echo(f"B{found.number}, {first}-{last}: {done.taken:,} are void now, {done.left:,} stay as they were.")
+        if done.in_use:
+            click.echo(f"{done.in_use:,} of them were in use; their passes are ended.")
+
+    run(settings, work)
+
+
+COMMANDS = [voucher]
