@@ -12,9 +12,9 @@ serial: the limits hold exactly, for any number at once, and survive a restart.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from portal.clock import HOUR, MINUTE, Moment
@@ -37,25 +37,27 @@ class Limits:
     soft: Mapping[str, int]
     hard: Mapping[str, int]
     at_most_ms: int = WINDOW_MS  # the longest wait that makes sense
-    # What the database is asked for: when the nth latest failure of a bucket was, for each limit, then the latest.
-    asked: tuple[tuple[str, int], ...] = field(init=False)
+    # What the database is asked for: when the nth latest failure of a bucket was. `last` only when `soft` is reached.
+    first: tuple[tuple[str, int], ...] = field(init=False)
+    last: tuple[tuple[str, int], ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        limits = (*self.own.items(), *self.hard.items(), *self.soft.items())
-        object.__setattr__(self, "asked", (*limits, *((bucket, 1) for bucket in self.own)))
+        latest = ((bucket, 1) for bucket in self.own)
+        object.__setattr__(self, "first", (*self.own.items(), *latest, *self.soft.items()))
+        object.__setattr__(self, "last", tuple(self.hard.items()))
 
 
 # All guests of a café share one source; the router vouches for each of them instead.
-SEEN = Limits(own={"device": 5}, soft={"router": 120, "tenant": 600}, hard={"router": 500, "tenant": 1_500})
-# A MAC that only stands in an address costs nothing to invent: the source counts. 1 000 sources do not reach `hard`.
+SEEN = Limits(own={"device": 5}, soft={"router": 120, "tenant": 600}, hard={"router": 500, "tenant": 1_800})
+# A MAC that only stands in an address costs nothing to invent: the source counts. A thousand do not reach `hard`.
 CLAIMED = Limits(
     own={"device": 5, "source": 60},
-    soft={"router": 120, "tenant": 400},
-    hard={"tenant": 1_500},
+    soft={"router": 120, "tenant": 300},
+    hard={"tenant": 1_400},
     at_most_ms=SOON_MS,
 )
 # Without a router's word the tenant is not known either: one guess tries the codes of all.
-OPEN = Limits(own={"source": 20}, soft={"installation": 120}, hard={"installation": 600})
+OPEN = Limits(own={"source": 20}, soft={"installation": 100}, hard={"installation": 400})
 
 # What can be tried of one tenant's codes in an hour; the odds of a hit are computed from it.
 TENANT_AN_HOUR = SEEN.hard["tenant"] + CLAIMED.hard["tenant"] + OPEN.hard["installation"]
@@ -125,8 +127,7 @@ def origin(source: str) -> str:
 
 def admit(who: Guesser, now: Moment) -> Unit[int]:
     """0: this code may be looked at now; else how many milliseconds to wait."""
-    limits = who.limits
-    return wait_ms(limits, (yield from store.nth_guesses(limits.asked, who.subjects)), now)
+    return (yield from _wait_ms(who.limits, partial(store.nth_guesses, who.subjects), now))
 
 
 def count(who: Guesser, now: Moment) -> Unit[None]:
@@ -156,7 +157,7 @@ def _open_subjects(vault: Vault, source: str) -> dict[str, bytes]:
 
 def admit_open(vault: Vault, source: str, now: Moment) -> Unit[int]:
     """As `admit`, for a guest without a router's word."""
-    return wait_ms(OPEN, (yield from store.nth_open_guesses(OPEN.asked, _open_subjects(vault, source))), now)
+    return (yield from _wait_ms(OPEN, partial(store.nth_open_guesses, _open_subjects(vault, source)), now))
 
 
 def count_open(vault: Vault, source: str, now: Moment) -> Unit[None]:
@@ -171,13 +172,23 @@ def forget_open(before: Moment) -> Unit[None]:
 
 # --- the arithmetic ---
 
+Nth = Callable[[tuple[tuple[str, int], ...]], Unit[Sequence[Moment | None]]]
 
-def wait_ms(limits: Limits, asked: tuple[Moment | None, ...], now: Moment) -> int:
-    """How long until one more guess fits; `asked` as `limits.asked` names them."""
-    if not any(asked):
+
+def _wait_ms(limits: Limits, nth: Nth, now: Moment) -> Unit[int]:
+    """How long until one more guess fits."""
+    found = yield from nth(limits.first)
+    if not any(found):
         return 0
-    waits = [0 if at is None else max(0, at + WINDOW_MS - now) for at in asked]
-    hard = len(limits.own) + len(limits.hard)
-    soft = hard + len(limits.soft)
-    slowed = min(max(waits[hard:soft]), max(waits[soft:]))  # until the crowd is gone, or the own failures are forgotten
-    return min(limits.at_most_ms, max(slowed, *waits[:hard]))
+    waits = remaining(found, now)
+    own = len(limits.own)
+    wait, crowd = max(waits[:own]), max(waits[2 * own :])
+    if crowd:  # until the crowd is gone or the own failures are forgotten
+        hard = remaining((yield from nth(limits.last)), now)
+        wait = max(wait, min(crowd, max(waits[own : 2 * own])), *hard)
+    return min(limits.at_most_ms, wait)
+
+
+def remaining(found: Sequence[Moment | None], now: Moment) -> list[int]:
+    """How long each of these stays in the window."""
+    return [0 if at is None else max(0, at + WINDOW_MS - now) for at in found]

@@ -17,7 +17,7 @@ _OPEN = "open_guesses WHERE 1 = 1"
 def _nths(table: str, asked: tuple[tuple[str, int], ...]) -> tuple[str, tuple[str, ...]]:
     """A statement of one row: for each (bucket, n) when the nth latest guess was made."""
     one_of = (
-        "(SELECT guessed_at FROM {} AND bucket = '{}' AND subject = :{}"
+        "(SELECT guessed_at FROM {} AND bucket = '{}' AND subject = :by_{}"
         " ORDER BY guessed_at DESC LIMIT 1 OFFSET {}) AS n{}"
     )
     names = tuple(f"n{number}" for number in range(len(asked)))
@@ -25,39 +25,44 @@ def _nths(table: str, asked: tuple[tuple[str, int], ...]) -> tuple[str, tuple[st
     return f"SELECT {', '.join(parts)}", names
 
 
-def _ask(table: str, asked: tuple[tuple[str, int], ...], subjects: Mapping[str, bytes]) -> Unit[tuple[Any, ...]]:
+def _by(subjects: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The parameters; ``:tenant`` itself is the database's word."""
+    return {f"by_{bucket}": subject for bucket, subject in subjects.items()}
+
+
+def _ask(table: str, subjects: Mapping[str, bytes], asked: tuple[tuple[str, int], ...]) -> Unit[tuple[Any, ...]]:
     text, names = _nths(table, asked)
-    found = yield Sql(text, subjects)
+    found = yield Sql(text, _by(subjects))
     return tuple(found[0][name] for name in names)
 
 
-def nth_guesses(asked: tuple[tuple[str, int], ...], subjects: Mapping[str, bytes]) -> Unit[tuple[Moment | None, ...]]:
+def nth_guesses(subjects: Mapping[str, bytes], asked: tuple[tuple[str, int], ...]) -> Unit[tuple[Moment | None, ...]]:
     """For each (bucket, n): when the nth latest failed guess of this subject was made; None when there were fewer."""
-    return (yield from _ask(_GUESSES, asked, subjects))
+    return (yield from _ask(_GUESSES, subjects, asked))
 
 
 def nth_open_guesses(
-    asked: tuple[tuple[str, int], ...], subjects: Mapping[str, bytes]
+    subjects: Mapping[str, bytes], asked: tuple[tuple[str, int], ...]
 ) -> Unit[tuple[Moment | None, ...]]:
     """The same of guests whom no router has named."""
-    return (yield from _ask(_OPEN, asked, subjects))
+    return (yield from _ask(_OPEN, subjects, asked))
 
 
 def add_guesses(subjects: Mapping[str, bytes], now: Moment) -> Unit[None]:
     """A failed guess in the bucket of each subject."""
-    marks = ", ".join(f"(:tenant, 'voucher', '{bucket}', :{bucket}, :now)" for bucket in subjects)
+    marks = ", ".join(f"(:tenant, 'voucher', '{bucket}', :by_{bucket}, :now)" for bucket in subjects)
     yield Sql(
         f"INSERT INTO guesses (tenant_id, door, bucket, subject, guessed_at) VALUES {marks}",  # noqa: S608 our buckets
-        {**subjects, "now": now},
+        {**_by(subjects), "now": now},
     )
 
 
 def add_open_guesses(subjects: Mapping[str, bytes], now: Moment) -> Unit[None]:
     """The same of a guest whom no router has named."""
-    marks = ", ".join(f"('{bucket}', :{bucket}, :now)" for bucket in subjects)
+    marks = ", ".join(f"('{bucket}', :by_{bucket}, :now)" for bucket in subjects)
     yield Sql(
         f"INSERT INTO open_guesses (bucket, subject, guessed_at) VALUES {marks}",  # noqa: S608 our buckets
-        {**subjects, "now": now},
+        {**_by(subjects), "now": now},
     )
 
 
