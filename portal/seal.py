@@ -63,8 +63,7 @@ class Vault:
 
     def index(self, tenant: int, kind: str, value: str) -> bytes:
         """Keyed hash for looking a value up inside one tenant (0: the whole installation)."""
-        message = f"{tenant}|{kind}|{value}".encode()
-        return hmac.new(self._index, message, hashlib.sha256).digest()
+        return hmac.digest(self._index, f"{tenant}|{kind}|{value}".encode(), "sha256")
 
     def router_password(self, router: str, device: int) -> str:
         """The hotspot password of a device at a router; derived, never read back (design 3b)."""

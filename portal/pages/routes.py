@@ -58,10 +58,11 @@ def _post(path: str, endpoint: Endpoint) -> Route:
 def _arrival(services: Services, whereabouts: Whereabouts) -> list[BaseRoute]:
     first = bound(home.home, services, home.Shelf())
     return [
+        # They are tried in this order: what a crowd asks for at the same moment comes first.
         _get("/w/{token}/", first),
-        _get("/e/{router}", bound(entry.enter, services, whereabouts)),
-        _get("/router-files/{router}/{name}", bound(router_files.router_file, services)),
+        _post("/w/{token}/voucher", bound(voucher.redeem, services)),
         _get("/w/{token}/state", bound(home.state, services)),
+        _get("/e/{router}", bound(entry.enter, services, whereabouts)),
         _post("/w/{token}/pay", bound(pay.pay, services)),
         _get("/w/{token}/pay", back),
         _post("/w/{token}/connect", bound(home.connect, services)),
@@ -69,7 +70,7 @@ def _arrival(services: Services, whereabouts: Whereabouts) -> list[BaseRoute]:
         _get("/w/{token}/claim", bound(claim.ask, services)),
         _post("/w/{token}/claim", bound(claim.claim, services)),
         _get("/w/{token}/voucher", bound(voucher.ask, services)),
-        _post("/w/{token}/voucher", bound(voucher.redeem, services)),
+        _get("/router-files/{router}/{name}", bound(router_files.router_file, services)),
         _get("/w/{token}", slash),
     ]
 
