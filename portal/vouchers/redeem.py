@@ -60,7 +60,7 @@ def redeem(ask: Ask, now: Moment) -> Unit[Redeemed | Refused]:
     found = yield from find(ask.code, now)
     device = (yield from access.device_by_mac(ask.mac)) if found else None
     if found is None or found.made is None or found.made.state == "ended":
-        return (yield from _refuse(ask.who, found, device, now))
+        return (yield from _refuse(ask, found, device, now))
     return (yield from _show_again(ask, found, found.made, device, now))
 
 
@@ -83,11 +83,11 @@ def find(code: bytes, now: Moment) -> Unit[Found | None]:
     return Found(voucher=voucher, batch=batch, made=made)
 
 
-def _refuse(who: Guesser, found: Found | None, device: Device | None, now: Moment) -> Unit[Refused]:
+def _refuse(ask: Ask, found: Found | None, device: Device | None, now: Moment) -> Unit[Refused]:
     """One answer for all codes that are of no use; only the device that used it up is told so, and has not guessed."""
     if found and found.made and device and (yield from _uses(found.made, device)):
         return Refused("pass-ended", status=409)
-    yield from guesses.count(who, now)
+    yield from guesses.count(ask.who, now, ask.code)
     return unknown()
 
 
@@ -181,7 +181,7 @@ def look(ask: Ask, now: Moment) -> Unit[Offer | Refused]:
     found = yield from find(ask.code, now)
     device = (yield from access.device_by_mac(ask.mac)) if found else None
     if found is None or (found.made and found.made.state == "ended"):
-        return (yield from _refuse(ask.who, found, device, now))
+        return (yield from _refuse(ask, found, device, now))
     if not _good_here(found.batch.plan.sites, ask.router_id):
         raise Refused("voucher-elsewhere", status=409)
     kind = yield from _kind(found, found.made, device)

@@ -88,7 +88,7 @@ class Vouchers:
         view = self._catalog.tenant(owner)
         found = await self._db.read(owner, redeem.look_openly, code, now) if view and view.tenant.active else None
         if view is None or found is None:
-            await self._db.write(None, guesses.count_open, self._vault, source, now)
+            await self._db.write(None, guesses.count_open, self._vault, source, now, code)
             raise redeem.unknown()
         return view, found
 
@@ -100,6 +100,6 @@ def _open_door(vault: Vault, code: bytes, source: str, now: int) -> Unit[int | R
         return redeem.slowed(wait)
     owner = yield from store.owner_of(code)
     if owner is None:
-        yield from guesses.count_open(vault, source, now)
+        yield from guesses.count_open(vault, source, now, code)
         return redeem.unknown()
     return owner

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from hashlib import sha256
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from portal.clock import HOUR, MINUTE, Moment
@@ -130,11 +131,22 @@ def admit(who: Guesser, now: Moment) -> Unit[int]:
     return (yield from _wait_ms(who.limits, partial(store.nth_guesses, who.subjects), now))
 
 
-def count(who: Guesser, now: Moment) -> Unit[None]:
-    """A failed guess, in every bucket; staff hear of many at one router."""
-    yield from store.add_guesses(who.subjects, now)
+def count(who: Guesser, now: Moment, code: bytes = b"") -> Unit[None]:
+    """A failed guess, in every bucket; staff hear of many at one router.
+
+    The same code again is no further guess, so a page that is loaded again costs nothing.
+    """
+    shown = _shown(who.device, code)
+    if code and (yield from store.guesses_since("code", [shown], now - WINDOW_MS)):
+        return
+    yield from store.add_guesses({**who.subjects, "code": shown}, now)
     if (yield from store.guesses_since("router", who.routers, now - ALERT_WINDOW_MS)) >= ALERT:
         yield from say_again(KIND, f"router:{who.router_id}", ALERT_TEXT, now)
+
+
+def _shown(who: bytes, code: bytes) -> bytes:
+    """This code in these hands."""
+    return sha256(who + code).digest()
 
 
 ALERT_TEXT = (
@@ -160,9 +172,13 @@ def admit_open(vault: Vault, source: str, now: Moment) -> Unit[int]:
     return (yield from _wait_ms(OPEN, partial(store.nth_open_guesses, _open_subjects(vault, source)), now))
 
 
-def count_open(vault: Vault, source: str, now: Moment) -> Unit[None]:
+def count_open(vault: Vault, source: str, now: Moment, code: bytes = b"") -> Unit[None]:
     """As `count`, for a guest without a router's word."""
-    yield from store.add_open_guesses(_open_subjects(vault, source), now)
+    subjects = _open_subjects(vault, source)
+    shown = _shown(subjects["source"], code)
+    if code and (yield from store.open_guesses_since("code", shown, now - WINDOW_MS)):
+        return
+    yield from store.add_open_guesses({**subjects, "code": shown}, now)
 
 
 def forget_open(before: Moment) -> Unit[None]:

@@ -79,5 +79,11 @@ def guesses_since(bucket: str, subjects: Sequence[bytes], since: Moment) -> Unit
     return int(found)
 
 
+def open_guesses_since(bucket: str, subject: bytes, since: Moment) -> Unit[int]:
+    """The same of guests whom no router has named."""
+    text = "SELECT COUNT(*) FROM open_guesses WHERE bucket = :bucket AND subject = :subject AND guessed_at > :since"
+    return int((yield from value(text, bucket=bucket, subject=subject, since=since)))
+
+
 def delete_open_guesses(before: Moment) -> Unit[None]:
     yield Sql("DELETE FROM open_guesses WHERE guessed_at < :before", {"before": before})
