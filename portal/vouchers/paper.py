@@ -1,7 +1,8 @@
 """What stands on a printed voucher, whatever it is printed on. Pure.
 
 A `Face` is what all vouchers of a batch share, in words that are ready to print; a `Card` is what is each one's own.
-Sheets, slips, the print page and the CSV are made from these two and know nothing else.
+Sheets, slips, the print page and the CSV are made from these two and know nothing else: no database, no key, no texts
+of a theme (`portal.vouchers.faces` has those), so that a child process that lays them out starts at once.
 """
 
 from __future__ import annotations
@@ -9,19 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
-from babel.dates import format_date
-from markupsafe import Markup
-
-from portal import words
-from portal.access.wording import plan_line, plan_title
-from portal.clock import Moment, as_datetime
-from portal.tenancy.store import Tenant
-from portal.texts import Texts
 from portal.vouchers.codes import shown
-from portal.vouchers.store import Batch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,42 +69,3 @@ class Face:
 def base_url(public_url: str) -> str:
     """``HTTPS://HOST/V/``: the case of scheme, host and our path does not matter, and capitals need fewer modules."""
     return f"{public_url.rstrip('/')}/V/".upper()
-
-
-def last_day(use_by: Moment, timezone: str, lang: str) -> str:
-    """The last day on which a voucher is good, ``31 Dec 2026``; with the hour when that is not midnight."""
-    end = as_datetime(use_by).astimezone(ZoneInfo(timezone))
-    last = as_datetime(use_by - 1).astimezone(ZoneInfo(timezone))
-    day = format_date(last.date(), "d MMM y", locale=lang)
-    return day if (end.hour, end.minute) == (0, 0) else f"{day}, {end:%H:%M}"
-
-
-def face(
-    tenant: Tenant, batch: Batch, said: Texts, public_url: str, *, logo: bytes | None = None, again: bool = False
-) -> Face:
-    """The face of a batch in the language of these texts."""
-    lang, plan = said.lang, batch.plan
-    address = urlsplit(public_url).netloc
-
-    def text(key: str, **values: object) -> str:
-        return str(said(f"paper.{key}", **values).unescape())
-
-    join = text("join", ssid=tenant.ssid) if tenant.ssid else text("join-any")
-    return Face(
-        lang=lang,
-        isp=tenant.name,
-        logo=logo,
-        plan=plan_title(plan, lang),
-        price=words.money(plan.price, lang),
-        validity=words.title(words.span(plan.span_ms, lang)),
-        line=str(Markup(plan_line(said, plan)).unescape()),  # noqa: S704 escaped where it was made
-        ssid=tenant.ssid,
-        address=address,
-        base_url=base_url(public_url),
-        steps=(join, text("scan", address=address)),
-        typed=text("type", address=address),
-        use_by=text("use-by", date=last_day(batch.use_by, tenant.timezone, lang)),
-        support=text("support", phone=tenant.support_phone) if tenant.support_phone else "",
-        copy=text("copy"),
-        again=again,
-    )

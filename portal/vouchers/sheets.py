@@ -15,14 +15,13 @@ from PIL import Image
 from portal.errors import Misconfigured
 from portal.vouchers.paper import Card, Face
 from portal.vouchers.qr import QUIET, Pen, Symbols
-from portal.vouchers.typeset import LEADING, MM, Line, Paper, Words
+from portal.vouchers.typeset import BASELINE, CAPITAL, LEADING, MM, Line, Paper, Words
 
 PAGE_WIDTH, PAGE_HEIGHT, MARGIN = 210.0, 297.0, 10.0
 LEAST_MODULE = 0.33  # mm: four dots at 300 dpi, below which printers close the gaps (Denso Wave's advice)
-CLEAR = 0.6  # mm between a symbol's quiet zone and a cut mark
+CLEAR = 0.35  # mm between a symbol's quiet zone and a cut mark
 CUT_GREY, CUT_WIDTH = 150, 0.12
 LOGO_DPI = 400
-_CAPITAL = 0.73  # height of a capital, in sizes
 
 Progress = Callable[[int], None]
 
@@ -78,7 +77,7 @@ def grid_named(name: str) -> Grid:
 
 def sheets(
     face: Face, cards: Sequence[Card], grid: Grid = GRIDS[DEFAULT_GRID], progress: Progress = lambda done: None
-) -> bytes:
+) -> bytearray:
     """The vouchers as a PDF; `progress` hears after every page how many are done."""
     paper = Paper(f"{face.isp} {cards[0].label} – {cards[-1].label}")
     cell = Cell(paper, face, cards[0], grid)
@@ -88,8 +87,9 @@ def sheets(
         _cut_marks(paper, grid, -(-len(on_page) // grid.columns))
         cell.draw(on_page)
         _foot(paper, face, on_page, f"{start // grid.on_page + 1}/{-(-len(cards) // grid.on_page)}")
+        paper.end_page()
         progress(start + len(on_page))
-    return bytes(paper.pdf.output())
+    return paper.output()
 
 
 def _cut_marks(paper: Paper, grid: Grid, rows: int) -> None:
@@ -123,12 +123,15 @@ class Cell:
         self.symbol = grid.symbol if self.symbols else 0.0
         self.symbol_x, self.symbol_y = grid.width - CLEAR - self.symbol, CLEAR
         self.logo = Logo(face.logo, 1.9 * grid.isp / MM) if face.logo else None
+        self.module = self.symbol / (self.symbols.size + 2 * QUIET) if self.symbols else 0.0
         small = LEADING * grid.small / MM
         self.foot = grid.height - grid.edge - small  # tops of the parts, from the bottom upwards
         self.steps = self.foot - 2 * small
-        self.code = self.steps - 0.25 * small  # its baseline
+        self.code = self.steps - 0.3 * small  # its baseline
         self.code_pt = paper.largest(first.shown, "code", grid.code, grid.width - 2 * grid.pad)
-        self.code_top = self.code - _CAPITAL * self.code_pt / MM
+        self.code_top = self.code - CAPITAL * self.code_pt / MM
+        dark = CLEAR + QUIET * self.module - (BASELINE - CAPITAL) * grid.isp / MM
+        self.top = dark if self.symbols else grid.edge  # the name begins as high as the symbol
         self.lines = [*self._head(), *self._steps(), *self._support(first)]
 
     def _symbols_for(self, first: Card) -> Symbols | None:
@@ -140,27 +143,31 @@ class Cell:
         return found if side >= LEAST_MODULE else None
 
     def _head(self) -> list[Line]:
-        """Who sells it, what it is, what it costs, how long it may be used."""
-        grid, face = self.grid, self.face
+        """Who sells it, what it is, what it costs, how long it may be used: beside the symbol, if there is one."""
+        grid = self.grid
         room = (self.symbol_x if self.symbols else grid.width - grid.pad) - grid.pad
-        left = self.logo.width + 0.8 if self.logo else 0.0
-        height = max(self.logo.height if self.logo else 0.0, LEADING * grid.isp / MM)
-        name = Words(text=face.isp, style="bold", pt=grid.isp, lines=2 if self.logo else 1)
-        lines = self.paper.column([name], x=grid.pad + left, y=grid.edge, width=room - left, height=height)
-        top = grid.edge + height + 0.3
-        title = Words(text=f"{face.plan} · {face.price}", style="bold", pt=grid.title, lines=2, after=0.2)
-        bottom = self.code_top - 0.12 * self.code_pt / MM - top
-        rest = self._what() if self.symbols else [Words(text=f"{face.line} · {face.use_by}", pt=grid.small, lines=2)]
-        return lines + self.paper.column(
-            [title, *rest], x=grid.pad, y=top, width=room, height=bottom, spread=0.12 * grid.title
-        )
+        name = Words(text=self.face.isp, style="bold", pt=grid.isp, lines=2, after=0.3)
+        top, bottom = self.top, self.code_top - 1.0
+        if not self.logo:
+            what = [name, *self._what(room)]
+            return self.paper.column(what, x=grid.pad, y=top, width=room, height=bottom - top, spread=0.7)
+        left = self.logo.width + 0.9
+        lines = self.paper.column([name], x=grid.pad + left, y=top, width=room - left, height=self.logo.height)
+        top += self.logo.height + 0.4
+        what = self._what(room)
+        return lines + self.paper.column(what, x=grid.pad, y=top, width=room, height=bottom - top, spread=0.7)
 
-    def _what(self) -> list[Words]:
-        small = self.grid.small
-        return [
-            Words(text=self.face.line, pt=small, lines=2, after=0.2),
-            Words(text=self.face.use_by, style="bold", pt=small, lines=2),
-        ]
+    def _what(self, room: float) -> list[Words]:
+        """Plan and price in one line where they fit; the price is never cut."""
+        face, small = self.face, self.grid.small
+        both, pt = f"{face.plan} · {face.price}", self.grid.title
+        if self.paper.width(both, "bold", 0.85 * pt) <= room:
+            what = [Words(text=both, style="bold", pt=pt)]
+        else:
+            what = [Words(text=face.plan, style="bold", pt=pt, lines=2), Words(text=face.price, style="bold", pt=pt)]
+        if not self.symbols:
+            return [*what, Words(text=f"{face.line} · {face.use_by}", pt=small, lines=2)]
+        return [*what, Words(text=face.line, pt=small, lines=3), Words(text=face.use_by, style="bold", pt=small)]
 
     def _steps(self) -> list[Line]:
         grid = self.grid
@@ -211,21 +218,21 @@ class Cell:
         for line in self.lines:
             self.paper.write(Line(text=line.text, style=line.style, pt=line.pt, x=x + line.x, y=y + line.y))
         if self.logo:
-            self.logo.draw(self.paper, x + self.grid.pad, y + self.grid.edge)
+            self.logo.draw(self.paper, x + self.grid.pad, y + self.top)
 
     def _write_own(self, card: Card, x: float, y: float) -> None:
         grid = self.grid
         self.paper.write(Line(text=card.shown, style="code", pt=self.code_pt, x=x + grid.pad, y=y + self.code))
         label = self._label(card)
         right = x + grid.width - grid.pad - self.paper.width(label, "bold", grid.small)
-        below = y + self.foot + 0.93 * grid.small / MM
+        below = y + self.foot + BASELINE * grid.small / MM
         self.paper.write(Line(text=label, style="bold", pt=grid.small, x=right, y=below))
 
     def _draw_symbols(self, cards: Sequence[Card], corners: Sequence[tuple[float, float]]) -> None:
         """One path for each symbol, in units of a module from its bottom left corner."""
         assert self.symbols is not None
         pdf, size = self.paper.pdf, self.symbols.size
-        module = self.symbol / (size + 2 * QUIET)
+        module = self.module
         for card, (x, y) in zip(cards, corners, strict=True):
             left = x + self.symbol_x + QUIET * module
             bottom = y + self.symbol_y + (QUIET + size) * module

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from fpdf import FPDF
+from fpdf.output import OutputProducer, PDFPage
 
 FONTS = Path(__file__).parent / "fonts"  # embedded, so that a sheet looks the same everywhere
 FILES = {
@@ -23,8 +25,14 @@ FILES = {
 }
 MM = 72 / 25.4  # points in a millimetre
 LEADING = 1.2  # line to line, in sizes
-_BASELINE = 0.93  # from the top of a line to its baseline, in sizes
-_SCALES = tuple(each / 20 for each in range(20, 11, -1))
+BASELINE = 0.93  # from the top of a line to its baseline, in sizes
+CAPITAL = 0.73  # height of a capital, in sizes
+# Sizes to try, and how many lines fewer: first nothing is cut, then more and more; only one line each may get tiny.
+_SCALES = tuple(each / 20 for each in range(20, 13, -1))
+_TRIES = (
+    *((scale, fewer) for fewer in range(4) for scale in _SCALES),
+    *((each / 20, 9) for each in range(13, 4, -1)),
+)
 _BREAKS = re.compile(r"(?<=[./:@-])")  # where an address may go on in the next line
 
 
@@ -82,6 +90,16 @@ class Paper:
         self.pdf.set_font(line.style, size=line.pt)
         self.pdf.text(line.x, line.y, line.text)
 
+    def end_page(self) -> None:
+        """Keep the finished page packed: ten thousand vouchers draw thirty megabytes."""
+        page = self.pdf.pages[self.pdf.page]
+        page.contents = bytearray(zlib.compress(page.contents, level=1))
+
+    def output(self) -> bytearray:
+        """The document, whose pages have all been ended."""
+        made: bytearray = self.pdf.output(output_producer_class=_PageByPage)
+        return made
+
     # --- fitting ---
 
     def column(
@@ -89,15 +107,13 @@ class Paper:
     ) -> list[Line]:
         """The texts below each other in this place; what is left of the height goes between them, up to `spread` mm."""
         words = [each for each in words if each.text]
-        for scale in _SCALES:
-            set_ = [self._lines(each, each.pt * scale, width) for each in words]
-            fits = not any(cut for _, cut in set_) and _height(words, [found for found, _ in set_], scale) <= height
-            if fits:
+        for scale, fewer in _TRIES:
+            found = [self._lines(each, each.pt * scale, width, fewer) for each in words]
+            texts = [lines for lines, _ in found]
+            left = height - _height(words, texts, scale)
+            if left >= 0 and (fewer or not any(cut for _, cut in found)):
                 break
-        texts = [found for found, _ in set_]
-        gap = 0.0
-        if len(words) > 1:
-            gap = min(spread, max(0.0, height - _height(words, texts, scale)) / (len(words) - 1))
+        gap = min(spread, max(0.0, left) / (len(words) - 1)) if len(words) > 1 else 0.0
         return list(self._placed(words, texts, scale, x, y, gap))
 
     def _placed(
@@ -107,20 +123,20 @@ class Paper:
             pt = each.pt * scale
             size = pt / MM
             if each.mark:
-                yield Line(text=each.mark, style="bold", pt=pt, x=x, y=y + _BASELINE * size)
+                yield Line(text=each.mark, style="bold", pt=pt, x=x, y=y + BASELINE * size)
             for text in lines:
-                yield Line(text=text, style=each.style, pt=pt, x=x + _indent(each, pt), y=y + _BASELINE * size)
+                yield Line(text=text, style=each.style, pt=pt, x=x + _indent(each, pt), y=y + BASELINE * size)
                 y += LEADING * size
             y += each.after * scale + gap
 
-    def _lines(self, words: Words, pt: float, width: float) -> tuple[list[str], bool]:
+    def _lines(self, words: Words, pt: float, width: float, fewer: int) -> tuple[list[str], bool]:
         """The lines of a text at this size, and whether it had to be cut."""
-        room = width - _indent(words, pt)
+        room, most = width - _indent(words, pt), max(1, words.lines + 1 - fewer) if fewer else words.lines
         lines = self.wrapped(self.writable(words.text, words.style), words.style, pt, room)
-        if len(lines) <= words.lines:
+        if len(lines) <= most:
             return lines, False
-        kept = lines[: words.lines]
-        return [*kept[:-1], self.shortened(f"{kept[-1]} {lines[words.lines]}", words.style, pt, room)], True
+        last = self.shortened(f"{lines[most - 1]} {lines[most]}", words.style, pt, room)
+        return [*lines[: most - 1], last], True
 
     def wrapped(self, text: str, style: str, pt: float, width: float) -> list[str]:
         """Lines no wider than this; a word that is wider breaks after a dot or a slash, else anywhere."""
@@ -159,6 +175,18 @@ class Paper:
         """One line: smaller down to `least`, then shortened."""
         pt = max(least, self.largest(text, style, most, width))
         return self.shortened(text, style, pt, width), pt
+
+
+class _PageByPage(OutputProducer):  # type: ignore[misc]  # the library's types are not followed
+    """Unpacks one page at a time when the document is put together."""
+
+    def _add_pages(self, _slice: slice = slice(0, None)) -> list[PDFPage]:
+        added: list[PDFPage] = []
+        for number in range(*_slice.indices(self.fpdf.pages_count)):
+            page = self.fpdf.pages[number + 1]
+            page.contents = bytearray(zlib.decompress(page.contents))
+            added += super()._add_pages(slice(number, number + 1))
+        return added
 
 
 def _indent(words: Words, pt: float) -> float:
