@@ -151,7 +151,7 @@ _IN_ADDRESS = re.compile(r"/V/([^/?#\s]+)", re.IGNORECASE)
 _FOLD = str.maketrans("OIL", "011")
 # Blanks, dashes and dots between the groups; and what nobody sees but phones paste along (joiners, direction marks).
 _BETWEEN = re.compile(r"[ \t\r\n_.\-\u2010-\u2015\u2212\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
-_AFTER = ",;:!)]}>\"'"  # what follows an address in a message
+_AFTER = ".,;:!)]}>\"'"  # what follows an address in a message
 
 
 def read(text: str) -> str:
