@@ -24,6 +24,7 @@ from portal.pages.voucher import about_the_code, said, slowed
 from portal.pages.whereabouts import Whereabouts
 from portal.tenancy.store import Router
 from portal.vouchers import codes
+from portal.vouchers.faces import last_day
 from portal.vouchers.room import Offer
 
 
@@ -98,7 +99,8 @@ def how_to_join(who: Caller, view: TenantView, offer: Offer, code: str) -> Respo
         "scanned",
         offer=offer,
         shown=codes.shown(code),
-        ssid=view.tenant.ssid or (sites[0].name if len(sites) == 1 else view.tenant.name),
+        use_by=last_day(offer.use_by, view.tenant.timezone, visit.lang),
+        ssid=view.tenant.ssid or (sites[0].name if len(sites) == 1 else ""),
         doors=[(each.name, login_url(each, back)) for each in sites],
         goes=here is not None and "once" not in who.request.query_params,
     )

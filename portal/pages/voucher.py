@@ -20,6 +20,7 @@ from portal.pages.proof import seal_proof
 from portal.pages.security import refuse_foreign, source_of
 from portal.pages.visit import Visit, open_visit, see_other
 from portal.vouchers import codes
+from portal.vouchers.faces import last_day
 from portal.vouchers.room import Offer
 
 WAS = {"connected": "redeemed", "resumed": "resumed", "added": "added", "moved": "moved"}
@@ -70,7 +71,9 @@ def one_tap(visit: Visit, request: Request, offer: Offer, left: int) -> Response
     assert visit.context is not None
     code = codes.read(visit.context.code)
     kind = "join" if offer.kind == "join" else "more" if left else "new"
-    return visit.page(request, "offer", kind=kind, code=code, shown=codes.shown(code), offer=offer, left=left)
+    use_by = last_day(offer.use_by, visit.view.tenant.timezone, visit.lang)
+    shown = codes.shown(code)
+    return visit.page(request, "offer", kind=kind, code=code, shown=shown, offer=offer, left=left, use_by=use_by)
 
 
 def move(visit: Visit, request: Request, text: str, status: int = 200) -> Response:

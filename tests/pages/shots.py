@@ -12,10 +12,12 @@ from pathlib import Path
 
 from playwright.async_api import Browser, async_playwright
 
+from portal.vouchers.codes import STYLES, draw
 from sandbox.phone import CHROMIUM
 from tests.pages.house import House, house
+from tests.vouchers.cards import print_cards
 
-SIZES = ((320, 640), (360, 740), (768, 1024))
+SIZES = ((320, 640), (360, 740), (768, 1024), (1440, 900))
 
 
 async def pages(h: House) -> dict[str, str]:
@@ -41,6 +43,34 @@ async def pages(h: House) -> dict[str, str]:
     own = (await h.http.get(f"{path}status?{query}")).headers["location"]
     found["status"] = (await h.http.get(own)).text
     found["here"] = (await h.http.get(first + "?lang=sw", follow_redirects=True)).text
+    return found | await voucher_pages(h)
+
+
+async def voucher_pages(h: House) -> dict[str, str]:
+    """What a guest with a card sees."""
+    code, shared = await print_cards(h.home, 2)
+    first = await h.enter(mac="02:AB:CD:00:00:51")
+    found = {"voucher": (await h.http.get(first + "voucher")).text}
+    found["typo"] = (await h.http.post(first + "voucher", data={"code": "7KQ9-M2XD-AB5"})).text
+    unknown = draw(STYLES["letters-10"])
+    found["unknown"] = (await h.http.post(first + "voucher", data={"code": unknown})).text
+    found["ask"] = (await h.http.get("/")).text
+    found["scanned"] = (await h.http.get(f"/V/{code}?once=1")).text
+    found["going"] = (await h.http.get(f"/V/{code}")).text
+    found["offer"] = (await h.http.get(await h.enter(mac="02:AB:CD:00:00:51", link_orig=f"{h.url}/V/{code}"))).text
+    done = await h.http.post(first + "voucher", data={"code": shared})
+    found["redeemed"] = (await h.http.get(done.headers["location"])).text
+    found["more"] = (await h.http.get(await h.enter(mac="02:AB:CD:00:00:51", link_orig=f"{h.url}/V/{code}"))).text
+    other = await h.enter(mac="02:AB:CD:00:00:52")
+    found["move"] = (await h.http.post(other + "voucher", data={"code": shared})).text
+    swahili = (await h.http.get(other + "?lang=sw")).headers["location"]
+    found["move-sw"] = (await h.http.post(swahili + "voucher", data={"code": shared})).text
+    found["wait"] = found["unknown"]
+    for _ in range(40):
+        answer = await h.http.post(other + "voucher", data={"code": draw(STYLES["letters-10"])})
+        found["wait"] = answer.text
+        if answer.status_code == 429:
+            break
     return found
 
 
