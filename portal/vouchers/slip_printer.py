@@ -6,6 +6,9 @@ slip depends on the printer, and is found out before the first one:
     turn     it answers GS r in its turn: the slip is on paper
     now      it answers DLE EOT only: it has taken all bytes of the slip
     silent   it answers nothing: its network part has all bytes, and the connection was alive after the next slip too
+
+What a silent printer's network part holds cannot be called back. So such a printer is given slips no faster than a
+cheap one prints them: a stop then is one, and what is lost with its power is little.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ ANSWER_S = 1.0  # a printer that answers does so in a few ms; over slow serial l
 STALL_S = 20.0  # without a byte moving
 SLOWEST = 300  # bytes a second that the slowest printer takes (9600 baud are 960)
 LOOK_MS = 5
+PACE_S = 1.5  # a slip of 95 mm at 60 mm/s, for printers that do not say when they are done
 PAPER_S = 300.0  # how long a run waits for staff to put in paper
 
 Proof = Literal["turn", "now", "silent"]
@@ -108,8 +112,10 @@ def trouble_in(answers: dict[int, int]) -> str | None:
 class _Line:
     """The connection: bytes out, answers sorted into those given at once and those given in their turn."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, clock: Clock) -> None:
-        self._reader, self._writer, self._clock = reader, writer, clock
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, clock: Clock, stall_s: float
+    ) -> None:
+        self._reader, self._writer, self._clock, self._stall_s = reader, writer, clock, stall_s
         self._at_once: asyncio.Queue[int] = asyncio.Queue()
         self._in_turn: asyncio.Queue[int] = asyncio.Queue()
         self._owed = 0  # answers that did not come in time and would be taken for the next one's
@@ -191,16 +197,23 @@ class _Line:
         """Until the other side has every byte; raises when none moves for long, or the connection ends."""
         before, loop = self.left(), asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(STALL_S) as limit:
+            async with asyncio.timeout(self._stall_s) as limit:
                 while (now := self.left()) and not self.ended.is_set():
                     if now < before:
-                        limit.reschedule(loop.time() + STALL_S)
+                        limit.reschedule(loop.time() + self._stall_s)
                     before = now
                     await self._clock.sleep(LOOK_MS)
         except TimeoutError:
             raise PrinterError("The printer takes no more") from None
         if self.ended.is_set():
             raise PrinterError(self._broken or "The printer closed the connection")
+
+    async def rest(self, seconds: float) -> None:
+        """Let it print; raises when the connection ends meanwhile."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.ended.wait()
+                raise PrinterError(self._broken or "The printer closed the connection")
 
     async def farewell(self) -> None:
         """Say that nothing more comes and give it a moment to close; raises when it breaks off instead."""
@@ -223,7 +236,7 @@ class _Line:
                 await self._writer.wait_closed()
 
 
-async def _connected(address: str, clock: Clock) -> _Line:
+async def _connected(address: str, clock: Clock, stall_s: float) -> _Line:
     host, port = host_and_port(address)
     try:
         async with asyncio.timeout(CONNECT_S):
@@ -232,7 +245,7 @@ async def _connected(address: str, clock: Clock) -> _Line:
         raise PrinterError(f"No printer answers at {host}:{port}") from None
     except OSError as error:
         raise PrinterError(f"No printer at {host}:{port} ({error.strerror or 'no such host'})") from error
-    return _Line(reader, writer, clock)
+    return _Line(reader, writer, clock, stall_s)
 
 
 # --- a run ---
@@ -250,6 +263,8 @@ class SlipPrinter:
     tell: Callable[[str], None] = lambda note: None
     out: Callable[[str], None] = lambda label: None
     paper_s: float = PAPER_S
+    pace_s: float = PACE_S
+    stall_s: float = STALL_S
 
     async def print(self, slips: Iterable[Slip], stop: asyncio.Event | None = None) -> Run:
         """Print them all, or until `stop` is set: then the present slip is finished and no further begun."""
@@ -275,7 +290,7 @@ class SlipPrinter:
                     await self._settle(line, proof)
                     return "Stopped"
                 if line is None:
-                    line = await _connected(self.address, self.clock)
+                    line = await _connected(self.address, self.clock, self.stall_s)
                     proof = await self._proof(line)
                 await self._one(line, proof, slip, stop)
                 self._next = None
@@ -305,20 +320,21 @@ class SlipPrinter:
         else:
             await line.arrived()
             self._mark(earlier)  # this one is sure when the connection has outlived the next
+            await line.rest(self.pace_s)
             return
         self._mark([slip.label])
 
     async def _printed(self, line: _Line, slip: Slip, stop: asyncio.Event) -> None:
         """Until the printer has come to the end of the slip."""
         line.write(b"\x1dr\x01")
-        patience = STALL_S + len(slip.data) / SLOWEST
+        patience = self.stall_s + len(slip.data) / SLOWEST
         while not await line.asked_in_turn(ANSWER_S):
             patience = await self._wait(line, patience, stop)
         self._is_stuck = False
 
     async def _taken(self, line: _Line, slip: Slip, stop: asyncio.Event) -> None:
         """Until the printer has all bytes of the slip and says that it can print."""
-        patience = STALL_S + len(slip.data) / SLOWEST
+        patience = self.stall_s + len(slip.data) / SLOWEST
         await line.arrived()
         while (await line.ask(1) or 0x08) & 0x08:
             patience = await self._wait(line, patience, stop)
