@@ -38,7 +38,8 @@ class Limits:
     soft: Mapping[str, int]
     hard: Mapping[str, int]
     at_most_ms: int = WINDOW_MS  # the longest wait that makes sense
-    # What the database is asked for: when the nth latest failure of a bucket was. `last` only when `soft` is reached.
+    # What the database is asked for: when the nth latest failure of a bucket was. `last` is asked only of those
+    # whom nothing else holds while `soft` is reached: most of a flood does not cost it.
     first: tuple[tuple[str, int], ...] = field(init=False)
     last: tuple[tuple[str, int], ...] = field(init=False)
 
@@ -198,10 +199,10 @@ def _wait_ms(limits: Limits, nth: Nth, now: Moment) -> Unit[int]:
         return 0
     waits = remaining(found, now)
     own = len(limits.own)
-    wait, crowd = max(waits[:own]), max(waits[2 * own :])
-    if crowd:  # until the crowd is gone or the own failures are forgotten
-        hard = remaining((yield from nth(limits.last)), now)
-        wait = max(wait, min(crowd, max(waits[own : 2 * own])), *hard)
+    crowd, clean = max(waits[2 * own :]), max(waits[own : 2 * own])
+    wait = max(min(crowd, clean), *waits[:own])  # until the crowd is gone, or the own failures are forgotten
+    if crowd and not wait:
+        wait = max(remaining((yield from nth(limits.last)), now))
     return min(limits.at_most_ms, wait)
 
 
