@@ -58,6 +58,7 @@ class Bando:
     catalog: Catalog
     keepers: Keepers
     payments: Payments
+    vouchers: Vouchers
     http: httpx.AsyncClient
     supervisor: Supervisor
     web: ASGIApp
@@ -67,7 +68,7 @@ class Bando:
         await self.catalog.refresh()
         await self.payments.start()
         ends = Every("ends", ENDS_EVERY_MS, self._let_time_act, self.clock)
-        self.supervisor.start([self.keepers.loop, ends, *self.payments.loops])
+        self.supervisor.start([self.keepers.loop, ends, *self.payments.loops, *self.vouchers.loops])
         # What is there now stays: the collector need not look at it again (p99 35 -> 12 ms, design 5).
         gc.collect()
         gc.freeze()
@@ -103,7 +104,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     payments = Payments(db=db, vault=vault, clock=clock, catalog=catalog, settings=settings, http=http, observe=observe)
     vouchers = Vouchers(db, vault, clock, catalog, settings, keepers.sees)
     supervisor = Supervisor(clock)
-    health = Health(db=db, clock=clock, supervisor=supervisor, keepers=keepers)
+    health = Health(db=db, clock=clock, supervisor=supervisor, keepers=keepers, vouchers=vouchers.counts)
     access_log = AccessLog()
     services = Services(
         db=db,
@@ -122,6 +123,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         catalog=catalog,
         keepers=keepers,
         payments=payments,
+        vouchers=vouchers,
         http=http,
         supervisor=supervisor,
         web=Starlette(),

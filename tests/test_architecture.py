@@ -42,14 +42,14 @@ MAY: dict[str, set[str]] = {
     "db": set(),
     "loops": set(),
     "migrate": set(),
-    "migrations": {"schema"},
+    "migrations": {"columns", "schema"},
     # rooms
     "sessions": set(),
     "people": set(),
     "tenancy": set(),
     "access": {"sessions", "tenancy", "db"},
     "payments": {"access", "tenancy", "people", "db", "loops"},
-    "vouchers": {"access", "tenancy", "db"},
+    "vouchers": {"access", "tenancy", "db", "loops"},
     "mikrotik": {"access", "sessions", "tenancy", "db", "loops"},
     # what looks at everything, and changes nothing
     "check": {"access"},

@@ -45,12 +45,13 @@ def grant(plan: Plan, device_id: int, cause: Cause, now: Moment, person_id: int 
     before = [*queue, passes.bought(plan, device_id, last + 1, now)]
     after = yield from _advanced(before, now, users)
     new = next(each for each in after if not each.id)
-    made = yield from store.insert_pass(new, plan, person_id, cause)
-    if made is None:
+    pass_id = yield from store.insert_pass(new, plan, person_id, cause)
+    if pass_id is None:
         return (yield from _made_before(cause))
-    yield from store.add_pass_device(made.id, device_id, now)
+    made = replace(new, id=pass_id)
+    yield from store.add_pass_device(pass_id, device_id, now)
     yield from _save(queue, [each for each in after if each.id])
-    yield from wake_all(device_id, [*queue, made], {**users, made.id: [device_id]})
+    yield from wake_all(device_id, [*queue, made], {**users, pass_id: [device_id]})
     return made
 
 
@@ -60,15 +61,18 @@ def _made_before(cause: Cause) -> Unit[Pass]:
     return found
 
 
-def welcome(plan: Plan, newcomer: Device, cause: Cause, now: Moment) -> Unit[Pass]:
-    """`grant` to a device that became known in this very transaction: it has no queue, and was seen nowhere yet."""
-    [new] = passes.advance([passes.bought(plan, newcomer.id, 1, now)], lambda _: OFF, now)
-    made = yield from store.insert_pass(new, plan, None, cause)
-    if made is None:
-        return (yield from _made_before(cause))
-    yield from store.add_pass_device(made.id, newcomer.id, now)
-    yield from store.wake([] if newcomer.last_router_id is None else [newcomer.last_router_id], newcomer.id)
-    return made
+def welcome(plan: Plan, device_id: int, router_id: int, cause: Cause, now: Moment) -> Unit[int]:
+    """`grant` to a device that became known at this router in this very transaction; gives the pass's id.
+
+    It has no queue, and was seen nowhere yet: its pass is the head of its queue and waits for it.
+    """
+    new = passes.bought(plan, device_id, 1, now, state="waiting")
+    pass_id = yield from store.insert_pass(new, plan, None, cause)
+    if pass_id is None:
+        return (yield from _made_before(cause)).id
+    yield from store.add_pass_device(pass_id, device_id, now)
+    yield from store.wake([router_id], device_id)
+    return pass_id
 
 
 def refresh(device_id: int, now: Moment, *, wake: bool = False) -> Unit[bool]:

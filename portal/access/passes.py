@@ -74,8 +74,8 @@ def from_row(row: Mapping[str, Any]) -> Pass:
     return Pass(**{**fields, "sites": read_sites(fields["sites"])})
 
 
-def bought(plan: Plan, device_id: int, position: int, now: Moment) -> Pass:
-    """A pass of this plan as it is before it is stored: without an id, behind all others."""
+def bought(plan: Plan, device_id: int, position: int, now: Moment, state: State = "queued") -> Pass:
+    """A pass of this plan as it is before it is stored: without an id."""
     return Pass(
         id=0,
         device_id=device_id,
@@ -88,7 +88,7 @@ def bought(plan: Plan, device_id: int, position: int, now: Moment) -> Pass:
         rate_down=plan.rate_down,
         max_devices=plan.max_devices,
         sites=plan.sites,
-        state="queued",
+        state=state,
         position=position,
         bought_at=now,
         not_before=now,

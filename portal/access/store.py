@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from portal.access import passes, plans
@@ -94,9 +94,7 @@ def _device(row: Row) -> Device:
 def touch_device(mac: str, router_id: int | None, now: Moment) -> Unit[Device]:
     """The device with this MAC, made known if it is new."""
     row = yield from one(
-        "INSERT INTO devices (tenant_id, mac, created_at, last_seen_at, last_router_id)"
-        " VALUES (:tenant, :mac, :now, :now, :router_id)"
-        " ON CONFLICT (tenant_id, mac) DO UPDATE SET last_seen_at = excluded.last_seen_at,"
+        f"{_NEW_DEVICE} DO UPDATE SET last_seen_at = excluded.last_seen_at,"
         " last_router_id = COALESCE(excluded.last_router_id, devices.last_router_id) RETURNING *",
         mac=mac,
         router_id=router_id,
@@ -106,16 +104,16 @@ def touch_device(mac: str, router_id: int | None, now: Moment) -> Unit[Device]:
     return _device(row)
 
 
-def meet_device(mac: str, router_id: int, now: Moment) -> Unit[Device | None]:
-    """Make a device known; None when it is known already, however lately."""
-    row = yield from one(
-        "INSERT INTO devices (tenant_id, mac, created_at, last_seen_at, last_router_id)"
-        " VALUES (:tenant, :mac, :now, :now, :router_id) ON CONFLICT (tenant_id, mac) DO NOTHING RETURNING *",
-        mac=mac,
-        router_id=router_id,
-        now=now,
-    )
-    return None if row is None else _device(row)
+def meet_device(mac: str, router_id: int, now: Moment) -> Unit[int | None]:
+    """Make a device known; its id, or None when it is known already, however lately."""
+    row = yield from one(f"{_NEW_DEVICE} DO NOTHING RETURNING id", mac=mac, router_id=router_id, now=now)
+    return None if row is None else int(row["id"])
+
+
+_NEW_DEVICE = (
+    "INSERT INTO devices (tenant_id, mac, created_at, last_seen_at, last_router_id)"
+    " VALUES (:tenant, :mac, :now, :now, :router_id) ON CONFLICT (tenant_id, mac)"
+)
 
 
 def device(device_id: int) -> Unit[Device | None]:
@@ -159,20 +157,13 @@ def set_person(device_id: int, person_id: int) -> Unit[None]:
 # --- passes ---
 
 
-def insert_pass(one_pass: Pass, plan: Plan, person_id: int | None, cause: Cause) -> Unit[Pass | None]:
-    """Store a new pass; None when the cause has made its pass already (I2)."""
-    row = yield from one(
-        _INSERT_PASS,
-        **{name: getattr(one_pass, name) for name in _STORED},
-        sites=plans.sites_text(one_pass.sites),
-        person_id=person_id,
-        plan_id=plan.id,
-        price_minor=plan.price.minor,
-        currency=plan.price.currency,
-        cause_kind=cause.kind,
-        cause_ref=cause.ref,
-    )
-    return None if row is None else replace(one_pass, id=int(row["id"]))
+def insert_pass(one_pass: Pass, plan: Plan, person_id: int | None, cause: Cause) -> Unit[int | None]:
+    """Store a new pass; its id, or None when the cause has made its pass already (I2)."""
+    price = {"price_minor": plan.price.minor, "currency": plan.price.currency}
+    links = {"person_id": person_id, "plan_id": plan.id, "cause_kind": cause.kind, "cause_ref": cause.ref}
+    own = {name: getattr(one_pass, name) for name in _STORED}
+    row = yield from one(_INSERT_PASS, **own, **price, **links, sites=plans.sites_text(one_pass.sites))
+    return None if row is None else int(row["id"])
 
 
 # What a new pass is stored with, as it is; `sites` is stored as text, and the use columns begin at 0.

@@ -102,8 +102,8 @@ def _connect(ask: Ask, label: str, plan: Plan, now: Moment) -> Unit[Redeemed]:
     cause = Cause(kind=store.CAUSE, ref=label)
     newcomer = yield from access.meet_device(ask.mac, ask.router_id, now)
     if newcomer is not None:
-        made = yield from admission.welcome(plan, newcomer, cause, now)
-        return Redeemed(pass_id=made.id, how="connected")
+        pass_id = yield from admission.welcome(plan, newcomer, ask.router_id, cause, now)
+        return Redeemed(pass_id=pass_id, how="connected")
     device = yield from access.touch_device(ask.mac, ask.router_id, now)
     if device.hold.blocked:
         raise Refused("voucher-stopped", status=403)
