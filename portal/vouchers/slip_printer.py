@@ -60,10 +60,11 @@ class Run:
     doubtful: tuple[str, ...] = ()  # labels that may be out, whole or in part
     next: str | None = None  # where to go on; None when all were sent
     why: str | None = None  # what ended it before its end
+    verb: str = "sent"
 
     def said(self) -> str:
         """For staff, in sentences."""
-        parts = [f"{_span(self.sent)} sent." if self.sent else "No slip was sent."]
+        parts = [f"{_span(self.sent)} {self.verb}." if self.sent else f"No slip was {self.verb}."]
         if self.why:
             parts.insert(0, f"{self.why}.")
         if self.doubtful:
@@ -382,7 +383,7 @@ def write_file(
         with open(handle, "wb") as file:
             for slip in slips:
                 if is_stopped():
-                    return Run(sent=(), next=sent[0] if sent else slip.label, why="Stopped; nothing was written")
+                    return Run(sent=(), next=sent[0] if sent else slip.label, why="Stopped", verb="written")
                 file.write(slip.data)
                 sent.append(slip.label)
                 out(slip.label)
@@ -392,4 +393,4 @@ def write_file(
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
-    return Run(sent=tuple(sent))
+    return Run(sent=tuple(sent), verb="written")

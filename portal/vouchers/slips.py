@@ -96,7 +96,7 @@ def wrapped(text: str, columns: int) -> list[str]:
             lines[-1] += f" {word}"
         elif word:
             lines += _pieces(word, columns)
-    return [line.replace(HARD_SPACE, " ") for line in lines]
+    return [line.replace(HARD_SPACE, " ").removesuffix(" ·").removeprefix("· ") for line in lines]
 
 
 def _pieces(word: str, columns: int) -> Iterator[str]:
@@ -271,9 +271,11 @@ class Press:
         return ink.data
 
     def _bought(self) -> str:
+        """Length, data, speed, devices; no line ends inside one of them."""
         said = f"{self.face.plan} {self.face.line}".casefold()
         missing = [self.face.validity] if self.face.validity.casefold() not in said else []
-        return " · ".join((*missing, *([self.face.line] if self.face.line else [])))
+        parts = (*missing, *self.face.line.split(" · "))
+        return " · ".join(part.replace(" ", HARD_SPACE) for part in parts if part)
 
     @cached_property
     def _sizes(self) -> dict[int, tuple[str, int]]:

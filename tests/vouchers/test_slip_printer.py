@@ -275,7 +275,7 @@ def test_a_file_holds_all_slips_and_is_for_its_owner_only(tmp_path: Path) -> Non
 
     run = write_file(tmp_path / "b12.bin", slips)
 
-    assert run.sent == ("B12-0001", "B12-0002", "B12-0003")
+    assert run.said() == "3 slips, B12-0001 to B12-0003, were written."
     assert (tmp_path / "b12.bin").read_bytes() == b"".join(slip.data for slip in slips)
     assert stat.S_IMODE((tmp_path / "b12.bin").stat().st_mode) == 0o600
     assert [each.name for each in tmp_path.iterdir()] == ["b12.bin"]
@@ -287,5 +287,5 @@ def test_a_stopped_file_is_not_there_and_an_earlier_one_is_untouched(tmp_path: P
 
     run = write_file(target, slips_of(some_cards(5)), out=seen.append, is_stopped=lambda: len(seen) == 3)
 
-    assert run.said() == "Stopped; nothing was written. No slip was sent. Go on from B12-0001."
+    assert run.said() == "Stopped. No slip was written. Go on from B12-0001."
     assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("b12.bin", b"before")]

@@ -282,13 +282,29 @@ def test_wrapped_lines_fit_and_lose_nothing(text: str, columns: int) -> None:
     lines = wrapped(text, columns)
 
     assert all(0 < len(line) <= columns for line in lines)
-    assert re.sub(r"\s", "", "".join(lines)) == re.sub(r"\s", "", plain(text))
+    assert re.sub(r"[\s·]", "", "".join(lines)) == re.sub(r"[\s·]", "", plain(text))
 
 
 def test_a_price_is_not_torn_from_its_currency_and_an_address_breaks_at_a_dot() -> None:
     assert wrapped("only KSh\u00a020 today", 11) == ["only KSh 20", "today"]
     assert wrapped("only KSh\u00a020 today", 10) == ["only", "KSh 20", "today"]
     assert wrapped("wifi.example.co.ke", 14) == ["wifi.example.", "co.ke"]
+    assert wrapped("20 GB · 10 Mbps", 8) == ["20 GB", "10 Mbps"]
+
+
+def test_the_parts_of_a_plan_are_not_torn() -> None:
+    text = on_paper(a_press(line="3 days · 120.5 GB · 20 Mbps · 5 devices"), some_cards(1)).texts[0]
+
+    assert "3 days · 120.5 GB · 20 Mbps\n5 devices" in text
+
+
+def test_a_printer_that_prints_what_it_does_not_know_prints_nothing_else() -> None:
+    """Nothing but the commands that every printer knows is used."""
+    card = some_cards(1)
+
+    simple = on_paper(a_press(logo=_png(300, 100)), card, firmware=Firmware(garbage=True, native_qr=False))
+
+    assert simple.texts == on_paper(a_press(), card).texts
 
 
 # --- habits ---
