@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from portal import words
 from portal.access.wording import plan_line, plan_title
-from portal.clock import Moment, as_datetime
+from portal.clock import MINUTE, Moment, as_datetime
 from portal.tenancy.store import Tenant
 from portal.texts import Texts
 from portal.vouchers.paper import Face, base_url
@@ -19,10 +19,11 @@ from portal.vouchers.store import Batch
 
 def last_day(use_by: Moment, timezone: str, lang: str) -> str:
     """The last day on which a voucher is good, ``31 Dec 2026``; with the hour when that is not midnight."""
-    end = as_datetime(use_by).astimezone(ZoneInfo(timezone))
-    last = as_datetime(use_by - 1).astimezone(ZoneInfo(timezone))
-    day = format_date(last.date(), "d MMM y", locale=lang)
-    return day if (end.hour, end.minute) == (0, 0) else f"{day}, {end:%H:%M}"
+    end = -(-use_by // MINUTE) * MINUTE
+    zone = ZoneInfo(timezone)
+    day = format_date(as_datetime(end - 1).astimezone(zone).date(), "d MMM y", locale=lang)
+    hour = as_datetime(end).astimezone(zone).strftime("%H:%M")
+    return day if hour == "00:00" else f"{day}, {hour}"
 
 
 def face(

@@ -102,19 +102,18 @@ def _combined(deltas: list[int], bits: int) -> int:
 class Pen:
     """Draws symbols as runs of dark modules; `stroke` writes one run: column, row from the top, length."""
 
-    def __init__(self, size: int, stroke: Callable[[int, int, int], str]) -> None:
-        self._size, self._stroke = size, stroke
-        self._strokes: dict[tuple[int, int], str] = {}
+    def __init__(self, stroke: Callable[[int, int, int], str]) -> None:
+        self._stroke = stroke
+        self._strokes: dict[int, dict[tuple[int, int], str]] = {}
 
-    def draw(self, symbol: int) -> str:
-        """All strokes of a symbol."""
-        modules = f"{symbol:0{self._size * (self._size + 1)}b}"
-        known, strokes = self._strokes, []
-        for run in _DARK.finditer(modules):
+    def draw(self, symbol: int, size: int) -> str:
+        """All strokes of a symbol with so many modules on a side."""
+        known, strokes = self._strokes.setdefault(size, {}), []
+        for run in _DARK.finditer(f"{symbol:0{size * (size + 1)}b}"):
             span = run.span()
-            strokes.append(known.get(span) or self._learn(span))
+            strokes.append(known.get(span) or known.setdefault(span, self._learn(span, size)))
         return "".join(strokes)
 
-    def _learn(self, span: tuple[int, int]) -> str:
-        row, column = divmod(span[0], self._size + 1)
-        return self._strokes.setdefault(span, self._stroke(column, row, span[1] - span[0]))
+    def _learn(self, span: tuple[int, int], size: int) -> str:
+        row, column = divmod(span[0], size + 1)
+        return self._stroke(column, row, span[1] - span[0])

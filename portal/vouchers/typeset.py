@@ -29,6 +29,7 @@ BASELINE = 0.93  # from the top of a line to its baseline, in sizes
 CAPITAL = 0.73  # height of a capital, in sizes
 # Sizes to try, and how many lines fewer: first nothing is cut, then more and more; only one line each may get tiny.
 _SCALES = tuple(each / 20 for each in range(20, 13, -1))
+_TINY = tuple((each / 20, 0) for each in range(20, 9, -1))
 _TRIES = (
     *((scale, fewer) for fewer in range(4) for scale in _SCALES),
     *((each / 20, 9) for each in range(13, 4, -1)),
@@ -85,10 +86,10 @@ class Paper:
         known = self.pdf.fonts[style].cmap
         return "".join(_in_font(letter, known) for letter in unicodedata.normalize("NFC", text))
 
-    def write(self, line: Line) -> None:
-        """Put a line on the page."""
+    def write(self, line: Line, x: float = 0.0, y: float = 0.0) -> None:
+        """Put a line on the page; its place is measured from here."""
         self.pdf.set_font(line.style, size=line.pt)
-        self.pdf.text(line.x, line.y, line.text)
+        self.pdf.text(x + line.x, y + line.y, line.text)
 
     def end_page(self) -> None:
         """Keep the finished page packed: ten thousand vouchers draw thirty megabytes."""
@@ -103,18 +104,30 @@ class Paper:
     # --- fitting ---
 
     def column(
-        self, words: Sequence[Words], *, x: float, y: float, width: float, height: float, spread: float = 0.0
+        self,
+        words: Sequence[Words],
+        *,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        spread: float = 0.0,
+        whole: bool = False,
+        middle: bool = False,
     ) -> list[Line]:
-        """The texts below each other in this place; what is left of the height goes between them, up to `spread` mm."""
+        """The texts below each other in this place; what is left of the height goes between them, up to `spread` mm.
+
+        Texts that are no use when they are cut (an address, a network's name) are kept `whole` as long as possible.
+        """
         words = [each for each in words if each.text]
-        for scale, fewer in _TRIES:
+        for scale, fewer in (*_TINY, *_TRIES) if whole else _TRIES:
             found = [self._lines(each, each.pt * scale, width, fewer) for each in words]
             texts = [lines for lines, _ in found]
             left = height - _height(words, texts, scale)
             if left >= 0 and (fewer or not any(cut for _, cut in found)):
                 break
         gap = min(spread, max(0.0, left) / (len(words) - 1)) if len(words) > 1 else 0.0
-        return list(self._placed(words, texts, scale, x, y, gap))
+        return list(self._placed(words, texts, scale, x, y + left / 2 if middle and left > 0 else y, gap))
 
     def _placed(
         self, words: Sequence[Words], texts: Sequence[Sequence[str]], scale: float, x: float, y: float, gap: float

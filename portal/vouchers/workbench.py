@@ -1,0 +1,84 @@
+"""The child of the press: ``python -m portal.vouchers.workbench``.
+
+Reads a line of JSON and a line for each card, writes the file, says ``ready``, and waits to be ended. Lines with a
+number say how many vouchers are done. When its input ends the parent is gone: the unfinished file goes as well.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from portal.vouchers.paper import Card, Face
+
+Progress = Callable[[int], None]
+Maker = Callable[[Face, Sequence[Card], Mapping[str, str], Progress], bytes | bytearray]
+
+
+def _pdf(face: Face, cards: Sequence[Card], options: Mapping[str, str], progress: Progress) -> bytearray:
+    from portal.vouchers import cells, sheets
+
+    return sheets.sheets(face, cards, cells.grid_named(options["grid"]), progress)
+
+
+def _html(face: Face, cards: Sequence[Card], options: Mapping[str, str], progress: Progress) -> bytes:
+    from portal.vouchers import cells, print_page
+
+    return print_page.print_page(face, cards, cells.grid_named(options["grid"]), progress)
+
+
+def _csv(face: Face, cards: Sequence[Card], options: Mapping[str, str], progress: Progress) -> bytes:
+    from portal.vouchers import export
+
+    return export.export(face, cards)
+
+
+MAKERS: Mapping[str, Maker] = {"pdf": _pdf, "html": _html, "csv": _csv}
+
+
+def work(source: BinaryIO, out: BinaryIO, orphaned: Callable[[Path], None]) -> None:
+    """Do one job."""
+    head = json.loads(source.readline())
+    cards = [_card(source.readline()) for _ in range(head["count"])]
+    part = Path(head["part"])
+    threading.Thread(target=_watch, args=(source, part, orphaned), daemon=True).start()
+
+    def progress(done: int) -> None:
+        out.write(b"%d\n" % done)
+        out.flush()
+
+    made = MAKERS[head["form"]](Face.from_dict(head["face"]), cards, head["options"], progress)
+    with part.open("r+b") as file:  # it is there; if it is not, somebody wanted it gone
+        file.write(made)
+        file.flush()
+        os.fsync(file.fileno())
+    out.write(b"ready\n")
+    out.flush()
+
+
+def _card(line: bytes) -> Card:
+    label, code = line.decode().split()
+    return Card(label=label, code=code)
+
+
+def _watch(source: BinaryIO, part: Path, orphaned: Callable[[Path], None]) -> None:
+    source.read(1)
+    orphaned(part)
+
+
+def _orphaned(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    try:
+        work(sys.stdin.buffer, sys.stdout.buffer, _orphaned)
+        threading.Event().wait()  # for the parent, which gives the file its name and ends us
+    except BrokenPipeError:
+        os._exit(1)  # the watch has seen it as well
