@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import Any, TypeVar
 
 from portal.errors import BandoError
@@ -29,6 +30,7 @@ Listener = Callable[[int, int], None]
 
 GROUP = 128  # units in one commit; more only lengthens the wait of the first
 READERS = 4
+PATIENCE_S = 5.0  # for the turn to write; nobody holds it for longer than some ms
 
 
 def quiet(_: str) -> None:
@@ -48,6 +50,22 @@ def open_connection(path: Path, *, read_only: bool = False) -> sqlite3.Connectio
     if read_only:
         connection.execute("PRAGMA query_only=ON")
     return connection
+
+
+def begin(connection: sqlite3.Connection) -> None:
+    """Begin to write; waits its turn when another process (a command beside `bando serve`) is writing.
+
+    SQLite's own waiting sleeps longer and longer, up to 100 ms, so that a neighbour who always writes comes first:
+    beside 32 clients 50 000 vouchers were stored at a third of the pace. Looking every millisecond is fair to both.
+    """
+    patience = perf_counter() + PATIENCE_S
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError as busy:
+            if busy.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or perf_counter() > patience:
+                raise
 
 
 def executor(connection: sqlite3.Connection, observe: Observe) -> Callable[[str, Mapping[str, Any]], Sequence[Row]]:
@@ -165,6 +183,7 @@ class Database:
 
     def _write_loop(self) -> None:
         connection = open_connection(self.path)
+        connection.execute("PRAGMA busy_timeout=1")  # ms; `begin` does the waiting
         execute = executor(connection, self._observe)
         open_for_work = True
         while open_for_work:
@@ -189,7 +208,7 @@ class Database:
 
     def _commit_group(self, connection: sqlite3.Connection, execute: Any, group: list[_Job]) -> None:
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            begin(connection)
             for job in group:
                 self._run_in_savepoint(connection, execute, job)
             self._observe("commit:before")
