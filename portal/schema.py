@@ -435,7 +435,7 @@ open_guesses = Table(
     "open_guesses",
     metadata,
     key(),
-    plain("bucket", Text, nullable=False),  # source | installation
+    plain("bucket", Text, nullable=False),  # source | installation | code
     secret("subject", nullable=False),
     plain("guessed_at", Whole, nullable=False),
     Index(None, "bucket", "subject", "guessed_at"),
@@ -448,7 +448,7 @@ guesses = Table(
     key(),
     tenant(),
     plain("door", Text, nullable=False),  # receipt | voucher
-    plain("bucket", Text, nullable=False),  # device | router | source | tenant
+    plain("bucket", Text, nullable=False),  # device | router | source | tenant | code
     secret("subject", nullable=False),
     plain("guessed_at", Whole, nullable=False),
     Index(None, "tenant_id", "door", "bucket", "subject", "guessed_at"),
