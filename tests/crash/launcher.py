@@ -1,8 +1,8 @@
 """Starts portals quickly: everything is imported once, and each portal is a fork of this process.
 
 It reads one order a line (JSON) from its standard input, and says the process id, then how that ended. The
-portal is what `bando serve` runs; the order may add points to die at, and, to show that the tests of durability
-can fail, a careless disk. When its own input ends, it ends its portal and itself.
+portal is what `bando serve` runs; the order may add points to die at, and, to show that the tests
+can fail, a careless disk or guards to work without. When its own input ends, it ends its portal and itself.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from portal.clock import TravelClock
 from portal.logs import configure
 from portal.settings import load
 from tests.crash.points import Points
+from tests.vouchers import unguarded
 
 _careful = portal.db.open_connection
 
@@ -43,6 +44,7 @@ def serve(order: dict[str, Any]) -> None:
     app.ready(settings)
     if order.get("careless"):
         portal.db.open_connection = careless
+    unguarded.remove(order.get("without", ()))
     observe = Points(Path(order["points"])) if order.get("points") else portal.db.quiet
     with app.lock(settings.database):
         bando = app.build(settings, clock=TravelClock(Path(settings.clock_file)), observe=observe)
