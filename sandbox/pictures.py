@@ -10,6 +10,11 @@ from typing import Any
 
 from playwright.async_api import Page, async_playwright
 
+from portal.clock import DAY, HOUR
+from portal.vouchers import store
+from portal.vouchers.batches import Batches, Order, open_code
+from portal.vouchers.codes import STYLES
+from portal.vouchers.guesses import TENANT_AN_HOUR
 from sandbox.phone import CHROMIUM, chromium
 from sandbox.world import Build, Site, world
 
@@ -22,11 +27,14 @@ async def draw(folder: Path, build: Build, width: int = 360, *, dark: bool = Fal
     folder.mkdir(parents=True, exist_ok=True)
     size = (width, 740 if width < 500 else 900)
     with tempfile.TemporaryDirectory() as home:
-        async with world(Path(home), build) as (site, _):
+        async with world(Path(home), build) as (site, bando):
             gateway = await site.phone(1)
             # Without JavaScript the pages wait to be asked, so that each can be drawn.
             async with chromium(gateway.port, site.ca, java_script=False, viewport=size, dark=dark) as context:
                 await _walk(context.pages[0], site, folder)
+            gateway, code = await site.phone(2), await _card(site, bando)
+            async with chromium(gateway.port, site.ca, java_script=False, viewport=size, dark=dark) as context:
+                await _scan(context.pages[0], code, folder)
 
 
 async def _walk(page: Page, site: Site, folder: Path) -> None:
@@ -56,6 +64,25 @@ async def _walk(page: Page, site: Site, folder: Path) -> None:
     await keep("05-online")
     await page.goto(waiting.replace("/?", "/status?"))
     await keep("06-status")
+
+
+async def _card(site: Site, bando: Any) -> str:
+    """A printed code of the first plan for a day."""
+    view = bando.catalog.tenant(site.tenant.id)
+    plan = next(each for each in view.plans if each.span_ms >= DAY)
+    made = Batches(db=bando.db, vault=site.vault, clock=site.clock, tenant=view.tenant, guesses_an_hour=TENANT_AN_HOUR)
+    use_by = site.clock.now() // DAY * DAY + 90 * DAY - 3 * HOUR  # the end of a day in Nairobi
+    batch = await made.make(Order(plan=plan, count=1, style=STYLES["letters-10"], use_by=use_by, by="sandbox"))
+    (voucher,) = await bando.db.read(site.tenant.id, store.in_range, batch.id, 1, 1)
+    return open_code(site.vault, site.tenant.id, voucher.label, voucher.code_sealed)
+
+
+async def _scan(page: Page, code: str, folder: Path) -> None:
+    """The card's QR code, opened on the Wi-Fi: one tap from being online."""
+    await page.goto(f"https://portal.bando.test/V/{code}?once=1")
+    await page.get_by_role("link", name="Connect").click()
+    await page.wait_for_url("https://portal.bando.test/w/**")
+    await page.screenshot(path=str(folder / "09-voucher.png"), full_page=True)
 
 
 async def _handset(site: Site, path: Path, size: Any) -> None:
