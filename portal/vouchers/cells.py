@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image
 
@@ -145,17 +145,18 @@ class Cell:
     def _support(self, first: Card) -> list[Line]:
         """At the left of the foot; the label, each voucher's own, is at its right."""
         grid = self.grid
-        room = grid.width - 2 * grid.pad - self._label_width(first) - 1.5
+        room = grid.width - 2 * grid.pad - self._label_room(first) - 1.5
         words = Words(text=self.face.support, pt=grid.small)
         return self.paper.column(
             [words], x=grid.pad, y=self.foot, width=room, height=grid.height - grid.edge - self.foot
         )
 
     def _label(self, card: Card) -> str:
-        return f"{self.paper.writable(self.face.copy)} {card.label}" if self.face.again else card.label
+        return f"{self.paper.writable(self.face.copy)} {card.label}" if self.face.again or card.again else card.label
 
-    def _label_width(self, card: Card) -> float:
-        return self.paper.width(self._label(card), "bold", self.grid.small)
+    def _label_room(self, first: Card) -> float:
+        """The widest that a label gets: that of a copy."""
+        return self.paper.width(self._label(replace(first, again=True)), "bold", self.grid.small)
 
     def own(self, card: Card) -> tuple[Line, Line]:
         """The code and the label of one voucher."""

@@ -20,6 +20,7 @@ class Card:
 
     label: str
     code: str  # canonical, without groups
+    again: bool = False  # printed before; it says so
 
     @property
     def shown(self) -> str:
@@ -45,8 +46,8 @@ class Face:
     typed: str  # the second step where there is nothing to scan
     use_by: str
     support: str  # empty when there is no number
-    copy: str  # the mark of a reprint; shown when `again`
-    again: bool = False
+    copy: str  # the mark of a card that was printed before
+    again: bool = False  # all of them were
 
     def url(self, card: Card) -> str:
         """What a camera reads."""

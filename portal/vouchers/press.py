@@ -15,8 +15,8 @@ import os
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,17 +56,26 @@ async def press(job: Job, progress: Progress = lambda done: None, agree: Agree =
     `progress` hears how many vouchers are laid out. `agree` is awaited when the whole file is there and before it has
     its name; if it raises, the file is gone again.
     """
-    part = _beside(job.target)
     process: Process | None = None
+    with named_whole(job.target) as part:
+        try:
+            process = await _started()
+            await _fed(process, job, part)
+            await _watched(process, progress)
+            await agree()
+        finally:
+            if process is not None:
+                await _ended(process)
+
+
+@contextmanager
+def named_whole(target: Path) -> Iterator[Path]:
+    """A file beside the target that takes its name at the end, and is gone if anything goes wrong before."""
+    part = _beside(target)
     try:
-        process = await _started()
-        await _fed(process, job, part)
-        await _watched(process, progress)
-        await agree()
-        _named(part, job.target)
+        yield part
+        _named(part, target)
     finally:
-        if process is not None:
-            await _ended(process)
         part.unlink(missing_ok=True)
 
 
@@ -108,7 +117,7 @@ async def _fed(process: Process, job: Job, part: Path) -> None:
         "count": len(job.cards),
     }
     process.stdin.write(json.dumps(head).encode() + b"\n")
-    process.stdin.writelines(f"{card.label} {card.code}\n".encode() for card in job.cards)
+    process.stdin.writelines(f"{card.label} {card.code} {card.again:d}\n".encode() for card in job.cards)
     with suppress(ConnectionError):  # a child that broke says why when it is watched
         await process.stdin.drain()
 

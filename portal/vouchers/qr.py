@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from qrcode.constants import ERROR_CORRECT_M, ERROR_CORRECT_Q
 from qrcode.main import QRCode
-from qrcode.util import ALPHA_NUM, MODE_ALPHA_NUM, QRData
+from qrcode.util import ALPHA_NUM, MODE_8BIT_BYTE, MODE_ALPHA_NUM, QRData
 
 QUIET = 4  # modules of white around a symbol
 _MASK = 2
@@ -29,7 +29,7 @@ def plain(text: str, level: str = "M") -> tuple[int, int]:
     """The symbol of a text as the library draws it, and how many modules it has on a side."""
     symbol = QRCode(error_correction=_LEVELS[level], mask_pattern=_MASK, border=QUIET)
     letters = set(text) <= set(_LETTERS)
-    symbol.add_data(QRData(text, mode=MODE_ALPHA_NUM) if letters else QRData(text, check_data=False))
+    symbol.add_data(QRData(text, mode=MODE_ALPHA_NUM) if letters else QRData(text.encode(), mode=MODE_8BIT_BYTE))
     symbol.make(fit=True)
     rows = ["".join("01"[bool(dark)] for dark in row) for row in symbol.modules]
     return int("0".join([*rows, ""]), 2), symbol.modules_count

@@ -62,8 +62,8 @@ def work(source: BinaryIO, out: BinaryIO, orphaned: Callable[[Path], None]) -> N
 
 
 def _card(line: bytes) -> Card:
-    label, code = line.decode().split()
-    return Card(label=label, code=code)
+    label, code, again = line.decode().split()
+    return Card(label=label, code=code, again=again == "1")
 
 
 def _watch(source: BinaryIO, part: Path, orphaned: Callable[[Path], None]) -> None:

@@ -1,0 +1,114 @@
+"""What is printed of a batch: which of its vouchers, which of them again, and the writing down of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from portal.clock import Clock, Moment
+from portal.db import Database
+from portal.errors import Misconfigured
+from portal.seal import Vault
+from portal.tenancy import store as tenancy
+from portal.tenancy.store import Tenant
+from portal.texts import said_in
+from portal.units import Row
+from portal.vouchers import store
+from portal.vouchers.batches import open_code
+from portal.vouchers.faces import face
+from portal.vouchers.paper import Card, Face
+from portal.vouchers.store import Batch, Voucher
+
+ON_PAPER = ("printed", "reprinted")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrintRun:
+    """A part of a batch, ready for paper."""
+
+    batch: Batch
+    first: int
+    last: int
+    face: Face
+    cards: Sequence[Card]
+    left_out: Mapping[str, int]  # how many are void, redeemed or expired
+
+    @property
+    def again(self) -> int:
+        """How many of them were printed before."""
+        return sum(card.again for card in self.cards)
+
+
+def state_on_paper(voucher: Voucher, now: Moment) -> str:
+    """``printed`` if it may go on paper, else why not."""
+    return "expired" if voucher.state == "printed" and voucher.use_by <= now else voucher.state
+
+
+def printed_before(acts: Sequence[Row]) -> set[int]:
+    """The serials that were on paper before."""
+    spans = ((act["first_serial"], act["last_serial"]) for act in acts if act["act"] in ON_PAPER)
+    return {serial for first, last in spans for serial in range(first, last + 1)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrintRuns:
+    """The print runs of one ISP."""
+
+    db: Database
+    vault: Vault
+    clock: Clock
+    tenant: Tenant
+    public_url: str
+
+    async def plan(self, batch: Batch, first: int, last: int, lang: str = "") -> PrintRun:
+        """What would be printed of these serials; raises `Misconfigured` when there is nothing."""
+        tenant, name = self.tenant, f"B{batch.number}"
+        if batch.ready_at is None:
+            raise Misconfigured(f"{name} is not whole yet; draw the rest with: bando voucher finish {name}")
+        vouchers = await self.db.read(tenant.id, store.in_range, batch.id, first, last)
+        before = printed_before(await self.db.read(tenant.id, store.acts, batch.id))
+        now = self.clock.now()
+        states = Counter(state_on_paper(each, now) for each in vouchers)
+        cards = [self._card(each, before) for each in vouchers if state_on_paper(each, now) == "printed"]
+        if not cards:
+            raise Misconfigured(
+                f"Nothing of {name}, {first}-{last} can be printed: {counted(states)}."
+                f" See them with: bando voucher show {name}"
+            )
+        said = said_in(tenant.theme, lang or tenant.language)
+        logo = await self.db.read(tenant.id, tenancy.logo)
+        whole = all(card.again for card in cards)
+        made = face(tenant, batch, said, self.public_url, logo=logo, again=whole)
+        del states["printed"]
+        return PrintRun(batch=batch, first=first, last=last, face=made, cards=cards, left_out=states)
+
+    def _card(self, voucher: Voucher, before: set[int]) -> Card:
+        code = open_code(self.vault, self.tenant.id, voucher.label, voucher.code_sealed)
+        return Card(label=voucher.label, code=code, again=voucher.serial in before)
+
+    async def note_printed(self, run: PrintRun, how: str, by: str, *, labels: Sequence[str] | None = None) -> None:
+        """Write down that it goes on paper; `labels` when only a part of it did."""
+        first, last = run.first, run.last
+        if labels is not None:
+            serials = [_serial(label) for label in labels]
+            first, last = min(serials), max(serials)
+        again = any(card.again for card in run.cards if first <= _serial(card.label) <= last)
+        await self._note("reprinted" if again else "printed", run, first, last, how, by)
+
+    async def note_exported(self, run: PrintRun, how: str, by: str) -> None:
+        """Write down that the codes leave as data."""
+        await self._note("exported", run, run.first, run.last, how, by)
+
+    async def _note(self, act: str, run: PrintRun, first: int, last: int, how: str, by: str) -> None:
+        now = self.clock.now()
+        await self.db.write(self.tenant.id, store.add_act, run.batch.id, act, first, last, by, now, how=how)
+
+
+def _serial(label: str) -> int:
+    return int(label.rpartition("-")[2])
+
+
+def counted(states: Mapping[str, int]) -> str:
+    """``3 redeemed, 1 void``."""
+    return ", ".join(f"{n:,} {state}" for state, n in sorted(states.items())) or "no voucher is there"
