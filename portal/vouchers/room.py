@@ -21,6 +21,7 @@ from portal.vouchers.redeem import Ask
 
 __all__ = ["Offer", "Redeemed", "Vouchers"]
 
+OPEN_DOOR = "none"  # in the metrics: the router of a phone that comes over mobile data
 Sees = Callable[[int, str], bool]  # whether this router itself says that this MAC is there
 
 
@@ -67,7 +68,7 @@ class Vouchers:
         ask = self._ask(router, mac, text, source, move)
         done = await self._db.write(view.tenant.id, redeem.redeem, ask, self._clock.now())
         if isinstance(done, Refused):
-            raise self._counted(router, done)
+            raise self._counted(router.public, done)
         self.counts.redeemed(router.public)
         return done
 
@@ -76,14 +77,14 @@ class Vouchers:
         ask = self._ask(router, mac, text, source, move=False)
         found = await self._db.write(view.tenant.id, redeem.look, ask, self._clock.now())
         if isinstance(found, Refused):
-            raise self._counted(router, found)
+            raise self._counted(router.public, found)
         return found
 
-    def _counted(self, router: Router, refused: Refused) -> Refused:
+    def _counted(self, door: str, refused: Refused) -> Refused:
         if refused.key == "voucher-wait":
-            self.counts.slowed(router.public)
+            self.counts.slowed(door)
         elif refused.key == "voucher-unknown":
-            self.counts.guessed(router.public)
+            self.counts.guessed(door)
         return refused
 
     async def look_openly(self, text: str, source: str) -> tuple[TenantView, Offer]:
@@ -91,12 +92,12 @@ class Vouchers:
         code, now = code_index(self._vault, codes.read(text)), self._clock.now()
         owner = await self._db.write(None, _open_door, self._vault, code, source, now)
         if isinstance(owner, Refused):
-            raise owner
+            raise self._counted(OPEN_DOOR, owner)
         view = self._catalog.tenant(owner)
         found = await self._db.read(owner, redeem.look_openly, code, now) if view and view.tenant.active else None
         if view is None or found is None:
             await self._db.write(None, guesses.count_open, self._vault, source, now, code)
-            raise redeem.unknown()
+            raise self._counted(OPEN_DOOR, redeem.unknown())
         return view, found
 
 
