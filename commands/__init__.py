@@ -4,11 +4,35 @@ from __future__ import annotations
 
 import click
 
-from commands import accounts, lines, money, operations, passes, plans, routers, tenants, vouchers, vouchers_shown
+from commands import (
+    accounts,
+    lines,
+    money,
+    operations,
+    passes,
+    plans,
+    print_vouchers,
+    routers,
+    tenants,
+    vouchers,
+    vouchers_shown,
+)
 
 
 def attach(cli: click.Group) -> None:
     """Put every command on the command line."""
-    for module in (tenants, plans, vouchers, vouchers_shown, routers, passes, money, lines, accounts, operations):
+    for module in (
+        tenants,
+        plans,
+        vouchers,
+        vouchers_shown,
+        print_vouchers,
+        routers,
+        passes,
+        money,
+        lines,
+        accounts,
+        operations,
+    ):
         for command in module.COMMANDS:
             cli.add_command(command)

@@ -14,7 +14,7 @@ from portal.vouchers.typeset import MM, Line, Paper, Words
 _MARGIN = 18.0
 _ROOM = PAGE_WIDTH - 2 * _MARGIN
 _SYMBOL, _SYMBOL_Y = 76.0, 80.0  # mm, read from two paces; and where it begins
-_STEPS_Y, _STEP_HEIGHT = 168.0, 34.0
+_STEPS_Y, _STEP_HEIGHT = 170.0, 34.0
 
 
 def join_text(ssid: str) -> str:
