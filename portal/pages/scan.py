@@ -2,11 +2,12 @@
 
 It may be on our Wi-Fi already, or on mobile data. The page says what the code is good for and how to join, and
 spends nothing. Its button leads to the router's login page, which comes back with the router's word and the code; a
-phone whose address guests of a router came from lately goes there by itself, once.
+phone whose address guests of one router came from lately goes there by itself, once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -35,7 +36,7 @@ class Caller:
     services: Services
     request: Request
     source: str
-    router: Router | None  # whose Wi-Fi the phone is probably on
+    routers: tuple[Router, ...]  # whose Wi-Fi the phone is probably on
 
     def lang(self, view: TenantView | None = None) -> str:
         accept = self.request.headers.get("accept-language", "")
@@ -45,8 +46,8 @@ class Caller:
 def caller(services: Services, whereabouts: Whereabouts, request: Request) -> Caller:
     """Who asks, and where they probably are."""
     source = source_of(request, services.settings.trusted_proxies)
-    found = services.catalog.router_by_public(whereabouts.router_at(source))
-    return Caller(services=services, request=request, source=source, router=found[1] if found else None)
+    found = [services.catalog.router_by_public(each) for each in whereabouts.routers_at(source)]
+    return Caller(services=services, request=request, source=source, routers=tuple(each[1] for each in found if each))
 
 
 async def scan(services: Services, whereabouts: Whereabouts, request: Request) -> Response:
@@ -83,7 +84,8 @@ def refused(who: Caller, text: str, wrong: Refused) -> Response:
 def ask(who: Caller, text: str = "", wrong: Refused | None = None) -> Response:
     """The field on a page that knows no ISP."""
     lang = who.lang()
-    join = login_url(who.router) if who.router else ""
+    near = one_each(who.routers)
+    join = login_url(near[0]) if len(near) == 1 else ""
     html = themes()["default"].page("ask", lang, tenant=None, site=None, join=join, **said(text, wrong, lang))
     return answer(who.request, html, wrong.status if wrong else 200)
 
@@ -91,8 +93,8 @@ def ask(who: Caller, text: str = "", wrong: Refused | None = None) -> Response:
 def how_to_join(who: Caller, view: TenantView, offer: Offer, code: str) -> Response:
     """The code is good; how to use it. Nothing is spent."""
     visit = remember(who.request, Visit(services=who.services, view=view, lang=who.lang(view)))
-    here = who.router if who.router and who.router.tenant_id == view.tenant.id else None
-    sites = [here] if here else sites_of(view, offer)
+    near = good_at([each for each in who.routers if each.tenant_id == view.tenant.id], offer)
+    sites = near or good_at(view.routers.values(), offer)
     back = f"{who.services.settings.public_url}/V/{code}?once=1"
     return visit.page(
         who.request,
@@ -102,16 +104,21 @@ def how_to_join(who: Caller, view: TenantView, offer: Offer, code: str) -> Respo
         use_by=last_day(offer.use_by, view.tenant.timezone, visit.lang),
         ssid=view.tenant.ssid or (sites[0].name if len(sites) == 1 else ""),
         doors=[(each.name, login_url(each, back)) for each in sites],
-        goes=here is not None and "once" not in who.request.query_params,
+        goes=len(near) == 1 and "once" not in who.request.query_params,
     )
 
 
-def sites_of(view: TenantView, offer: Offer) -> list[Router]:
-    """Where the code can be used: one router for each name of a login page."""
+def good_at(routers: Iterable[Router], offer: Offer) -> list[Router]:
+    """Those at which the code can be used."""
+    sites = offer.plan.sites
+    return one_each(each for each in routers if each.active and (sites is None or each.id in sites))
+
+
+def one_each(routers: Iterable[Router]) -> list[Router]:
+    """One router for each name of a login page."""
     found: dict[str, Router] = {}
-    for router in view.routers.values():
-        if router.active and (offer.plan.sites is None or router.id in offer.plan.sites):
-            found.setdefault(router.hotspot_host, router)
+    for router in routers:
+        found.setdefault(router.hotspot_host, router)
     return list(found.values())
 
 

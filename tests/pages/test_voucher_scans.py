@@ -11,6 +11,7 @@ import pytest
 
 from portal.clock import DAY, HOUR
 from portal.tenancy import store as tenancy
+from portal.tenancy.store import Router
 from portal.vouchers import codes
 from tests.pages.cards import OTHER, card, redeems, scans, spent_nothing, words_of
 from tests.pages.house import House, hidden, house
@@ -145,12 +146,20 @@ async def test_a_phone_that_is_probably_on_the_wifi_goes_to_the_router_by_itself
     assert "Connect" in words_of(await h.http.get(first))
 
 
-async def test_several_sites_are_named_with_a_link_each(h: House) -> None:
+async def more_sites(h: House) -> list[Router]:
+    """A second site, and a third with the same login page."""
     fields = {"host": "127.0.0.1", "port": 1, "username": "u", "password": "p", "tunnel": True}
     now = h.home.clock.now()
-    await h.home.write(tenancy.add_router, h.home.vault, now, name="Lake", hotspot_host="lake.wifi.test", **fields)
-    await h.home.write(tenancy.add_router, h.home.vault, now, name="Twin", hotspot_host="lake.wifi.test", **fields)
+    for name in ("Lake", "Twin"):
+        await h.home.write(tenancy.add_router, h.home.vault, now, name=name, hotspot_host="lake.wifi.test", **fields)
     await h.catalog_again()
+    view = h.catalog.tenant(h.home.tenant.id)
+    assert view is not None
+    return list(view.routers.values())
+
+
+async def test_several_sites_are_named_with_a_link_each(h: House) -> None:
+    await more_sites(h)
     code = await card(h)
     page = await h.http.get(f"/V/{code}")
     await h.enter()
@@ -160,6 +169,30 @@ async def test_several_sites_are_named_with_a_link_each(h: House) -> None:
     assert "Connect at Lake" in words_of(page)
     assert "Twin" not in words_of(page)
     assert "lake.wifi.test" not in here.text
+    assert 'id="go"' in here.text
+
+
+async def test_where_several_sites_share_one_way_out_the_guest_chooses(h: House) -> None:
+    _, lake, _ = await more_sites(h)
+    code = await card(h)
+    await h.enter()
+    claims = h.claims(link_login="http://lake.wifi.test/login")
+    await h.http.get(f"/e/{lake.public}", params=claims)
+    page = await h.http.get(f"/V/{code}")
+
+    assert 'id="go"' not in page.text
+    assert "Connect at Site 1" in words_of(page)
+    assert "Connect at Lake" in words_of(page)
+
+
+async def test_a_voucher_for_another_site_leads_there(h: House) -> None:
+    _, lake, _ = await more_sites(h)
+    await h.enter()
+    page = await h.http.get(f"/V/{await card(h, sites=(lake.id,))}")
+
+    assert 'id="go"' not in page.text
+    assert "http://lake.wifi.test/login" in page.text
+    assert "login.wifi.test/login?" not in page.text.replace("lake.wifi.test", "")
 
 
 async def test_a_code_in_use_says_so_openly(h: House) -> None:
