@@ -1,8 +1,9 @@
 """Starts portals quickly: everything is imported once, and each portal is a fork of this process.
 
 It reads one order a line (JSON) from its standard input, and says the process id, then how that ended. The
-portal is what `bando serve` runs; the order may add points to die at, and, to show that the tests
-can fail, a careless disk or guards to work without. When its own input ends, it ends its portal and itself.
+portal is what `bando serve` runs, unless the order names another duty. The order may add points to die at, and,
+to show that the tests can fail, a careless disk, or guards to do without. When its own input ends, it ends its
+portal and itself.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import portal.db
 from portal.clock import TravelClock
 from portal.logs import configure
 from portal.settings import load
+from tests.crash import stock
 from tests.crash.points import Points
 from tests.vouchers import unguarded
 
@@ -51,14 +53,17 @@ def serve(order: dict[str, Any]) -> None:
         uvicorn.Server(app.serve_settings(bando)).run()
 
 
+DUTIES = {"serve": serve, "stock": stock.run}
+
+
 def child(order: dict[str, Any]) -> None:
-    """The forked process: its own output, then serve."""
+    """The forked process: its own output, then its duty."""
     try:
         out = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(out, 1)
         os.dup2(out, 2)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        serve(order)
+        DUTIES[order.get("duty", "serve")](order)
     except BaseException:
         traceback.print_exc()
         os._exit(1)

@@ -72,6 +72,13 @@ class Launcher:
             await self._answers(portal, settings.listen_host, settings.listen_port)
         return portal
 
+    async def run(self, duty: str, **order: Any) -> int:
+        """Run something else to its end, or to its death: an exit code, or minus a signal."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"duty": duty, "log": str(self.log), **order}).encode() + b"\n")
+        await self._hear()
+        return await self._ended()
+
     async def _hear(self) -> dict[str, int]:
         assert self._process.stdout is not None
         line = await self._process.stdout.readline()

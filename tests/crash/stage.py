@@ -20,7 +20,7 @@ import httpx
 
 from portal.access import store as access
 from portal.clock import SECOND, TravelClock
-from portal.db import executor, quiet
+from portal.db import executor, open_connection, quiet
 from portal.payments import accounts, store
 from portal.payments.payment import UNSETTLED
 from portal.phone import Phone as Number
@@ -57,6 +57,14 @@ class Stage:
         await self.portal.kill()
         assert self.portal.end.result() == -9, self.launcher.written()
         self.portal = await start(self.launcher, self.site, self.points)
+
+    def write(self, unit: Callable[..., Unit[T]], *args: Any) -> T:
+        """Change the database beside the portal, as a command does."""
+        with contextlib.closing(open_connection(self.site.settings.database)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            done = drive(unit(*args), self.site.tenant.id, executor(connection, quiet))
+            connection.execute("COMMIT")
+            return done
 
     def look(self, unit: Callable[..., Unit[T]], *args: Any) -> T:
         """Read the database as a stranger does; the file is closed again, so that a restart must recover it."""
@@ -144,20 +152,21 @@ class Guest:
     page: str = ""  # where the form goes
     answer: httpx.Response | None = None  # to the click
 
+    async def arrive(self) -> httpx.Response:
+        """From an intercepted page to the first page of the portal."""
+        intercepted = await self.browser.get("http://example.test/", follow=True)
+        if "/w/" in str(intercepted.url):
+            return intercepted
+        found = re.search(r'https://[^"\']+/e/[^"\']+', intercepted.text)
+        assert found, intercepted.text
+        return await self.browser.get(unescape(found[0]), follow=True)
+
     async def choose(self) -> None:
         """From an intercepted page to the confirm page."""
-        intercepted = await self.browser.get("http://example.test/", follow=True)
-        address = str(intercepted.url)
-        if "/w/" not in address:
-            found = re.search(r'https://[^"\']+/e/[^"\']+', intercepted.text)
-            assert found, intercepted.text
-            plans = await self.browser.get(unescape(found[0]), follow=True)
-            address = str(plans.url)
-        else:
-            plans = intercepted
+        plans = await self.arrive()
         plan = re.search(r'name="plan" id="p1" value="([^"]+)"', plans.text)
         assert plan, plans.text
-        self.page = f"{address.partition('?')[0]}pay"
+        self.page = f"{str(plans.url).partition('?')[0]}pay"
         confirm = await self.browser.post(self.page, {"plan": plan[1], "phone": self.number.digits})
         self.form = {**hidden(confirm.text), "confirm": "1"}
         assert "click" in self.form, confirm.text
