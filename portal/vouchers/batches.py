@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from time import perf_counter
 from typing import Any
 
 from portal.access import admission
@@ -35,10 +34,8 @@ LONGEST_TEXT = 200
 CHUNK = 200  # vouchers in one transaction: about 10 ms
 VOID_CHUNK = 500
 END_CHUNK = 50  # each may end a pass, and wake the routers that know it
-# Another process sleeps in growing steps (1, 2, 5, 10 ms …) while it finds the database locked. With this pause after
-# writing, as a share of what that took, and the time to draw the next codes, it is free for half of the time.
-PAUSE = 0.5
-LONGEST_PAUSE_MS = 10.0
+# Between two of these transactions another process gets its turn: it looks every millisecond (`portal.db.begin`).
+PAUSE_MS = 2
 TRIES = 5
 
 Progress = Callable[[int], None]
@@ -210,10 +207,9 @@ class Batches:
         }
 
     async def _politely(self, unit: Callable[..., Unit[Any]], *args: Any, **kwargs: Any) -> Any:
-        """Write, and let the others write for a little longer than it took."""
-        begun = perf_counter()
+        """Write, and let the others write."""
         done = await self.db.write(self.tenant.id, unit, *args, **kwargs)
-        await self.clock.sleep(min(LONGEST_PAUSE_MS, PAUSE * 1000 * (perf_counter() - begun)))
+        await self.clock.sleep(PAUSE_MS)
         return done
 
     async def void(

@@ -27,16 +27,16 @@ def poster(tenant: Tenant, said: Texts, public_url: str, *, logo: bytes | None =
     """The poster as a PDF; raises `Misconfigured` when the Wi-Fi has no name yet."""
     if not tenant.ssid:
         raise Misconfigured("The name of the Wi-Fi is not known; say it with: bando tenant set --ssid NAME")
-    paper = Paper(f"{tenant.name} Wi-Fi")
-    paper.pdf.add_page()
-    _head(paper, tenant, str(said("paper.poster-title").unescape()), logo)
-    _symbol(paper, join_text(tenant.ssid), _SYMBOL_Y)
-    _steps(paper, said, tenant.ssid, urlsplit(public_url).netloc)
-    if tenant.support_phone:
-        help_ = str(said("paper.support", phone=tenant.support_phone).unescape())
-        _middle(paper, help_, "bold", 20, PAGE_HEIGHT - 16)
-    paper.end_page()
-    return paper.output()
+    with Paper(f"{tenant.name} Wi-Fi") as paper:
+        paper.pdf.add_page()
+        _head(paper, tenant, str(said("paper.poster-title").unescape()), logo)
+        _symbol(paper, join_text(tenant.ssid), _SYMBOL_Y)
+        _steps(paper, said, tenant.ssid, urlsplit(public_url).netloc)
+        if tenant.support_phone:
+            help_ = str(said("paper.support", phone=tenant.support_phone).unescape())
+            _middle(paper, help_, "bold", 20, PAGE_HEIGHT - 16)
+        paper.end_page()
+        return paper.output()
 
 
 def _middle(paper: Paper, text: str, style: str, most: float, y: float) -> None:

@@ -36,14 +36,20 @@ def print_page(
     face: Face, cards: Sequence[Card], grid: Grid = GRIDS[DEFAULT_GRID], progress: Progress = unseen
 ) -> bytes:
     """The vouchers as HTML."""
-    cell = Cell(Paper(""), face, cards[0], grid)
-    parts, done = [*_beginning(face, cards), *_faces(cell)], 0
-    pen = Pen(lambda x, y, length: f"M{x} {y}h{length}v1h-{length}z")
-    for on_page in grid.pages(cards):
-        parts += _page(cell, on_page, pen)
+    with Paper("") as paper:
+        cell = Cell(paper, face, cards[0], grid)
+        return "".join(_parts(cell, face, cards, progress)).encode()
+
+
+def _parts(cell: Cell, face: Face, cards: Sequence[Card], progress: Progress) -> Iterator[str]:
+    pen, done = Pen(lambda x, y, length: f"M{x} {y}h{length}v1h-{length}z"), 0
+    yield from _beginning(face, cards)
+    yield from _faces(cell)
+    for on_page in cell.grid.pages(cards):
+        yield from _page(cell, on_page, pen)
         done += len(on_page)
         progress(done)
-    return "".join([*parts, "</body>\n</html>\n"]).encode()
+    yield "</body>\n</html>\n"
 
 
 def _beginning(face: Face, cards: Sequence[Card]) -> Iterator[str]:

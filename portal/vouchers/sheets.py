@@ -26,18 +26,17 @@ def sheets(
     face: Face, cards: Sequence[Card], grid: Grid = GRIDS[DEFAULT_GRID], progress: Progress = unseen
 ) -> bytearray:
     """The vouchers as a PDF; `progress` hears after every page how many are done."""
-    paper = Paper(f"{face.isp} {cards[0].label} – {cards[-1].label}")
-    sheet = _Sheet(paper, Cell(paper, face, cards[0], grid))
-    pages, done = -(-len(cards) // grid.on_page), 0
-    for number, on_page in enumerate(grid.pages(cards), 1):
-        paper.pdf.add_page()
-        _cut_marks(paper, grid, -(-len(on_page) // grid.columns))
-        sheet.draw(on_page)
-        _foot(paper, face, on_page, f"{number}/{pages}")
-        paper.end_page()
-        done += len(on_page)
-        progress(done)
-    return paper.output()
+    with Paper(f"{face.isp} {cards[0].label} – {cards[-1].label}") as paper:
+        sheet, done = _Sheet(paper, Cell(paper, face, cards[0], grid)), 0
+        for on_page in grid.pages(cards):
+            paper.pdf.add_page()
+            _cut_marks(paper, grid, -(-len(on_page) // grid.columns))
+            sheet.draw(on_page)
+            _foot(paper, face, on_page, f"{paper.pdf.page}/{-(-len(cards) // grid.on_page)}")
+            paper.end_page()
+            done += len(on_page)
+            progress(done)
+        return paper.output()
 
 
 def _cut_marks(paper: Paper, grid: Grid, rows: int) -> None:

@@ -18,15 +18,15 @@ import contextlib
 import fcntl
 import os
 import struct
-import tempfile
 import termios
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from portal.clock import Clock
 from portal.errors import BandoError
+from portal.vouchers.press import named_whole
 
 PORT = 9100
 CONNECT_S = 5.0
@@ -369,28 +369,43 @@ class SlipPrinter:
 # --- a file instead ---
 
 
-def write_file(
+class _Stopped(Exception):
+    """Staff want no more."""
+
+
+async def _nothing() -> None:
+    """Nothing to agree."""
+
+
+async def write_file(
     path: Path,
     slips: Iterable[Slip],
     *,
+    stop: asyncio.Event | None = None,
     out: Callable[[str], None] = lambda label: None,
-    is_stopped: Callable[[], bool] = lambda: False,
+    agree: Callable[[], Awaitable[None]] = _nothing,
 ) -> Run:
-    """All slips into one file for a printer that hangs elsewhere; whole, or not there. Codes are secrets: 0600."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # 0600 from the start
-    sent: list[str] = []
-    try:
-        with open(handle, "wb") as file:
+    """All slips into one file for a printer that hangs elsewhere; whole, or not there.
+
+    `agree` is awaited when it is whole and before it has its name; if it raises, there is no file.
+    """
+    labels: list[str] = []
+
+    def fill(part: Path) -> None:
+        with part.open("wb") as file:
             for slip in slips:
-                if is_stopped():
-                    return Run(sent=(), next=sent[0] if sent else slip.label, why="Stopped", verb="written")
+                labels.append(slip.label)
+                if stop is not None and stop.is_set():
+                    raise _Stopped
                 file.write(slip.data)
-                sent.append(slip.label)
                 out(slip.label)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
-    return Run(sent=tuple(sent), verb="written")
+
+    try:
+        with named_whole(path) as part:
+            await asyncio.to_thread(fill, part)
+            await agree()
+    except _Stopped:
+        return Run(sent=(), next=labels[0], why="Stopped", verb="written")
+    return Run(sent=tuple(labels), verb="written")

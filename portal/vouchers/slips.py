@@ -134,8 +134,12 @@ def picture(symbol: int, size: int, module: int) -> Image.Image:
 
 def logo_picture(png: bytes, width: Width) -> Image.Image:
     """The logo on white, as large as its place, in grey; the printer's dots are made of it later."""
-    with Image.open(io.BytesIO(png)) as opened:
-        drawn = opened.convert("RGBA")
+    try:
+        with Image.open(io.BytesIO(png)) as opened:
+            drawn = opened.convert("RGBA")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise Misconfigured("The logo cannot be drawn; set another one: bando tenant set --logo FILE.png") from error
+    drawn = drawn.crop(drawn.getbbox() or (0, 0, *drawn.size))
     ground = Image.new("RGBA", drawn.size, "white")
     ground.alpha_composite(drawn)
     return ImageOps.contain(ImageOps.autocontrast(ground.convert("L")), (width.dots * 3 // 4, LOGO_HEIGHT))
@@ -327,6 +331,7 @@ class Press:
     def _foot(self, card: Card) -> bytes:
         ink, face = Ink(self.width), self.face
         ink.style()
-        ink.both(f"{card.label} {face.copy}" if face.again else card.label, face.support)
+        label = f"{card.label} {face.copy}" if card.again or face.again else card.label
+        ink.both(label, face.support)
         ink.cut()
         return ink.data

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
 
 from fpdf import FPDF
 from fpdf.output import OutputProducer, PDFPage
@@ -61,7 +62,7 @@ class Line:
 
 
 class Paper:
-    """A PDF of A4 pages with our fonts."""
+    """A PDF of A4 pages with our fonts, whose files it keeps open: to be closed, or used with ``with``."""
 
     def __init__(self, title: str) -> None:
         self.pdf = FPDF(unit="mm", format="A4")
@@ -72,6 +73,17 @@ class Paper:
         for style, file in FILES.items():
             self.pdf.add_font(style, fname=FONTS / file)
         self._width_of = lru_cache(maxsize=4096)(self._measure)
+
+    def close(self) -> None:
+        """Close the files of the fonts; the library leaves them open."""
+        for font in self.pdf.fonts.values():
+            font.ttfont.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
 
     def _measure(self, text: str, style: str) -> float:
         self.pdf.set_font(style, size=10)
