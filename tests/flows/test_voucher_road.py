@@ -14,12 +14,18 @@ from playwright.async_api import Page
 
 from app import build
 from portal import check
+from portal.texts import said_in
 from portal.vouchers import codes, store
-from portal.vouchers.batches import code_index
+from portal.vouchers.batches import code_index, label_of
+from portal.vouchers.faces import face
+from portal.vouchers.paper import Card
+from portal.vouchers.sheets import sheets
+from portal.vouchers.store import Batch
 from sandbox.gateway import Gateway
 from sandbox.phone import chromium
 from sandbox.world import PORTAL_HOST, Site, world
 from tests.vouchers.cards import batch_of
+from tests.vouchers.sheets import addresses_of_sheet
 
 pytestmark = pytest.mark.browser
 
@@ -33,13 +39,17 @@ async def road(folder: Path) -> AsyncIterator[tuple[Site, Any]]:
         yield site, bando
 
 
-async def card(site: Site, bando: Any, plan_name: str = PLAN) -> str:
-    """A fresh code of this plan."""
+async def batch(site: Site, bando: Any, count: int = 1, plan_name: str = PLAN) -> tuple[Batch, list[str]]:
+    """Fresh codes of this plan."""
     view = bando.catalog.tenant(site.tenant.id)
     plan = next(each for each in view.plans if each.name == plan_name)
-    code = codes.draw(codes.STYLES["letters-10"])
-    await bando.db.write(site.tenant.id, batch_of, site.vault, site.tenant.id, plan, [code], site.clock.now())
-    return code
+    drawn = [codes.draw(codes.STYLES["letters-10"]) for _ in range(count)]
+    made = await bando.db.write(site.tenant.id, batch_of, site.vault, site.tenant.id, plan, drawn, site.clock.now())
+    return await bando.db.read(site.tenant.id, store.batch, made), drawn
+
+
+async def card(site: Site, bando: Any, plan_name: str = PLAN) -> str:
+    return (await batch(site, bando, 1, plan_name))[1][0]
 
 
 async def state_of(site: Site, bando: Any, code: str) -> str:
@@ -190,3 +200,22 @@ async def test_a_new_phone_takes_the_time_over_with_a_confirming_tap(tmp_path: P
             async with asyncio.timeout(10):
                 while site.router.is_authorized(old.mac, old.address):
                     await asyncio.sleep(0.05)
+
+
+async def test_a_card_of_a_printed_sheet_is_scanned_and_leads_online(tmp_path: Path, chromium_path: str) -> None:
+    async with road(tmp_path) as (site, bando):
+        gateway, (made, drawn) = await site.phone(1), await batch(site, bando, 36)
+        printed = face(site.tenant, made, said_in("default", "en"), site.settings.public_url)
+        cards = [Card(label=label_of(made.number, n, 36), code=code) for n, code in enumerate(drawn, start=1)]
+        scanned = addresses_of_sheet(sheets(printed, cards), 300)
+        assert scanned == [f"HTTPS://{PORTAL_HOST.upper()}/V/{code}" for code in drawn]
+        address = scanned[16]
+        assert address is not None
+        async with chromium(gateway.port, site.ca, executable=chromium_path) as context:
+            page = context.pages[0]
+            await page.goto(address)
+            await page.get_by_role("link", name="Connect").click()
+            await page.get_by_role("button", name="Connect").click()
+            await see(page, "You are online")
+            await is_online(site, bando, gateway)
+            assert [await state_of(site, bando, drawn[n]) for n in (15, 16, 17)] == ["printed", "redeemed", "printed"]
