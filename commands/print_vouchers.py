@@ -15,7 +15,7 @@ import click
 from commands import slips as thermal
 from commands.ground import Ground, run, tenant_option
 from commands.vouchers import actor, batch_named, by_option, serials_of, voucher
-from portal.errors import Misconfigured
+from portal.errors import BandoError, Misconfigured
 from portal.settings import Settings
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
@@ -153,14 +153,22 @@ async def _slips(ground: Ground, runs: PrintRuns, planned: PrintRun, output: Out
     assert output.slips is not None
     sent: list[str] = []
     try:
-        done = await thermal.print_slips(output.slips, planned.face, planned.cards, ground.clock, sent)
-        sent = [*done.sent, *done.doubtful]
+        done = await thermal.print_slips(
+            output.slips,
+            planned.face,
+            planned.cards,
+            ground.clock,
+            sent=sent,
+            agree=lambda: runs.note_printed(planned, output.how, by),
+        )
     finally:
         if sent:
             await runs.note_printed(planned, output.how, by, labels=sent)
-    click.echo(done.said())
+    if done.doubtful:  # somebody may hold one of these, so that the next one is a copy
+        await runs.note_printed(planned, f"{output.how}, unsure", by, labels=done.doubtful)
     if rest := thermal.go_on(done, planned.cards):
-        click.echo(f"Go on with: {rest}")
+        raise BandoError(f"{done.said()} The rest is printed with {rest}.")
+    click.echo(done.said())
 
 
 @voucher.command()

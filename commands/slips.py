@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,8 +60,19 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-async def print_slips(target: Target, face: Face, cards: Sequence[Card], clock: Clock, sent: list[str]) -> Run:
-    """Print them; `sent` has, at every moment, the labels that are surely out. Ctrl-C stops behind a slip."""
+async def print_slips(
+    target: Target,
+    face: Face,
+    cards: Sequence[Card],
+    clock: Clock,
+    *,
+    sent: list[str],
+    agree: Callable[[], Awaitable[None]],
+) -> Run:
+    """Print them. Ctrl-C stops behind a slip.
+
+    `sent` has, at every moment, the labels that the printer surely has; `agree` is awaited before a file gets its name.
+    """
     press = Press(face=face, width=WIDTHS[target.mm], drawing=target.drawing)
     slips = (Slip(label=card.label, data=press.slip(card)) for card in cards)
     with _stopping() as stop, _progress(len(cards)) as step:
@@ -72,7 +83,7 @@ async def print_slips(target: Target, face: Face, cards: Sequence[Card], clock: 
 
         if target.out is None:
             return await SlipPrinter(address=target.printer, clock=clock, tell=_tell, out=out).print(slips, stop)
-        return await asyncio.to_thread(write_file, target.out, slips, out=lambda label: step(1), is_stopped=stop.is_set)
+        return await write_file(target.out, slips, stop=stop, out=lambda label: step(1), agree=agree)
 
 
 def go_on(run: Run, cards: Sequence[Card]) -> str:

@@ -270,10 +270,10 @@ def test_a_run_of_one_slip_is_said_as_one() -> None:
     assert Run(sent=("B1-0001",)).said() == "B1-0001 was sent."
 
 
-def test_a_file_holds_all_slips_and_is_for_its_owner_only(tmp_path: Path) -> None:
+async def test_a_file_holds_all_slips_and_is_for_its_owner_only(tmp_path: Path) -> None:
     slips = slips_of(some_cards(3))
 
-    run = write_file(tmp_path / "b12.bin", slips)
+    run = await write_file(tmp_path / "b12.bin", slips)
 
     assert run.said() == "3 slips, B12-0001 to B12-0003, were written."
     assert (tmp_path / "b12.bin").read_bytes() == b"".join(slip.data for slip in slips)
@@ -281,11 +281,25 @@ def test_a_file_holds_all_slips_and_is_for_its_owner_only(tmp_path: Path) -> Non
     assert [each.name for each in tmp_path.iterdir()] == ["b12.bin"]
 
 
-def test_a_stopped_file_is_not_there_and_an_earlier_one_is_untouched(tmp_path: Path) -> None:
-    target, seen = tmp_path / "b12.bin", list[str]()
+async def test_a_stopped_file_is_not_there_and_an_earlier_one_is_untouched(tmp_path: Path) -> None:
+    target, stop = tmp_path / "b12.bin", asyncio.Event()
     target.write_bytes(b"before")
 
-    run = write_file(target, slips_of(some_cards(5)), out=seen.append, is_stopped=lambda: len(seen) == 3)
+    def out(label: str) -> None:
+        if label == "B12-0003":
+            stop.set()
+
+    run = await write_file(target, slips_of(some_cards(5)), stop=stop, out=out)
 
     assert run.said() == "Stopped. No slip was written. Go on from B12-0001."
     assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("b12.bin", b"before")]
+
+
+async def test_a_file_that_cannot_be_written_down_is_not_there(tmp_path: Path) -> None:
+    async def agree() -> None:
+        raise RuntimeError("the disk of the database is full")
+
+    with pytest.raises(RuntimeError):
+        await write_file(tmp_path / "b12.bin", slips_of(some_cards(2)), agree=agree)
+
+    assert list(tmp_path.iterdir()) == []

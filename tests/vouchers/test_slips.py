@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -170,7 +171,11 @@ def test_the_validity_is_said_once() -> None:
 
 
 def test_a_reprint_is_marked() -> None:
-    assert "B12-0001 COPY" in on_paper(a_press(again=True), some_cards(1)).texts[0]
+    first, second = some_cards(2)
+    roll = on_paper(a_press(), [first, replace(second, again=True)])
+
+    assert ["COPY" in text for text in roll.texts] == [False, True]
+    assert "B12-0001 COPY" in on_paper(a_press(again=True), [first]).texts[0]
 
 
 @pytest.mark.parametrize("mm", [58, 80])
@@ -223,6 +228,12 @@ def test_a_logo_comes_first_and_fits() -> None:
     assert with_logo.spilt == 0
     assert with_logo.pictures[0].height > plain.pictures[0].height + 60
     assert with_logo.texts == plain.texts
+
+
+@pytest.mark.parametrize("logo", [b"", b"\x89PNG\r\n\x1a\n" + bytes(40), _png(90, 30)[:-30]])
+def test_a_logo_that_cannot_be_drawn_is_said(logo: bytes) -> None:
+    with pytest.raises(Misconfigured, match="logo"):
+        on_paper(a_press(logo=logo), some_cards(1))
 
 
 # --- letters ---
