@@ -78,8 +78,8 @@ def _small_picture(text: str, side: int) -> Image.Image:
 def test_an_address_in_small_letters_is_not_read_from_where_capitals_are() -> None:
     """Why the address is in capitals (facts/captive-portal.md 4.3): fewer modules on the same paper."""
     drawn = [card.code for card in cards(60)]
-    capitals = sum(decoded(_small_picture(f"HTTPS://W.EXAMPLE.CO.KE/V/{code}", 105)) is not None for code in drawn)
-    small = sum(decoded(_small_picture(f"https://w.example.co.ke/login?{code}", 105)) is not None for code in drawn)
+    capitals = sum(decoded(_small_picture(f"HTTPS://W.EXAMPLE.CO.KE/V/{code}", 90)) is not None for code in drawn)
+    small = sum(decoded(_small_picture(f"https://w.example.co.ke/v/{code}", 90)) is not None for code in drawn)
 
     assert capitals >= 0.95 * len(drawn)
     assert small <= 0.1 * len(drawn)
