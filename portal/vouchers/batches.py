@@ -86,6 +86,12 @@ class Order:
     by: str
 
 
+def must_be_short(*texts: str) -> None:
+    """Each is one line; raises `Misconfigured`."""
+    if any(len(text) > LONGEST_TEXT or not text.isprintable() for text in texts):
+        raise Misconfigured(f"Note, agent, reason and name are one line of at most {LONGEST_TEXT} characters each.")
+
+
 def check(order: Order, now: Moment) -> None:
     """Whether such a batch may be made; raises `Misconfigured`."""
     price = order.price or order.plan.price
@@ -97,8 +103,7 @@ def check(order: Order, now: Moment) -> None:
         raise Misconfigured("The use-by date is more than three years ahead; name an earlier one with --use-by.")
     if price.minor < 0 or price.minor % 100 or price.currency != order.plan.price.currency:
         raise Misconfigured(f"The price must be whole {order.plan.price.currency}, 0 or more.")
-    if any(len(text) > LONGEST_TEXT or not text.isprintable() for text in (order.note, order.agent, order.by)):
-        raise Misconfigured(f"Note, agent and name are one line each, of at most {LONGEST_TEXT} characters.")
+    must_be_short(order.note, order.agent, order.by)
     if not order.by.strip():
         raise Misconfigured("Somebody has to answer for the batch; say who with --by.")
 
@@ -230,6 +235,7 @@ class Batches:
             raise Misconfigured(f"B{batch.number} is not whole yet; first: bando voucher finish B{batch.number}")
         if not reason.strip():
             raise Misconfigured("Vouchers are voided for a reason; give it with --reason.")
+        must_be_short(reason, by)
         printed = in_use = 0
         now = self.clock.now()
         await self.db.write(self.tenant.id, store.add_act, batch.id, "voided", first, last, by, now, reason=reason)

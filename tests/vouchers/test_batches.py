@@ -338,7 +338,10 @@ async def test_with_their_passes_those_in_use_are_voided_too_but_nothing_spent(t
     assert (ended.state, ended.end_reason) == ("ended", "void")
 
 
-@pytest.mark.parametrize(("first", "last", "reason"), [(0, 3, "x"), (3, 2, "x"), (1, 11, "x"), (1, 2, " ")])
+@pytest.mark.parametrize(
+    ("first", "last", "reason"),
+    [(0, 3, "x"), (3, 2, "x"), (1, 11, "x"), (1, 2, " "), (1, 2, "x" * 201), (1, 2, "a\nb")],
+)
 async def test_a_wrong_range_or_no_reason_voids_nothing(tmp_path: Path, first: int, last: int, reason: str) -> None:
     async with shop(tmp_path) as s:
         batch = await s.make()
