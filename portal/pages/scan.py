@@ -24,6 +24,7 @@ from portal.pages.visit import Visit, answer, language, remember, see_other
 from portal.pages.voucher import about_the_code, said, slowed
 from portal.pages.whereabouts import Whereabouts
 from portal.tenancy.store import Router
+from portal.texts import LANGUAGES
 from portal.vouchers import codes
 from portal.vouchers.faces import last_day
 from portal.vouchers.room import Offer
@@ -71,7 +72,8 @@ async def type_in(services: Services, whereabouts: Whereabouts, request: Request
         code = codes.read(text)
     except Refused as wrong:
         return refused(caller(services, whereabouts, request), text, wrong)
-    return see_other(f"/V/{code}")
+    lang = request.query_params.get("lang")
+    return see_other(f"/V/{code}?lang={lang}" if lang in LANGUAGES else f"/V/{code}")
 
 
 def refused(who: Caller, text: str, wrong: Refused) -> Response:

@@ -124,6 +124,20 @@ async def test_on_a_known_wifi_the_phone_goes_to_the_one_tap_page_by_itself(
             await is_online(site, bando, gateway)
 
 
+async def test_the_address_on_the_card_can_be_typed_as_well(tmp_path: Path, chromium_path: str) -> None:
+    async with road(tmp_path) as (site, bando):
+        gateway, code = await site.phone(1), await card(site, bando)
+        async with chromium(gateway.port, site.ca, executable=chromium_path) as context:
+            page = context.pages[0]
+            await page.goto(f"https://{PORTAL_HOST}/")
+            await page.fill("input[name=code]", codes.shown(code).lower())
+            await page.press("input[name=code]", "Enter")
+            await page.get_by_role("link", name="Connect").click()
+            await page.get_by_role("button", name="Connect").click()
+            await see(page, "You are online")
+            await is_online(site, bando, gateway)
+
+
 async def test_who_is_online_and_scans_a_card_adds_its_time(tmp_path: Path, chromium_path: str) -> None:
     async with road(tmp_path) as (site, bando):
         gateway, first, second = await site.phone(1), await card(site, bando), await card(site, bando, "1 hour")

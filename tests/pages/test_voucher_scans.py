@@ -213,10 +213,12 @@ async def test_the_bare_address_has_a_field_that_leads_on(h: House) -> None:
     await h.enter()
     near = await h.http.get("/")
     good = await h.http.post("/V/", data={"code": codes.shown(code).lower()})
+    swahili = await h.http.post("/V/?lang=sw", data={"code": code}, follow_redirects=True)
     bad = await h.http.post("/V/", data={"code": "7KQ9"})
 
     assert 'href="http://login.wifi.test/login"' in near.text
     assert good.headers["location"] == f"/V/{code}"
+    assert "Vocha yako ni nzuri" in words_of(swahili)
     assert bad.status_code == 422
     assert 'value="7KQ9"' in bad.text
     await spent_nothing(h, code)

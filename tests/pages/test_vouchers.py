@@ -162,6 +162,17 @@ async def test_a_voucher_for_another_site_is_good_but_not_here(h: House) -> None
     await spent_nothing(h, code)
 
 
+async def test_a_stopped_device_spends_nothing(h: House) -> None:
+    code, now = await card(h), h.home.clock.now()
+    device = await h.home.write(access.touch_device, MAC, h.home.router_id, now)
+    await h.home.write(admission.block, device.id, True, now)
+    answer = await shows(h, await h.enter(), code)
+
+    assert answer.status_code == 403
+    assert "Staff have stopped this device" in words_of(answer)
+    await spent_nothing(h, code)
+
+
 async def test_a_used_up_voucher_tells_its_own_device_so(h: House) -> None:
     code = await card(h, span_ms=HOUR)
     await redeems(h, code)
