@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable
 
 import uvloop
 
-from benchmarks import callback, draw, landing, reboot, redeem
+from benchmarks import callback, draw, landing, press, reboot, redeem
 from benchmarks.figures import machine
 
 BENCHMARKS: dict[str, tuple[Callable[[int], Awaitable[None]], int]] = {
     "callback": (callback.run, 10),
     "draw": (draw.run, 5),
     "landing": (landing.run, 5),
+    "press": (press.run, 5),
     "reboot": (reboot.run, 5),
     "redeem": (redeem.run, 5),
 }

@@ -60,7 +60,7 @@ class Grid:
 
 
 GRIDS = {
-    "3x8": Grid(columns=3, rows=8, pad=2.6, edge=1.7, symbol=18.2, isp=8, title=12.5, small=6.8, code=17),
+    "3x8": Grid(columns=3, rows=8, pad=2.6, edge=1.7, symbol=18.0, isp=8, title=12.5, small=6.8, code=17),
     "4x9": Grid(columns=4, rows=9, pad=2.0, edge=1.4, symbol=16.5, isp=7, title=10, small=5.9, code=14.6),
     "4x10": Grid(columns=4, rows=10, pad=2.0, edge=1.1, symbol=14.4, isp=6.4, title=9, small=5.5, code=14),
     "5x13": Grid(columns=5, rows=13, pad=1.7, edge=1.2, symbol=0, isp=5.8, title=8.2, small=5, code=12.6),

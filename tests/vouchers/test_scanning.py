@@ -77,12 +77,15 @@ def _small_picture(text: str, side: int) -> Image.Image:
 
 def test_an_address_in_small_letters_is_not_read_from_where_capitals_are() -> None:
     """Why the address is in capitals (facts/captive-portal.md 4.3): fewer modules on the same paper."""
-    drawn = [card.code for card in cards(60)]
-    capitals = sum(decoded(_small_picture(f"HTTPS://W.EXAMPLE.CO.KE/V/{code}", 90)) is not None for code in drawn)
-    small = sum(decoded(_small_picture(f"https://w.example.co.ke/v/{code}", 90)) is not None for code in drawn)
+    drawn = [card.code for card in cards(30)]
+    far = (87, 88, 89, 90, 91, 92)  # px; each is luckier or unluckier with the grid of modules
 
-    assert capitals >= 0.95 * len(drawn)
-    assert small <= 0.1 * len(drawn)
+    def read(address: str) -> float:
+        pictures = [_small_picture(f"{address}{code}", side) for code in drawn for side in far]
+        return sum(decoded(each) is not None for each in pictures) / len(pictures)
+
+    assert read("HTTPS://W.EXAMPLE.CO.KE/V/") >= 0.6
+    assert read("https://w.example.co.ke/v/") <= 0.1
 
 
 @pytest.mark.parametrize("style", codes.STYLES)
