@@ -16,7 +16,8 @@ import click
 from portal.clock import Clock
 from portal.errors import Misconfigured
 from portal.vouchers.paper import Card, Face
-from portal.vouchers.slip_printer import PrinterError, Run, Slip, SlipPrinter, host_and_port, write_file
+from portal.vouchers.printer_line import PrinterError, host_and_port
+from portal.vouchers.slip_printer import Run, Slip, SlipPrinter, write_file
 from portal.vouchers.slips import WIDTHS, Press, Qr
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from portal.clock import SystemClock
 from portal.vouchers.paper import Card
-from portal.vouchers.slip_printer import PrinterError, Run, Slip, SlipPrinter, host_and_port, trouble_in, write_file
+from portal.vouchers.printer_line import PrinterError, host_and_port, trouble_in
+from portal.vouchers.slip_printer import Run, Slip, SlipPrinter, write_file
 from sandbox.printer import Mood, SandboxPrinter
 from tests.vouchers.slips import a_press, codes_of_slips, some_cards
 
