@@ -237,7 +237,7 @@ def serve(settings: Settings) -> None:
 @click.pass_obj
 def sandbox(settings: Settings, folder: Path, port: int) -> None:
     """Start the whole world on this machine: router, phone, internet, M-Pesa, portal."""
-    from sandbox.world import show  # the sandbox is no part of the service
+    from sandbox.show import show  # the sandbox is no part of the service
 
     configure("warning")  # the addresses should stay in sight
     asyncio.run(show(folder, port, build))

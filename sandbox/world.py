@@ -41,6 +41,7 @@ from sandbox.routeros.api import ApiServer, serve_api
 from sandbox.routeros.device import SandboxRouter
 
 PORTAL_HOST = "portal.bando.test"
+SSID = "Kilimani Wi-Fi"
 SHORTCODE, PASSKEY, APP = "174379", "sandbox-passkey", ("sandbox-key", "sandbox-secret")
 PLANS: tuple[dict[str, Any], ...] = (
     {"name": "30 minutes", "price": Money(500), "span_ms": 30 * MINUTE},
@@ -126,6 +127,8 @@ async def _fill(settings: Settings, vault: Vault, clock: Clock, mpesa_url: str, 
             row = (await db.read(tenant.id, tenancy.routers))[0]
             return tenant, row
         tenant = await db.write(None, tenancy.add_tenant, "Kilimani Wi-Fi", now, support_phone="0700 123 456")
+        await db.write(None, tenancy.change_tenant, tenant.id, ssid=SSID)
+        tenant = (await db.read(None, tenancy.tenants))[0]
         for position, fields in enumerate(PLANS):
             plan = Plan(**{"id": 0, "public": new_public(4), "kind": "wall", "position": position, **fields})
             await db.write(tenant.id, access.add_plan, plan, now)
@@ -294,57 +297,6 @@ async def world(folder: Path, build: Build, **options: Any) -> AsyncIterator[tup
         built = build(site.settings, clock=site.clock, **({"observe": observe} if observe else {}))
         async with serving(built.web, *site.portal_address, site.settings):
             yield site, built
-
-
-async def show(folder: Path, port: int, build: Build) -> None:
-    """`make run`: start the world, print the addresses, and stay until interrupted."""
-    async with (
-        outside(folder, port=port, ports={"mpesa": port + 1, "api": port + 2}) as site,
-        _portal(site, build, port + 3),
-    ):
-        gateway = await site.phone(1, port=port + 4)
-        write_env(site)
-        print(_addresses(site, port), flush=True)
-        while True:
-            gateway.appear()
-            await site.clock.sleep(5_000)
-
-
-@asynccontextmanager
-async def _portal(site: Site, build: Build, plain_port: int) -> AsyncIterator[None]:
-    built = build(site.settings, clock=site.clock)
-    async with (
-        serving(built.web, *site.portal_address, site.settings),
-        # The same pages without TLS, for an ordinary browser that does not know the sandbox's authority.
-        serving(built.web, "127.0.0.1", plain_port, None),
-    ):
-        yield
-
-
-def _addresses(site: Site, port: int) -> str:
-    host, internet_port = site.internet.http
-    first = (
-        f"http://127.0.0.1:{port + 3}/e/{site.row.public}?mac=02:00:00:00:00:01&ip=10.5.50.11"
-        f"&link-login=http://login.wifi.test/login&link-orig=http://{host}:{internet_port}/"
-    )
-    return f"""
-Bando's sandbox world runs. Nothing here is real, and no money moves.
-
-  1. You are a guest on the Wi-Fi. The first page your phone shows:
-       {first}
-  2. Your phone's M-PESA, where you type the PIN (1234) or cancel:
-       http://127.0.0.1:{port + 1}/handset
-  3. What the operator sees:
-       bando --env-file {site.folder}/bando.env pass show
-       bando --env-file {site.folder}/bando.env payments list
-       http://127.0.0.1:{port + 3}/readyz   http://127.0.0.1:{port + 3}/metrics
-
-  With a browser behind the sandbox router, everything is as on a real phone:
-       chromium --proxy-server=socks5://127.0.0.1:{port + 4} http://example.test/
-     (trust the sandbox's authority first: {site.ca.certificate_path})
-
-Stop with Ctrl-C. The state is kept in {site.folder}; delete it to begin again.
-"""
 
 
 def write_env(site: Site) -> Path:

@@ -108,6 +108,8 @@ def _connect(ask: Ask, label: str, plan: Plan, now: Moment) -> Unit[Redeemed]:
     if device.hold.blocked:
         raise Refused("voucher-stopped", status=403)
     made = yield from admission.grant(plan, device.id, cause, now)
+    if device.hold.by is not None:
+        yield from admission.tap(device.id, now)  # whoever disconnected wants to be online now
     return Redeemed(pass_id=made.id, how="connected")
 
 

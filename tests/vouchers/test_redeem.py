@@ -81,6 +81,26 @@ async def test_the_same_device_comes_back_and_resumes(s: Seed) -> None:
     assert await count(s, "passes") == 1
 
 
+async def test_a_device_that_had_disconnected_goes_online_with_a_new_card(s: Seed) -> None:
+    device = await s.write(store.touch_device, mac(1), s.router_id, s.clock.now())
+    await s.write(admission.hold, device.id, "guest", None, s.clock.now())
+    [code] = await print_cards(s)
+
+    await show(s, code, 1)
+
+    assert not (await s.read(store.device_by_mac, mac(1))).hold.holds(s.clock.now())
+
+
+async def test_what_staff_hold_stays_held(s: Seed) -> None:
+    device = await s.write(store.touch_device, mac(1), s.router_id, s.clock.now())
+    await s.write(admission.hold, device.id, "staff", None, s.clock.now())
+    [code] = await print_cards(s)
+
+    await show(s, code, 1)
+
+    assert (await s.read(store.device_by_mac, mac(1))).hold.holds(s.clock.now())
+
+
 async def test_a_code_for_several_devices_brings_just_so_many(s: Seed) -> None:
     plan = await s.plan_of(max_devices=3)
     [code] = await print_cards(s, plan=plan)

@@ -1,0 +1,71 @@
+"""`make run`: the whole world on this machine, with its addresses and some vouchers to try."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from portal.vouchers import codes
+from sandbox.cards import Cards, printed
+from sandbox.world import Build, Site, outside, serving, write_env
+
+
+async def show(folder: Path, port: int, build: Build) -> None:
+    """`make run`: start the world, print the addresses, and stay until interrupted."""
+    async with (
+        outside(folder, port=port, ports={"mpesa": port + 1, "api": port + 2}) as site,
+        _portal(site, build, port + 3) as built,
+    ):
+        gateway = await site.phone(1, port=port + 4)
+        write_env(site)
+        print(_addresses(site, port, await printed(site, built.db)), flush=True)
+        while True:
+            gateway.appear()
+            await site.clock.sleep(5_000)
+
+
+@asynccontextmanager
+async def _portal(site: Site, build: Build, plain_port: int) -> AsyncIterator[Any]:
+    built = build(site.settings, clock=site.clock)
+    async with (
+        serving(built.web, *site.portal_address, site.settings),
+        # The same pages without TLS, for an ordinary browser that does not know the sandbox's authority.
+        serving(built.web, "127.0.0.1", plain_port, None),
+    ):
+        yield built
+
+
+def _addresses(site: Site, port: int, cards: Cards) -> str:
+    host, internet_port = site.internet.http
+    entry = (
+        f"http://127.0.0.1:{port + 3}/e/{site.row.public}?mac=02:00:00:00:00:01&ip=10.5.50.11"
+        "&link-login=http://login.wifi.test/login&link-orig="
+    )
+    shown = "   ".join(codes.shown(code) for code in cards.codes)
+    return f"""
+Bando's sandbox world runs. Nothing here is real, and no money moves.
+
+  1. You are a guest on the Wi-Fi. The first page your phone shows:
+       {entry}http://{host}:{internet_port}/
+  2. Your phone's M-PESA, where you type the PIN (1234) or cancel:
+       http://127.0.0.1:{port + 1}/handset
+  3. Printed vouchers, a sheet of them in {cards.sheet}
+     To type on that first page:  {shown}
+     Scanned by the phone on the Wi-Fi:
+       {entry}{site.settings.public_url}/V/{cards.codes[-1]}
+     Scanned over mobile data, which spends nothing:
+       http://127.0.0.1:{port + 3}/V/{cards.codes[-1]}
+  4. What the operator sees:
+       bando --env-file {site.folder}/bando.env pass show
+       bando --env-file {site.folder}/bando.env payments list
+       bando --env-file {site.folder}/bando.env voucher list
+       http://127.0.0.1:{port + 3}/readyz   http://127.0.0.1:{port + 3}/metrics
+
+  With a browser behind the sandbox router, everything is as on a real phone:
+       chromium --proxy-server=socks5://127.0.0.1:{port + 4} http://example.test/
+     (trust the sandbox's authority first: {site.ca.certificate_path})
+
+Stop with Ctrl-C. The state is kept in {site.folder}; delete it to begin again.
+"""
