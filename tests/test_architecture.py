@@ -82,6 +82,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
     "uvicorn": ("listening",),
     "qrcode": ("vouchers",),
     "fpdf": ("vouchers",),
+    "PIL": ("vouchers", "tenancy/logos"),
     "escpos": ("vouchers",),
     "sandbox": (),
     "app": (),
