@@ -173,8 +173,7 @@ class Logo:
     """The ISP's logo on white paper, in the room it gets."""
 
     def __init__(self, png: bytes, height: float) -> None:
-        with Image.open(io.BytesIO(png)) as opened:
-            drawn = opened.convert("RGBA")
+        drawn = _picture(png)
         box = drawn.getbbox() or (0, 0, *drawn.size)
         drawn = drawn.crop(box)
         fit = min(height / drawn.height, 2.2 * height / drawn.width)
@@ -184,3 +183,11 @@ class Logo:
         drawn.thumbnail((max(1, round(self.width * most)), max(1, round(height * most))))
         self.image = Image.new("RGB", drawn.size, "white")
         self.image.paste(drawn, mask=drawn.getchannel("A"))
+
+
+def _picture(png: bytes) -> Image.Image:
+    try:
+        with Image.open(io.BytesIO(png)) as opened:
+            return opened.convert("RGBA")
+    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for files that are broken
+        raise Misconfigured("The logo is broken; give another with: bando tenant set --logo FILE.png") from error

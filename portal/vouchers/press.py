@@ -26,6 +26,7 @@ from portal.vouchers.paper import Card, Face
 HOME = Path(__file__).parents[2]
 CHILD = "portal.vouchers.workbench"
 READY = b"ready\n"
+REFUSED = b"refused "  # and why, for staff
 
 Progress = Callable[[int], None]
 Agree = Callable[[], Awaitable[None]]
@@ -51,7 +52,7 @@ async def _nothing() -> None:
 
 
 async def press(job: Job, progress: Progress = lambda done: None, agree: Agree = _nothing) -> None:
-    """Make the file; raises `Misconfigured` when its folder does not let us.
+    """Make the file; raises `Misconfigured` when its folder does not let us, or the logo is broken.
 
     `progress` hears how many vouchers are laid out. `agree` is awaited when the whole file is there and before it has
     its name; if it raises, the file is gone again.
@@ -123,12 +124,14 @@ async def _fed(process: Process, job: Job, part: Path) -> None:
 
 
 async def _watched(process: Process, progress: Progress) -> None:
-    """Until the child says that the file is whole; raises `PressFailed`."""
+    """Until the child says that the file is whole; raises `Misconfigured` or `PressFailed`."""
     assert process.stdout is not None
     assert process.stderr is not None
     async for line in process.stdout:
         if line == READY:
             return
+        if line.startswith(REFUSED):
+            raise Misconfigured(line.removeprefix(REFUSED).decode().strip())
         progress(int(line))
     said = (await process.stderr.read()).decode(errors="replace").strip()
     raise PressFailed(f"The press broke: {said[-2_000:]}")

@@ -1,7 +1,8 @@
 """The child of the press: ``python -m portal.vouchers.workbench``.
 
 Reads a line of JSON and a line for each card, writes the file, says ``ready``, and waits to be ended. Lines with a
-number say how many vouchers are done. When its input ends the parent is gone: the unfinished file goes as well.
+number say how many vouchers are done; ``refused`` and a sentence end it. When its input ends the parent is gone: the
+unfinished file goes as well.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from portal.errors import Misconfigured
 from portal.vouchers.paper import Card, Face
 
 Progress = Callable[[int], None]
@@ -42,23 +44,33 @@ MAKERS: Mapping[str, Maker] = {"pdf": _pdf, "html": _html, "csv": _csv}
 
 
 def work(source: BinaryIO, out: BinaryIO, orphaned: Callable[[Path], None]) -> None:
-    """Do one job."""
+    """Do one job; `orphaned` is called with the unfinished file when the parent is gone."""
     head = json.loads(source.readline())
     cards = [_card(source.readline()) for _ in range(head["count"])]
     part = Path(head["part"])
     threading.Thread(target=_watch, args=(source, part, orphaned), daemon=True).start()
 
-    def progress(done: int) -> None:
-        out.write(b"%d\n" % done)
-        out.flush()
+    def say(word: bytes) -> None:
+        try:
+            out.write(word + b"\n")
+            out.flush()
+        except BrokenPipeError:  # sooner than the watch saw it
+            orphaned(part)
 
-    made = MAKERS[head["form"]](Face.from_dict(head["face"]), cards, head["options"], progress)
+    def progress(done: int) -> None:
+        say(b"%d" % done)
+
+    try:
+        made = MAKERS[head["form"]](Face.from_dict(head["face"]), cards, head["options"], progress)
+    except Misconfigured as error:
+        say(f"refused {error}".encode())
+        return
     with part.open("r+b") as file:  # it is there; if it is not, somebody wanted it gone
         file.write(made)
         file.flush()
         os.fsync(file.fileno())
-    out.write(b"ready\n")
-    out.flush()
+    say(b"ready")
+    threading.Event().wait()  # for the parent, which gives the file its name and ends us
 
 
 def _card(line: bytes) -> Card:
@@ -77,8 +89,4 @@ def _orphaned(part: Path) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        work(sys.stdin.buffer, sys.stdout.buffer, _orphaned)
-        threading.Event().wait()  # for the parent, which gives the file its name and ends us
-    except BrokenPipeError:
-        os._exit(1)  # the watch has seen it as well
+    work(sys.stdin.buffer, sys.stdout.buffer, _orphaned)

@@ -14,7 +14,7 @@ import pytest
 
 from portal.errors import Misconfigured
 from portal.vouchers.press import HOME, Job, PressFailed, press
-from tests.vouchers.sheets import FACE, a_face, addresses_of_sheet, cards
+from tests.vouchers.sheets import FACE, a_face, addresses_of_sheet, cards, logo
 
 GRID = {"grid": "4x9"}
 
@@ -89,11 +89,20 @@ async def test_nothing_gets_its_name_before_the_caller_agrees(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_what_breaks_in_the_child_is_told_and_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(PressFailed, match="UnidentifiedImageError"):
-        await press(a_job(tmp_path / "sheet.pdf", logo=b"no picture"))
+@pytest.mark.parametrize("broken", (b"no picture", logo()[:150]))
+async def test_a_broken_logo_is_answered_with_what_to_do(broken: bytes, tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="bando tenant set --logo"):
+        await press(a_job(tmp_path / "sheet.pdf", logo=broken))
 
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_what_breaks_in_the_child_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(PressFailed, match="KeyError: 'origami'"):
+        await press(a_job(tmp_path / "sheet.pdf", form="origami"))
+
+    assert list(tmp_path.iterdir()) == []
+    assert children() == []
 
 
 @pytest.mark.parametrize("where", ("missing/sheet.pdf", ""))
