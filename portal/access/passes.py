@@ -163,13 +163,18 @@ def _try_start(one: Pass, seen: Online, free_at: Moment | None, now: Moment) -> 
 def _try_end(one: Pass, now: Moment) -> Pass:
     if one.bytes_left == 0:
         return end(one, "data", now)
-    if one.kind == "used" and one.span_left_ms == 0:
+    if one.span_left_ms == 0:  # also one that was set aside at its very end: nobody could go online to end it
         return end(one, "time", now)
     if one.ends_at is not None and now >= one.ends_at and one.state != "queued":
         return end(one, "time" if one.kind == "wall" else "use-by", one.ends_at)
     if one.state == "waiting" and one.started_at is None and now >= one.use_by:
         return end(one, "use-by", one.use_by)
     return one
+
+
+def as_of(one: Pass, now: Moment) -> Pass:
+    """The pass, ended if its end has come, though nobody has written that down yet."""
+    return one if one.state in ("queued", "ended") else _try_end(one, now)
 
 
 def end(one: Pass, reason: Reason, at: Moment) -> Pass:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from portal.access import admission
 from portal.access import store as access
 from portal.access.allowance import good_at
-from portal.access.passes import Pass
+from portal.access.passes import Pass, as_of
 from portal.access.plans import Plan
 from portal.access.store import Cause, Device
 from portal.clock import DAY, Moment
@@ -80,7 +80,7 @@ def find(code: bytes, now: Moment) -> Unit[Found | None]:
     made = None
     if voucher.state == "redeemed":
         made = yield from access.pass_by_cause(Cause(kind=store.CAUSE, ref=voucher.label))
-    return Found(voucher=voucher, batch=batch, made=made)
+    return Found(voucher=voucher, batch=batch, made=as_of(made, now) if made else None)
 
 
 def _refuse(ask: Ask, found: Found | None, device: Device | None, now: Moment) -> Unit[Refused]:
