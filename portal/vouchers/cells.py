@@ -92,7 +92,7 @@ class Cell:
         self.symbols = symbols_for(face, first, grid)
         self.symbol = grid.symbol if self.symbols else 0.0
         self.symbol_x, self.symbol_y = grid.width - CLEAR - self.symbol, CLEAR  # of its quiet zone
-        self.logo = Logo(face.logo, (1.9 if self.symbols else 1.4) * grid.isp / MM) if face.logo else None
+        self.logo = Logo(face.logo, (1.7 if self.symbols else 1.4) * grid.isp / MM) if face.logo else None
         self.module = self.symbol / (self.symbols.size + 2 * QUIET) if self.symbols else 0.0
         small = LEADING * grid.small / MM
         self.foot = grid.height - grid.edge - small  # tops of the parts, from the bottom upwards
