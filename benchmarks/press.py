@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, at_most, show
 from portal.vouchers import codes
-from portal.vouchers.cells import DEFAULT_GRID
+from portal.vouchers.grids import DEFAULT_GRID
 from portal.vouchers.paper import Card, Face
 from portal.vouchers.press import Job, press
 from portal.vouchers.qr import plain

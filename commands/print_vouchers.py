@@ -20,8 +20,7 @@ from portal.settings import Settings
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
 from portal.texts import LANGUAGES, said_in
-from portal.vouchers.cells import DEFAULT_GRID, GRIDS
-from portal.vouchers.poster import poster as poster_of
+from portal.vouchers.grids import DEFAULT_GRID, GRIDS
 from portal.vouchers.press import Job, named_whole, press
 from portal.vouchers.print_run import PrintRun, PrintRuns, counted
 
@@ -178,6 +177,7 @@ async def _slips(ground: Ground, runs: PrintRuns, planned: PrintRun, output: Out
 @click.pass_obj
 def poster(settings: Settings, tenant_name: str, file: Path, lang: str | None) -> None:
     """Make a poster (PDF, A4) that shows how to join; its symbol joins the Wi-Fi."""
+    from portal.vouchers.poster import poster as poster_of  # what draws is slow to load; no other command needs it
 
     async def work(ground: Ground) -> None:
         tenant = await ground.tenant(tenant_name)

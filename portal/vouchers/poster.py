@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 from portal.errors import Misconfigured
 from portal.tenancy.store import Tenant
 from portal.texts import Texts
-from portal.vouchers.cells import PAGE_HEIGHT, PAGE_WIDTH, Logo
+from portal.vouchers.cells import Logo
+from portal.vouchers.grids import PAGE_HEIGHT, PAGE_WIDTH
 from portal.vouchers.qr import Pen, plain
 from portal.vouchers.typeset import MM, Line, Paper, Words
 

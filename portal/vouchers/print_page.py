@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 
 from markupsafe import escape
 
-from portal.vouchers.cells import DEFAULT_GRID, GRIDS, MARGIN, PAGE_HEIGHT, PAGE_WIDTH, Cell, Grid
+from portal.vouchers.cells import Cell
+from portal.vouchers.grids import DEFAULT_GRID, GRIDS, MARGIN, PAGE_HEIGHT, PAGE_WIDTH, Grid
 from portal.vouchers.paper import Card, Face
 from portal.vouchers.qr import QUIET, Pen
 from portal.vouchers.sheets import Progress, unseen

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from portal.vouchers.cells import DEFAULT_GRID, GRIDS, MARGIN, PAGE_HEIGHT, PAGE_WIDTH, Cell, Grid
+from portal.vouchers.cells import Cell
+from portal.vouchers.grids import DEFAULT_GRID, GRIDS, MARGIN, PAGE_HEIGHT, PAGE_WIDTH, Grid
 from portal.vouchers.paper import Card, Face
 from portal.vouchers.qr import QUIET, Pen, Symbols
 from portal.vouchers.typeset import MM, Line, Paper

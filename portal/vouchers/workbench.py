@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from portal.errors import Misconfigured
+from portal.vouchers.grids import grid_named
 from portal.vouchers.paper import Card, Face
 
 Progress = Callable[[int], None]
@@ -23,15 +24,15 @@ Maker = Callable[[Face, Sequence[Card], Mapping[str, str], Progress], bytes | by
 
 
 def _pdf(face: Face, cards: Sequence[Card], options: Mapping[str, str], progress: Progress) -> bytearray:
-    from portal.vouchers import cells, sheets
+    from portal.vouchers import sheets
 
-    return sheets.sheets(face, cards, cells.grid_named(options["grid"]), progress)
+    return sheets.sheets(face, cards, grid_named(options["grid"]), progress)
 
 
 def _html(face: Face, cards: Sequence[Card], options: Mapping[str, str], progress: Progress) -> bytes:
-    from portal.vouchers import cells, print_page
+    from portal.vouchers import print_page
 
-    return print_page.print_page(face, cards, cells.grid_named(options["grid"]), progress)
+    return print_page.print_page(face, cards, grid_named(options["grid"]), progress)
 
 
 def _csv(face: Face, cards: Sequence[Card], options: Mapping[str, str], progress: Progress) -> bytes:

@@ -13,7 +13,8 @@ import zxingcpp
 from PIL import Image, ImageDraw, ImageFilter
 
 from portal.vouchers import codes
-from portal.vouchers.cells import GRIDS, MARGIN, Cell, Grid
+from portal.vouchers.cells import Cell
+from portal.vouchers.grids import GRIDS, MARGIN, Grid
 from portal.vouchers.paper import Card, Face
 from portal.vouchers.typeset import Paper
 

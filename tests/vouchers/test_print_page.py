@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import async_playwright
 
-from portal.vouchers.cells import GRIDS
+from portal.vouchers.grids import GRIDS
 from portal.vouchers.print_page import print_page
 from sandbox.phone import CHROMIUM
 from tests.vouchers.sheets import FACE, a_face, addresses_of_sheet, cards, logo, rendered

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from portal.vouchers import codes
-from portal.vouchers.cells import GRIDS
+from portal.vouchers.grids import GRIDS
 from portal.vouchers.qr import QUIET, Symbols, plain
 from portal.vouchers.sheets import sheets
 from tests.vouchers.sheets import (

@@ -12,7 +12,7 @@ import pytest
 from PIL import ImageChops
 
 from portal.errors import Misconfigured
-from portal.vouchers.cells import CLEAR, GRIDS, LEAST_MODULE, MARGIN, PAGE_HEIGHT, Grid, grid_named
+from portal.vouchers.grids import CLEAR, GRIDS, LEAST_MODULE, MARGIN, PAGE_HEIGHT, Grid, grid_named
 from portal.vouchers.paper import Face
 from portal.vouchers.qr import QUIET
 from portal.vouchers.sheets import sheets
