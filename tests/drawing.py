@@ -1,4 +1,4 @@
-"""Draws docs/flows.md from the code: the table of payments, and what the rules of passes do.
+"""Draws docs/flows.md from the code: the table of payments, what the rules of passes do, what becomes of vouchers.
 
 `python -m tests.drawing` writes the drawings into the page; `tests/test_flows.py` fails when they differ.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 from portal.access.passes import Online, Pass, advance, end, overtake, set_aside
 from portal.clock import DAY, HOUR, MINUTE
 from portal.payments import payment
+from tests.drawing_vouchers import vouchers_diagram
 
 PAGE = Path(__file__).parent.parent / "docs" / "flows.md"
 NOW = 1_800_000_000_000
@@ -147,6 +148,7 @@ DRAWINGS: dict[str, Callable[[], str]] = {
     "payments-table": payments_table,
     "results-table": results_table,
     "passes-diagram": passes_diagram,
+    "vouchers-diagram": vouchers_diagram,
 }
 
 
