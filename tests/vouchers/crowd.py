@@ -99,8 +99,10 @@ class Crowd:
         ).encode()
 
     def look(self, unit: Callable[..., Unit[T]], *args: Any) -> T:
-        """Read the database beside the portal."""
-        return at(self.site, unit, *args)
+        """Read the database beside the portal; a reader waits for nobody."""
+        with contextlib.closing(open_connection(self.site.settings.database, read_only=True)) as connection:
+            connection.execute("BEGIN")
+            return drive(unit(*args), self.site.tenant.id, executor(connection, quiet))
 
     def count(self, query: str) -> int:
         with contextlib.closing(sqlite3.connect(self.site.settings.database)) as connection:
@@ -108,7 +110,7 @@ class Crowd:
 
 
 def at(site: Site, unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any) -> T:
-    """Run a unit on the database of a site, as a second process would."""
+    """Change the database of a site that has no portal yet, or beside it, as a command does."""
     with contextlib.closing(open_connection(site.settings.database)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         done = drive(unit(*args, **kwargs), site.tenant.id, executor(connection, quiet))
