@@ -1,10 +1,11 @@
-"""The SQLite engine: one writer thread that commits in groups, and a small pool of readers.
+"""The SQLite engine: one writing connection that commits in groups, and a small pool of readers.
 
-Design 5: the writer owns one connection; BEGIN IMMEDIATE, a savepoint for each waiting unit, COMMIT, and only
-then is anyone acknowledged (R5: WAL with synchronous=FULL, so the commit has reached the disk). A unit that
-raises is rolled back alone. Reads run a whole unit in one thread hop, in one snapshot.
+Design 5: BEGIN IMMEDIATE, the waiting units (see `groups`), COMMIT, and only then is anyone acknowledged (R5: WAL
+with synchronous=FULL, so the commit has reached the disk). The units of `write` run in the writer's thread, those
+of `write_here` on the event loop's; `_turn` says whose turn it is. Reads run a whole unit in one thread hop, in one
+snapshot.
 
-Nothing else opens a transaction; PostgreSQL will be a second class with the same three methods.
+Nothing else opens a transaction; PostgreSQL will be a second class with the same methods.
 """
 
 from __future__ import annotations
@@ -13,28 +14,34 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
 from typing import Any, TypeVar
 
 from portal.errors import BandoError
-from portal.units import Conflict, Row, Signal, Unit, drive
+from portal.groups import Group, Job, Observe, begin, begun, executor, quiet
+from portal.units import Unit, drive
+
+__all__ = ["Database", "DatabaseClosed", "Listener", "Observe", "executor", "open_connection", "quiet"]
 
 T = TypeVar("T")
-Observe = Callable[[str], None]
 Listener = Callable[[int, int], None]
 
 GROUP = 128  # units in one commit; more only lengthens the wait of the first
 READERS = 4
-PATIENCE_S = 5.0  # for the turn to write; nobody holds it for longer than some ms
+GATHER_S = 0.001  # how long a group stays open while many write at once: one commit costs as much as a unit
 
-
-def quiet(_: str) -> None:
-    """Nobody watches."""
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "busy_timeout=5000",
+    "temp_store=MEMORY",  # each savepoint keeps copies of pages; they need no file
+    "cache_size=-32768",  # KiB: codes lie scattered over their index, and 2 MB hold too little of it
+    "wal_autocheckpoint=4000",  # pages; scattered pages are written once for many commits
+)
 
 
 class DatabaseClosed(BandoError):
@@ -45,61 +52,18 @@ def open_connection(path: Path, *, read_only: bool = False) -> sqlite3.Connectio
     """A connection with every pragma that Bando relies on."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
     connection.row_factory = sqlite3.Row
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+    for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
     if read_only:
         connection.execute("PRAGMA query_only=ON")
     return connection
 
 
-def begin(connection: sqlite3.Connection) -> None:
-    """Begin to write; waits its turn when another process (a command beside `bando serve`) is writing.
-
-    SQLite's own waiting sleeps longer and longer, up to 100 ms, so that a neighbour who always writes comes first:
-    beside 32 clients 50 000 vouchers were stored at a third of the pace. Looking every millisecond is fair to both.
-    """
-    patience = perf_counter() + PATIENCE_S
-    while True:
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            return
-        except sqlite3.OperationalError as busy:
-            if busy.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or perf_counter() > patience:
-                raise
-
-
-def executor(connection: sqlite3.Connection, observe: Observe) -> Callable[[str, Mapping[str, Any]], Sequence[Row]]:
-    """How one statement runs on a connection."""
-
-    def execute(text: str, params: Mapping[str, Any]) -> Sequence[Row]:
-        observe("db:before")
-        try:
-            found: Sequence[Row] = connection.execute(text, params).fetchall()
-        except sqlite3.IntegrityError as broken:
-            raise Conflict(str(broken)) from broken
-        observe("db:after")
-        return found
-
-    def plain(text: str, params: Mapping[str, Any]) -> Sequence[Row]:
-        try:
-            return connection.execute(text, params).fetchall()
-        except sqlite3.IntegrityError as broken:
-            raise Conflict(str(broken)) from broken
-
-    return plain if observe is quiet else execute
-
-
-@dataclass
-class _Job:
-    tenant: int | None
-    unit: Callable[..., Unit[Any]]
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[Any]
-    signals: list[Signal] = field(default_factory=list)
-    result: Any = None
-    error: BaseException | None = None
+def _next(jobs: deque[Job]) -> Job | None:
+    try:
+        return jobs.popleft()
+    except IndexError:
+        return None
 
 
 class Database:
@@ -108,11 +72,20 @@ class Database:
     def __init__(self, path: Path, *, observe: Observe = quiet) -> None:
         self.path = path
         self._observe = observe
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._closed = False
         self._listeners: dict[str, list[Listener]] = defaultdict(list)
         self._local = threading.local()
         self._kept: list[sqlite3.Connection] = []
+        self._turn = threading.Lock()  # whoever holds it may use the writing connection
+        self._writing: sqlite3.Connection | None = None
+        self._pending: deque[Job] = deque()  # to be run here, or by the writer thread if it comes first
+        self._here: Group | None = None  # run here, and not yet committed
+        self._crowd = False  # whether the last group was of more than one
+        self._home: asyncio.AbstractEventLoop | None = None  # the one event loop whose thread is meant by "here"
+        self._groups: queue.SimpleQueue[Group | None] = queue.SimpleQueue()
+        self._committer = threading.Thread(target=self._commit_loop, name="bando-commit", daemon=True)
+        self._committer.start()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="bando-read")
         self._writer = threading.Thread(target=self._write_loop, name="bando-write", daemon=True)
         self._writer.start()
@@ -131,7 +104,26 @@ class Database:
             raise DatabaseClosed
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._jobs.put(_Job(tenant, unit, args, kwargs, loop, future))
+        self._jobs.put(Job(tenant, unit, args, kwargs, loop, future))
+        return await future
+
+    async def write_here(self, tenant: int | None, unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any) -> T:
+        """`write` for a unit of a few indexed statements, which runs on the event loop's own thread.
+
+        Two threads that hand Python's lock to and fro at each statement lose more time than such a unit takes. What
+        comes during a commit is run together after it; only BEGIN and COMMIT ever wait for the disk or for another
+        process, and they wait in threads.
+        """
+        if self._closed:
+            raise DatabaseClosed
+        loop = asyncio.get_running_loop()
+        if self._home is None or self._home.is_closed():
+            self._home = loop
+        if self._home is not loop:
+            return await self.write(tenant, unit, *args, **kwargs)
+        future: asyncio.Future[T] = loop.create_future()
+        self._pending.append(Job(tenant, unit, args, kwargs, loop, future))
+        self._run_pending()
         return await future
 
     async def read(self, tenant: int | None, unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any) -> T:
@@ -173,75 +165,117 @@ class Database:
         if self._closed:
             return
         self._closed = True
+        self._close_group()
+        self._groups.put(None)
         self._jobs.put(None)
         await asyncio.get_running_loop().run_in_executor(None, self._writer.join)
+        await asyncio.get_running_loop().run_in_executor(None, self._committer.join)
         self._readers.shutdown(wait=True)
         for connection in self._kept:
             connection.close()
+
+    # --- on the event loop's thread ---
+
+    def _run_pending(self) -> None:
+        """Run what waits, in the open group or in a new one, if the connection is free."""
+        if not self._pending or (self._here is None and not self._open_group()):
+            return
+        group = self._here
+        assert group is not None
+        while group.is_open and len(group.jobs) < GROUP and (job := _next(self._pending)) is not None:
+            group.run(job)
+
+    def _open_group(self) -> bool:
+        """Begin a transaction here; False when the writer thread has its turn, or another process."""
+        if not self._turn.acquire(blocking=False):
+            return False
+        if self._writing is None or not begun(self._writing):
+            self._turn.release()
+            while (job := _next(self._pending)) is not None:
+                self._jobs.put(job)  # the thread waits for its turn
+            return False
+        self._here = self._group(self._writing)
+        loop = asyncio.get_running_loop()
+        if self._crowd:
+            loop.call_later(GATHER_S, self._close_group)
+        else:
+            loop.call_soon(self._close_group)
+        return True
+
+    def _group(self, connection: sqlite3.Connection) -> Group:
+        return Group(connection, self._execute, self._observe)
+
+    def _close_group(self) -> None:
+        """Everything that was ready has run: commit it, in a thread."""
+        group, self._here = self._here, None
+        if group is not None:
+            self._crowd = len(group.jobs) > 1
+            self._groups.put(group)
+
+    def _commit_loop(self) -> None:
+        while (group := self._groups.get()) is not None:
+            try:
+                group.commit()
+            finally:
+                self._turn.release()
+                self._acknowledge(group.jobs)
 
     # --- the writer thread ---
 
     def _write_loop(self) -> None:
         connection = open_connection(self.path)
         connection.execute("PRAGMA busy_timeout=1")  # ms; `begin` does the waiting
-        execute = executor(connection, self._observe)
+        self._execute = executor(connection, self._observe)
+        self._writing = connection
         open_for_work = True
         while open_for_work:
-            group, open_for_work = self._next_group()
-            if group:
-                self._commit_group(connection, execute, group)
-        connection.close()
+            jobs, open_for_work = self._next_jobs()
+            if jobs:
+                with self._turn:
+                    group = self._run_group(connection, jobs)
+                self._acknowledge(group.jobs)
+        with self._turn:
+            self._writing = None
+            connection.close()
 
-    def _next_group(self) -> tuple[list[_Job], bool]:
-        group: list[_Job] = []
+    def _next_jobs(self) -> tuple[list[Job], bool]:
+        jobs: list[Job] = []
         job = self._jobs.get()
         while True:
             if job is None:
-                return group, False
-            group.append(job)
-            if len(group) >= GROUP:
-                return group, True
+                return jobs, False
+            jobs.append(job)
+            if len(jobs) >= GROUP:
+                return jobs, True
             try:
                 job = self._jobs.get_nowait()
             except queue.Empty:
-                return group, True
+                return jobs, True
 
-    def _commit_group(self, connection: sqlite3.Connection, execute: Any, group: list[_Job]) -> None:
+    def _run_group(self, connection: sqlite3.Connection, jobs: list[Job]) -> Group:
+        while (job := _next(self._pending)) is not None:
+            jobs.append(job)  # or a stream of work for this thread would keep them waiting
+        group = self._group(connection)
         try:
             begin(connection)
-            for job in group:
-                self._run_in_savepoint(connection, execute, job)
-            self._observe("commit:before")
-            connection.execute("COMMIT")
-            self._observe("commit:after")
         except sqlite3.Error as broken:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            for job in group:
-                job.error = broken
-        self._acknowledge(group)
+            group.give_up(broken)
+        for job in jobs:
+            group.run(job)
+        group.commit()
+        return group
 
-    def _run_in_savepoint(self, connection: sqlite3.Connection, execute: Any, job: _Job) -> None:
-        connection.execute("SAVEPOINT unit")
-        try:
-            job.result = drive(job.unit(*job.args, **job.kwargs), job.tenant, execute, job.signals)
-        except Exception as refused:  # whatever a unit raises belongs to its caller, not to the writer
-            job.error = refused
-            job.signals.clear()
-            if not connection.in_transaction:
-                raise sqlite3.OperationalError("the transaction was lost") from refused
-            connection.execute("ROLLBACK TO unit")
-        connection.execute("RELEASE unit")
-
-    def _acknowledge(self, group: list[_Job]) -> None:
-        by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = defaultdict(list)
+    def _acknowledge(self, group: list[Job]) -> None:
+        by_loop: dict[asyncio.AbstractEventLoop, list[Job]] = defaultdict(list)
         for job in group:
             by_loop[job.loop].append(job)
         for loop, jobs in by_loop.items():
             if not loop.is_closed():
                 loop.call_soon_threadsafe(self._deliver, jobs)
+        if self._pending and self._home is not None and not self._home.is_closed():
+            self._home.call_soon_threadsafe(self._run_pending)  # whoever came while the connection was not free
 
-    def _deliver(self, jobs: list[_Job]) -> None:
+    def _deliver(self, jobs: list[Job]) -> None:
         for job in jobs:
             if job.error is None:
                 self._tell(job)
@@ -252,7 +286,7 @@ class Database:
             else:
                 job.future.set_result(job.result)
 
-    def _tell(self, job: _Job) -> None:
+    def _tell(self, job: Job) -> None:
         for signal in job.signals:
             for listener in tuple(self._listeners[signal.topic]):
                 listener(job.tenant or 0, signal.key)

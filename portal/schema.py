@@ -379,7 +379,6 @@ vouchers = Table(
     UniqueConstraint("code_index"),
     UniqueConstraint("tenant_id", "batch_id", "serial"),
     UniqueConstraint("tenant_id", "label"),
-    Index(None, "tenant_id", "state", "use_by"),
 )
 
 # Whose a code is, for a guest who comes without a router's word (/V/CODE over mobile data).

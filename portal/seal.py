@@ -11,11 +11,15 @@ import hashlib
 import hmac
 import os
 import secrets
+from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from portal.errors import BandoError
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
 
 _VERSION = b"\x01"
 
@@ -28,42 +32,60 @@ def _derive(master: bytes, purpose: str) -> bytes:
     return hmac.new(master, b"bando:" + purpose.encode(), hashlib.sha256).digest()
 
 
+def _keyed(key: bytes) -> tuple[Hash, Hash]:
+    """The inner and the outer hash of HMAC-SHA256 after their padded key (at most 64 bytes)."""
+    padded = key.ljust(64, b"\0")
+    return tuple(hashlib.sha256(bytes(each ^ pad for each in padded)) for pad in (0x36, 0x5C))  # type: ignore[return-value]
+
+
+def _seal(cipher: AESGCM, plain: bytes, place: str) -> bytes:
+    nonce = os.urandom(12)
+    return _VERSION + nonce + cipher.encrypt(nonce, plain, place.encode())
+
+
+def _open(cipher: AESGCM, sealed: bytes, place: str) -> bytes:
+    if sealed[:1] != _VERSION or len(sealed) < 29:
+        raise NotOurs
+    try:
+        return cipher.decrypt(sealed[1:13], sealed[13:], place.encode())
+    except InvalidTag:
+        raise NotOurs from None
+
+
 def seal_with(key: bytes, plain: bytes, place: str) -> bytes:
     """`plain` sealed under `key` (32 bytes) and bound to `place`."""
-    nonce = os.urandom(12)
-    return _VERSION + nonce + AESGCM(key).encrypt(nonce, plain, place.encode())
+    return _seal(AESGCM(key), plain, place)
 
 
 def open_with(key: bytes, sealed: bytes, place: str) -> bytes:
     """The reverse of `seal_with`; raises `NotOurs`."""
-    if sealed[:1] != _VERSION or len(sealed) < 29:
-        raise NotOurs
-    try:
-        return AESGCM(key).decrypt(sealed[1:13], sealed[13:], place.encode())
-    except InvalidTag:
-        raise NotOurs from None
+    return _open(AESGCM(key), sealed, place)
 
 
 class Vault:
     """What one master key (at least 32 random bytes) can do."""
 
     def __init__(self, master: bytes) -> None:
-        self._seal = _derive(master, "seal")
-        self._index = _derive(master, "index")
+        self._cipher = AESGCM(_derive(master, "seal"))
+        # HMAC-SHA256 as RFC 2104 has it, with its key taken in once: a guest's request asks for several.
+        self._inner, self._outer = _keyed(_derive(master, "index"))
         self._router = _derive(master, "router password")
 
     def seal(self, plain: bytes | str, *, table: str, row: str, column: str) -> bytes:
         """Seal a value for one cell; `row` is the row's public name, known before it is inserted."""
         data = plain.encode() if isinstance(plain, str) else plain
-        return seal_with(self._seal, data, f"{table}|{row}|{column}")
+        return _seal(self._cipher, data, f"{table}|{row}|{column}")
 
     def open(self, sealed: bytes, *, table: str, row: str, column: str) -> bytes:
         """Open a cell; raises `NotOurs`."""
-        return open_with(self._seal, sealed, f"{table}|{row}|{column}")
+        return _open(self._cipher, sealed, f"{table}|{row}|{column}")
 
     def index(self, tenant: int, kind: str, value: str) -> bytes:
         """Keyed hash for looking a value up inside one tenant (0: the whole installation)."""
-        return hmac.digest(self._index, f"{tenant}|{kind}|{value}".encode(), "sha256")
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(f"{tenant}|{kind}|{value}".encode())
+        outer.update(inner.digest())
+        return outer.digest()
 
     def router_password(self, router: str, device: int) -> str:
         """The hotspot password of a device at a router; derived, never read back (design 3b)."""

@@ -39,7 +39,8 @@ MAY: dict[str, set[str]] = {
     "logs": set(),
     "listening": set(),
     # engines
-    "db": set(),
+    "db": {"groups"},
+    "groups": set(),
     "loops": set(),
     "migrate": set(),
     "migrations": {"columns", "schema"},
@@ -69,7 +70,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
     "itsdangerous": ("pages", "console"),
     "httpx": ("payments/daraja", "payments/room", "doctor"),
     "librouteros": ("mikrotik/sentences", "mikrotik/wire"),
-    "sqlite3": ("db", "doctor_database", "migrate"),
+    "sqlite3": ("db", "groups", "doctor_database", "migrate"),
     "databases": ("db",),
     "aiosqlite": ("db",),
     "asyncpg": ("db",),

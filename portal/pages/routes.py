@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, Router
+from starlette.types import Receive, Scope, Send
 
 from portal import words
 from portal.errors import Refused
@@ -21,18 +22,18 @@ from portal.pages.security import Guard
 from portal.pages.visit import Visit, answer, language, see_other
 from portal.pages.whereabouts import Whereabouts
 
-Endpoint = Callable[[Request], Awaitable[Response]]
-
 _log = structlog.get_logger("bando.pages")
 
 
-def bound(handler: Callable[..., Awaitable[Response]], *args: Any, **kwargs: Any) -> Endpoint:
-    """A handler with its services."""
+class Page:
+    """A handler with its services, as the framework calls it; a function would be wrapped in two more layers."""
 
-    async def endpoint(request: Request) -> Response:
-        return await handler(*args, request, **kwargs)
+    def __init__(self, handler: Callable[..., Awaitable[Response]], *args: Any, **kwargs: Any) -> None:
+        self._handler = partial(handler, *args, **kwargs)
 
-    return endpoint
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._handler(request=Request(scope, receive))
+        await response(scope, receive, send)
 
 
 def routes(services: Services) -> list[BaseRoute]:
@@ -47,68 +48,68 @@ def routes(services: Services) -> list[BaseRoute]:
     ]
 
 
-def _get(path: str, endpoint: Endpoint) -> Route:
+def _get(path: str, endpoint: Page) -> Route:
     return Route(path, endpoint, methods=["GET"])
 
 
-def _post(path: str, endpoint: Endpoint) -> Route:
+def _post(path: str, endpoint: Page) -> Route:
     return Route(path, endpoint, methods=["POST"])
 
 
 def _arrival(services: Services, whereabouts: Whereabouts) -> list[BaseRoute]:
-    first = bound(home.home, services, home.Shelf())
+    first = Page(home.home, services, home.Shelf())
     return [
         # They are tried in this order: what a crowd asks for at the same moment comes first.
         _get("/w/{token}/", first),
-        _post("/w/{token}/voucher", bound(voucher.redeem, services)),
-        _get("/w/{token}/state", bound(home.state, services)),
-        _get("/e/{router}", bound(entry.enter, services, whereabouts)),
-        _post("/w/{token}/pay", bound(pay.pay, services)),
-        _get("/w/{token}/pay", back),
-        _post("/w/{token}/connect", bound(home.connect, services)),
-        _get("/w/{token}/connect", back),
-        _get("/w/{token}/claim", bound(claim.ask, services)),
-        _post("/w/{token}/claim", bound(claim.claim, services)),
-        _get("/w/{token}/voucher", bound(voucher.ask, services)),
-        _get("/router-files/{router}/{name}", bound(router_files.router_file, services)),
-        _get("/w/{token}", slash),
+        _post("/w/{token}/voucher", Page(voucher.redeem, services)),
+        _get("/w/{token}/state", Page(home.state, services)),
+        _get("/e/{router}", Page(entry.enter, services, whereabouts)),
+        _post("/w/{token}/pay", Page(pay.pay, services)),
+        _get("/w/{token}/pay", Page(back)),
+        _post("/w/{token}/connect", Page(home.connect, services)),
+        _get("/w/{token}/connect", Page(back)),
+        _get("/w/{token}/claim", Page(claim.ask, services)),
+        _post("/w/{token}/claim", Page(claim.claim, services)),
+        _get("/w/{token}/voucher", Page(voucher.ask, services)),
+        _get("/router-files/{router}/{name}", Page(router_files.router_file, services)),
+        _get("/w/{token}", Page(slash)),
     ]
 
 
 def _scan(services: Services, whereabouts: Whereabouts) -> list[BaseRoute]:
     """Voucher addresses, in capitals as they are printed and in small letters as they are typed."""
-    shown, typed = (bound(each, services, whereabouts) for each in (scan.scan, scan.type_in))
+    shown, typed = (Page(each, services, whereabouts) for each in (scan.scan, scan.type_in))
     paths = ("/V/{code:path}", "/v/{code:path}", "/V", "/v", "/")
     return [*(_get(path, shown) for path in paths), _post("/V/", typed)]
 
 
 def _purchase(services: Services) -> list[BaseRoute]:
     return [
-        _get("/p/{token}/", bound(waiting.waiting, services)),
-        _get("/p/{token}/state", bound(waiting.state, services)),
-        _post("/p/{token}/again", bound(waiting.again, services)),
-        _get("/p/{token}/again", back),
-        _get("/p/{token}/status", bound(status.of_purchase, services)),
-        _get("/p/{token}", slash),
+        _get("/p/{token}/", Page(waiting.waiting, services)),
+        _get("/p/{token}/state", Page(waiting.state, services)),
+        _post("/p/{token}/again", Page(waiting.again, services)),
+        _get("/p/{token}/again", Page(back)),
+        _get("/p/{token}/status", Page(status.of_purchase, services)),
+        _get("/p/{token}", Page(slash)),
     ]
 
 
 def _owner(services: Services) -> list[BaseRoute]:
     acts = (status.connect, status.disconnect, status.start, status.add, status.remove)
-    posts = [_post(f"/s/{{token}}/{each.__name__}", bound(status.act, services, what=each)) for each in acts]
-    backs = [_get(f"/s/{{token}}/{each.__name__}", back) for each in acts]
+    posts = [_post(f"/s/{{token}}/{each.__name__}", Page(status.act, services, what=each)) for each in acts]
+    backs = [_get(f"/s/{{token}}/{each.__name__}", Page(back)) for each in acts]
     pages = [
-        _get("/s/{token}/", bound(status.status, services)),
-        _get("/s/{token}/state", bound(status.state, services)),
+        _get("/s/{token}/", Page(status.status, services)),
+        _get("/s/{token}/state", Page(status.state, services)),
     ]
-    return [*pages, *posts, *backs, _get("/s/{token}", slash)]
+    return [*pages, *posts, *backs, _get("/s/{token}", Page(slash))]
 
 
 def _hooks(services: Services) -> list[BaseRoute]:
     return [
-        _post("/hook/{token}", bound(hooks.take, services, channel="stk")),
-        _post("/c2b/{token}/confirm", bound(hooks.take, services, channel="c2b-confirm")),
-        _post("/c2b/{token}/validate", bound(hooks.take, services, channel="c2b-validate")),
+        _post("/hook/{token}", Page(hooks.take, services, channel="stk")),
+        _post("/c2b/{token}/confirm", Page(hooks.take, services, channel="c2b-confirm")),
+        _post("/c2b/{token}/validate", Page(hooks.take, services, channel="c2b-validate")),
     ]
 
 
@@ -125,26 +126,17 @@ async def slash(request: Request) -> Response:
     return see_other(f"{last}?{query}" if query else last)
 
 
-def error_pages(services: Services) -> dict[Any, Any]:
+def on_error(services: Services, request: Request, error: Exception) -> Response:
     """What each failure looks like to a guest."""
-
-    async def refused(request: Request, error: Exception) -> Response:
-        assert isinstance(error, Refused)
+    if isinstance(error, Refused):
         return sorry(services, request, error.key, error.status, error.values)
-
-    async def no_page(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
+    if isinstance(error, HTTPException):
         key = "method" if error.status_code == 405 else "not-found"
         return sorry(services, request, key, error.status_code, {}, error.headers)
-
-    async def gone(_: Request, __: Exception) -> Response:
+    if isinstance(error, ClientDisconnect):
         return Response(status_code=400)  # nobody hears it, and it is no failure of ours
-
-    async def broken(request: Request, error: Exception) -> Response:
-        _log.error("page failed", kind=type(error).__name__, exc_info=error)
-        return sorry(services, request, "broken", 500, {})
-
-    return {Refused: refused, HTTPException: no_page, ClientDisconnect: gone, Exception: broken}
+    _log.error("page failed", kind=type(error).__name__, exc_info=error)
+    return sorry(services, request, "broken", 500, {})
 
 
 def sorry(services: Services, request: Request, key: str, code: int, values: Any, headers: Any = None) -> Response:
@@ -167,8 +159,7 @@ def sorry(services: Services, request: Request, key: str, code: int, values: Any
     return response
 
 
-def site(services: Services, more: Sequence[BaseRoute] = (), **options: Any) -> Guard:
+def site(services: Services, more: Sequence[BaseRoute] = (), lifespan: Any = None) -> Guard:
     """The application: our routes and `more`, error pages, and the guard around all of it."""
-    app = Starlette(routes=[*routes(services), *more], exception_handlers=error_pages(services), **options)
-    app.router.redirect_slashes = False
-    return Guard(app, policy(list(themes().values())), services.observe)
+    router = Router([*routes(services), *more], redirect_slashes=False, lifespan=lifespan)
+    return Guard(router, partial(on_error, services), policy(list(themes().values())), services.observe)

@@ -66,7 +66,7 @@ class Vouchers:
     ) -> Redeemed:
         """Put this device online with a code; `move` says that another device may make room."""
         ask = self._ask(router, mac, text, source, move)
-        done = await self._db.write(view.tenant.id, redeem.redeem, ask, self._clock.now())
+        done = await self._db.write_here(view.tenant.id, redeem.redeem, ask, self._clock.now())
         if isinstance(done, Refused):
             raise self._counted(router.public, done)
         self.counts.redeemed(router.public)
@@ -75,7 +75,7 @@ class Vouchers:
     async def look(self, view: TenantView, router: Router, *, mac: str, text: str, source: str) -> Offer:
         """What a code is good for at this router; spends nothing."""
         ask = self._ask(router, mac, text, source, move=False)
-        found = await self._db.write(view.tenant.id, redeem.look, ask, self._clock.now())
+        found = await self._db.write_here(view.tenant.id, redeem.look, ask, self._clock.now())
         if isinstance(found, Refused):
             raise self._counted(router.public, found)
         return found

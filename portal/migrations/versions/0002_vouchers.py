@@ -109,11 +109,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("tenant_id", "batch_id", "serial", name=op.f("uq_vouchers_tenant_id_batch_id_serial")),
         sa.UniqueConstraint("tenant_id", "label", name=op.f("uq_vouchers_tenant_id_label")),
     )
-    with op.batch_alter_table("vouchers", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_vouchers_tenant_id_state_use_by"), ["tenant_id", "state", "use_by"], unique=False
-        )
-
     op.create_table(
         "voucher_moves",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -156,9 +151,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_voucher_moves_tenant_id_voucher_id_moved_at"))
 
     op.drop_table("voucher_moves")
-    with op.batch_alter_table("vouchers", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_vouchers_tenant_id_state_use_by"))
-
     op.drop_table("vouchers")
     with op.batch_alter_table("voucher_acts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_voucher_acts_tenant_id_batch_id_act_done_at"))
