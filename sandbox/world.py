@@ -41,7 +41,7 @@ from sandbox.routeros.api import ApiServer, serve_api
 from sandbox.routeros.device import SandboxRouter
 
 PORTAL_HOST = "portal.bando.test"
-SSID = "Kilimani Wi-Fi"
+SSID = "Kilimani Free"
 SHORTCODE, PASSKEY, APP = "174379", "sandbox-passkey", ("sandbox-key", "sandbox-secret")
 PLANS: tuple[dict[str, Any], ...] = (
     {"name": "30 minutes", "price": Money(500), "span_ms": 30 * MINUTE},
