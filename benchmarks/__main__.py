@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable
 
 import uvloop
 
-from benchmarks import callback, draw, landing, press, reboot, redeem
+from benchmarks import beside, callback, draw, landing, press, reboot, redeem
 from benchmarks.figures import machine
 
 BENCHMARKS: dict[str, tuple[Callable[[int], Awaitable[None]], int]] = {
+    "beside": (beside.run, 2),
     "callback": (callback.run, 10),
     "draw": (draw.run, 5),
     "landing": (landing.run, 5),

@@ -31,7 +31,7 @@ async def run(repeats: int) -> None:
     whole: list[float] = []
     bare: list[float] = []
     async with place() as site:
-        await _command(site, site.settings.database, "plan", "add", "Bench", "--price", "20", "--time", "1h")
+        await command(site, site.settings.database, "plan", "add", "Bench", "--price", "20", "--time", "1h")
         fresh = site.folder / "fresh.db"
         shutil.copyfile(site.settings.database, fresh)
         for _ in range(repeats):
@@ -57,7 +57,7 @@ async def run(repeats: int) -> None:
 
 async def _make(site: Site, database: Path) -> float:
     """Seconds from the first row to the whole batch, by the moments that the command wrote down."""
-    out = await _command(site, database, "voucher", "make", "Bench", "--count", str(COUNT))
+    out = await command(site, database, "voucher", "make", "Bench", "--count", str(COUNT))
     match = re.match(r"B(\d+): 50,000 vouchers", out)
     assert match is not None, out
     with closing(sqlite3.connect(database)) as connection:
@@ -67,7 +67,8 @@ async def _make(site: Site, database: Path) -> float:
     return float(took) / 1000
 
 
-async def _command(site: Site, database: Path, *words: str) -> str:
+async def command(site: Site, database: Path, *words: str) -> str:
+    """Run `bando` with these words on this database; what it said."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bando", *words),
         env=environment(site, tls=False, BANDO_DATABASE=str(database)),

@@ -4,7 +4,7 @@
 `python -m benchmarks.load PORT HOST PATHS open RATE SECONDS` asks at random moments, `RATE` a second, whatever
 the server does; a request's time begins at its moment, not when a connection was free for it.
 `python -m benchmarks.load PORT HOST FORMS once CONNECTIONS 0` posts each ``[path, body]`` of FORMS once, as fast as
-answers come; they must be redirects to a page of the pass.
+answers come; they must be redirects to a page of the pass. `paced RATE SECONDS` posts them at random moments.
 """
 
 from __future__ import annotations
@@ -169,8 +169,8 @@ async def open_(load: Load, port: int, rate: float, seconds: float) -> dict[str,
 async def main() -> None:
     port, host, paths, how, amount, seconds = sys.argv[1:]
     asked = json.loads(Path(paths).read_text())
-    load = Forms(host, asked) if how == "once" else Load(host, asked)
-    run = {"closed": closed, "open": open_, "once": once}[how]
+    load = Forms(host, asked) if how in ("once", "paced") else Load(host, asked)
+    run = {"closed": closed, "open": open_, "once": once, "paced": open_}[how]
     found = await run(load, int(port), int(amount), float(seconds))
     load.ending = True
     print(json.dumps({**found, "errors": load.errors[:3]}))

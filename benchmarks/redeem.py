@@ -109,13 +109,23 @@ def form(site: Site, number: int, code: str) -> tuple[str, str]:
 
 
 async def _served(site: Site, drawn: list[str]) -> dict[str, Any]:
+    return await loaded(site, await opened(site, drawn), "once", CLIENTS, 0)
+
+
+async def opened(site: Site, drawn: list[str]) -> Path:
+    """Guests with these codes, each with the first page open: a file of what they will post."""
     forms = site.folder / "forms"
     posted = [form(site, n, code) for n, code in enumerate(drawn)]
     forms.write_text(json.dumps(posted))
     await _pages(site, [path.removesuffix("voucher") for path, _ in posted])
+    return forms
+
+
+async def loaded(site: Site, forms: Path, how: str, amount: int, seconds: float) -> dict[str, Any]:
+    """What the load generator found."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "benchmarks.load", str(site.portal_address[1]), PORTAL_HOST, str(forms),
-        "once", str(CLIENTS), "0", stdout=asyncio.subprocess.PIPE,
+        how, str(amount), str(seconds), stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     out, _ = await process.communicate()
     found: dict[str, Any] = json.loads(out)
