@@ -17,8 +17,11 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
+
+import structlog
 
 from portal.errors import BandoError
 from portal.groups import Group, Job, Observe, begin, begun, executor, quiet
@@ -28,6 +31,8 @@ __all__ = ["Database", "DatabaseClosed", "Listener", "Observe", "executor", "ope
 
 T = TypeVar("T")
 Listener = Callable[[int, int], None]
+
+_log = structlog.get_logger("bando.db")
 
 GROUP = 128  # units in one commit; more only lengthens the wait of the first
 READERS = 4
@@ -102,6 +107,7 @@ class Database:
         """Run a unit in a durable transaction; what it raises rolls back this unit alone."""
         if self._closed:
             raise DatabaseClosed
+        self._close_left_open()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._jobs.put(Job(tenant, unit, args, kwargs, loop, future))
@@ -116,6 +122,7 @@ class Database:
         """
         if self._closed:
             raise DatabaseClosed
+        self._close_left_open()
         loop = asyncio.get_running_loop()
         if self._home is None or self._home.is_closed():
             self._home = loop
@@ -166,6 +173,7 @@ class Database:
             return
         self._closed = True
         self._close_group()
+        self._hand_over()  # what came during a commit would find nobody who commits it
         self._groups.put(None)
         self._jobs.put(None)
         await asyncio.get_running_loop().run_in_executor(None, self._writer.join)
@@ -189,18 +197,30 @@ class Database:
         """Begin a transaction here; False when the writer thread has its turn, or another process."""
         if not self._turn.acquire(blocking=False):
             return False
-        if self._writing is None or not begun(self._writing):
+        connection = self._writing
+        if connection is None or not self._begun(connection):
             self._turn.release()
-            while (job := _next(self._pending)) is not None:
-                self._jobs.put(job)  # the thread waits for its turn
+            self._hand_over()  # the thread waits for its turn
             return False
-        self._here = self._group(self._writing)
+        self._here = self._group(connection)
         loop = asyncio.get_running_loop()
         if self._crowd:
             loop.call_later(GATHER_S, self._close_group)
         else:
             loop.call_soon(self._close_group)
         return True
+
+    @staticmethod
+    def _begun(connection: sqlite3.Connection) -> bool:
+        try:
+            return begun(connection)
+        except sqlite3.Error:  # the thread meets it too, and tells everyone
+            return False
+
+    def _hand_over(self) -> None:
+        """The writer thread runs what waits."""
+        while (job := _next(self._pending)) is not None:
+            self._jobs.put(job)
 
     def _group(self, connection: sqlite3.Connection) -> Group:
         return Group(connection, self._execute, self._observe)
@@ -211,6 +231,11 @@ class Database:
         if group is not None:
             self._crowd = len(group.jobs) > 1
             self._groups.put(group)
+
+    def _close_left_open(self) -> None:
+        """A loop that has ended closes no group any more, and would keep the turn for ever."""
+        if self._here is not None and self._home is not None and self._home.is_closed():
+            self._close_group()
 
     def _commit_loop(self) -> None:
         while (group := self._groups.get()) is not None:
@@ -270,10 +295,11 @@ class Database:
         for job in group:
             by_loop[job.loop].append(job)
         for loop, jobs in by_loop.items():
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # the loop has ended: nobody waits there
                 loop.call_soon_threadsafe(self._deliver, jobs)
-        if self._pending and self._home is not None and not self._home.is_closed():
-            self._home.call_soon_threadsafe(self._run_pending)  # whoever came while the connection was not free
+        if self._pending and self._home is not None:
+            with suppress(RuntimeError):
+                self._home.call_soon_threadsafe(self._run_pending)  # whoever came while the connection was not free
 
     def _deliver(self, jobs: list[Job]) -> None:
         for job in jobs:
@@ -289,4 +315,7 @@ class Database:
     def _tell(self, job: Job) -> None:
         for signal in job.signals:
             for listener in tuple(self._listeners[signal.topic]):
-                listener(job.tenant or 0, signal.key)
+                try:
+                    listener(job.tenant or 0, signal.key)
+                except Exception:  # or everyone who was written with it would wait for ever
+                    _log.exception("listener failed", topic=signal.topic)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -88,7 +89,7 @@ class Group:
         self._connection = connection
         self._execute = execute
         self._observe = observe
-        self._broken: sqlite3.Error | None = None
+        self._broken: BaseException | None = None
 
     @property
     def is_open(self) -> bool:
@@ -103,14 +104,14 @@ class Group:
             return
         try:
             self._run(job)
-        except sqlite3.Error as broken:
+        except BaseException as broken:
             self.give_up(broken)
 
     def _run(self, job: Job) -> None:
         self._connection.execute("SAVEPOINT unit")
         try:
             job.result = drive(job.unit(*job.args, **job.kwargs), job.tenant, self._execute, job.signals)
-        except Exception as refused:  # whatever a unit raises belongs to its caller, not to the writer
+        except BaseException as refused:  # whatever stops a unit belongs to its caller, and half of it to nobody
             job.error = refused
             job.signals.clear()
             if not self._connection.in_transaction:
@@ -120,20 +121,21 @@ class Group:
 
     def commit(self) -> None:
         """Commit what ran; what cannot be committed is given up as a whole."""
-        if not self._connection.in_transaction:
+        if self._broken is not None:
             return
         try:
             self._observe("commit:before")
             self._connection.execute("COMMIT")
             self._observe("commit:after")
-        except sqlite3.Error as broken:
+        except Exception as broken:  # whatever it is, nobody may be told that it was written
             self.give_up(broken)
 
-    def give_up(self, broken: sqlite3.Error) -> None:
+    def give_up(self, broken: BaseException) -> None:
         """Nothing of this group was written, and nothing will be."""
         self._broken = broken
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
         for job in self.jobs:
             job.error = broken
             job.signals.clear()
+        if self._connection.in_transaction:
+            with suppress(sqlite3.Error):  # then the next group cannot begin, and tries this again
+                self._connection.execute("ROLLBACK")
