@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import structlog
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portal.errors import Refused
@@ -76,9 +76,17 @@ class Guard:
         except Exception as error:
             if status:
                 raise  # half of an answer is out
-            await self._on_error(Request(scope, receive), error)(scope, receive, guarded_send)
+            await self._answer(Request(scope, receive), error)(scope, receive, guarded_send)
         finally:
             self._observe(scope["method"], template_of(scope), status or 500, time.perf_counter() - begin)
+
+    def _answer(self, request: Request, error: Exception) -> Response:
+        """The page of this failure; plain words when that page fails as well."""
+        try:
+            return self._on_error(request, error)
+        except Exception as worse:
+            _log.error("error page failed", kind=type(worse).__name__, exc_info=worse)
+            return PlainTextResponse("Something went wrong. Please try again.\n", 500)
 
 
 def template_of(scope: Scope) -> str:
@@ -124,7 +132,8 @@ def source_of(request: Request, trusted: Collection[str]) -> str:
     address = request.client.host if request.client else ""
     if address not in trusted:
         return address
-    for each in reversed(request.headers.get("x-forwarded-for", "").split(",")):
+    told = ",".join(request.headers.getlist("x-forwarded-for"))  # a proxy may add a line of its own below the client's
+    for each in reversed(told.split(",")):
         if (hop := each.strip()) and hop not in trusted:
             return hop[:64]
     return address
