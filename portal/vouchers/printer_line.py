@@ -15,6 +15,7 @@ PORT = 9100
 CONNECT_S = 5.0
 ANSWER_S = 1.0  # a printer that answers does so in a few ms; over slow serial lines in some hundred
 LOOK_MS = 5
+UNASKED = 4_096  # bytes that nobody asked for; some printers tell of paper and cover by themselves
 
 
 class PrinterError(BandoError):
@@ -73,6 +74,9 @@ class Line:
                         self._at_once.put_nowait(byte)
                     elif byte & 0x90 == 0:
                         self._in_turn.put_nowait(byte)
+                if self._at_once.qsize() + self._in_turn.qsize() > UNASKED:
+                    self._broken = "What answers there is no printer"
+                    return
         except OSError:
             self._broken = "The connection to the printer broke"
         finally:
