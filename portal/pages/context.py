@@ -25,6 +25,7 @@ MAX_ORIG = 1024
 MAX_TOKEN = 4096
 MAX_TYPED = 200  # a pasted address; a code is much shorter
 
+_TO_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode  # made once
 _MAC = re.compile(r"(?:[0-9A-F]{2}:){5}[0-9A-F]{2}")
 _SCANNED = re.compile(r"/v/([^/]+)", re.IGNORECASE)
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0\\<>\"\u2028\u2029\ufffd]")
@@ -124,7 +125,7 @@ def is_fresh(issued_at: Moment, now: Moment) -> bool:
 
 def seal_value(vault: Vault, tenant_public: str, column: str, value: object) -> str:
     """A small value as URL text that only we can read."""
-    plain = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    plain = _TO_JSON(value)
     sealed = vault.seal(plain, table="url", row=tenant_public, column=column)
     return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from portal.errors import Refused
 
@@ -38,7 +38,19 @@ def query(request: Request) -> Mapping[str, str]:
 async def form(request: Request) -> Mapping[str, str]:
     """The fields of a posted form."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    body = await request.body()
+    body = await whole_body(request)
     if body and kind != "application/x-www-form-urlencoded":
         raise Refused("form", status=415)
     return parse(body)
+
+
+async def whole_body(request: Request) -> bytes:
+    """The body, which the guard has capped; raises `ClientDisconnect` when the rest will not come."""
+    body, more = b"", True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
