@@ -210,7 +210,12 @@ def serve_settings(bando: Bando) -> uvicorn.Config:
 
 @click.group(help="Captive-portal hotspot and voucher service for MikroTik routers.")
 @click.version_option(package_name="bando")
-@click.option("--env-file", type=click.Path(path_type=Path), envvar="BANDO_ENV_FILE", help="File of NAME=value lines.")
+@click.option(
+    "--env-file",
+    type=click.Path(path_type=Path, readable=False),
+    envvar="BANDO_ENV_FILE",
+    help="File of NAME=value lines.",
+)
 @click.pass_context
 def cli(context: click.Context, env_file: Path | None) -> None:
     settings = load(env_file=env_file)

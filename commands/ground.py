@@ -42,7 +42,9 @@ class Ground:
         fitting = [each for each in found if not name or name in (each.public, each.name)]
         if len(fitting) == 1:
             return fitting[0]
-        known = ", ".join(each.name for each in found) or "none yet: bando tenant add"
+        if not found:
+            raise Misconfigured("There is no ISP yet; add one with: bando tenant add NAME")
+        known = ", ".join(each.name for each in found)
         raise Misconfigured(f"Say which ISP with --tenant; there is: {known}")
 
     async def router(self, tenant: Tenant, name: str) -> Router:
@@ -133,6 +135,11 @@ def secret_of(name: str) -> str:
 def tenant_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """The option by which staff say which ISP they mean."""
     return click.option("--tenant", "tenant_name", default="", help="Name or public id of the ISP.")(command)
+
+
+def many(count: int, one: str, more: str = "") -> str:
+    """``1 voucher``, ``1,200 vouchers``."""
+    return f"{count:,} {one if count == 1 else more or f'{one}s'}"
 
 
 def table(head: Sequence[str], body: Sequence[Sequence[object]], empty: str) -> None:

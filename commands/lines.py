@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from commands.ground import Ground, run, table, tenant_option, when
+from portal.access import store as access
 from portal.errors import Misconfigured
 from portal.settings import Settings
 from portal.tenancy import store
+from portal.tenancy.store import Tenant
 
 
 @click.group()
@@ -25,11 +29,28 @@ def list_(settings: Settings, tenant_name: str) -> None:
         tenant = await ground.tenant(tenant_name)
         found = await ground.db.read(tenant.id, store.exceptions)
         body = [
-            (row["id"], when(row["opened_at"], tenant), row["kind"], row["subject"], row["detail"]) for row in found
+            (
+                row["id"],
+                when(row["opened_at"], tenant),
+                row["kind"],
+                await _about(ground, tenant, row["subject"]),
+                row["detail"],
+            )
+            for row in found
         ]
         table(("line", "since", "kind", "about", "what"), body, "Nothing waits for you.")
 
     run(settings, work)
+
+
+async def _about(ground: Ground, tenant: Tenant, subject: str) -> str:
+    """A subject as people know it: a router by its name, a device by its MAC."""
+    named = re.fullmatch(r"router:([0-9]+)(?::device:([0-9]+))?", subject)
+    router = await ground.db.read(tenant.id, store.router, int(named[1])) if named else None
+    if named is None or router is None:
+        return subject
+    device = await ground.db.read(tenant.id, access.device, int(named[2])) if named[2] else None
+    return f"{router.name}, {device.mac}" if device else router.name
 
 
 @lines.command()

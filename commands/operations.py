@@ -28,7 +28,7 @@ from portal.tenancy import store as tenancy
 @click.command()
 @click.pass_obj
 def migrate(settings: Settings) -> None:
-    """Bring the database to the present schema; makes it if it is not there."""
+    """Make the database, or bring it to the present schema."""
     bring_up(settings.database)
     click.echo(f"{settings.database} is at the present schema.")
 
@@ -56,7 +56,7 @@ def check(settings: Settings) -> None:
 @click.command()
 @click.pass_obj
 def doctor(settings: Settings) -> None:
-    """Say what is misconfigured and how to mend it; changes nothing, and exits with 1 when there is a fault."""
+    """Say what is wrong and how to mend it. Changes nothing; exits with 1 when there is a fault."""
     found = asyncio.run(_examined(settings))
     click.echo(report(found))
     if not healthy(found):

@@ -61,7 +61,7 @@ def plan() -> None:
 @click.option("--window", default="", help="How long a used-time budget is good after its first use.")
 @click.option("--data", default="", help="Data cap: 500M, 2G.")
 @click.option("--rate", default="", help="Up/down: 512k/2M.")
-@click.option("--devices", type=click.IntRange(1, 20), default=1, show_default=True)
+@click.option("--devices", type=click.IntRange(1, 20), default=1, show_default=True, help="How many at once.")
 @click.option("--locked", is_flag=True, help="A voucher of it stays with the device that redeemed it first.")
 @click.pass_obj
 def add(
@@ -122,14 +122,15 @@ def _devices(one: Plan) -> str:
     return f"{one.max_devices}, locked" if one.locked else str(one.max_devices)
 
 
-async def plan_named(ground: Ground, tenant: Tenant, name: str) -> Plan:
-    """The tenant's plan with this name or public id; raises `Misconfigured`."""
+async def plan_named(ground: Ground, tenant: Tenant, name: str, *, on_sale: bool = True) -> Plan:
+    """The tenant's plan with this name or public id, of several the one on sale; raises `Misconfigured`."""
     found = await ground.db.read(tenant.id, store.plan_list)
     fitting = [each for each in found if name in (each.name, each.public)]
+    fitting = [each for each in fitting if each.on_sale == on_sale] or fitting
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
-        ids = ", ".join(each.public for each in fitting)
+        ids = ", ".join(f"{each.public} for {each.price}" for each in fitting)
         raise Misconfigured(f"{tenant.name} has several plans called {name!r}; say which one by its id: {ids}")
     known = ", ".join(each.name for each in found) or "none yet: bando plan add"
     raise Misconfigured(f"There is no plan {name!r}; {tenant.name} has: {known}")
@@ -138,7 +139,7 @@ async def plan_named(ground: Ground, tenant: Tenant, name: str) -> Plan:
 def _put_on_sale(settings: Settings, tenant_name: str, name: str, on_sale: bool, after: str) -> None:
     async def work(ground: Ground) -> None:
         tenant = await ground.tenant(tenant_name)
-        chosen = await plan_named(ground, tenant, name)
+        chosen = await plan_named(ground, tenant, name, on_sale=not on_sale)
         await ground.db.write(tenant.id, store.set_on_sale, chosen.id, on_sale)
         await ground.changed(tenant)
         click.echo(f"{chosen.name} for {chosen.price} {after}")

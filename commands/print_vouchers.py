@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from commands import slips as thermal
-from commands.ground import Ground, run, tenant_option
+from commands.ground import Ground, many, run, tenant_option
 from commands.vouchers import actor, batch_named, by_option, serials_of, voucher
 from portal.errors import BandoError, Misconfigured
 from portal.settings import Settings
@@ -26,6 +26,7 @@ from portal.vouchers.print_run import PrintRun, PrintRuns, counted
 
 MANY = 500  # vouchers; what takes longer than a blink shows how far it is
 FILE = click.Path(path_type=Path)
+KEEP_SAFE = "Whoever has this file can use the vouchers: keep it safe, delete it when it is printed."
 lang_option = click.option("--lang", type=click.Choice(LANGUAGES), help="Language; the ISP's own by default.")
 
 
@@ -62,7 +63,9 @@ def output_of(pdf: Path | None, html: Path | None, csv: Path | None, grid: str, 
 @click.argument("batch_name", metavar="BATCH")
 @click.option("--serials", default="", help="A part of it, like 1-36; the whole batch by default.")
 @click.option("--pdf", type=FILE, help="Sheets A4, to be cut.")
-@click.option("--grid", type=click.Choice(list(GRIDS)), default=DEFAULT_GRID, show_default=True)
+@click.option(
+    "--grid", type=click.Choice(list(GRIDS)), default=DEFAULT_GRID, show_default=True, help="Cards across x down."
+)
 @click.option("--html", type=FILE, help="A page that a browser prints.")
 @click.option("--csv", type=FILE, help="A table, for other programs.")
 @thermal.options
@@ -86,7 +89,7 @@ def print_(
     lang: str | None,
     by: str | None,
 ) -> None:
-    """Print the vouchers of a batch that can still be redeemed. The files hold codes: keep them like money."""
+    """Print what can still be redeemed of a batch. The files hold codes: keep them like money."""
     if slips is None and (printer or out):
         raise Misconfigured("--printer and --out are for slips; add --slips 58 or --slips 80.")
     output = output_of(pdf, html, csv, grid, thermal.target_of(slips, drawing, printer, out) if slips else None)
@@ -132,9 +135,15 @@ async def _file(runs: PrintRuns, planned: PrintRun, output: Output, by: str) -> 
     except asyncio.CancelledError:  # Ctrl-C
         click.echo(f"Stopped: nothing was printed, {output.target} is as it was.", err=True)
         raise
-    again = f", {planned.again:,} of them copies" if planned.again and output.form != "csv" else ""
-    click.echo(f"{len(planned.cards):,} vouchers of B{planned.batch.number}{again}: {output.target}")
-    click.echo("Whoever has this file can use the vouchers: keep it safe, delete it when it is printed.")
+    again = _copies(planned) if output.form != "csv" else ""
+    click.echo(f"{many(len(planned.cards), 'voucher')} of B{planned.batch.number}{again}: {output.target}")
+    click.echo(KEEP_SAFE)
+
+
+def _copies(planned: PrintRun) -> str:
+    if not planned.again:
+        return ""
+    return ", a copy" if len(planned.cards) == 1 else f", {many(planned.again, 'of them a copy', 'of them copies')}"
 
 
 @contextmanager
@@ -168,6 +177,8 @@ async def _slips(ground: Ground, runs: PrintRuns, planned: PrintRun, output: Out
     if rest := thermal.go_on(done, planned.cards):
         raise BandoError(f"{done.said()} The rest is printed with {rest}.")
     click.echo(done.said())
+    if output.slips.out is not None:
+        click.echo(KEEP_SAFE)
 
 
 @voucher.command()
@@ -176,7 +187,7 @@ async def _slips(ground: Ground, runs: PrintRuns, planned: PrintRun, output: Out
 @lang_option
 @click.pass_obj
 def poster(settings: Settings, tenant_name: str, file: Path, lang: str | None) -> None:
-    """Make a poster (PDF, A4) that shows how to join; its symbol joins the Wi-Fi."""
+    """Make a poster (PDF, A4) that shows how to join. Its QR joins the Wi-Fi."""
     from portal.vouchers.poster import poster as poster_of  # what draws is slow to load; no other command needs it
 
     async def work(ground: Ground) -> None:

@@ -45,7 +45,7 @@ def target_of(slips: str, drawing: str, printer: str, out: Path | None) -> Targe
 
 def options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of slips."""
-    for option in (
+    found = (
         click.option("--slips", type=click.Choice([str(mm) for mm in WIDTHS]), help="Thermal slips, mm of paper."),
         click.option("--printer", default="", metavar="HOST[:9100]", help="Slips: the printer on the network."),
         click.option(
@@ -56,7 +56,8 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="Slips: native is quicker, but many 58 mm printers do not know it.",
         ),
-    ):
+    )
+    for option in reversed(found):  # so that help lists them in this order
         command = option(command)
     return command
 

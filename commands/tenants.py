@@ -28,8 +28,10 @@ def tenant() -> None:
 @click.argument("name")
 @click.option("--support-phone", default="", help="Shown to guests on every page.")
 @click.option("--privacy-contact", default="", help="Who answers for personal data.")
-@click.option("--timezone", default="Africa/Nairobi", show_default=True)
-@click.option("--language", type=click.Choice(["en", "sw"]), default="en", show_default=True)
+@click.option("--timezone", default="Africa/Nairobi", show_default=True, help="Of dates on pages and cards.")
+@click.option(
+    "--language", type=click.Choice(["en", "sw"]), default="en", show_default=True, help="Of pages and cards."
+)
 @click.pass_obj
 def add(settings: Settings, name: str, support_phone: str, privacy_contact: str, timezone: str, language: str) -> None:
     """Add an ISP."""
@@ -70,8 +72,8 @@ def list_(settings: Settings) -> None:
 @click.option("--ssid", help="The name of the Wi-Fi, for posters and vouchers.")
 @click.option("--support-phone", help="Shown to guests on every page and voucher.")
 @click.option("--privacy-contact", help="Who answers for personal data.")
-@click.option("--timezone")
-@click.option("--language", type=click.Choice(["en", "sw"]))
+@click.option("--timezone", help="Of dates on pages and cards, like Africa/Nairobi.")
+@click.option("--language", type=click.Choice(["en", "sw"]), help="Of pages and cards; guests can change it.")
 @click.option("--logo", type=click.Path(path_type=Path), help="A PNG of at most 200 KB, for vouchers.")
 @click.option("--no-logo", is_flag=True, help="Print vouchers without a logo.")
 @click.pass_obj

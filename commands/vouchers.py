@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from commands.ground import Ground, run, tenant_option, when
+from commands.ground import Ground, many, run, tenant_option, when
 from commands.plans import plan_named, span
 from portal.clock import Moment, as_datetime
 from portal.errors import Misconfigured
@@ -25,6 +25,7 @@ from portal.tenancy.store import Tenant
 from portal.vouchers import batches, codes, store
 from portal.vouchers.batches import Batches, Order, Progress
 from portal.vouchers.guesses import TENANT_AN_HOUR
+from portal.vouchers.print_run import part
 from portal.vouchers.store import Batch
 
 STYLES = {**{kind: style.name for kind, style in codes.DEFAULT.items()}, **{name: name for name in codes.STYLES}}
@@ -120,7 +121,9 @@ def room(ground: Ground, tenant: Tenant) -> Batches:
 @click.option("--count", type=int, required=True, help="How many: 1 to 50 000.")
 @click.option("--use-by", "use_by", default="365d", show_default=True, help="Last day: 2027-03-31, or 30d from now.")
 @click.option("--price", type=click.IntRange(0, 1_000_000), help="Whole shillings, if not the plan's; 0: free.")
-@click.option("--style", type=click.Choice(list(STYLES)), default="letters", show_default=True)
+@click.option(
+    "--style", type=click.Choice(list(STYLES)), default="letters", show_default=True, help="How the codes look."
+)
 @click.option("--agent", default="", help="Who gets the cards to sell.")
 @click.option("--note", default="", help="For yourself; never printed.")
 @by_option
@@ -137,7 +140,7 @@ def make(
     note: str,
     by: str | None,
 ) -> None:
-    """Draw the codes of a new batch."""
+    """Draw the codes of a new batch of PLAN, which is named by its name or id."""
 
     async def work(ground: Ground) -> None:
         tenant = await ground.tenant(tenant_name)
@@ -170,7 +173,7 @@ def finish(settings: Settings, tenant_name: str, batch_name: str, by: str | None
         tenant = await ground.tenant(tenant_name)
         found = await batch_named(ground, tenant, batch_name)
         if found.ready_at is not None:
-            click.echo(f"B{found.number} is whole: {found.count:,} vouchers.")
+            click.echo(f"B{found.number} is whole: {many(found.count, 'voucher')}.")
             return
         await _finish(ground, tenant, found, actor(by))
 
@@ -190,7 +193,7 @@ async def _finish(ground: Ground, tenant: Tenant, batch: Batch, by: str) -> None
         )
         raise
     click.echo(
-        f"B{batch.number}: {batch.count:,} vouchers {batch.plan.name} at {batch.plan.price},"
+        f"B{batch.number}: {many(batch.count, 'voucher')} {batch.plan.name} at {batch.plan.price},"
         f" use by {when(batch.use_by, tenant)}. Next: bando voucher print B{batch.number}"
     )
 
@@ -225,9 +228,10 @@ def void(
                 f"Stopped: a part of B{found.number} is void now. For the rest give the command again.", err=True
             )
             raise
-        click.echo(f"B{found.number}, {first}-{last}: {done.taken:,} are void now, {done.left:,} stay as they were.")
+        stay = many(done.left, "stays as it was", "stay as they were")
+        click.echo(f"B{found.number}, {part(first, last)}: {many(done.taken, 'is', 'are')} void now, {stay}.")
         if done.in_use:
-            click.echo(f"{done.in_use:,} of them were in use; their passes are ended.")
+            click.echo(f"{many(done.in_use, 'was in use; its pass is', 'were in use; their passes are')} ended.")
 
     run(settings, work)
 

@@ -16,6 +16,7 @@ from portal.settings import Settings
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
 from portal.vouchers import batches, codes, states, store
+from portal.vouchers.print_run import part
 from portal.vouchers.states import STATES, Tally
 from portal.vouchers.store import CAUSE, Batch, Voucher
 
@@ -26,7 +27,7 @@ SHOWN_AT_ONCE = 50
 @tenant_option
 @click.pass_obj
 def list_(settings: Settings, tenant_name: str) -> None:
-    """List the batches, and how many of their vouchers are in each state."""
+    """List the batches, and what became of their vouchers."""
 
     async def work(ground: Ground) -> None:
         tenant = await ground.tenant(tenant_name)
@@ -59,7 +60,7 @@ def _line(batch: Batch, tally: Tally, tenant: Tenant) -> tuple[object, ...]:
 @click.option("--serials", default="", help="A part of it, like 10-36.")
 @click.pass_obj
 def show(settings: Settings, tenant_name: str, batch_name: str, serials: str) -> None:
-    """Show a batch, what was done with it, and its vouchers with masked codes."""
+    """Show a batch, its history and its vouchers."""
 
     async def work(ground: Ground) -> None:
         tenant = await ground.tenant(tenant_name)
@@ -97,7 +98,7 @@ async def _show_acts(ground: Ground, tenant: Tenant, batch: Batch) -> None:
         (
             when(each["done_at"], tenant),
             each["act"],
-            f"{each['first_serial']}-{each['last_serial']}",
+            part(each["first_serial"], each["last_serial"]),
             each["how"] or "-",
             each["actor"],
             each["reason"] or "-",
@@ -136,7 +137,7 @@ async def _show_vouchers(ground: Ground, tenant: Tenant, batch: Batch, serials: 
 @click.argument("what", metavar="CODE|LABEL")
 @click.pass_obj
 def find(settings: Settings, tenant_name: str, what: str) -> None:
-    """Find a voucher by its code or by its label (B12-0043), and say what became of it."""
+    """Find a voucher by its code or its label (B12-0043)."""
 
     async def work(ground: Ground) -> None:
         tenant = await ground.tenant(tenant_name)
@@ -160,7 +161,9 @@ async def _found(ground: Ground, tenant: Tenant, what: str) -> Voucher:
     try:
         code = codes.read(what)
     except Refused:
-        raise Misconfigured("A character of this code is wrong; compare it with the card, or give its label.") from None
+        raise Misconfigured(
+            "This is no code, or a character of it is wrong; compare it with the card, or give the label (B12-0043)."
+        ) from None
     found = await ground.db.read(tenant.id, store.by_code, batches.code_index(ground.vault, code))
     if found is None:
         raise Misconfigured(f"{tenant.name} has no voucher with this code.")

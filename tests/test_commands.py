@@ -326,6 +326,39 @@ async def test_lines_for_staff_are_listed_and_closed(shell: Shell) -> None:
     assert await shell.well("lines", "list") == none
 
 
+async def test_a_line_about_a_router_names_its_site(shell: Shell) -> None:
+    await shell.well("tenant", "add", "Kilimani Wi-Fi")
+    await shell.well("plan", "add", "1 hour", "--price", "20", "--time", "1h")
+    await shell.well("router", "add", "Mall", "--host", "10.9.0.2", "--hotspot-host", "login.mall.example")
+    await shell.well("pass", "give", MAC, "1 hour")
+    with closing(sqlite3.connect(shell.folder / "bando.db")) as connection:
+        for subject in ("router:1", "router:1:device:1", "router:9"):
+            connection.execute(
+                "INSERT INTO exceptions (tenant_id, kind, subject, detail, opened_at)"
+                " VALUES (1, 'voucher-guesses', ?, 'Look.', 1800000000000)",
+                (subject,),
+            )
+        connection.commit()
+    listed = await shell.well("lines", "list")
+
+    about = [row.split("voucher-guesses")[1].split("Look")[0].strip() for row in listed.splitlines()[1:]]
+    assert about == ["Mall", f"Mall, {MAC}", "router:9"]
+
+
+async def test_of_two_plans_of_one_name_the_one_on_sale_is_meant(shell: Shell) -> None:
+    await shell.well("tenant", "add", "Kilimani Wi-Fi")
+    await shell.well("plan", "add", "1 hour", "--price", "20", "--time", "1h")
+    await shell.well("plan", "add", "1 hour", "--price", "25", "--time", "1h")
+    both = await shell("plan", "withdraw", "1 hour")
+    dear = both.sentence.split(" for KES 25.00")[0].split()[-1]
+    await shell.well("plan", "withdraw", dear)
+
+    assert "20.00 is withdrawn" in await shell.well("plan", "withdraw", "1 hour")
+    assert "25.00 is on sale" in await shell.well("plan", "offer", dear)
+    assert "at KES 25.00" in await shell.well("voucher", "make", "1 hour", "--count", "1")
+    assert "20.00 is on sale" in await shell.well("plan", "offer", "1 hour")
+
+
 # --- refusals ---
 
 
@@ -335,9 +368,9 @@ async def test_lines_for_staff_are_listed_and_closed(shell: Shell) -> None:
         (("tenant", "add", "X", "--timezone", "Mars/Base"), "Africa/Nairobi"),
         (("plan", "add", "P", "--price", "20", "--time", "1y"), "30m, 1h, 7d"),
         (("plan", "add", "P", "--price", "20", "--time", "1h", "--rate", "5"), "512k/2M"),
-        (("pass", "give", "no-mac", "P"), "none yet"),
-        (("pass", "end", "7"), "none yet"),
-        (("payments", "show", "abc"), "none yet"),
+        (("pass", "give", "no-mac", "P"), "no ISP yet"),
+        (("pass", "end", "7"), "no ISP yet"),
+        (("payments", "show", "abc"), "no ISP yet"),
         (("plan", "list"), "bando tenant add"),
     ],
     ids=lambda each: " ".join(each[:2]) if isinstance(each, tuple) else "",

@@ -12,6 +12,7 @@ import pytest
 from portal.mikrotik.errands import _FOR_STAFF
 from portal.payments import channels, payment, settle
 from portal.tenancy import store
+from portal.vouchers.guesses import limits
 from tests.support import seed
 
 MANUAL = (Path(__file__).parent.parent / "docs" / "operating.md").read_text()
@@ -20,7 +21,7 @@ KINDS = sorted(
         *settle.LINES,
         *(f"mpesa-{each.reason}" for each in payment.RESULTS.values() if each.alert),
         *(answer.name.lower().replace("_", "-") for answer in _FOR_STAFF),
-        *("foreign-user", "mass-removal"),
+        *("foreign-user", "mass-removal", limits.KIND),
     }
 )
 

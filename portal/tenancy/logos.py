@@ -16,7 +16,7 @@ MOST_PIXELS = 4_000  # on a side; few bytes can unfold to very many
 def check(png: bytes) -> bytes:
     """The same bytes, if they are a whole PNG of a fitting size; raises `Misconfigured`."""
     if len(png) > MOST_BYTES:
-        raise Misconfigured(f"The logo has {len(png) // 1000} KB; at most {MOST_BYTES // 1000} are taken.")
+        raise Misconfigured(f"The logo has more than {MOST_BYTES // 1000} KB; save it smaller.")
     try:
         with Image.open(BytesIO(png), formats=["PNG"]) as picture:
             width, height = picture.size

@@ -73,7 +73,7 @@ class PrintRuns:
         cards = [self._card(each, before) for each in vouchers if state_on_paper(each, now) == "printed"]
         if not cards:
             raise Misconfigured(
-                f"Nothing of {name}, {first}-{last} can be printed: {counted(states)}."
+                f"Nothing of {name}, {part(first, last)} can be printed: {counted(states)}."
                 f" See them with: bando voucher show {name}"
             )
         said = said_in(tenant.theme, lang or tenant.language)
@@ -107,6 +107,11 @@ class PrintRuns:
 
 def _serial(label: str) -> int:
     return int(label.rpartition("-")[2])
+
+
+def part(first: int, last: int) -> str:
+    """Serials as staff name them: ``7``, ``10-36``."""
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def counted(states: Mapping[str, int]) -> str:

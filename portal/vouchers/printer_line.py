@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import os
+import socket
 import struct
 import termios
 
@@ -29,6 +31,10 @@ def host_and_port(address: str) -> tuple[str, int]:
         host, port = address, str(PORT)
     if not host.strip("[]") or not port.isdecimal() or not 0 < int(port) < 65_536:
         raise PrinterError(f"{address!r} is no address of a printer; write HOST or HOST:{PORT}")
+    try:
+        host.encode("idna")
+    except UnicodeError:  # no name can be so long, or hold such letters
+        raise PrinterError(f"{address!r} is no address of a printer; write HOST or HOST:{PORT}") from None
     return host.strip("[]"), int(port)
 
 
@@ -181,6 +187,12 @@ class Line:
                 await self._writer.wait_closed()
 
 
+def _why(error: OSError) -> str:
+    if isinstance(error, socket.gaierror):
+        return "no such host"
+    return os.strerror(error.errno).lower() if error.errno else "not reached"
+
+
 async def connected(address: str, clock: Clock, stall_s: float) -> Line:
     host, port = host_and_port(address)
     try:
@@ -189,5 +201,5 @@ async def connected(address: str, clock: Clock, stall_s: float) -> Line:
     except TimeoutError:
         raise PrinterError(f"No printer answers at {host}:{port}") from None
     except OSError as error:
-        raise PrinterError(f"No printer at {host}:{port} ({error.strerror or 'no such host'})") from error
+        raise PrinterError(f"No printer at {host}:{port} ({_why(error)})") from error
     return Line(reader, writer, clock, stall_s)

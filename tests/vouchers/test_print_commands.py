@@ -82,6 +82,16 @@ async def test_only_the_cards_that_were_printed_before_are_marked_as_copies(shel
     assert acts_in(shell) == [("printed", "sheet 4x9", 1, 10, "Asha"), ("reprinted", "sheet 3x8", 9, 12, "Asha")]
 
 
+async def test_one_card_is_spoken_of_as_one(shell: Shell) -> None:
+    one = printed(shell, "--serials", "7", "--pdf", str(shell.folder / "a.pdf"))
+
+    assert "1 voucher of B1: " in await shell.well(*one)
+    assert "1 voucher of B1, a copy: " in await shell.well(*one)
+    few = await shell.well(*printed(shell, "--serials", "7-8", "--pdf", str(shell.folder / "b.pdf")))
+    assert "2 vouchers of B1, 1 of them a copy: " in few
+    assert "reprinted  7  " in await shell.well("voucher", "show", "B1", "--serials", "7")
+
+
 async def test_what_nobody_can_redeem_is_left_out_and_counted(shell: Shell) -> None:
     await shell.well("voucher", "void", "B1", "--serials", "3-5", "--reason", "stolen")
     said = await shell.well(*printed(shell, "--pdf", str(shell.folder / "a.pdf")))
@@ -89,7 +99,7 @@ async def test_what_nobody_can_redeem_is_left_out_and_counted(shell: Shell) -> N
 
     assert "Left out, as nobody can redeem them: 3 void." in said
     assert len(codes_of_sheet((shell.folder / "a.pdf").read_bytes(), 300)) == 37
-    assert "Nothing of B1, 4-4 can be printed: 1 void" in gone.sentence
+    assert "Nothing of B1, 4 can be printed: 1 void" in gone.sentence
     assert not (shell.folder / "b.pdf").exists()
 
 
