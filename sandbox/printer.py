@@ -227,5 +227,7 @@ async def main(port: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3 or not sys.argv[1].isdigit():
+        sys.exit("usage: python -m sandbox.printer PORT FOLDER")
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(main(int(sys.argv[1]), Path(sys.argv[2])))

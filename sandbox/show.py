@@ -56,7 +56,7 @@ Bando's sandbox world runs. Nothing here is real, and no money moves.
      Scanned by the phone on the Wi-Fi:
        {entry}{site.settings.public_url}/V/{cards.codes[-1]}
      Scanned over mobile data, which spends nothing:
-       http://127.0.0.1:{port + 3}/V/{cards.codes[-1]}
+       http://127.0.0.1:{port + 3}/V/{cards.codes[-1]}?once=1
   4. What the operator sees:
        bando --env-file {site.folder}/bando.env pass show
        bando --env-file {site.folder}/bando.env payments list
