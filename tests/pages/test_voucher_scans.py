@@ -66,7 +66,7 @@ async def test_the_plans_stay_one_tap_away_from_a_scanned_code(h: House) -> None
     swahili = (await h.http.get(first + "?lang=sw")).headers["location"]
 
     assert "Buy internet time" in words_of(plans)
-    assert "Vocha yako ni nzuri" in words_of(await h.http.get(swahili))
+    assert "Vocha yako iko sawa" in words_of(await h.http.get(swahili))
     await spent_nothing(h, code)
 
 
@@ -218,7 +218,7 @@ async def test_the_bare_address_has_a_field_that_leads_on(h: House) -> None:
 
     assert 'href="http://login.wifi.test/login"' in near.text
     assert good.headers["location"] == f"/V/{code}"
-    assert "Vocha yako ni nzuri" in words_of(swahili)
+    assert "Vocha yako iko sawa" in words_of(swahili)
     assert bad.status_code == 422
     assert 'value="7KQ9"' in bad.text
     await spent_nothing(h, code)
