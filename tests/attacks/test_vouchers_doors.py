@@ -12,6 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from portal.clock import SystemClock
 from portal.pages.security import Guard, source_of
+from portal.vouchers.printer_line import PrinterError, host_and_port
 from portal.vouchers.slip_printer import Slip, SlipPrinter
 
 PROXY = "10.0.0.1"
@@ -99,3 +100,9 @@ async def test_a_printer_that_talks_without_end_is_hung_up_on() -> None:
     assert run.why == "What answers there is no printer"
     assert run.next is not None
     server.close()
+
+
+@pytest.mark.parametrize("text", ["evil" * 100, "." * 300, "printer..lan", "\udcff", "a" * 64 + ".lan:9100"])
+def test_an_impossible_name_of_a_printer_is_said(text: str) -> None:
+    with pytest.raises(PrinterError, match="no address of a printer"):
+        host_and_port(text)
