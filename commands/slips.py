@@ -16,6 +16,7 @@ import click
 from portal.clock import Clock
 from portal.errors import Misconfigured
 from portal.vouchers.paper import Card, Face
+from portal.vouchers.print_run import part
 from portal.vouchers.printer_line import PrinterError, host_and_port
 from portal.vouchers.slip_printer import Run, Slip, SlipPrinter, write_file
 from portal.vouchers.slips import WIDTHS, Press, Qr
@@ -92,7 +93,7 @@ def go_on(run: Run, cards: Sequence[Card]) -> str:
     """The option that prints the rest."""
     if run.next is None:
         return ""
-    return f"--serials {int(run.next.rpartition('-')[2])}-{int(cards[-1].label.rpartition('-')[2])}"
+    return f"--serials {part(int(run.next.rpartition('-')[2]), int(cards[-1].label.rpartition('-')[2]))}"
 
 
 def _tell(note: str) -> None:

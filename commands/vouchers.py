@@ -140,7 +140,7 @@ def make(
     note: str,
     by: str | None,
 ) -> None:
-    """Draw the codes of a new batch of PLAN, which is named by its name or id."""
+    """Draw the codes of a new batch. PLAN is a name or an id."""
 
     async def work(ground: Ground) -> None:
         tenant = await ground.tenant(tenant_name)
