@@ -134,6 +134,13 @@ def source_of(request: Request, trusted: Collection[str]) -> str:
         return address
     told = ",".join(request.headers.getlist("x-forwarded-for"))  # a proxy may add a line of its own below the client's
     for each in reversed(told.split(",")):
-        if (hop := each.strip()) and hop not in trusted:
+        if (hop := _without_port(each.strip())) and hop not in trusted:
             return hop[:64]
     return address
+
+
+def _without_port(hop: str) -> str:
+    """Some proxies tell the port too, and each connection has another: ``203.0.113.9:51312``, ``[2001:db8::1]:443``."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop

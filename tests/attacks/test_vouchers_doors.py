@@ -30,6 +30,20 @@ def test_a_source_cannot_be_forged_in_a_line_of_its_own(forwarded: tuple[str, ..
     assert source_of(asked(*forwarded), {PROXY}) == last
 
 
+@pytest.mark.parametrize(
+    ("told", "meant"),
+    [
+        ("203.0.113.9:51312", "203.0.113.9"),
+        ("[2001:db8::1]:443", "2001:db8::1"),
+        ("2001:db8::1", "2001:db8::1"),
+        (f"203.0.113.9:51312, {PROXY}:80", "203.0.113.9"),
+        ("", PROXY),
+    ],
+)
+def test_a_port_makes_no_other_source(told: str, meant: str) -> None:
+    assert source_of(asked(told), {PROXY}) == meant
+
+
 SCOPE: dict[str, Any] = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
 
 
