@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ def _connected(database: Path) -> Iterator[Connection]:
 def _with_config(database: Path, act: Callable[[Config], object]) -> None:
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
+        _make_private(database)
     except OSError as error:
         raise Misconfigured(f"{database.parent} cannot be made: {error.strerror}; check BANDO_DATABASE.") from error
     config = Config()
@@ -45,6 +47,12 @@ def _with_config(database: Path, act: Callable[[Config], object]) -> None:
         config.attributes["connection"] = connection
         act(config)
         connection.commit()
+
+
+def _make_private(database: Path) -> None:
+    """A new database is its owner's alone; SQLite gives the same mode to the files beside it."""
+    if not database.exists():
+        os.close(os.open(database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def migrate(database: Path) -> None:

@@ -18,11 +18,12 @@ async def show(folder: Path, port: int, build: Build) -> None:
         outside(folder, port=port, ports={"mpesa": port + 1, "api": port + 2}) as site,
         _portal(site, build, port + 3) as built,
     ):
-        gateway = await site.phone(1, port=port + 4)
+        phones = [await site.phone(number, port=port + 3 + number) for number in (1, 2)]
         write_env(site)
         print(_addresses(site, port, await printed(site, built.db)), flush=True)
         while True:
-            gateway.appear()
+            for phone in phones:
+                phone.appear()
             await site.clock.sleep(5_000)
 
 
@@ -39,22 +40,25 @@ async def _portal(site: Site, build: Build, plain_port: int) -> AsyncIterator[An
 
 def _addresses(site: Site, port: int, cards: Cards) -> str:
     host, internet_port = site.internet.http
-    entry = (
-        f"http://127.0.0.1:{port + 3}/e/{site.row.public}?mac=02:00:00:00:00:01&ip=10.5.50.11"
+    first, second = (
+        f"http://127.0.0.1:{port + 3}/e/{site.row.public}?mac=02:00:00:00:00:0{phone}&ip=10.5.50.1{phone}"
         "&link-login=http://login.wifi.test/login&link-orig="
+        for phone in (1, 2)
     )
     shown = "   ".join(codes.shown(code) for code in cards.codes)
     return f"""
 Bando's sandbox world runs. Nothing here is real, and no money moves.
 
   1. You are a guest on the Wi-Fi. The first page your phone shows:
-       {entry}http://{host}:{internet_port}/
+       {first}http://{host}:{internet_port}/
+     The same for a second phone:
+       {second}http://{host}:{internet_port}/
   2. Your phone's M-PESA, where you type the PIN (1234) or cancel:
        http://127.0.0.1:{port + 1}/handset
   3. Printed vouchers, a sheet of them in {cards.sheet}
      To type on that first page:  {shown}
      Scanned by the phone on the Wi-Fi:
-       {entry}{site.settings.public_url}/V/{cards.codes[-1]}
+       {first}{site.settings.public_url}/V/{cards.codes[-1]}
      Scanned over mobile data, which spends nothing:
        http://127.0.0.1:{port + 3}/V/{cards.codes[-1]}?once=1
   4. What the operator sees:

@@ -185,3 +185,12 @@ def test_an_empty_file_is_not_current(tmp_path: Path) -> None:
     path.touch()
 
     assert not is_current(path)
+
+
+def test_a_new_database_is_its_owners_alone(tmp_path: Path) -> None:
+    migrate(tmp_path / "new" / "bando.db")
+
+    with closing(sqlite3.connect(tmp_path / "new" / "bando.db")) as connection:
+        connection.execute("CREATE TABLE written (n)")
+        modes = {path.name: oct(path.stat().st_mode & 0o777) for path in (tmp_path / "new").iterdir()}
+    assert set(modes.values()) == {"0o600"}, modes
