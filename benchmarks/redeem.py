@@ -13,7 +13,7 @@ import shutil
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from benchmarks.ground import address_of, mac_of, place, portal
 from portal.access import store as access
 from portal.clock import DAY
 from portal.db import executor, open_connection, quiet
+from portal.groups import positional
 from portal.pages.context import Context, seal_context
 from portal.units import Unit, drive
 from portal.vouchers import batches, codes, guesses, redeem, store
@@ -36,7 +37,7 @@ CLIENTS = 32
 VOUCHERS = 6_000  # in one round
 BARE = 2_000
 
-Statement = tuple[str, Mapping[str, Any]]
+Statement = tuple[str, Sequence[Any]]
 
 
 async def run(repeats: int) -> None:
@@ -188,7 +189,8 @@ def _recording(connection: sqlite3.Connection, into: list[Statement]) -> Callabl
     execute = executor(connection, quiet)
 
     def record(text: str, params: Mapping[str, Any]) -> Any:
-        into.append((text, params))
+        marked, pick = positional(text)
+        into.append((marked, pick(params)))
         return execute(text, params)
 
     return record
