@@ -115,6 +115,7 @@ devices = Table(
     # Held off the router although a pass would admit it: by whom, and until when (NULL: until released).
     plain("held_by", Text),  # guest | staff
     plain("held_until", Whole),
+    plain("held_at", Whole),
     plain("blocked_at", Whole),
     UniqueConstraint("tenant_id", "mac"),
 )

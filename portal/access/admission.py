@@ -202,7 +202,7 @@ def tap(device_id: int, now: Moment) -> Unit[None]:
     if found is None or found.hold.blocked or (found.hold.by == "staff" and found.hold.holds(now)):
         return
     if found.hold.by is not None:
-        yield from store.set_hold(device_id, None, None)
+        yield from store.set_hold(device_id, None, None, now)
     own = yield from store.queue_of(device_id)
     live = own or (yield from store.shared_with(device_id))
     for one in live[:1]:
@@ -211,12 +211,19 @@ def tap(device_id: int, now: Moment) -> Unit[None]:
     yield from refresh(device_id, now, wake=True)
 
 
+def wanted_since(device_id: int, asked_at: Moment, now: Moment) -> Unit[None]:
+    """The guest asked at `asked_at` to be online: a disconnection from before that is over, a later one stays."""
+    found = yield from store.device(device_id)
+    if found is not None and found.hold.by == "guest" and (found.hold.at or 0) <= asked_at:
+        yield from tap(device_id, now)
+
+
 def hold(device_id: int, by: str, until: Moment | None, now: Moment) -> Unit[None]:
     """Keep a device off the routers although its pass would admit it (a disconnect or a kick)."""
     found = yield from store.device(device_id)
     if by == "guest" and found is not None and found.hold.by == "staff" and found.hold.holds(now):
         return  # what staff hold, no guest takes over and lets go
-    yield from store.set_hold(device_id, by, until)
+    yield from store.set_hold(device_id, by, until, now)
     yield from refresh(device_id, now, wake=True)
 
 

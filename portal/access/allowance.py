@@ -34,6 +34,7 @@ class Hold:
     by: str | None = None
     until: Moment | None = None
     blocked: bool = False
+    at: Moment | None = None  # since when
 
     def holds(self, now: Moment) -> bool:
         return self.blocked or (self.by is not None and (self.until is None or now < self.until))

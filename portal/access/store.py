@@ -85,7 +85,7 @@ def _device(row: Row) -> Device:
         id=row["id"],
         mac=row["mac"],
         person_id=row["person_id"],
-        hold=Hold(by=row["held_by"], until=row["held_until"], blocked=row["blocked_at"] is not None),
+        hold=Hold(by=row["held_by"], until=row["held_until"], blocked=row["blocked_at"] is not None, at=row["held_at"]),
         last_router_id=row["last_router_id"],
         last_seen_at=row["last_seen_at"],
     )
@@ -142,8 +142,8 @@ def blocked_devices() -> Unit[list[Device]]:
     return [_device(row) for row in found]
 
 
-def set_hold(device_id: int, by: str | None, until: Moment | None) -> Unit[None]:
-    yield from update("devices", device_id, held_by=by, held_until=until)
+def set_hold(device_id: int, by: str | None, until: Moment | None, at: Moment) -> Unit[None]:
+    yield from update("devices", device_id, held_by=by, held_until=until, held_at=at)
 
 
 def set_block(device_id: int, at: Moment | None) -> Unit[None]:

@@ -163,6 +163,7 @@ def _grant(vault: Vault, one: Payment, said: Said, now: Moment) -> Unit[None]:
     """The payment is paid: its pass, in this very transaction (I1, I2)."""
     cause = Cause(kind="payment", ref=one.public)
     yield from admission.grant(one.plan, one.device_id, cause, now, one.person_id)
+    yield from admission.wanted_since(one.device_id, one.created_at, now)
     yield from store.change_payment(one.id, settled_at=now, settled_by=said.via)
     if said.money is None:
         yield from _receipt_to_come(vault, replace(one, settled_at=now), now)

@@ -133,6 +133,8 @@ def _show_again(ask: Ask, found: Found, one: Pass, device: Device | None, now: M
     if device.hold.blocked:
         raise Refused("voucher-stopped", status=403)
     if kind == "join":
+        if (yield from store.left_since(one.id, now - DAY)) >= ask.moves_a_day:
+            raise Refused("voucher-moves", status=429, moves=ask.moves_a_day)
         yield from admission.add_device(one.id, device.id, now)
         return Redeemed(pass_id=one.id, how="added")
     yield from _make_room(ask, found.voucher, one, device, now)

@@ -332,6 +332,18 @@ def moves_since(voucher_id: int, since: Moment) -> Unit[int]:
     )
 
 
+def left_since(pass_id: int, since: Moment) -> Unit[int]:
+    """How many devices went by this pass lately and are off it now: a code that wanders by leaving and joining."""
+    found = yield from value(
+        "SELECT COUNT(*) FROM usage u WHERE u.tenant_id = :tenant AND u.pass_id = :pass_id AND u.updated_at > :since"
+        " AND NOT EXISTS (SELECT 1 FROM pass_devices d WHERE d.tenant_id = :tenant AND d.tenant_id = u.tenant_id"
+        " AND d.pass_id = u.pass_id AND d.device_id = u.device_id)",
+        pass_id=pass_id,
+        since=since,
+    )
+    return int(found)
+
+
 def add_move(voucher_id: int, from_device: int, to_device: int, now: Moment) -> Unit[None]:
     yield from insert(
         "voucher_moves", voucher_id=voucher_id, from_device_id=from_device, to_device_id=to_device, moved_at=now

@@ -12,6 +12,7 @@ from portal.access import admission, store
 from portal.access.passes import Pass
 from portal.clock import DAY, HOUR, MINUTE
 from portal.errors import Refused
+from portal.sessions.meter import Use
 from portal.units import Unit, rows, value
 from tests.support import Seed, seed
 from tests.vouchers.cards import mac, offer, print_cards, show
@@ -241,3 +242,21 @@ async def test_a_moved_code_brings_its_own_time_and_not_the_other_card_s(s: Seed
 
     assert await users(s, one.pass_id) == {mac(1)}
     assert await users(s, two.pass_id) == {mac(2)}
+
+
+async def test_a_code_does_not_wander_by_leaving_and_joining_either(s: Seed) -> None:
+    [code] = await print_cards(s, plan=await s.plan_of(max_devices=2, span_ms=7 * DAY))
+    one = (await show(s, code, 0)).pass_id
+
+    async def comes_and_goes(n: int) -> None:
+        await show(s, code, n)
+        device = await s.read(store.device_by_mac, mac(n))
+        await s.write(store.add_use, one, device.id, Use(ms=1_000, bytes_up=1, bytes_down=1), s.clock.now())
+        await s.write(admission.remove_device, one, device.id, s.clock.now())
+
+    for n in (1, 2, 3):
+        await comes_and_goes(n)
+
+    assert await refusal(s, code, 4) == "voucher-moves"
+    s.clock.advance(DAY)
+    assert (await show(s, code, 4)).how == "added"
