@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import uvloop
 
 from benchmarks import beside, callback, draw, landing, press, reboot, redeem
 from benchmarks.figures import machine
 
-BENCHMARKS: dict[str, tuple[Callable[[int], Awaitable[None]], int]] = {
+BENCHMARKS: dict[str, tuple[Callable[[int], Coroutine[Any, Any, None]], int]] = {
     "beside": (beside.run, 2),
     "callback": (callback.run, 10),
     "draw": (draw.run, 5),
@@ -32,7 +33,7 @@ def main() -> None:
     print(machine())
     for name in given.names or BENCHMARKS:
         run, repeats = BENCHMARKS[name]
-        uvloop.run(run(given.repeats or repeats))  # type: ignore[arg-type]
+        uvloop.run(run(given.repeats or repeats))
 
 
 main()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -23,7 +24,7 @@ class Listening(HttpToolsProtocol):
     _around = 0  # bytes since the request began that were not body
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)  # type: ignore[arg-type]
+        super().connection_made(cast(asyncio.Transport, transport))  # uvicorn says what asyncio only implies
         self._arm()
 
     def connection_lost(self, exc: Exception | None) -> None:

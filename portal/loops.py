@@ -81,7 +81,7 @@ class Supervisor:
         while not self._stopping.is_set():
             try:
                 await loop.run_once()
-            except Exception as failed:
+            except Exception as failed:  # a bug in one round must not end a loop that all guests depend on
                 log.error("loop failed", loop=loop.name, error=type(failed).__name__, exc_info=failed)
                 pause = BACK_OFF_MS[min(failures, len(BACK_OFF_MS) - 1)]
                 failures += 1

@@ -10,7 +10,7 @@ they reach the engine, and binds ``:tenant`` itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
@@ -66,11 +66,27 @@ def value(text: str, **params: Any) -> Unit[Any]:
 
 def insert(table: str, **columns: Any) -> Unit[int]:
     """Insert a row of a tenant's table; gives its id."""
-    names = ", ".join(["tenant_id", *columns])
-    marks = ", ".join([":tenant", *(f":{name}" for name in columns)])
-    row = yield from one(f"INSERT INTO {table} ({names}) VALUES ({marks}) RETURNING id", **columns)  # noqa: S608 names come from our code
+    row = yield from one(f"{_insert(table, tuple(columns))} RETURNING id", **columns)
     assert row is not None
     return int(row["id"])
+
+
+def insert_new(table: str, **columns: Any) -> Unit[int | None]:
+    """The same, or None when a unique constraint says that it is there already."""
+    row = yield from one(f"{_insert(table, tuple(columns))} ON CONFLICT DO NOTHING RETURNING id", **columns)
+    return None if row is None else int(row["id"])
+
+
+@lru_cache(maxsize=256)
+def _insert(table: str, names: tuple[str, ...]) -> str:
+    marks = ", ".join([":tenant", *(f":{name}" for name in names)])
+    return f"INSERT INTO {table} ({', '.join(['tenant_id', *names])}) VALUES ({marks})"  # noqa: S608 our own names
+
+
+def any_of(values: Iterable[Any]) -> tuple[str, dict[str, Any]]:
+    """``:v0, :v1`` and what they stand for, for IN (…)."""
+    bound = {f"v{n}": value for n, value in enumerate(values)}
+    return ", ".join(f":{name}" for name in bound), bound
 
 
 def update(table: str, id: int, **columns: Any) -> Unit[None]:

@@ -12,7 +12,7 @@ from portal.access.passes import Pass
 from portal.access.plans import Plan
 from portal.clock import Moment
 from portal.sessions.meter import Reading, Use
-from portal.units import Row, Signal, Sql, Unit, insert, one, rows, update, value
+from portal.units import Row, Signal, Sql, Unit, any_of, insert, insert_new, one, rows, update, value
 
 WAKE = "wake"  # signal topic: the key is a router's id
 
@@ -130,8 +130,7 @@ def devices_by_mac(macs: Sequence[str]) -> Unit[list[Device]]:
     """The known devices among these MACs, in chunks that both engines take."""
     found: list[Device] = []
     for start in range(0, len(macs), 500):
-        chunk = {f"m{n}": mac for n, mac in enumerate(macs[start : start + 500])}
-        marks = ", ".join(f":{name}" for name in chunk)
+        marks, chunk = any_of(macs[start : start + 500])
         text = f"SELECT * FROM devices WHERE tenant_id = :tenant AND mac IN ({marks})"  # noqa: S608 marks only
         found += [_device(row) for row in (yield from rows(text, **chunk))]
     return found
@@ -162,19 +161,12 @@ def insert_pass(one_pass: Pass, plan: Plan, person_id: int | None, cause: Cause)
     price = {"price_minor": plan.price.minor, "currency": plan.price.currency}
     links = {"person_id": person_id, "plan_id": plan.id, "cause_kind": cause.kind, "cause_ref": cause.ref}
     own = {name: getattr(one_pass, name) for name in _STORED}
-    row = yield from one(_INSERT_PASS, **own, **price, **links, sites=plans.sites_text(one_pass.sites))
-    return None if row is None else int(row["id"])
+    return (yield from insert_new("passes", **own, **price, **links, sites=plans.sites_text(one_pass.sites)))
 
 
 # What a new pass is stored with, as it is; `sites` is stored as text, and the use columns begin at 0.
 _STORED = tuple(
     name for name in passes.FIELDS if name not in ("id", "sites", "used_ms", "used_bytes", "ended_at", "end_reason")
-)
-_BESIDE = ("sites", "person_id", "plan_id", "price_minor", "currency", "cause_kind", "cause_ref")
-_INSERT_PASS = (
-    f"INSERT INTO passes (tenant_id, {', '.join((*_STORED, *_BESIDE))})"  # noqa: S608 our own column names
-    f" VALUES (:tenant, {', '.join(f':{name}' for name in (*_STORED, *_BESIDE))})"
-    " ON CONFLICT (tenant_id, cause_kind, cause_ref) DO NOTHING RETURNING id"
 )
 
 

@@ -8,8 +8,8 @@ off, rebooted, reset or edited by hand so heals by itself, and a lost command co
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, TypeVar
 
 import structlog
 
@@ -30,6 +30,9 @@ from portal.seal import Vault
 from portal.settings import Settings
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Router
+from portal.units import Unit
+
+T = TypeVar("T")
 
 log = structlog.get_logger("bando.keeper")
 
@@ -242,8 +245,8 @@ class Keeper:
             self.router.tenant_id, record.wanted, self.router.id, list(ids), list(macs), self._clock.now()
         )
 
-    async def _write(self, unit: object, *args: object) -> object:
-        return await self._db.write(self.router.tenant_id, unit, *args)  # type: ignore[arg-type]
+    async def _write(self, unit: Callable[..., Unit[T]], *args: object) -> T:
+        return await self._db.write(self.router.tenant_id, unit, *args)
 
     async def _note(self, found: Found, wanted: Sequence[Wanted], *, unless: Collection[int] = ()) -> None:
         """Write down what was read, part by part: payments get in between, and devices may come into `unless`."""

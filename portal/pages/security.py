@@ -73,7 +73,7 @@ class Guard:
 
         try:
             await self.app(scope, capped(receive), guarded_send)
-        except Exception as error:
+        except Exception as error:  # whatever it is, a guest gets a page with the headers of every page
             if status:
                 raise  # half of an answer is out
             await self._answer(Request(scope, receive), error)(scope, receive, guarded_send)
@@ -84,7 +84,7 @@ class Guard:
         """The page of this failure; plain words when that page fails as well."""
         try:
             return self._on_error(request, error)
-        except Exception as worse:
+        except Exception as worse:  # a theme may be broken: this answer needs none
             _log.error("error page failed", kind=type(worse).__name__, exc_info=worse)
             return PlainTextResponse("Something went wrong. Please try again.\n", 500)
 

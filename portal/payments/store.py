@@ -12,7 +12,7 @@ from portal.clock import DAY, MINUTE, Moment
 from portal.money import Money
 from portal.payments.payment import State
 from portal.seal import Vault
-from portal.units import Row, Sql, Unit, insert, one, rows, update, value
+from portal.units import Row, Sql, Unit, any_of, insert, insert_new, one, rows, update, value
 
 PROVIDER = "mpesa"
 SLACK_MS = 2 * MINUTE  # two clocks disagree by less
@@ -72,12 +72,6 @@ def payment_of_row(row: Row) -> Payment:
     return Payment(plan=plans.from_json(row["plan_copy"]), amount=amount, **fields)
 
 
-def _marks(names: Iterable[str]) -> tuple[str, dict[str, str]]:
-    """``:s0, :s1`` and their values, for IN (…)."""
-    found = {f"s{n}": name for n, name in enumerate(names)}
-    return ", ".join(f":{name}" for name in found), found
-
-
 # --- accounts ---
 
 
@@ -98,14 +92,7 @@ def account_rows() -> Unit[Sequence[Row]]:
 
 def insert_payment(**columns: Any) -> Unit[int | None]:
     """A new payment; None when one of its random names is taken."""
-    names = ", ".join(columns)
-    marks = ", ".join(f":{name}" for name in columns)
-    text = (
-        f"INSERT INTO payments (tenant_id, {names}) VALUES (:tenant, {marks})"  # noqa: S608 own names
-        " ON CONFLICT DO NOTHING RETURNING id"
-    )
-    row = yield from one(text, **columns)
-    return None if row is None else int(row["id"])
+    return (yield from insert_new("payments", **columns))
 
 
 def payment(payment_id: int) -> Unit[Payment | None]:
@@ -160,9 +147,9 @@ def payment_list(limit: int = 100) -> Unit[list[Payment]]:
 
 def newest_of_device(device_id: int, states: Iterable[str], since: Moment) -> Unit[Payment | None]:
     """The newest payment of a device in one of these states."""
-    marks, bound = _marks(states)
+    marks, bound = any_of(states)
     row = yield from one(
-        f"SELECT * FROM payments WHERE tenant_id = :tenant AND device_id = :device_id AND state IN ({marks})"  # noqa: S608
+        f"SELECT * FROM payments WHERE tenant_id = :tenant AND device_id = :device_id AND state IN ({marks})"  # noqa: S608 marks only
         " AND created_at >= :since ORDER BY id DESC LIMIT 1",
         device_id=device_id,
         since=since,
@@ -184,7 +171,7 @@ def lately_asked(person_id: int, since: Moment) -> Unit[list[Payment]]:
 
 def in_state(states: Iterable[str], before: Moment) -> Unit[list[int]]:
     """Payments in one of these states since before this moment."""
-    marks, bound = _marks(states)
+    marks, bound = any_of(states)
     found = yield from rows(
         f"SELECT id FROM payments WHERE tenant_id = :tenant AND state IN ({marks})"  # noqa: S608 marks only
         " AND COALESCE(submitted_at, created_at) <= :before ORDER BY id",
@@ -214,7 +201,7 @@ def without_receipt(account_id: int, amount: Money, tail: str | None, at: Moment
     """Payments of an account that a receipt of this amount, number's tail (if known) and moment may belong to."""
     payer = "AND p.phone_tail = :tail" if tail else ""
     found = yield from rows(
-        f"SELECT p.* FROM payments p WHERE p.tenant_id = :tenant AND p.account_id = :account_id {payer}"  # noqa: S608
+        f"SELECT p.* FROM payments p WHERE p.tenant_id = :tenant AND p.account_id = :account_id {payer}"  # noqa: S608 one of two texts of our own
         " AND p.amount_minor = :minor AND p.currency = :currency AND p.state <> 'review'"
         " AND p.created_at BETWEEN :oldest AND :begun"
         # The money moves soon after the prompt, however late we hear of it.
@@ -308,7 +295,7 @@ def insert_receipt(**columns: Any) -> Unit[Receipt | None]:
     names = ", ".join(columns)
     marks = ", ".join(f":{name}" for name in columns)
     row = yield from one(
-        f"INSERT INTO receipts (tenant_id, provider, {names}) VALUES (:tenant, '{PROVIDER}', {marks})"  # noqa: S608
+        f"INSERT INTO receipts (tenant_id, provider, {names}) VALUES (:tenant, '{PROVIDER}', {marks})"  # noqa: S608 own names
         " ON CONFLICT DO NOTHING RETURNING *",
         **columns,
     )

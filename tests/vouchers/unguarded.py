@@ -12,7 +12,6 @@ from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
 
-from portal.access import store as access
 from portal.access.plans import Plan
 from portal.clock import Moment
 from portal.units import Unit, update
@@ -33,11 +32,9 @@ def take_any(code_index: bytes, router_id: int, now: Moment) -> Unit[tuple[str, 
 
 
 def remove(guards: Collection[str]) -> None:
-    """Work without these guards, in this whole process."""
+    """Work without these guards, in this whole process; the place for each cause is the database's (`free_the_place`)."""
     if TAKE in guards:
         store.take = take_any
-    if PLACE in guards:
-        access._INSERT_PASS = re.sub(" ON CONFLICT .* RETURNING", " RETURNING", access._INSERT_PASS)
 
 
 def free_the_place(database: Path) -> None:

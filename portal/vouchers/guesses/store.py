@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from portal.clock import Moment
-from portal.units import Sql, Unit, value
+from portal.units import Sql, Unit, any_of, value
 
 _GUESSES = "guesses WHERE tenant_id = :tenant AND door = 'voucher'"
 _OPEN = "open_guesses WHERE 1 = 1"
@@ -68,13 +68,13 @@ def add_open_guesses(subjects: Mapping[str, bytes], now: Moment) -> Unit[None]:
 
 def guesses_since(bucket: str, subjects: Sequence[bytes], since: Moment) -> Unit[int]:
     """How many failed guesses these subjects of a bucket have made after `since`."""
-    marks = ", ".join(f":subject{n}" for n in range(len(subjects)))
+    marks, bound = any_of(subjects)
     found = yield from value(
-        "SELECT COUNT(*) FROM guesses WHERE tenant_id = :tenant AND door = 'voucher' AND bucket = :bucket"  # noqa: S608
+        "SELECT COUNT(*) FROM guesses WHERE tenant_id = :tenant AND door = 'voucher' AND bucket = :bucket"  # noqa: S608 marks only
         f" AND subject IN ({marks}) AND guessed_at > :since",
         bucket=bucket,
         since=since,
-        **{f"subject{n}": subject for n, subject in enumerate(subjects)},
+        **bound,
     )
     return int(found)
 
