@@ -32,7 +32,7 @@ def take_any(code_index: bytes, router_id: int, now: Moment) -> Unit[tuple[str, 
 
 
 def remove(guards: Collection[str]) -> None:
-    """Work without these guards, in this whole process; the place for each cause is the database's (`free_the_place`)."""
+    """Work without these guards in this process; the place for each cause is the database's (`free_the_place`)."""
     if TAKE in guards:
         store.take = take_any
 
