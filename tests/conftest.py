@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sandbox.phone import CHROMIUM
+from tests.forks import Forks
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +21,10 @@ def chromium_path() -> str:
             pytest.fail(missing)
         pytest.skip(missing)
     return CHROMIUM
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    made = Forks()
+    yield made
+    made.close()

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
-from portal import check
 from portal.access import admission, record, store
 from portal.clock import HOUR, MINUTE, SECOND
 from portal.errors import Refused
 from portal.sessions.meter import Reading
-from tests.support import Seed, seed
+from tests.support import Seed
 from tests.vouchers.cards import mac, offer, print_cards, show
-
-
-@pytest.fixture
-async def s(tmp_path: Path) -> AsyncIterator[Seed]:
-    made = await seed(tmp_path)
-    yield made
-    assert await made.read(check.breaches, made.clock.now()) == []
-    await made.db.aclose()
 
 
 async def online(s: Seed, device: int, *, since: bool = True) -> int:

@@ -6,28 +6,17 @@ import asyncio
 import csv
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
-from sqlite3 import connect
 from subprocess import DEVNULL, PIPE
 
 import pytest
 
-from portal.seal import Vault
-from portal.vouchers.batches import open_code
 from tests.forks import Forks
+from tests.shell import Shell
 from tests.support import fresh_file
-from tests.test_commands import KEY, Shell
+from tests.vouchers.counter import acts_in, codes_in
 from tests.vouchers.sheets import codes_of_sheet, decoded, rendered
 from tests.vouchers.test_sheets import texts_of
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    made = Forks()
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -40,21 +29,6 @@ async def shell(tmp_path: Path, forks: Forks) -> Shell:
     await made.well("plan", "add", "1 hour", "--price", "20", "--time", "1h")
     await made.well("voucher", "make", "1 hour", "--count", "40", "--by", "Asha")
     return made
-
-
-def codes_in(shell: Shell) -> list[str]:
-    """Every code of the first batch."""
-    with closing(connect(shell.folder / "bando.db")) as connection:
-        found = connection.execute("SELECT label, code_sealed FROM vouchers ORDER BY serial").fetchall()
-    return [open_code(Vault(KEY.encode()), 1, label, sealed) for label, sealed in found]
-
-
-def acts_in(shell: Shell) -> list[tuple[str, str, int, int, str]]:
-    with closing(connect(shell.folder / "bando.db")) as connection:
-        return connection.execute(
-            "SELECT act, how, first_serial, last_serial, actor FROM voucher_acts"
-            " WHERE act NOT IN ('made', 'voided') ORDER BY id"
-        ).fetchall()
 
 
 def printed(shell: Shell, *words: str) -> tuple[str, ...]:

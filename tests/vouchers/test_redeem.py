@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
-from portal import check
 from portal.access import admission, store
 from portal.access.passes import Pass
 from portal.clock import DAY, HOUR, MINUTE
 from portal.errors import Refused
 from portal.sessions.meter import Use
 from portal.units import Unit, rows, value
-from tests.support import Seed, seed
+from tests.support import Seed
 from tests.vouchers.cards import mac, offer, print_cards, show
-
-
-@pytest.fixture
-async def s(tmp_path: Path) -> AsyncIterator[Seed]:
-    made = await seed(tmp_path)
-    yield made
-    assert await made.read(check.breaches, made.clock.now()) == []
-    await made.db.aclose()
 
 
 async def refusal(s: Seed, code: str, device: int, **more: object) -> str:

@@ -7,31 +7,20 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
-from sqlite3 import connect
 from subprocess import DEVNULL, PIPE
 
 import pytest
 
 from portal.clock import SystemClock
-from portal.seal import Vault
-from portal.vouchers.batches import open_code
 from sandbox.escpos import Interpreter
 from sandbox.printer import Mood, SandboxPrinter
 from sandbox.thermal import Roll
 from tests.forks import Forks
+from tests.shell import Shell
 from tests.support import fresh_file
-from tests.test_commands import KEY, Shell
+from tests.vouchers.counter import acts_in, codes_in
 from tests.vouchers.slips import codes_of_slips
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    made = Forks()
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -43,20 +32,6 @@ async def shell(tmp_path: Path, forks: Forks) -> Shell:
     await made.well("plan", "add", "1 hour", "--price", "20", "--time", "1h")
     await made.well("voucher", "make", "1 hour", "--count", "8", "--by", "Asha")
     return made
-
-
-def codes_in(shell: Shell) -> list[str]:
-    """Every code of the first batch."""
-    with closing(connect(shell.folder / "bando.db")) as connection:
-        found = connection.execute("SELECT label, code_sealed FROM vouchers ORDER BY serial").fetchall()
-    return [open_code(Vault(KEY.encode()), 1, label, sealed) for label, sealed in found]
-
-
-def acts_in(shell: Shell) -> list[tuple[str, str, int, int, str]]:
-    with closing(connect(shell.folder / "bando.db")) as connection:
-        return connection.execute(
-            "SELECT act, how, first_serial, last_serial, actor FROM voucher_acts WHERE act <> 'made' ORDER BY id"
-        ).fetchall()
 
 
 async def test_a_batch_goes_to_a_printer_and_is_written_down(shell: Shell) -> None:

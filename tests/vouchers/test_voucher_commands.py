@@ -7,7 +7,7 @@ import getpass
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from io import BytesIO
 from pathlib import Path
@@ -27,17 +27,10 @@ from portal.units import Unit, rows
 from portal.vouchers import codes, store
 from portal.vouchers.batches import open_code
 from tests.forks import Forks
+from tests.shell import KEY, Shell
 from tests.support import fresh_file
-from tests.test_commands import KEY, Shell
 
 MAC = "02:00:00:00:00:01"
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    made = Forks()
-    yield made
-    made.close()
 
 
 @pytest.fixture
