@@ -85,7 +85,7 @@ class Database:
         self._turn = threading.Lock()  # whoever holds it may use the writing connection
         self._writing: sqlite3.Connection | None = None
         self._pending: deque[Job] = deque()  # to be run here, or by the writer thread if it comes first
-        self._here: Group | None = None  # run here, and not yet committed
+        self._expected = False  # whether `_run_pending` will be called
         self._crowd = False  # whether the last group was of more than one
         self._home: asyncio.AbstractEventLoop | None = None  # the one event loop whose thread is meant by "here"
         self._groups: queue.SimpleQueue[Group | None] = queue.SimpleQueue()
@@ -107,7 +107,6 @@ class Database:
         """Run a unit in a durable transaction; what it raises rolls back this unit alone."""
         if self._closed:
             raise DatabaseClosed
-        self._close_left_open()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._jobs.put(Job(tenant, unit, args, kwargs, loop, future))
@@ -116,21 +115,22 @@ class Database:
     async def write_here(self, tenant: int | None, unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any) -> T:
         """`write` for a unit of a few indexed statements, which runs on the event loop's own thread.
 
-        Two threads that hand Python's lock to and fro at each statement lose more time than such a unit takes. What
-        comes during a commit is run together after it; only BEGIN and COMMIT ever wait for the disk or for another
-        process, and they wait in threads.
+        Two threads that hand Python's lock to and fro at each statement lose more time than such a unit takes. Units
+        that come at the same time run one right after the other, while all that they need is in the processor's
+        cache. Only BEGIN and COMMIT ever wait for the disk or for another process, and they wait in threads.
         """
         if self._closed:
             raise DatabaseClosed
-        self._close_left_open()
         loop = asyncio.get_running_loop()
         if self._home is None or self._home.is_closed():
-            self._home = loop
+            self._home, self._expected = loop, False
         if self._home is not loop:
             return await self.write(tenant, unit, *args, **kwargs)
         future: asyncio.Future[T] = loop.create_future()
         self._pending.append(Job(tenant, unit, args, kwargs, loop, future))
-        self._run_pending()
+        if not self._expected:
+            self._expected = True
+            loop.call_later(GATHER_S if self._crowd else 0, self._run_pending)
         return await future
 
     async def read(self, tenant: int | None, unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any) -> T:
@@ -172,7 +172,6 @@ class Database:
         if self._closed:
             return
         self._closed = True
-        self._close_group()
         self._hand_over()  # what came during a commit would find nobody who commits it
         self._groups.put(None)
         self._jobs.put(None)
@@ -185,30 +184,27 @@ class Database:
     # --- on the event loop's thread ---
 
     def _run_pending(self) -> None:
-        """Run what waits, in the open group or in a new one, if the connection is free."""
-        if not self._pending or (self._here is None and not self._open_group()):
+        """Run what waits as one group, if the connection is free, and have it committed by a thread."""
+        self._expected = False
+        connection = self._take_turn() if self._pending else None
+        if connection is None:
             return
-        group = self._here
-        assert group is not None
+        group = self._group(connection)
         while group.is_open and len(group.jobs) < GROUP and (job := _next(self._pending)) is not None:
             group.run(job)
+        self._crowd = len(group.jobs) > 1
+        self._groups.put(group)
 
-    def _open_group(self) -> bool:
-        """Begin a transaction here; False when the writer thread has its turn, or another process."""
+    def _take_turn(self) -> sqlite3.Connection | None:
+        """The connection in a transaction; None while a commit, the writer thread or another process has it."""
         if not self._turn.acquire(blocking=False):
-            return False
+            return None
         connection = self._writing
         if connection is None or not self._begun(connection):
             self._turn.release()
             self._hand_over()  # the thread waits for its turn
-            return False
-        self._here = self._group(connection)
-        loop = asyncio.get_running_loop()
-        if self._crowd:
-            loop.call_later(GATHER_S, self._close_group)
-        else:
-            loop.call_soon(self._close_group)
-        return True
+            return None
+        return connection
 
     @staticmethod
     def _begun(connection: sqlite3.Connection) -> bool:
@@ -224,18 +220,6 @@ class Database:
 
     def _group(self, connection: sqlite3.Connection) -> Group:
         return Group(connection, self._execute, self._observe)
-
-    def _close_group(self) -> None:
-        """Everything that was ready has run: commit it, in a thread."""
-        group, self._here = self._here, None
-        if group is not None:
-            self._crowd = len(group.jobs) > 1
-            self._groups.put(group)
-
-    def _close_left_open(self) -> None:
-        """A loop that has ended closes no group any more, and would keep the turn for ever."""
-        if self._here is not None and self._home is not None and self._home.is_closed():
-            self._close_group()
 
     def _commit_loop(self) -> None:
         while (group := self._groups.get()) is not None:
