@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
-from operator import itemgetter
 from time import perf_counter
 from typing import Any
 
-from portal.units import Conflict, Row, Signal, Unit, drive
+from portal.units import Conflict, Row, Signal, Unit, drive, picker
 
 Observe = Callable[[str], None]
 Execute = Callable[[str, Mapping[str, Any]], Sequence[Row]]
@@ -61,9 +60,7 @@ def positional(text: str) -> tuple[str, Callable[[Mapping[str, Any]], Sequence[A
         return "?"
 
     marked = _NAMED.sub(mark, text)
-    if len(names) > 1:
-        return marked, itemgetter(*names)
-    return marked, (lambda params: (params[names[0]],)) if names else (lambda params: ())
+    return marked, picker(names)
 
 
 _NAMED = re.compile(r"(?<![\w:]):([a-z_][a-z_0-9]*)")

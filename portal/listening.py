@@ -20,7 +20,8 @@ class Listening(HttpToolsProtocol):
     """One connection."""
 
     request_s = REQUEST_S
-    _deadline: asyncio.TimerHandle | None = None
+    _due: float | None = None  # when the request that is arriving must be whole
+    _look: asyncio.TimerHandle | None = None  # looks whether it is; one for many requests
     _around = 0  # bytes since the request began that were not body
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -28,7 +29,8 @@ class Listening(HttpToolsProtocol):
         self._arm()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._disarm()
+        if self._look is not None:
+            self._look.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -48,20 +50,23 @@ class Listening(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._around = 0
-        self._disarm()
+        self._due = None
         super().on_message_complete()
 
     def _arm(self) -> None:
-        self._disarm()
-        self._deadline = self.loop.call_later(self.request_s, self._too_slow)
-
-    def _disarm(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+        self._due = self.loop.time() + self.request_s
+        if self._look is None:
+            self._look = self.loop.call_at(self._due, self._too_slow)
 
     def _too_slow(self) -> None:
-        self.transport.abort()
+        """The time of an earlier request is over: abort this one when its own is, too."""
+        self._look = None
+        if self._due is None:
+            return
+        if self._due <= self.loop.time():
+            self.transport.abort()
+        else:
+            self._look = self.loop.call_at(self._due, self._too_slow)
 
 
 def allow_many_connections() -> None:

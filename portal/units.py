@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 from portal.errors import BandoError
@@ -73,14 +74,27 @@ def insert(table: str, **columns: Any) -> Unit[int]:
 
 def insert_new(table: str, **columns: Any) -> Unit[int | None]:
     """The same, or None when a unique constraint says that it is there already."""
-    row = yield from one(f"{_insert(table, tuple(columns))} ON CONFLICT DO NOTHING RETURNING id", **columns)
+    row = yield from one(insert_new_text(table, *columns), **columns)
     return None if row is None else int(row["id"])
+
+
+@lru_cache(maxsize=256)
+def insert_new_text(table: str, *names: str) -> str:
+    """The statement of `insert_new`, for whoever has a row's values together already."""
+    return f"{_insert(table, names)} ON CONFLICT DO NOTHING RETURNING id"
 
 
 @lru_cache(maxsize=256)
 def _insert(table: str, names: tuple[str, ...]) -> str:
     marks = ", ".join([":tenant", *(f":{name}" for name in names)])
     return f"INSERT INTO {table} ({', '.join(['tenant_id', *names])}) VALUES ({marks})"  # noqa: S608 our own names
+
+
+def picker(names: Sequence[str]) -> Callable[[Row], tuple[Any, ...]]:
+    """What takes these out of a row, or out of parameters, in this order."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda row: tuple(row[name] for name in names)  # of one name `itemgetter` gives the bare value
 
 
 def any_of(values: Iterable[Any]) -> tuple[str, dict[str, Any]]:

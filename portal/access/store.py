@@ -12,7 +12,7 @@ from portal.access.passes import Pass
 from portal.access.plans import Plan
 from portal.clock import Moment
 from portal.sessions.meter import Reading, Use
-from portal.units import Row, Signal, Sql, Unit, any_of, insert, insert_new, one, rows, update, value
+from portal.units import Row, Signal, Sql, Unit, any_of, insert, insert_new_text, one, rows, update, value
 
 WAKE = "wake"  # signal topic: the key is a router's id
 
@@ -158,16 +158,26 @@ def set_person(device_id: int, person_id: int) -> Unit[None]:
 
 def insert_pass(one_pass: Pass, plan: Plan, person_id: int | None, cause: Cause) -> Unit[int | None]:
     """Store a new pass; its id, or None when the cause has made its pass already (I2)."""
-    price = {"price_minor": plan.price.minor, "currency": plan.price.currency}
-    links = {"person_id": person_id, "plan_id": plan.id, "cause_kind": cause.kind, "cause_ref": cause.ref}
-    own = {name: getattr(one_pass, name) for name in _STORED}
-    return (yield from insert_new("passes", **own, **price, **links, sites=plans.sites_text(one_pass.sites)))
+    row = yield from one(
+        _NEW_PASS,
+        **{
+            **vars(one_pass),
+            "sites": plans.sites_text(one_pass.sites),
+            "price_minor": plan.price.minor,
+            "currency": plan.price.currency,
+            "person_id": person_id,
+            "plan_id": plan.id,
+            "cause_kind": cause.kind,
+            "cause_ref": cause.ref,
+        },
+    )
+    return None if row is None else int(row["id"])
 
 
-# What a new pass is stored with, as it is; `sites` is stored as text, and the use columns begin at 0.
-_STORED = tuple(
-    name for name in passes.FIELDS if name not in ("id", "sites", "used_ms", "used_bytes", "ended_at", "end_reason")
-)
+# What is left out has no value yet, or begins at 0.
+_LATER = ("id", "used_ms", "used_bytes", "ended_at", "end_reason")
+_BOUGHT = ("price_minor", "currency", "person_id", "plan_id", "cause_kind", "cause_ref")
+_NEW_PASS = insert_new_text("passes", *(name for name in passes.FIELDS if name not in _LATER), *_BOUGHT)
 
 
 def pass_by_cause(cause: Cause) -> Unit[Pass | None]:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from portal.clock import Moment
-from portal.units import Sql, Unit, any_of, value
+from portal.units import Row, Sql, Unit, any_of, picker, value
 
 _GUESSES = "guesses WHERE tenant_id = :tenant AND door = 'voucher'"
 _OPEN = "open_guesses WHERE 1 = 1"
 
 
 @lru_cache(maxsize=32)
-def _nths(table: str, asked: tuple[tuple[str, int], ...]) -> tuple[str, tuple[str, ...]]:
-    """A statement of one row: for each (bucket, n) when the nth latest guess was made."""
+def _nths(table: str, asked: tuple[tuple[str, int], ...]) -> tuple[str, Callable[[Row], tuple[Any, ...]]]:
+    """A statement of one row, and what reads it: for each (bucket, n) when the nth latest guess was made."""
     one_of = (
         "(SELECT guessed_at FROM {} AND bucket = '{}' AND subject = :by_{}"
         " ORDER BY guessed_at DESC LIMIT 1 OFFSET {}) AS n{}"
     )
     names = tuple(f"n{number}" for number in range(len(asked)))
     parts = [one_of.format(table, bucket, bucket, nth - 1, n) for n, (bucket, nth) in enumerate(asked)]
-    return f"SELECT {', '.join(parts)}", names
+    return f"SELECT {', '.join(parts)}", picker(names)
 
 
 def _by(subjects: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -31,9 +31,9 @@ def _by(subjects: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def _ask(table: str, subjects: Mapping[str, bytes], asked: tuple[tuple[str, int], ...]) -> Unit[tuple[Any, ...]]:
-    text, names = _nths(table, asked)
+    text, read = _nths(table, asked)
     found = yield Sql(text, _by(subjects))
-    return tuple(found[0][name] for name in names)
+    return read(found[0])
 
 
 def nth_guesses(subjects: Mapping[str, bytes], asked: tuple[tuple[str, int], ...]) -> Unit[tuple[Moment | None, ...]]:
