@@ -49,18 +49,13 @@ def begun(connection: sqlite3.Connection) -> bool:
 
 @lru_cache(maxsize=4096)
 def positional(text: str) -> tuple[str, Callable[[Mapping[str, Any]], Sequence[Any]]]:
-    """A statement with question marks for its names, and what picks its parameters in their order.
+    """A statement with numbers for its names (``?1``), and what picks its parameters in their order.
 
     The library looks each name up for each call, which for a pass of 27 columns costs as much as storing it.
     """
-    names: list[str] = []
-
-    def mark(match: re.Match[str]) -> str:
-        names.append(match[1])
-        return "?"
-
-    marked = _NAMED.sub(mark, text)
-    return marked, picker(names)
+    names = list(dict.fromkeys(_NAMED.findall(text)))
+    numbers = {name: f"?{number}" for number, name in enumerate(names, start=1)}
+    return _NAMED.sub(lambda match: numbers[match[1]], text), picker(names)
 
 
 _NAMED = re.compile(r"(?<![\w:]):([a-z_][a-z_0-9]*)")
