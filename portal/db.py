@@ -18,6 +18,8 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -117,7 +119,8 @@ class Database:
 
         Two threads that hand Python's lock to and fro at each statement lose more time than such a unit takes. Units
         that come at the same time run one right after the other, while all that they need is in the processor's
-        cache. Only BEGIN and COMMIT ever wait for the disk or for another process, and they wait in threads.
+        cache; when one of them is refused, they all run a second time, each in a savepoint. Only BEGIN and COMMIT ever
+        wait for the disk or for another process, and they wait in threads.
         """
         if self._closed:
             raise DatabaseClosed
@@ -189,10 +192,17 @@ class Database:
         connection = self._take_turn() if self._pending else None
         if connection is None:
             return
+        jobs = list(islice(iter(partial(_next, self._pending), None), GROUP))
+        self._crowd = len(jobs) > 1
         group = self._group(connection)
-        while group.is_open and len(group.jobs) < GROUP and (job := _next(self._pending)) is not None:
-            group.run(job)
-        self._crowd = len(group.jobs) > 1
+        if not group.run_together(jobs):
+            if not self._begun(connection):  # another process came in between
+                self._turn.release()
+                self._pending.extendleft(reversed(jobs))
+                self._hand_over()
+                return
+            for job in jobs:
+                group.run(job)
         self._groups.put(group)
 
     def _take_turn(self) -> sqlite3.Connection | None:

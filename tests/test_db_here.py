@@ -79,7 +79,7 @@ def there(db: Database, number: int) -> asyncio.Task[int]:
 
 
 @pytest.mark.parametrize("many", [1, GROUP, GROUP + 1, 3 * GROUP])
-async def test_closing_finishes_what_waits_for_the_open_group(tmp_path: Path, many: int) -> None:
+async def test_closing_finishes_what_waits(tmp_path: Path, many: int) -> None:
     path = fresh_file(tmp_path)
     db = Database(path)
     await db.write(None, add_tenant)
@@ -162,6 +162,35 @@ async def test_a_unit_that_raises_in_a_group_is_undone_alone(db: Database, error
     assert await db.read(1, count) == 2
 
 
+async def test_a_group_that_is_run_again_tells_its_listeners_once(db: Database) -> None:
+    heard: list[int] = []
+    db.listen("made", lambda _, key: heard.append(key))
+    first = asyncio.create_task(db.write_here(1, add_and_signal, "signals", "made"))
+    broken = asyncio.create_task(db.write_here(1, add_and_raise, "broken", ValueError()))
+    found = await soon(first, broken, here(db, 1))
+    assert heard == [found[0]]
+    assert await db.read(1, count) == 2
+
+
+async def test_a_group_that_loses_its_turn_before_it_is_run_again_goes_to_the_writer(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process may begin to write in between."""
+    turns = iter([True, False])
+    begun = db._begun
+
+    def comes_in_between(connection: sqlite3.Connection) -> bool:
+        return next(turns, True) and begun(connection)
+
+    monkeypatch.setattr(db, "_begun", comes_in_between)
+    broken = asyncio.create_task(db.write_here(1, add_and_raise, "broken", ValueError("mine")))
+    found = await soon(here(db, 1), broken, here(db, 2))
+    assert next(turns, None) is None
+    assert [type(each) for each in found] == [int, ValueError, int]
+    assert await db.read(1, count) == 2
+    assert all(isinstance(each, int) for each in await soon(here(db, 3), there(db, 3)))
+
+
 async def test_a_listener_that_raises_keeps_nobody_waiting(db: Database) -> None:
     heard: list[int] = []
 
@@ -237,12 +266,12 @@ def test_threads_with_loops_of_their_own_write_beside(tmp_path: Path) -> None:
     assert len(set(found)) == 4 * 200
 
 
-def test_a_loop_that_ended_with_an_open_group_does_not_keep_the_turn(tmp_path: Path) -> None:
+def test_a_loop_that_ended_with_work_left_does_not_keep_the_others(tmp_path: Path) -> None:
     db = Database(fresh_file(tmp_path))
 
     async def leaves() -> None:
         await db.write(None, add_tenant)
-        await soon(*(here(db, n) for n in range(10)))  # a crowd: the next group stays open for a moment
+        await soon(*(here(db, n) for n in range(10)))  # a crowd: the next ones are waited for
         await asyncio.sleep(0.01)
         left = here(db, 10)
         await asyncio.sleep(0)
