@@ -2,7 +2,8 @@
 # Both make their own .venv first; nothing but Python 3.11 and make is needed, and no root.
 
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 PORT ?= 8443
 
 .PHONY: lock pictures run test check lint types sweep bench migration clean help
@@ -10,45 +11,45 @@ PORT ?= 8443
 help:  ## show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
-.venv/ready: requirements.lock pyproject.toml
+$(VENV)/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Bando needs Python 3.11 or newer; set PYTHON=python3.11"; exit 1; }
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-run: .venv/ready  ## start the whole sandbox world: router, phone, M-Pesa, portal
+run: $(VENV)/ready  ## start the whole sandbox world: router, phone, M-Pesa, portal
 	@BANDO_MODE=sandbox $(BIN)/bando sandbox --port $(PORT)
 
-test: .venv/ready lint types  ## lint, types and all tests
+test: $(VENV)/ready lint types  ## lint, types and all tests
 	$(BIN)/pytest -n $${BANDO_WORKERS:-2} --dist loadfile
 
-lint: .venv/ready
+lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: .venv/ready
+types: $(VENV)/ready
 	$(BIN)/mypy
 
-sweep: .venv/ready  ## the long sweeps: every crash point, many more random histories
+sweep: $(VENV)/ready  ## the long sweeps: every crash point, many more random histories
 	BANDO_SWEEP=1 $(BIN)/pytest -n 2 --dist loadfile -m slow
 
-bench: .venv/ready  ## the benchmarks; numbers are printed, see benchmarks/README.md
+bench: $(VENV)/ready  ## the benchmarks; numbers are printed, see benchmarks/README.md
 	$(BIN)/python -m benchmarks
 
-lock: .venv/ready  ## pin the dependencies anew, with hashes
+lock: $(VENV)/ready  ## pin the dependencies anew, with hashes
 	$(BIN)/pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --extra dev \
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o requirements.lock pyproject.toml
 
-migration: .venv/ready  ## write a migration for a changed schema.py: make migration NUMBER=0003 NAME="what it brings"
+migration: $(VENV)/ready  ## write a migration for a changed schema.py: make migration NUMBER=0003 NAME="what it brings"
 	$(BIN)/python -c "import pathlib, tempfile; from portal.migrate import migrate, revise; \
 		db = pathlib.Path(tempfile.mkdtemp()) / 'empty.db'; migrate(db); revise(db, '$(NAME)', '$(NUMBER)')"
 	$(BIN)/ruff format -q portal/migrations
 	$(BIN)/ruff check -q --fix portal/migrations
 
 clean:
-	rm -rf .venv var build *.egg-info
+	rm -rf $(VENV) var build *.egg-info
 
-pictures: .venv/ready  ## draw the pictures of the manual anew
+pictures: $(VENV)/ready  ## draw the pictures of the manual anew
 	$(BIN)/python -m sandbox.pictures docs/pictures 360

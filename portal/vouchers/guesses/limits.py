@@ -93,7 +93,7 @@ def guesser(vault: Vault, tenant_id: int, mac: str, router_id: int, source: str,
     return Guesser(
         device=vault.index(tenant_id, _kind(seen), mac.upper()),
         router=routers[0] if seen else routers[1],
-        source=b"" if seen else vault.index(tenant_id, _kind(seen), origin(source)),
+        source=b"" if seen else _subject(vault, tenant_id, seen, origin(source)),
         tenant=_subject(vault, tenant_id, seen, "tenant"),
         router_id=router_id,
         seen=seen,
