@@ -116,12 +116,12 @@ def refuse_foreign(request: Request, public_url: str) -> None:
     Old WebViews send neither header, and `Origin: null` is what a browser makes of our no-referrer policy; the
     unguessable token in the address protects there.
     """
-    site = request.headers.get("sec-fetch-site")
-    origin = request.headers.get("origin", "null")
+    told: dict[bytes, bytes] = dict(request.scope["headers"])
+    site, origin = told.get(b"sec-fetch-site"), told.get(b"origin", b"null").decode("latin-1")
     if site is not None:
-        foreign = site not in ("same-origin", "none")
+        foreign = site not in (b"same-origin", b"none")
     else:
-        own = {urlsplit(public_url).netloc, request.headers.get("host", "")}
+        own = {urlsplit(public_url).netloc, told.get(b"host", b"").decode("latin-1")}
         foreign = origin != "null" and urlsplit(origin).netloc not in own
     if foreign:
         raise Refused("foreign", status=403)
