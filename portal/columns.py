@@ -14,6 +14,8 @@ RETENTION_DAYS = {
     "evidence": 90,
     "guess": 1,
     "act": 730,
+    "staff": 730,  # after they have left
+    "support": 3 * 365,  # after the last word
 }
 
 NAMING = {

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
 
+from portal import schema_staff
 from portal.columns import Whole, key, link, metadata, personal, plain, secret, tenant
+
+__all__ = ["TENANT_TABLES", "metadata", "schema_staff"]
 
 installation = Table(
     "installation",

@@ -1,0 +1,48 @@
+"""Who may do what: one table, read by every route of the console and by the test that walks all of them."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Permission = Literal[
+    "dashboard",  # takings, vouchers left, what needs looking at
+    "online",  # who is online, and on which router
+    "guests",  # find a guest, and what happened to them
+    "guests.help",  # connect, extend, move, write a note
+    "guests.stop",  # kick and block
+    "payments",  # payments and the queue of what matched nothing
+    "payments.settle",  # close a line of that queue
+    "vouchers",  # batches and their cards
+    "vouchers.make",  # make and print
+    "vouchers.void",  # take back
+    "plans",  # what is for sale
+    "plans.change",
+    "routers",  # how each router is
+    "staff",  # who works here
+    "staff.change",  # invite, change the role, switch off, reset
+    "audit",  # who did what
+    "profile",  # one's own account; everybody has it
+]
+Role = Literal["owner", "manager", "cashier", "support", "auditor"]
+
+ALL: frozenset[Permission] = frozenset(get_args(Permission))
+LOOKING: frozenset[Permission] = frozenset(
+    {"dashboard", "online", "guests", "payments", "vouchers", "plans", "routers", "profile"}
+)
+
+ROLES: dict[Role, frozenset[Permission]] = {
+    "owner": ALL,
+    "manager": ALL - {"staff.change"},
+    "cashier": frozenset(
+        {"online", "guests", "guests.help", "guests.stop", "payments", "vouchers", "vouchers.make", "plans", "profile"}
+    ),
+    "support": frozenset({"online", "guests", "guests.help", "payments", "vouchers", "plans", "routers", "profile"}),
+    "auditor": LOOKING | {"staff", "audit"},
+}
+
+SECOND_FACTOR: frozenset[Role] = frozenset({"owner", "manager"})  # may see and change money: never by password alone
+
+
+def may(role: str, permission: Permission) -> bool:
+    """Whether this role has this permission; a role that is not known has none."""
+    return permission in ROLES.get(role, frozenset())  # type: ignore[call-overload]
