@@ -60,14 +60,16 @@ MAY: dict[str, set[str]] = {
     "doctor_web": set(),
     "health": {"db", "loops", "mikrotik", "vouchers"},
     # pages use the services of the rooms below them
-    "pages": {"access", "payments", "mikrotik", "people", "tenancy", "vouchers", "db"},
+    "web": set(),
+    "console": {"web", "staff", "audit", "access", "payments", "mikrotik", "people", "tenancy", "vouchers", "db"},
+    "pages": {"web", "access", "payments", "mikrotik", "people", "tenancy", "vouchers", "db"},
 }
 
 # Where a library may be imported; libraries that are not listed may be used anywhere.
 BORDERS: dict[str, tuple[str, ...]] = {
-    "starlette": ("pages", "health"),
-    "jinja2": ("pages",),
-    "multipart": ("pages",),
+    "starlette": ("web", "pages", "console", "health"),
+    "jinja2": ("pages", "console"),
+    "multipart": ("pages", "web"),
     "itsdangerous": ("pages", "console"),
     "httpx": ("payments/daraja", "payments/room", "doctor"),
     "librouteros": ("mikrotik/sentences", "mikrotik/wire"),

@@ -6,12 +6,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from portal.errors import Refused
-from portal.pages import forms
 from portal.pages.doors import Services
 from portal.pages.proof import seal_proof
-from portal.pages.security import refuse_foreign, source_of
-from portal.pages.visit import Visit, open_visit, see_other
+from portal.pages.visit import Visit, open_visit
 from portal.phone import parse
+from portal.web import forms
+from portal.web.answers import see_other
+from portal.web.security import refuse_foreign, source_of
 
 MAX_TEXT = 1_000  # an M-Pesa SMS has about 200 characters
 

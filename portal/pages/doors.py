@@ -9,12 +9,12 @@ from portal.access.catalog import Catalog, TenantView
 from portal.access.plans import Plan
 from portal.clock import Clock
 from portal.db import Database
-from portal.pages.security import Observe, access_log
 from portal.phone import Phone
 from portal.seal import Vault
 from portal.settings import Settings
 from portal.tenancy.store import Router
 from portal.vouchers.room import Offer, Redeemed
+from portal.web.security import Observe, access_log
 
 Channel = Literal["stk", "c2b-confirm", "c2b-validate"]
 

@@ -16,13 +16,14 @@ from starlette.responses import Response
 from portal.clock import Moment
 from portal.errors import Refused
 from portal.pages import context as contexts
-from portal.pages import forms
 from portal.pages.context import Context
 from portal.pages.doors import Services
-from portal.pages.security import source_of
-from portal.pages.visit import Visit, language, remember, see_other
+from portal.pages.visit import Visit, language, remember
 from portal.pages.whereabouts import Whereabouts
 from portal.tenancy.store import Router
+from portal.web import forms
+from portal.web.answers import see_other
+from portal.web.security import source_of
 
 # The router's own words (facts/mikrotik.md 4.3) that a guest should hear about, and our note for each.
 NOTES = (("session limit reached", "site-full"), ("no more free addresses", "site-full"), ("shutting down", "restart"))

@@ -10,13 +10,15 @@ from starlette.responses import JSONResponse, Response
 
 from portal.access import admission, store
 from portal.clock import Moment
-from portal.pages import forms, voucher
+from portal.pages import voucher
 from portal.pages.doors import Services
 from portal.pages.progress import MOVING, Arrival, arrive, left_ms, place
-from portal.pages.security import refuse_foreign
-from portal.pages.visit import Ready, Visit, answer, in_language, open_visit, see_other
+from portal.pages.visit import Ready, Visit, in_language, open_visit
 from portal.texts import LANGUAGES
 from portal.units import Unit
+from portal.web import forms
+from portal.web.answers import answer, see_other
+from portal.web.security import refuse_foreign
 
 _Key = tuple[int, int, str, str]
 

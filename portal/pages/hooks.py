@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from portal.errors import Refused
 from portal.pages.doors import Channel, Services
-from portal.pages.security import source_of
+from portal.web.security import source_of
 
 _TOKEN = re.compile(r"[0-9a-z]{2,32}\.[0-9a-f]{16,128}")
 

@@ -15,12 +15,13 @@ from starlette.responses import Response
 
 from portal.access.plans import Plan
 from portal.errors import Refused
-from portal.pages import forms
 from portal.pages.doors import Services
 from portal.pages.home import plans_page
-from portal.pages.security import refuse_foreign
-from portal.pages.visit import Visit, answer, open_visit, see_other
+from portal.pages.visit import Visit, open_visit
 from portal.phone import Phone, parse
+from portal.web import forms
+from portal.web.answers import answer, see_other
+from portal.web.security import refuse_foreign
 
 _CLICK = re.compile(r"[0-9a-f]{32}")
 

@@ -13,10 +13,10 @@ from starlette.requests import Request
 
 from portal.errors import Refused
 from portal.pages import context as contexts
-from portal.pages import forms
 from portal.pages.doors import Services
 from portal.pages.visit import Visit, language, remember, split_token, with_arrival
 from portal.texts import LANGUAGES
+from portal.web import forms
 
 
 @dataclass(frozen=True, kw_only=True)

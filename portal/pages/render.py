@@ -7,7 +7,6 @@ and scripts are the same in every page, their hashes make one Content-Security-P
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import re
 import tomllib
@@ -22,8 +21,6 @@ from markupsafe import Markup
 from portal import texts, words
 from portal.access.wording import plan_line, plan_title
 from portal.texts import Texts
-
-GZIP_FROM = 1_000  # bytes; below, compressing costs more than it saves
 
 
 def _squeeze_style(text: str) -> str:
@@ -111,21 +108,3 @@ def load_theme(name: str) -> Theme:
         scripts={path.stem: _squeeze(path.read_text("utf-8")) for path in sorted(templates.glob("*.js"))},
         env=env,
     )
-
-
-@dataclass(frozen=True)
-class Body:
-    """A page as bytes, plain and compressed."""
-
-    plain: bytes
-    packed: bytes
-
-    def for_client(self, accept_encoding: str) -> tuple[bytes, bool]:
-        """What this client takes, and whether it is compressed."""
-        return (self.packed, True) if "gzip" in accept_encoding else (self.plain, False)
-
-
-def pack(plain: bytes, level: int = 6) -> Body:
-    """Compress a page that is worth it."""
-    packed = gzip.compress(plain, level, mtime=0) if len(plain) >= GZIP_FROM else plain
-    return Body(plain, packed)

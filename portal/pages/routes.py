@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -11,29 +11,19 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, Router
-from starlette.types import Receive, Scope, Send
 
 from portal import words
 from portal.errors import Refused
 from portal.pages import claim, entry, home, hooks, pay, router_files, scan, status, voucher, waiting
 from portal.pages.doors import Services
 from portal.pages.render import policy, themes
-from portal.pages.security import Guard
-from portal.pages.visit import Visit, answer, language, see_other
+from portal.pages.visit import Visit, language
 from portal.pages.whereabouts import Whereabouts
+from portal.web.answers import answer, see_other
+from portal.web.handler import Page
+from portal.web.security import Guard
 
 _log = structlog.get_logger("bando.pages")
-
-
-class Page:
-    """A handler with its services, as the framework calls it; a function would be wrapped in two more layers."""
-
-    def __init__(self, handler: Callable[..., Awaitable[Response]], *args: Any, **kwargs: Any) -> None:
-        self._handler = partial(handler, *args, **kwargs)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._handler(request=Request(scope, receive))
-        await response(scope, receive, send)
 
 
 def routes(services: Services) -> list[BaseRoute]:

@@ -16,11 +16,9 @@ from starlette.responses import Response
 
 from portal.access.catalog import TenantView
 from portal.errors import Refused
-from portal.pages import forms
 from portal.pages.doors import Services
 from portal.pages.render import themes
-from portal.pages.security import refuse_foreign, source_of
-from portal.pages.visit import Visit, answer, language, remember, see_other
+from portal.pages.visit import Visit, language, remember
 from portal.pages.voucher import about_the_code, said, slowed
 from portal.pages.whereabouts import Whereabouts
 from portal.tenancy.store import Router
@@ -28,6 +26,9 @@ from portal.texts import LANGUAGES
 from portal.vouchers import codes
 from portal.vouchers.faces import last_day
 from portal.vouchers.room import Offer
+from portal.web import forms
+from portal.web.answers import answer, see_other
+from portal.web.security import refuse_foreign, source_of
 
 
 @dataclass(frozen=True, kw_only=True)

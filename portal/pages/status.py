@@ -13,16 +13,16 @@ from starlette.responses import JSONResponse, Response
 from portal.access import admission, store
 from portal.clock import Moment
 from portal.errors import Refused
-from portal.pages import forms
 from portal.pages.context import parse_mac
 from portal.pages.doors import Services
 from portal.pages.progress import MOVING, Holding, holding, left_ms, place
 from portal.pages.proof import Proof, open_proof, seal_proof
-from portal.pages.security import refuse_foreign
-from portal.pages.visit import see_other
 from portal.pages.waiting import open_purchase
 from portal.texts import LANGUAGES
 from portal.units import Unit
+from portal.web import forms
+from portal.web.answers import see_other
+from portal.web.security import refuse_foreign
 
 WAS = frozenset({"claimed", "done", "redeemed", "resumed", "added", "moved"})
 

@@ -5,24 +5,23 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from string import ascii_letters, digits
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from portal.access.catalog import TenantView
 from portal.errors import Refused
 from portal.pages import context as contexts
 from portal.pages.context import Context
 from portal.pages.doors import Services
-from portal.pages.render import Theme, pack, themes
+from portal.pages.render import Theme, themes
 from portal.seal import Vault
 from portal.tenancy.store import Router
 from portal.texts import LANGUAGES, Texts
+from portal.web.answers import answer, html_response, pack
 from portal.words import clock_time
 
-_PLAIN = (ascii_letters + digits + "_./?=&-").encode()  # an address of these alone needs no quoting, as all of our own
 PURCHASE_TOKEN = re.compile(r"[0-9a-z]{2,32}\.[0-9a-f]{16,128}")
 
 
@@ -72,18 +71,6 @@ class Visit:
         return self.theme.page(name, self.lang, **{**shared, **values})
 
 
-def answer(request: Request, html: bytes, status: int = 200) -> Response:
-    """A page, compressed when the client takes it."""
-    body, packed = pack(html).for_client(request.headers.get("accept-encoding", ""))
-    return html_response(body, packed, status)
-
-
-def html_response(body: bytes, packed: bool, status: int = 200) -> Response:
-    """Bytes of a page as an answer."""
-    packing = {"content-encoding": "gzip"} if packed and body[:2] == b"\x1f\x8b" else {}
-    return Response(body, status, {**packing, "vary": "accept-encoding"}, "text/html; charset=utf-8")
-
-
 class Ready:
     """A page that is answered again and again: the same two answers, plain and compressed."""
 
@@ -94,13 +81,6 @@ class Ready:
     def answer(self, request: Request) -> Response:
         """The one that this client takes."""
         return self._packed if "gzip" in request.headers.get("accept-encoding", "") else self._plain
-
-
-def see_other(url: str) -> Response:
-    """Go there with a GET: so that a reload repeats nothing."""
-    if not url.encode().translate(None, _PLAIN):
-        return Response(status_code=303, headers={"location": url})
-    return RedirectResponse(url, 303)
 
 
 def language(view: TenantView | None, asked: str | None, accept: str) -> str:

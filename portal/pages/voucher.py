@@ -13,15 +13,16 @@ from starlette.responses import Response
 
 from portal import words
 from portal.errors import Refused
-from portal.pages import forms
 from portal.pages.context import typed
 from portal.pages.doors import Services
 from portal.pages.proof import seal_proof
-from portal.pages.security import refuse_foreign, source_of
-from portal.pages.visit import Visit, open_visit, see_other
+from portal.pages.visit import Visit, open_visit
 from portal.vouchers import codes
 from portal.vouchers.faces import last_day
 from portal.vouchers.room import Offer
+from portal.web import forms
+from portal.web.answers import see_other
+from portal.web.security import refuse_foreign, source_of
 
 WAS = {"connected": "redeemed", "resumed": "resumed", "added": "added", "moved": "moved"}
 

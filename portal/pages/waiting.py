@@ -9,13 +9,14 @@ from starlette.responses import JSONResponse, Response
 
 from portal.clock import SECOND
 from portal.errors import Refused
-from portal.pages import forms
 from portal.pages.doors import Services
 from portal.pages.pay import click_of
 from portal.pages.progress import MOVING, Purchase, left_ms, purchase
-from portal.pages.security import refuse_foreign
-from portal.pages.visit import Visit, in_language, purchase_visit, see_other
+from portal.pages.visit import Visit, in_language, purchase_visit
 from portal.texts import LANGUAGES
+from portal.web import forms
+from portal.web.answers import see_other
+from portal.web.security import refuse_foreign
 
 
 async def open_purchase(services: Services, request: Request) -> tuple[Visit, Purchase]:

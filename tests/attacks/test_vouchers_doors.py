@@ -11,9 +11,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from portal.clock import SystemClock
-from portal.pages.security import Guard, source_of
 from portal.vouchers.printer_line import PrinterError, host_and_port
 from portal.vouchers.slip_printer import Slip, SlipPrinter
+from portal.web.security import Guard, source_of
 
 PROXY = "10.0.0.1"
 
