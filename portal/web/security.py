@@ -45,6 +45,10 @@ def headers_for(policy: str) -> list[tuple[bytes, bytes]]:
     ]
 
 
+# Of a file that never changes under its address.
+KEPT = [(b"cache-control", b"public, max-age=31536000, immutable"), (b"x-content-type-options", b"nosniff")]
+
+
 class Guard:
     """The layer around the routes; whatever they raise becomes the page that `on_error` makes of it.
 
@@ -68,7 +72,7 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *self._headers]
+                message["headers"] = [*message["headers"], *(KEPT if "bando.keep" in scope else self._headers)]
             await send(message)
 
         try:

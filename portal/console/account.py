@@ -1,0 +1,94 @@
+"""One's own account: password, two-step login, and where one is logged in."""
+
+from __future__ import annotations
+
+import io
+
+import qrcode
+import qrcode.image.svg
+from starlette.responses import Response
+
+from portal.console.desk import COOKIE, Desk
+from portal.console.screens import get, post
+from portal.errors import Refused
+
+
+async def account(desk: Desk) -> Response:
+    """Logins, failed logins, and the ways to change the password."""
+    return await _page(desk)
+
+
+async def _page(desk: Desk, wrong: str = "", status: int = 200) -> Response:
+    logins = await desk.services.staff.logins_of(desk.view.tenant.id, desk.staff.id)
+    return desk.page("account", status, logins=logins, own=desk.present.login.id, wrong=wrong)
+
+
+async def log_out(desk: Desk) -> Response:
+    await desk.services.staff.log_out(desk.present)
+    response = desk.go("/console/login", "logged-out")
+    response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+    return response
+
+
+async def end(desk: Desk) -> Response:
+    """End one of one's own logins, or all others."""
+    which = desk.fields.get("login", "")
+    staff = desk.services.staff
+    if which == "others":
+        await staff.end_logins(desk.view.tenant.id, desk.staff.id, but=desk.present.login.id)
+        return desk.go("/console/account", "logins-ended")
+    if not which.isdecimal() or len(which) > 18:
+        raise Refused("form")
+    await staff.end_login(desk.view.tenant.id, desk.staff.id, int(which))
+    return desk.go("/console/account", "login-ended")
+
+
+async def password(desk: Desk) -> Response:
+    """Change the password; the old one is asked for."""
+    old, new, again = (desk.fields.get(name, "") for name in ("old", "new", "again"))
+    try:
+        if new != again:
+            raise Refused("password-differs")
+        await desk.services.staff.change_password(desk.present, old, new)
+    except Refused as wrong:
+        return await _page(desk, wrong.key, wrong.status)
+    return desk.go("/console/account", "password-changed")
+
+
+async def second(desk: Desk) -> Response:
+    """Set up two-step login: a symbol to scan, and a code to prove that it was."""
+    return await _second(desk)
+
+
+async def _second(desk: Desk, wrong: str = "", status: int = 200, uri: str = "") -> Response:
+    setup = await desk.services.staff.set_up_second(desk.present)
+    return desk.page("second", status, setup=setup, symbol=symbol(setup.uri), wrong=wrong)
+
+
+async def second_on(desk: Desk) -> Response:
+    """Two-step login is on once a code of it was typed; the recovery codes are shown this once."""
+    try:
+        codes = await desk.services.staff.confirm_second(
+            desk.present, desk.fields.get("secret", ""), desk.fields.get("code", "")
+        )
+    except Refused as wrong:
+        return await _second(desk, wrong.key, wrong.status)
+    return desk.page("recovery", codes=codes)
+
+
+def symbol(uri: str) -> str:
+    """A QR symbol as the path of an SVG picture."""
+    made = qrcode.make(uri, image_factory=qrcode.image.svg.SvgPathImage, border=4)
+    out = io.BytesIO()
+    made.save(out)
+    return out.getvalue().decode()
+
+
+SCREENS = (
+    get("/account", "profile", account),
+    post("/account/logout", "profile", log_out),
+    post("/account/end", "profile", end),
+    post("/account/password", "profile", password),
+    get("/account/second", "profile", second),
+    post("/account/second", "profile", second_on),
+)

@@ -1,0 +1,28 @@
+"""What the console needs from the rooms below, in one object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from portal.access.catalog import Catalog
+from portal.clock import Clock
+from portal.db import Database
+from portal.mikrotik.keepers import Keepers
+from portal.seal import Vault
+from portal.settings import Settings
+from portal.staff.room import StaffRoom
+from portal.web.security import Observe, access_log
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Everything the console uses."""
+
+    db: Database
+    vault: Vault
+    clock: Clock
+    catalog: Catalog
+    settings: Settings
+    staff: StaffRoom
+    keepers: Keepers | None = None
+    observe: Observe = access_log

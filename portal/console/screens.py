@@ -1,0 +1,35 @@
+"""Each address of the console with its permission; a route without one cannot be written."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from starlette.responses import Response
+
+from portal.console.desk import Desk
+from portal.staff.roles import Permission
+
+Handler = Callable[[Desk], Awaitable[Response]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Screen:
+    """One address, below /console. `proof`: the password must have been given lately."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    permission: Permission
+    handler: Handler
+    proof: bool = False
+
+
+def get(path: str, permission: Permission, handler: Handler) -> Screen:
+    """A page."""
+    return Screen(method="GET", path=path, permission=permission, handler=handler)
+
+
+def post(path: str, permission: Permission, handler: Handler, *, proof: bool = False) -> Screen:
+    """A form."""
+    return Screen(method="POST", path=path, permission=permission, handler=handler, proof=proof)

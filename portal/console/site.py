@@ -1,0 +1,103 @@
+"""The console as an application: who may come in, which screens there are, and what a failure looks like."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from portal import words
+from portal.console import account, entrance, render
+from portal.console.desk import COOKIE, Desk, check_csrf, theme_of
+from portal.console.doors import Services
+from portal.console.screens import Screen
+from portal.errors import Refused
+from portal.web import forms
+from portal.web.answers import answer, see_other
+from portal.web.handler import Page
+from portal.web.security import Guard
+
+_log = structlog.get_logger("bando.console")
+
+SCREENS: tuple[Screen, ...] = (*account.SCREENS,)
+SECOND = "/console/account/second"
+
+
+def site(services: Services) -> Guard:
+    """The console, below /console."""
+    routes = [*entrance.routes(services), *(_route(services, each) for each in SCREENS)]
+    render.environment().globals["known"] = frozenset(f"/console{each.path}" for each in SCREENS)
+    router = Router(routes, redirect_slashes=False)
+    return Guard(_Alone(router), partial(on_error, services), render.POLICY, services.observe)
+
+
+class _Alone:
+    """The framework's router, which else would answer what it does not know by itself."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._router(scope, receive, send)
+
+
+def _route(services: Services, screen: Screen) -> BaseRoute:
+    return Route(f"/console{screen.path}", Page(_open, services, screen), methods=[screen.method])
+
+
+async def _open(services: Services, screen: Screen, request: Request) -> Response:
+    """Let somebody in who may be here."""
+    present = await services.staff.enter(request.cookies.get(COOKIE, ""))
+    view = services.catalog.tenant(present.tenant_id) if present else None
+    if present is None or view is None:
+        return see_other("/console/login") if screen.method == "POST" else entrance.first(request)
+    request.scope["bando.staff"] = present
+    fields = await forms.form(request) if screen.method == "POST" else {}
+    desk = Desk(services=services, request=request, present=present, view=view, fields=fields)
+    request.scope["bando.desk"] = desk
+    if present.must_set_up and not screen.path.startswith("/account"):
+        return see_other(SECOND)
+    desk.must(screen.permission)
+    if screen.method == "POST":
+        check_csrf(desk)
+    if screen.proof and not desk.proven:
+        raise Refused("prove", status=403)
+    return await screen.handler(desk)
+
+
+def on_error(services: Services, request: Request, error: Exception) -> Response:
+    """What each failure looks like to staff."""
+    if isinstance(error, Refused):
+        return sorry(request, error.key, error.status, error.values)
+    if isinstance(error, HTTPException):
+        key = "method" if error.status_code == 405 else "not-found"
+        return sorry(request, key, error.status_code, {})
+    if isinstance(error, ClientDisconnect):
+        return Response(status_code=400)
+    _log.error("console page failed", kind=type(error).__name__, exc_info=error)
+    return sorry(request, "broken", 500, {})
+
+
+def sorry(request: Request, key: str, status: int, values: dict[str, object]) -> Response:
+    """What went wrong, and what to do next; inside the console when somebody is logged in."""
+    said = {**values, "wait": words.wait(values.get("wait_s"), "en")}
+    desk: Desk | None = request.scope.get("bando.desk")
+    if desk is not None:
+        return desk.page("sorry", status, key=key, values=said)
+    return answer(request, render.page("outside", theme=theme_of(request), key=key, values=said), status)
+
+
+def beside(guest_pages: ASGIApp, console: ASGIApp) -> ASGIApp:
+    """Both sites at one address: the console below /console, everything else is for guests."""
+
+    async def both(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        inside = scope["type"] == "http" and (path == "/console" or path.startswith("/console/"))
+        await (console if inside else guest_pages)(scope, receive, send)
+
+    return both
