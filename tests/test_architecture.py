@@ -48,6 +48,7 @@ MAY: dict[str, set[str]] = {
     # rooms
     "sessions": set(),
     "people": set(),
+    "audit": set(),
     "tenancy": set(),
     "access": {"sessions", "tenancy", "db"},
     "payments": {"access", "tenancy", "people", "db", "loops"},
