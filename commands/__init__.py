@@ -6,6 +6,7 @@ import click
 
 from commands import (
     accounts,
+    audit,
     lines,
     money,
     operations,
@@ -32,6 +33,7 @@ def attach(cli: click.Group) -> None:
         money,
         lines,
         accounts,
+        audit,
         operations,
     ):
         for command in module.COMMANDS:

@@ -11,6 +11,7 @@ import httpx
 
 from commands.ground import Ground, clock_for, run, sealed_with_this_key, trust_for
 from portal import check as invariants
+from portal.audit import store as audit
 from portal.clock import Clock
 from portal.db import Database
 from portal.doctor import examine, healthy, report
@@ -36,13 +37,15 @@ def migrate(settings: Settings) -> None:
 @click.command()
 @click.pass_obj
 def check(settings: Settings) -> None:
-    """Check the invariants: money, passes and receipts agree."""
+    """Check the invariants: money, passes and receipts agree, and the audit log is whole."""
 
     async def work(ground: Ground) -> list[str]:
         found: list[str] = []
         for tenant in await ground.db.read(None, tenancy.tenants):
             breaches = await ground.db.read(tenant.id, invariants.breaches, ground.clock.now())
             found += [f"{tenant.name}: {each}" for each in breaches]
+            broken = await ground.db.read(tenant.id, audit.verify_all, ground.vault)
+            found += [f"{tenant.name}: I9: {broken}; see: bando audit verify"] if broken else []
         return found
 
     found = run(settings, work)

@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 import structlog
 
 from portal.errors import BandoError
-from portal.groups import Group, Job, Observe, begin, begun, executor, quiet
+from portal.groups import ENGINE_FAILS, Group, Job, Observe, begin, begun, executor, quiet
 from portal.units import Unit, drive
 
 __all__ = ["Database", "DatabaseClosed", "Listener", "Observe", "executor", "open_connection", "quiet"]
@@ -220,7 +220,7 @@ class Database:
     def _begun(connection: sqlite3.Connection) -> bool:
         try:
             return begun(connection)
-        except sqlite3.Error:  # the thread meets it too, and tells everyone
+        except ENGINE_FAILS:  # the thread meets it too, and tells everyone
             return False
 
     def _hand_over(self) -> None:
@@ -277,7 +277,7 @@ class Database:
         group = self._group(connection)
         try:
             begin(connection)
-        except sqlite3.Error as broken:
+        except ENGINE_FAILS as broken:
             group.give_up(broken)
         for job in jobs:
             group.run(job)

@@ -18,6 +18,7 @@ Observe = Callable[[str], None]
 Execute = Callable[[str, Mapping[str, Any]], Sequence[Row]]
 
 PATIENCE_S = 5.0  # for the turn to write; nobody holds it for longer than some ms
+ENGINE_FAILS = (sqlite3.Error, MemoryError)  # what a statement of the engine raises; it may find no memory, too
 
 
 def quiet(_: str) -> None:
@@ -69,6 +70,8 @@ def executor(connection: sqlite3.Connection, observe: Observe) -> Execute:
         try:
             return connection.execute(marked, pick(params)).fetchall()
         except sqlite3.IntegrityError as broken:
+            if not connection.in_transaction:  # OR ROLLBACK: no unit may mend this, and go on outside of a transaction
+                raise
             raise Conflict(str(broken)) from broken
 
     def observed(text: str, params: Mapping[str, Any]) -> Sequence[Row]:
@@ -155,7 +158,7 @@ class Group:
             self._observe("commit:before")
             self._connection.execute("COMMIT")
             self._observe("commit:after")
-        except Exception as broken:  # whatever it is, nobody may be told that it was written
+        except BaseException as broken:  # whatever it is, nobody may be told that it was written
             self.give_up(broken)
 
     def give_up(self, broken: BaseException) -> None:
@@ -168,5 +171,5 @@ class Group:
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
-            with suppress(sqlite3.Error):  # then the next group cannot begin, and tries this again
+            with suppress(*ENGINE_FAILS):  # then the next group cannot begin, and tries this again
                 self._connection.execute("ROLLBACK")

@@ -31,6 +31,9 @@ class Broken:
     number: int
     what: str
 
+    def __str__(self) -> str:
+        return f"act {self.number} {self.what}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
@@ -129,7 +132,7 @@ class Walk:
     def _wrong(self, row: Row) -> str | None:
         number = self.at.number + 1
         if type(row["number"]) is not int or row["number"] < number:
-            return f"there is an act with the impossible number {row['number']!r}"
+            return f"should come here, and one with the number {row['number']!r} does"
         if row["number"] > number:
             return "is missing"
         if link(self.vault, self.tenant, self.at.chain, _entry(row)) != row["chain"]:

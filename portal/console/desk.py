@@ -24,8 +24,8 @@ from portal.console.times import Calendar
 from portal.errors import Refused
 from portal.seal import Vault
 from portal.staff import roles
-from portal.staff.room import Present
 from portal.staff.roles import Permission
+from portal.staff.room import Present
 from portal.staff.store import Staff
 from portal.units import Unit
 from portal.web import forms
