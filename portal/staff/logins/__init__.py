@@ -1,0 +1,1 @@
+"""Logins of staff, and tries to log in."""
