@@ -27,6 +27,8 @@ from commands.ground import clock_for, must_be_usable, trust_for
 from portal.access import record
 from portal.access.catalog import Catalog
 from portal.clock import Clock
+from portal.console import site as console
+from portal.console.doors import Services as ConsoleServices
 from portal.db import Database, Observe, quiet
 from portal.errors import BandoError, Misconfigured
 from portal.health import Health
@@ -39,6 +41,7 @@ from portal.pages.doors import Services
 from portal.payments.room import Payments
 from portal.seal import Vault
 from portal.settings import Settings, load, refuse_unsafe
+from portal.staff.room import StaffRoom
 from portal.vouchers.room import Vouchers
 
 # A statement of the writer thread lets the event loop in; at the usual 5 ms it would wait as long to come back.
@@ -136,7 +139,18 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         await bando.stop()
         access_log.write()
 
-    bando.web = pages.site(services, more=health.routes(), lifespan=lifespan)
+    console_services = ConsoleServices(
+        db=db,
+        vault=vault,
+        clock=clock,
+        catalog=catalog,
+        settings=settings,
+        staff=StaffRoom(db, vault, clock),
+        keepers=keepers,
+        observe=access_log,
+    )
+    guest_pages = pages.site(services, more=health.routes(), lifespan=lifespan)
+    bando.web = console.beside(guest_pages, console.site(console_services))
     return bando
 
 

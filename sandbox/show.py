@@ -9,6 +9,8 @@ from typing import Any
 
 from portal.vouchers import codes
 from sandbox.cards import Cards, printed
+from sandbox.history import lived
+from sandbox.owner import Owner, owner
 from sandbox.world import Build, Site, outside, serving, write_env
 
 
@@ -20,7 +22,9 @@ async def show(folder: Path, port: int, build: Build) -> None:
     ):
         phones = [await site.phone(number, port=port + 3 + number) for number in (1, 2)]
         write_env(site)
-        print(_addresses(site, port, await printed(site, built.db)), flush=True)
+        cards = await printed(site, built.db)
+        await lived(site, built.db)
+        print(_addresses(site, port, cards, await owner(site, built.db)), flush=True)
         while True:
             for phone in phones:
                 phone.appear()
@@ -38,7 +42,7 @@ async def _portal(site: Site, build: Build, plain_port: int) -> AsyncIterator[An
         yield built
 
 
-def _addresses(site: Site, port: int, cards: Cards) -> str:
+def _addresses(site: Site, port: int, cards: Cards, staff: Owner) -> str:
     host, internet_port = site.internet.http
     first, second = (
         f"http://127.0.0.1:{port + 3}/e/{site.row.public}?mac=02:00:00:00:00:0{phone}&ip=10.5.50.1{phone}"
@@ -61,7 +65,11 @@ Bando's sandbox world runs. Nothing here is real, and no money moves.
        {first}{site.settings.public_url}/V/{cards.codes[-1]}
      Scanned over mobile data, which spends nothing:
        http://127.0.0.1:{port + 3}/V/{cards.codes[-1]}?once=1
-  4. What the operator sees:
+  4. The console of the ISP's staff, with a month behind it:
+       http://127.0.0.1:{port + 3}/console/
+     E-mail {staff.email}   password {staff.password}
+     The code of two-step login now: {staff.code}   (a new one: {staff.how})
+  5. What the operator sees on the command line:
        bando --env-file {site.folder}/bando.env pass show
        bando --env-file {site.folder}/bando.env payments list
        bando --env-file {site.folder}/bando.env voucher list

@@ -6,6 +6,7 @@ import io
 
 import qrcode
 import qrcode.image.svg
+from markupsafe import Markup
 from starlette.responses import Response
 
 from portal.console.desk import COOKIE, Desk
@@ -19,8 +20,8 @@ async def account(desk: Desk) -> Response:
 
 
 async def _page(desk: Desk, wrong: str = "", status: int = 200) -> Response:
-    logins = await desk.services.staff.logins_of(desk.view.tenant.id, desk.staff.id)
-    return desk.page("account", status, logins=logins, own=desk.present.login.id, wrong=wrong)
+    still, _, failed = await desk.services.staff.logins_of(desk.view.tenant.id, desk.staff.id)
+    return desk.page("account", status, logins=still, failed=failed, own=desk.present.login.id, wrong=wrong)
 
 
 async def log_out(desk: Desk) -> Response:
@@ -60,9 +61,9 @@ async def second(desk: Desk) -> Response:
     return await _second(desk)
 
 
-async def _second(desk: Desk, wrong: str = "", status: int = 200, uri: str = "") -> Response:
-    setup = await desk.services.staff.set_up_second(desk.present)
-    return desk.page("second", status, setup=setup, symbol=symbol(setup.uri), wrong=wrong)
+async def _second(desk: Desk, wrong: str = "", status: int = 200) -> Response:
+    setup = await desk.services.staff.set_up_second(desk.present, secret=desk.fields.get("secret", ""))
+    return desk.page("second", status, setup=setup, symbol=Markup(symbol(setup.secret_uri)), wrong=wrong)  # noqa: S704 drawn here
 
 
 async def second_on(desk: Desk) -> Response:

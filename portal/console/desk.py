@@ -156,7 +156,7 @@ def _audited(
 
 def csrf_of(vault: Vault, present: Present) -> str:
     """A word that only pages of this login know."""
-    return vault.index(present.tenant_id, "console form", str(present.login.id) + present.key.hex()).hex()
+    return vault.index(present.tenant_id, "console form", present.login_token_key.hex()).hex()
 
 
 def check_csrf(desk: Desk) -> None:

@@ -87,7 +87,7 @@ async def link(services: Services, request: Request) -> Response:
     """The page of an invitation or of a reset; opening it uses nothing up."""
     found = await services.staff.take_link(request.path_params["token"])
     if found is None:
-        raise Refused("link-used", status=404)
+        raise Refused("link-over", status=410)
     return _form(request, "link", link=found)
 
 
@@ -97,7 +97,7 @@ async def take(services: Services, request: Request) -> Response:
     token = request.path_params["token"]
     found = await services.staff.take_link(token)
     if found is None:
-        raise Refused("link-used", status=404)
+        raise Refused("link-over", status=404)
     fields = await forms.form(request)
     try:
         if fields.get("password", "") != fields.get("again", ""):

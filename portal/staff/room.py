@@ -192,9 +192,9 @@ class StaffRoom:
 
     # --- one's own second factor ---
 
-    async def set_up_second(self, present: Present, issuer: str = "Bando", *, secret: str = "") -> Setup:
-        """A secret for the app, fresh or the one of a form that comes back; nothing is kept before `confirm_second`."""
-        return second.setup(present.staff.email(self._vault), issuer, second.secret_in(secret))
+    async def set_up_second(self, present: Present, secret: str = "", *, issuer: str = "Bando") -> Setup:
+        """A secret for the app, the one that a form gives back or a fresh one; `confirm_second` keeps it."""
+        return second.setup(present.staff.email(self._vault), issuer, secret)
 
     async def confirm_second(self, present: Present, uri_secret: str, code: str) -> list[str]:
         """Keep the secret, once its app has shown a right code; the recovery codes, which are never shown again.

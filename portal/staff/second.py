@@ -30,8 +30,8 @@ class Setup:
     secret_text: str = field(repr=False)
 
 
-def setup(email: str, issuer: str, secret: str | None = None) -> Setup:
-    secret = secret or pyotp.random_base32(32)
+def setup(email: str, issuer: str, given: str = "") -> Setup:
+    secret = secret_in(given) or pyotp.random_base32(32)
     uri = pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name=issuer)
     return Setup(secret_uri=uri, secret_text=secret)
 

@@ -1,0 +1,151 @@
+"""A month behind the sandbox's ISP, so that the console has something to show: guests who paid, and who did not."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from random import Random
+
+from portal.access import plans as plan_text
+from portal.access import store as access
+from portal.access.plans import Plan
+from portal.clock import DAY, HOUR, MINUTE, SECOND, Moment
+from portal.db import Database
+from portal.people import store as people
+from portal.phone import Phone
+from portal.tenancy import store as tenancy
+from portal.units import Unit, insert, value
+from sandbox.world import Site
+
+DAYS = 30
+GUESTS = 80
+A_DAY = 34  # payments on an ordinary day; a Saturday has half as many again
+# When people buy: few at night, most in the evening.
+HOURS = (1, 1, 0, 0, 0, 1, 3, 5, 6, 6, 6, 7, 8, 8, 7, 7, 8, 10, 13, 15, 14, 11, 7, 3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guest:
+    device_id: int
+    person_id: int
+    tail: str
+
+
+async def lived(site: Site, db: Database) -> None:
+    """Write the month, once."""
+    if not await db.read(site.tenant.id, _has_payments):
+        await db.write(site.tenant.id, _month, site, site.clock.now())
+
+
+def _has_payments() -> Unit[object]:
+    return (yield from value("SELECT id FROM payments WHERE tenant_id = :tenant LIMIT 1"))
+
+
+def _month(site: Site, now: Moment) -> Unit[None]:
+    random = Random(7)
+    plans = yield from access.plan_list()
+    account = yield from value("SELECT id FROM mpesa_accounts WHERE tenant_id = :tenant ORDER BY id LIMIT 1")
+    guests = []
+    for number in range(GUESTS):
+        guests += [(yield from _guest(site, number, now))]
+    number = 0
+    for day in range(DAYS, 0, -1):
+        begin = now - day * DAY
+        for _ in range(int(A_DAY * (1.5 if day % 7 == 1 else 1) * random.uniform(0.8, 1.2))):
+            hour = random.choices(range(24), HOURS)[0]
+            at = begin - begin % DAY + hour * HOUR - 3 * HOUR + random.randrange(HOUR)
+            plan = random.choices(plans, [max(1, 8 - 2 * n) for n in range(len(plans))])[0]
+            number += 1
+            if at < now - 2 * HOUR:
+                yield from _payment(site, random, number, random.choice(guests), plan, int(account), at)
+    yield from tenancy.open_exception(
+        "unmatched", "receipt:SKL4TQ8ZPM", "KSh 50 came to the paybill under account 'WIFI'; no payment fits it.", now
+    )
+
+
+def _guest(site: Site, number: int, now: Moment) -> Unit[Guest]:
+    phone = Phone(f"2547{20_000_000 + number * 76_543:08d}")
+    person_id = yield from people.person_for(site.vault, site.tenant.id, phone, now - DAYS * DAY)
+    mac = f"02:10:00:00:{number // 256:02X}:{number % 256:02X}"
+    device = yield from access.touch_device(mac, site.row.id, now - DAYS * DAY)
+    return Guest(device_id=device.id, person_id=person_id, tail=phone.tail)
+
+
+def _payment(site: Site, random: Random, number: int, guest: Guest, plan: Plan, account: int, at: Moment) -> Unit[None]:
+    reason = random.choices((None, "cancelled", "wrong-pin", "no-answer"), (88, 6, 3, 3))[0]
+    paid = reason is None
+    public = f"{site.tenant.public}h{number}"
+    payment_id = yield from insert(
+        "payments",
+        public=public,
+        token_hash=secrets.token_bytes(32),
+        callback_hash=secrets.token_bytes(32),
+        click_key=f"history-{number}",
+        account_id=account,
+        environment="sandbox",
+        router_id=site.row.id,
+        device_id=guest.device_id,
+        person_id=guest.person_id,
+        phone_tail=guest.tail,
+        plan_id=plan.id,
+        plan_copy=plan_text.to_json(plan),
+        amount_minor=plan.price.minor,
+        currency=plan.price.currency,
+        account_ref=f"H{number:05d}",
+        state="paid" if paid else "failed",
+        reason=reason,
+        receipt_state="here" if paid else None,
+        settled_by="callback",
+        created_at=at,
+        submitted_at=at + SECOND,
+        settled_at=at + random.randrange(6, 40) * SECOND,
+    )
+    if paid:
+        yield from _paid(random, number, guest, plan, (payment_id, public), at + MINUTE)
+
+
+def _paid(random: Random, number: int, guest: Guest, plan: Plan, payment: tuple[int, str], at: Moment) -> Unit[None]:
+    yield from insert(
+        "receipts",
+        provider="mpesa",
+        environment="sandbox",
+        number=f"SKH{number:07d}",
+        amount_minor=plan.price.minor,
+        currency=plan.price.currency,
+        payer_tail=guest.tail,
+        paid_at=at,
+        seen_at=at,
+        seen_via="callback",
+        payment_id=payment[0],
+        state="matched",
+    )
+    length = plan.span_ms if plan.kind == "wall" else plan.span_ms // 2
+    yield from insert(
+        "passes",
+        device_id=guest.device_id,
+        person_id=guest.person_id,
+        plan_id=plan.id,
+        plan_name=plan.name,
+        price_minor=plan.price.minor,
+        currency=plan.price.currency,
+        kind=plan.kind,
+        span_ms=plan.span_ms,
+        window_ms=plan.window_ms,
+        data_bytes=plan.data_bytes,
+        rate_up=plan.rate_up,
+        rate_down=plan.rate_down,
+        max_devices=plan.max_devices,
+        cause_kind="payment",
+        cause_ref=payment[1],
+        state="ended",
+        position=number,
+        bought_at=at,
+        not_before=at,
+        use_by=at + plan.use_by_ms,
+        started_at=at,
+        ends_at=at + plan.span_ms if plan.kind == "wall" else None,
+        used_ms=length,
+        used_bytes=random.randrange(20_000_000, 900_000_000),
+        ended_at=at + length,
+        end_reason="time",
+    )
