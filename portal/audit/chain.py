@@ -117,6 +117,9 @@ class Walk:
     cleared: Cleared = Cleared()
     kept: Mapping[int, set[str]] = field(default_factory=dict)  # links that somebody wrote down elsewhere
     at: Head = Head(number=0, chain=START)
+    lost: Broken | None = (
+        None  # a payload that no purge of this chain took; said last, for the purge may be what is cut
+    )
 
     def along(self, rows: Iterable[Row]) -> Broken | None:
         """The next rows, in order of their numbers."""
@@ -141,16 +144,21 @@ class Walk:
 
     def _wrong_payload(self, row: Row) -> str | None:
         if row["payload"] is None:
-            until = self.cleared.money if row["money"] else self.cleared.other
-            return None if row["at"] < until else "has lost its payload, and no purge took it"
+            self._note_lost(row)
+            return None
         if not isinstance(row["payload"], str):
             return "has another payload than was written"
         fits = digest(self.vault, self.tenant, row["number"], row["payload"]) == row["payload_digest"]
         return None if fits else "has another payload than was written"
 
+    def _note_lost(self, row: Row) -> None:
+        until = self.cleared.money if row["money"] else self.cleared.other
+        if row["at"] >= until and self.lost is None:
+            self.lost = Broken(number=row["number"], what="has lost its payload, and no purge took it")
+
     def end(self, stored: Row | None) -> Broken | None:
         """After the last row: what the sealed head, and the heads that were kept elsewhere, say of the end."""
-        return self._end(stored) or self._beyond(max(self.kept, default=0), "the kept head")
+        return self._end(stored) or self._beyond(max(self.kept, default=0), "the kept head") or self.lost
 
     def _end(self, stored: Row | None) -> Broken | None:
         if stored is None:
