@@ -14,6 +14,7 @@ from commands import (
     plans,
     print_vouchers,
     routers,
+    staff,
     tenants,
     vouchers,
     vouchers_shown,
@@ -34,6 +35,7 @@ def attach(cli: click.Group) -> None:
         lines,
         accounts,
         audit,
+        staff,
         operations,
     ):
         for command in module.COMMANDS:

@@ -176,9 +176,9 @@ class Database:
             return
         self._closed = True
         self._hand_over()  # what came during a commit would find nobody who commits it
-        self._groups.put(None)
         self._jobs.put(None)
         await asyncio.get_running_loop().run_in_executor(None, self._writer.join)
+        self._groups.put(None)  # not earlier: the writer ends in its turn, and a group that still has it must end first
         await asyncio.get_running_loop().run_in_executor(None, self._committer.join)
         self._readers.shutdown(wait=True)
         for connection in self._kept:
@@ -301,7 +301,9 @@ class Database:
                 self._tell(job)
             if job.future.cancelled():
                 continue
-            if job.error is not None:
+            if isinstance(job.error, StopIteration):  # no future takes it, and the others would wait for ever
+                job.future.set_exception(RuntimeError("a unit raised StopIteration"))
+            elif job.error is not None:
                 job.future.set_exception(job.error)
             else:
                 job.future.set_result(job.result)

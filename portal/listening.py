@@ -1,7 +1,8 @@
 """How the portal listens: HTTP that nobody can keep half open, or fill the memory with.
 
 uvicorn's fast parser knows no limit: it collects an endless header, and waits for ever for the rest of a request.
-Here a request must have arrived whole within `REQUEST_S`, and all of it that is not its body within `MAX_HEAD`.
+Here a request must have arrived whole within `REQUEST_S`, and all of it that is not its body within `MAX_HEAD`;
+only `MAX_WAITING` of a connection may wait for those before them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD = 32 * 1024  # bytes: address, headers and framing; the longest address of ours has about 6 000
 REQUEST_S = 20.0  # a form of 200 bytes arrives in this time over any network that a page came through
+MAX_WAITING = 8  # browsers send none before they have the answer to the last; uvicorn keeps 10 kB for each
 
 
 class Listening(HttpToolsProtocol):
@@ -38,8 +40,13 @@ class Listening(HttpToolsProtocol):
         super().data_received(data)
         if self._around > MAX_HEAD:
             self.transport.abort()
+        if self._due is None and self.timeout_keep_alive_task is None and self.cycle and self.cycle.response_complete:
+            self._arm()  # an empty line after an answer ends uvicorn's time for idle connections, but begins no request
 
     def on_message_begin(self) -> None:
+        if len(self.pipeline) >= MAX_WAITING:
+            self.transport.abort()
+            raise ConnectionAbortedError  # ends the parsing of what came together
         self._around = 0
         self._arm()
         super().on_message_begin()

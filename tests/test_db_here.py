@@ -15,7 +15,7 @@ from time import perf_counter
 import pytest
 
 from portal.db import GROUP, Database, open_connection
-from portal.units import Signal, Sql, Unit, insert, value
+from portal.units import Conflict, Signal, Sql, Unit, insert, value
 from tests.support import fresh_file
 
 PATIENCE_S = 5.0
@@ -103,6 +103,38 @@ async def test_closing_while_the_writer_thread_has_its_turn_finishes_both(tmp_pa
         assert all(isinstance(each, int) for each in await soon(*waiting))
 
 
+def test_closing_from_another_thread_waits_for_the_group_that_is_running(tmp_path: Path) -> None:
+    """Nobody would commit it, if the thread that commits were told to end before."""
+    db = Database(fresh_file(tmp_path))
+    running, closing_begun = threading.Event(), threading.Event()
+
+    def waits(mac: str) -> Unit[int]:
+        running.set()
+        closing_begun.wait(PATIENCE_S)
+        return (yield from add(mac))
+
+    async def close() -> None:
+        closed = asyncio.create_task(db.aclose())
+        await asyncio.sleep(0.1)
+        closing_begun.set()
+        async with asyncio.timeout(PATIENCE_S):
+            await closed
+
+    def close_elsewhere() -> None:
+        running.wait(PATIENCE_S)
+        asyncio.run(close())
+
+    async def whole() -> None:
+        await db.write(None, add_tenant)
+        await soon(here(db, 0))
+        closer = asyncio.create_task(asyncio.to_thread(close_elsewhere))
+        found = await soon(asyncio.create_task(db.write_here(1, waits, "late")), here(db, 1))
+        assert all(isinstance(each, int) for each in found)
+        await closer
+
+    asyncio.run(whole())
+
+
 # --- the engine fails ---
 
 
@@ -146,6 +178,69 @@ async def test_a_full_disk_is_told_and_nothing_is_half_written(db: Database) -> 
         assert await db.read(1, has, f"here-{number}") == (1 if isinstance(told, int) else 0)
     db._writing.execute("PRAGMA max_page_count=1000000")
     assert all(isinstance(each, int) for each in await soon(here(db, 3), there(db, 3)))
+
+
+NO_MEMORY = """
+import asyncio, os, sqlite3, sys
+from contextlib import suppress
+from pathlib import Path
+from portal.db import Database
+from tests.test_db_here import add, add_tenant, soon
+
+async def whole():
+    db = Database(Path(sys.argv[1]))
+    write = getattr(db, sys.argv[2])
+    await db.write(None, add_tenant)
+    await write(1, add, "first")
+    other = sqlite3.connect(":memory:")
+    with suppress(MemoryError):
+        other.execute("PRAGMA hard_heap_limit=1").fetchall()
+    found = await soon(*(asyncio.create_task(write(1, add, str(n))) for n in range(3)))
+    print(*(type(each).__name__ for each in found), flush=True)
+    os._exit(0)
+
+asyncio.run(whole())
+"""
+
+
+@pytest.mark.parametrize("write", ["write", "write_here"])
+def test_whoever_is_not_written_for_want_of_memory_is_told(tmp_path: Path, write: str) -> None:
+    """Not even ROLLBACK and BEGIN find any: the turn to write must not be kept for ever."""
+    command = [sys.executable, "-c", NO_MEMORY, str(fresh_file(tmp_path)), write]
+    home = Path(__file__).parents[1]
+    done = subprocess.run(command, cwd=home, capture_output=True, text=True, timeout=30)
+    assert done.stdout.split() == ["MemoryError"] * 3, done.stderr
+
+
+def goes_on(mac: str) -> Unit[int]:
+    made = yield from add(mac)
+    try:
+        yield Sql("INSERT OR ROLLBACK INTO tenants (public, name, created_at) VALUES ('one', 'one', 0)", {})
+    except Conflict:
+        yield from add(f"{mac}-after")
+    return made
+
+
+@pytest.mark.parametrize("path", ["write", "write_here"])
+async def test_no_unit_goes_on_after_its_transaction_was_lost(db: Database, path: str) -> None:
+    """Each statement after it would be written at once, and for good."""
+    write = getattr(db, path)
+    jobs = ((add, "before"), (goes_on, "lost"), (add, "after"))
+    found = await soon(*(asyncio.create_task(write(1, *job)) for job in jobs))
+    for mac, told in zip(("before", "lost", "after"), found, strict=True):
+        assert await db.read(1, has, mac) == (1 if isinstance(told, int) else 0)
+    assert isinstance(found[1], sqlite3.Error)
+    assert await db.read(1, has, "lost-after") == 0
+    assert all(isinstance(each, int) for each in await soon(here(db, 3), there(db, 3)))
+
+
+def stops() -> Unit[int]:
+    raise StopIteration
+
+
+async def test_an_error_that_no_future_takes_keeps_nobody_waiting(db: Database) -> None:
+    found = await soon(here(db, 1), asyncio.create_task(db.write_here(1, stops)), here(db, 2))
+    assert [type(each) for each in found] == [int, RuntimeError, int]
 
 
 class Stopped(BaseException):

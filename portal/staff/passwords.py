@@ -58,9 +58,9 @@ def must_be_good(password: str, *others: str) -> None:
     if len(password) > MOST:
         raise Refused("password-long", most=MOST)
     folded = password.casefold()
-    if folded in {form for each in others for form in _forms(each)}:
-        raise Refused("password-own")
     core = folded.strip(AROUND)
+    if {folded, core} & {form for each in others for form in _forms(each)}:
+        raise Refused("password-own")
     if folded in COMMON or core in COMMON or (not core and len(folded) < FEW_DIGITS) or len(set(folded)) < 4:
         raise Refused("password-common")
 
