@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,7 +22,7 @@ from portal.errors import Misconfigured
 from portal.money import Money
 from portal.settings import Settings
 from portal.tenancy.store import Tenant
-from portal.vouchers import batches, codes, store
+from portal.vouchers import asked, batches, codes, store
 from portal.vouchers.batches import Batches, Order, Progress
 from portal.vouchers.guesses import TENANT_AN_HOUR
 from portal.vouchers.print_run import part
@@ -69,32 +69,26 @@ async def batch_named(ground: Ground, tenant: Tenant, name: str) -> Batch:
 
 def serials_of(text: str, batch: Batch) -> tuple[int, int]:
     """``10-36``, ``10`` or, when empty, the whole batch; raises `Misconfigured`."""
-    if not text:
-        return 1, batch.count
-    match = re.fullmatch(r"([0-9]{1,6})(?:-([0-9]{1,6}))?", text.replace(" ", ""))
-    first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-    if not 1 <= first <= last <= batch.count:
+    found = asked.serials(text, batch.count)
+    if found is None:
         raise Misconfigured(f"--serials {text} is no part of B{batch.number}, which has 1-{batch.count}.")
-    return first, last
+    return found
 
 
 def use_by_of(text: str, tenant: Tenant, now: Moment) -> Moment:
     """The end of the day that ``2027-03-31`` names, or ``30d`` from now, at the tenant's; raises `Misconfigured`."""
-    zone = ZoneInfo(tenant.timezone)
-    if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-        try:
-            day = date.fromisoformat(text)
-        except ValueError:
-            raise Misconfigured(f"There is no day {text}; write it like 2027-03-31.") from None
-    elif re.fullmatch(r"[1-9][0-9]{0,3}[dw]", text):
-        day = as_datetime(now + span(text)).astimezone(zone).date()
+    if re.fullmatch(r"[1-9][0-9]{0,3}[dw]", text):
+        day: date | None = as_datetime(now + span(text)).astimezone(ZoneInfo(tenant.timezone)).date()
+    elif re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        day = asked.day(text)
     else:
         raise Misconfigured(f"{text!r} is no use-by date; write it like 2027-03-31, 30d or 8w.")
-    try:
-        end = datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
-    except OverflowError:
-        raise Misconfigured(f"{text} is too far ahead.") from None
-    return round(end.timestamp() * 1000) - 1
+    if day is None:
+        raise Misconfigured(f"There is no day {text}; write it like 2027-03-31.")
+    end = asked.end_of(day, tenant.timezone)
+    if end is None:
+        raise Misconfigured(f"{text} is too far ahead.")
+    return end
 
 
 @contextmanager

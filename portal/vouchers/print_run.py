@@ -13,7 +13,7 @@ from portal.seal import Vault
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
 from portal.texts import said_in
-from portal.units import Row
+from portal.units import Row, Unit
 from portal.vouchers import store
 from portal.vouchers.batches import open_code
 from portal.vouchers.faces import face
@@ -89,20 +89,26 @@ class PrintRuns:
 
     async def note_printed(self, run: PrintRun, how: str, by: str, *, labels: Sequence[str] | None = None) -> None:
         """Write down that it goes on paper; `labels` when only a part of it did."""
-        first, last = run.first, run.last
-        if labels is not None:
-            serials = [_serial(label) for label in labels]
-            first, last = min(serials), max(serials)
-        again = any(card.again for card in run.cards if first <= _serial(card.label) <= last)
-        await self._note("reprinted" if again else "printed", run, first, last, how, by)
+        await self.db.write(self.tenant.id, printed, run, how, by, self.clock.now(), labels=labels)
 
     async def note_exported(self, run: PrintRun, how: str, by: str) -> None:
         """Write down that the codes leave as data."""
-        await self._note("exported", run, run.first, run.last, how, by)
+        await self.db.write(self.tenant.id, exported, run, how, by, self.clock.now())
 
-    async def _note(self, act: str, run: PrintRun, first: int, last: int, how: str, by: str) -> None:
-        now = self.clock.now()
-        await self.db.write(self.tenant.id, store.add_act, run.batch.id, act, first, last, by, now, how=how)
+
+def printed(run: PrintRun, how: str, by: str, now: Moment, *, labels: Sequence[str] | None = None) -> Unit[None]:
+    """Write down that it goes on paper; `labels` when only a part of it did."""
+    first, last = run.first, run.last
+    if labels is not None:
+        serials = [_serial(label) for label in labels]
+        first, last = min(serials), max(serials)
+    again = any(card.again for card in run.cards if first <= _serial(card.label) <= last)
+    yield from store.add_act(run.batch.id, "reprinted" if again else "printed", first, last, by, now, how=how)
+
+
+def exported(run: PrintRun, how: str, by: str, now: Moment) -> Unit[None]:
+    """Write down that the codes leave as data."""
+    yield from store.add_act(run.batch.id, "exported", run.first, run.last, by, now, how=how)
 
 
 def _serial(label: str) -> int:

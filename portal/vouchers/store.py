@@ -57,7 +57,8 @@ def _frozen(plan_copy: str) -> Plan:
     return plans.from_json(plan_copy)
 
 
-def _batch(row: Row) -> Batch:
+def read_batch(row: Row) -> Batch:
+    """A batch from a row of `batches`."""
     fields = {name: row[name] for name in Batch.__dataclass_fields__ if name != "plan"}
     return Batch(**fields, plan=_frozen(row["plan_copy"]))
 
@@ -95,17 +96,17 @@ def set_ready(batch_id: int, now: Moment) -> Unit[None]:
 def batches() -> Unit[list[Batch]]:
     """All batches, the newest first."""
     found = yield from rows("SELECT * FROM batches WHERE tenant_id = :tenant ORDER BY number DESC")
-    return [_batch(row) for row in found]
+    return [read_batch(row) for row in found]
 
 
 def batch(batch_id: int) -> Unit[Batch | None]:
     row = yield from one("SELECT * FROM batches WHERE tenant_id = :tenant AND id = :id", id=batch_id)
-    return None if row is None else _batch(row)
+    return None if row is None else read_batch(row)
 
 
 def batch_numbered(number: int) -> Unit[Batch | None]:
     row = yield from one("SELECT * FROM batches WHERE tenant_id = :tenant AND number = :number", number=number)
-    return None if row is None else _batch(row)
+    return None if row is None else read_batch(row)
 
 
 # --- vouchers ---
@@ -167,7 +168,7 @@ def with_batch(code_index: bytes) -> Unit[tuple[Voucher, Batch] | None]:
         " WHERE v.tenant_id = :tenant AND v.code_index = :code_index",
         code_index=code_index,
     )
-    return None if row is None else (_voucher(row), _batch({**dict(row), "id": row["batch_id"]}))
+    return None if row is None else (_voucher(row), read_batch({**dict(row), "id": row["batch_id"]}))
 
 
 def take(code_index: bytes, router_id: int, now: Moment) -> Unit[tuple[str, Plan] | None]:
