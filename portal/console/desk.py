@@ -87,7 +87,7 @@ class Desk:
     async def act(
         self,
         act: str,
-        subject: str,
+        subject: str | Callable[[T], str],
         unit: Callable[..., Unit[T]],
         *args: Any,
         before: object = None,
@@ -97,8 +97,8 @@ class Desk:
     ) -> T:
         """Change something, and write down who did it, in one transaction.
 
-        `act` is a word of the audit log, `subject` what it was done to (``device:12``); `before` and `after` are what
-        staff should read there later.
+        `act` is a word of the audit log, `subject` what it was done to (``device:12``), or what says so of a result
+        that nobody knows before; `before` and `after` are what staff should read there later.
         """
         payload = {"name": self.staff.name, "address": self.address, "before": before, "after": after}
         written = partial(
@@ -106,12 +106,11 @@ class Desk:
             self.services.vault,
             actor=f"staff:{self.staff.public}",
             act=act,
-            subject=subject,
             payload={key: value for key, value in payload.items() if value is not None},
             now=self.now,
             money=money,
         )
-        return await self.services.db.write(self.view.tenant.id, _audited, unit, args, kwargs, written)
+        return await self.services.db.write(self.view.tenant.id, _audited, unit, args, kwargs, subject, written)
 
     @property
     def csrf(self) -> str:
@@ -147,10 +146,14 @@ class Desk:
 
 
 def _audited(
-    unit: Callable[..., Unit[T]], args: tuple[Any, ...], kwargs: dict[str, Any], written: Callable[[], Unit[int]]
+    unit: Callable[..., Unit[T]],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    subject: str | Callable[[T], str],
+    written: Callable[..., Unit[int]],
 ) -> Unit[T]:
     done = yield from unit(*args, **kwargs)
-    yield from written()
+    yield from written(subject=subject if isinstance(subject, str) else subject(done))
     return done
 
 

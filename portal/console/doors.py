@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from portal.access.catalog import Catalog
 from portal.clock import Clock
+from portal.console.work import Work
 from portal.db import Database
 from portal.mikrotik.keepers import Keepers
 from portal.seal import Vault
@@ -25,4 +26,5 @@ class Services:
     settings: Settings
     staff: StaffRoom
     keepers: Keepers | None = None
+    work: Work = field(default_factory=Work)
     observe: Observe = access_log
