@@ -13,9 +13,10 @@ from portal.clock import DAY, HOUR, MINUTE, SECOND, Moment
 from portal.db import Database
 from portal.people import store as people
 from portal.phone import Phone
+from portal.seal import Vault
 from portal.tenancy import store as tenancy
+from portal.tenancy.store import Tenant
 from portal.units import Unit, insert, value
-from sandbox.world import Site
 
 DAYS = 30
 GUESTS = 80
@@ -25,23 +26,34 @@ HOURS = (1, 1, 0, 0, 0, 1, 3, 5, 6, 6, 6, 7, 8, 8, 7, 7, 8, 10, 13, 15, 14, 11, 
 
 
 @dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where it happened."""
+
+    vault: Vault
+    tenant: Tenant
+    router_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Guest:
+    """Somebody who comes back."""
+
     device_id: int
     person_id: int
     tail: str
 
 
-async def lived(site: Site, db: Database) -> None:
-    """Write the month, once."""
-    if not await db.read(site.tenant.id, _has_payments):
-        await db.write(site.tenant.id, _month, site, site.clock.now())
+async def lived(db: Database, vault: Vault, tenant: Tenant, router_id: int, now: Moment) -> None:
+    """Write the month, once; the ISP has plans and an M-Pesa account."""
+    if not await db.read(tenant.id, _has_payments):
+        await db.write(tenant.id, _month, Place(vault=vault, tenant=tenant, router_id=router_id), now)
 
 
 def _has_payments() -> Unit[object]:
     return (yield from value("SELECT id FROM payments WHERE tenant_id = :tenant LIMIT 1"))
 
 
-def _month(site: Site, now: Moment) -> Unit[None]:
+def _month(site: Place, now: Moment) -> Unit[None]:
     random = Random(7)
     plans = yield from access.plan_list()
     account = yield from value("SELECT id FROM mpesa_accounts WHERE tenant_id = :tenant ORDER BY id LIMIT 1")
@@ -63,15 +75,17 @@ def _month(site: Site, now: Moment) -> Unit[None]:
     )
 
 
-def _guest(site: Site, number: int, now: Moment) -> Unit[Guest]:
+def _guest(site: Place, number: int, now: Moment) -> Unit[Guest]:
     phone = Phone(f"2547{20_000_000 + number * 76_543:08d}")
     person_id = yield from people.person_for(site.vault, site.tenant.id, phone, now - DAYS * DAY)
     mac = f"02:10:00:00:{number // 256:02X}:{number % 256:02X}"
-    device = yield from access.touch_device(mac, site.row.id, now - DAYS * DAY)
+    device = yield from access.touch_device(mac, site.router_id, now - DAYS * DAY)
     return Guest(device_id=device.id, person_id=person_id, tail=phone.tail)
 
 
-def _payment(site: Site, random: Random, number: int, guest: Guest, plan: Plan, account: int, at: Moment) -> Unit[None]:
+def _payment(
+    site: Place, random: Random, number: int, guest: Guest, plan: Plan, account: int, at: Moment
+) -> Unit[None]:
     reason = random.choices((None, "cancelled", "wrong-pin", "no-answer"), (88, 6, 3, 3))[0]
     paid = reason is None
     public = f"{site.tenant.public}h{number}"
@@ -83,7 +97,7 @@ def _payment(site: Site, random: Random, number: int, guest: Guest, plan: Plan, 
         click_key=f"history-{number}",
         account_id=account,
         environment="sandbox",
-        router_id=site.row.id,
+        router_id=site.router_id,
         device_id=guest.device_id,
         person_id=guest.person_id,
         phone_tail=guest.tail,

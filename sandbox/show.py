@@ -23,7 +23,7 @@ async def show(folder: Path, port: int, build: Build) -> None:
         phones = [await site.phone(number, port=port + 3 + number) for number in (1, 2)]
         write_env(site)
         cards = await printed(site, built.db)
-        await lived(site, built.db)
+        await lived(built.db, site.vault, site.tenant, site.row.id, site.clock.now())
         print(_addresses(site, port, cards, await owner(site, built.db)), flush=True)
         while True:
             for phone in phones:

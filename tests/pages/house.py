@@ -207,7 +207,7 @@ async def house(
     mpesa.add_shortcode(kind="till", shortcode="9001234", store="5004321", **common)
     server = await serve_mpesa(mpesa)
     async with serve(late) as url, httpx.AsyncClient(trust_env=False) as http:
-        await home.write(_account, home, kind, server.url)
+        await home.write(account_at, home, kind, server.url)
         settings = load({"BANDO_MODE": "sandbox", "BANDO_PUBLIC_URL": url, **env})
         catalog = Catalog(home.db)
         await catalog.refresh()
@@ -246,7 +246,7 @@ async def house(
                 await home.db.aclose()
 
 
-def _account(home: Seed, kind: accounts.Kind, url: str) -> Unit[Any]:
+def account_at(home: Seed, kind: accounts.Kind, url: str) -> Unit[Any]:
     return (
         yield from accounts.add_account(
             home.vault,

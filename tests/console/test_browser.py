@@ -1,0 +1,119 @@
+"""The console in a real Chromium: every page of it on a phone and on a desk, light and dark, without barriers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import axe_core_python
+import pytest
+from playwright.async_api import Browser, BrowserContext, async_playwright
+
+from portal.console.desk import COOKIE
+from portal.console.site import SCREENS
+from sandbox.history import lived
+from tests.console.office import Office, Visitor, office
+from tests.pages.house import account_at
+
+pytestmark = pytest.mark.browser
+
+AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
+SIZES = {"phone": (360, 740), "desk": (1440, 900)}
+PAGES = tuple(each.path for each in SCREENS if each.method == "GET" and "{" not in each.path)
+
+
+@pytest.fixture
+async def browser(chromium_path: str) -> AsyncIterator[Browser]:
+    async with async_playwright() as p:
+        made = await p.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
+        yield made
+        await made.close()
+
+
+@pytest.fixture
+async def o(tmp_path: Path) -> AsyncIterator[Office]:
+    async with office(tmp_path) as made:
+        home = made.home
+        await home.write(account_at, home, "paybill", "http://127.0.0.1:9")
+        await lived(home.db, home.vault, home.tenant, home.router_id, home.clock.now())
+        yield made
+
+
+async def sitting_down(browser: Browser, who: Visitor, size: str, scheme: str, script: bool = True) -> BrowserContext:
+    """A browser in which somebody is logged in."""
+    width, height = SIZES[size]
+    context = await browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if scheme == "dark" else "light",
+        java_script_enabled=script,
+    )
+    token = who.http.headers["cookie"].partition("=")[2]
+    await context.add_cookies(
+        [{"name": COOKIE, "value": token, "url": who.office.url.replace("http:", "https:"), "secure": True}]
+    )
+    return context
+
+
+@pytest.mark.parametrize(("size", "scheme"), [("phone", "light"), ("desk", "dark")])
+async def test_no_page_has_serious_barriers_or_scrolls_sideways(
+    o: Office, browser: Browser, size: str, scheme: str
+) -> None:
+    context = await sitting_down(browser, await o.of("owner"), size, scheme)
+    page = await context.new_page()
+    wrong: list[str] = []
+    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    hosts: set[str] = set()
+    page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
+    for path in PAGES:
+        answer = await page.goto(f"{o.url}/console{path}")
+        assert answer is not None
+        assert answer.status == 200, path
+        await page.evaluate(AXE.read_text())
+        found = await page.evaluate("axe.run()")
+        bad = [each["id"] for each in found["violations"] if each["impact"] in ("serious", "critical")]
+        assert (path, bad) == (path, [])
+        over = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert over <= 0, (path, over)
+    assert wrong == []
+    assert hosts == {o.url.split("/")[2]}
+
+
+async def test_the_slash_leads_to_the_search_box_and_escape_closes_the_menu(o: Office, browser: Browser) -> None:
+    context = await sitting_down(browser, await o.of("owner"), "desk", "light")
+    page = await context.new_page()
+    await page.goto(f"{o.url}/console/account")
+    await page.keyboard.press("/")
+    assert await page.evaluate("document.activeElement.id") == "find"
+    await page.locator(".menu summary").focus()
+    await page.keyboard.press("Enter")
+    assert await page.locator(".menu[open]").count() == 1
+    await page.keyboard.press("Escape")
+    assert await page.locator(".menu[open]").count() == 0
+
+
+async def test_logging_in_with_the_keyboard_alone_and_without_script(o: Office, browser: Browser) -> None:
+    from portal.staff import store as staff
+
+    home = o.home
+    _, token = await home.write(
+        staff.invite, home.vault, home.clock.now(), email="otieno@isp.test", name="Otieno", role="cashier"
+    )
+    context = await browser.new_context(java_script_enabled=False, viewport={"width": 360, "height": 740})
+    page = await context.new_page()
+    await page.goto(f"{o.url}/console/link/{token}")
+    await page.keyboard.type("maji safi kila siku")
+    await page.keyboard.press("Tab")
+    await page.keyboard.type("maji safi kila siku")
+    await page.keyboard.press("Enter")
+    await page.wait_for_selector("text=Your password is set")
+    for text in ("otieno@isp.test", "maji safi kila siku"):
+        await page.keyboard.type(text)
+        await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await page.wait_for_selector(".bar")
+    await page.locator(".menu summary").press("Enter")
+    await page.click("text=Log out")
+    await page.wait_for_selector("text=You are logged out")
+    await page.goto(f"{o.url}/console/account")
+    assert "/console/login" in page.url
