@@ -88,6 +88,7 @@ class Database:
         self._writing: sqlite3.Connection | None = None
         self._pending: deque[Job] = deque()  # to be run here, or by the writer thread if it comes first
         self._expected = False  # whether `_run_pending` will be called
+        self._apart = False  # whether one of the last group was refused: then the next one is not run twice either
         self._crowd = False  # whether the last group was of more than one
         self._home: asyncio.AbstractEventLoop | None = None  # the one event loop whose thread is meant by "here"
         self._groups: queue.SimpleQueue[Group | None] = queue.SimpleQueue()
@@ -195,15 +196,24 @@ class Database:
         jobs = list(islice(iter(partial(_next, self._pending), None), GROUP))
         self._crowd = len(jobs) > 1
         group = self._group(connection)
-        if not group.run_together(jobs):
-            if not self._begun(connection):  # another process came in between
-                self._turn.release()
-                self._pending.extendleft(reversed(jobs))
-                self._hand_over()
-                return
-            for job in jobs:
-                group.run(job)
-        self._groups.put(group)
+        if self._ran(group, jobs, connection):
+            self._groups.put(group)
+            return
+        self._turn.release()
+        self._pending.extendleft(reversed(jobs))
+        self._hand_over()
+
+    def _ran(self, group: Group, jobs: list[Job], connection: sqlite3.Connection) -> bool:
+        """Run these together, or each by itself; False when another process has begun to write in between."""
+        if not self._apart:
+            if group.run_together(jobs):
+                return True
+            if not self._begun(connection):
+                return False
+        for job in jobs:
+            group.run(job)
+        self._apart = any(job.error is not None for job in jobs)
+        return True
 
     def _take_turn(self) -> sqlite3.Connection | None:
         """The connection in a transaction; None while a commit, the writer thread or another process has it."""

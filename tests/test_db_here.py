@@ -261,6 +261,27 @@ async def test_a_unit_that_raises_in_a_group_is_undone_alone(db: Database, error
     assert await db.read(1, count) == 2
 
 
+async def test_after_a_refusal_the_next_group_is_not_run_twice(db: Database) -> None:
+    """Or whoever is refused again and again would make everybody's work double."""
+    ran: list[str] = []
+
+    def noted(name: str, error: BaseException | None) -> Unit[int]:
+        ran.append(name)
+        if error is not None:
+            raise error
+        return (yield from add(name))
+
+    for turn in range(4):
+        bad = asyncio.create_task(db.write_here(1, noted, f"bad-{turn}", ValueError()))
+        good = asyncio.create_task(db.write_here(1, noted, f"good-{turn}", None))
+        found = await soon(good, bad)
+        assert [type(each) for each in found] == [int, ValueError]
+    assert len(ran) <= 4 * 2 + 2
+    await soon(here(db, 1))
+    await soon(here(db, 2))
+    assert not db._apart
+
+
 async def test_a_group_that_is_run_again_tells_its_listeners_once(db: Database) -> None:
     heard: list[int] = []
     db.listen("made", lambda _, key: heard.append(key))

@@ -126,9 +126,17 @@ def refuse_foreign(request: Request, public_url: str) -> None:
         foreign = site not in (b"same-origin", b"none")
     else:
         own = {urlsplit(public_url).netloc, told.get(b"host", b"").decode("latin-1")}
-        foreign = origin != "null" and urlsplit(origin).netloc not in own
+        foreign = origin != "null" and _netloc(origin) not in own
     if foreign:
         raise Refused("foreign", status=403)
+
+
+def _netloc(origin: str) -> str | None:
+    """Host and port of an origin; None when it is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def source_of(request: Request, trusted: Collection[str]) -> str:

@@ -73,7 +73,12 @@ async def test_no_address_leads_to_another_site(w: World) -> None:
 async def test_a_form_of_another_site_is_refused(w: World) -> None:
     home = await w.arrive(MAC)
     form = {"plan": w.plan("1 hour"), "phone": VICTIM_PHONE, "click": "0" * 32, "confirm": "1"}
-    for headers in ({"sec-fetch-site": "cross-site"}, {"origin": "https://evil.test"}, {"sec-fetch-site": "same-site"}):
+    for headers in (
+        {"sec-fetch-site": "cross-site"},
+        {"origin": "https://evil.test"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "http://["},
+    ):
         assert (await w.http.post(f"{home}pay", data=form, headers=headers)).status_code == 403
     assert w.site.mpesa.pending(VICTIM_PHONE) is None
 
