@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +14,12 @@ from portal.console.site import SCREENS
 from portal.staff import store as staff_store
 from portal.staff.roles import ROLES, may
 from tests.console.office import Office, office
+
+
+def filled(path: str, value: str = "999999") -> str:
+    """An address with its parameters filled in."""
+    return re.sub(r"\{[^}]+\}", value, path)
+
 
 REFUSED = "Your role may not do this."
 
@@ -26,7 +33,7 @@ async def o(tmp_path: Path) -> AsyncIterator[Office]:
 async def test_without_a_login_every_page_leads_to_the_login_and_changes_nothing(o: Office) -> None:
     async with httpx.AsyncClient(base_url=o.url, trust_env=False) as http:
         for screen in SCREENS:
-            answer = await http.request(screen.method, f"/console{screen.path.replace('{', '').replace('}', '')}")
+            answer = await http.request(screen.method, f"/console{filled(screen.path)}")
             assert answer.status_code == 303
             assert answer.headers["location"].startswith("/console/login")
     assert await o.acts() == []
@@ -41,9 +48,7 @@ async def test_every_role_at_every_route(o: Office, role: str) -> None:
     for screen in SCREENS:
         if screen.path == "/account/logout":
             continue
-        path = f"/console{screen.path}"
-        for each in ("id", "number", "page", "token", "action"):
-            path = path.replace(f"{{{each}}}", "999999")
+        path = f"/console{filled(screen.path)}"
         answer = await who.http.request(
             screen.method, path, data={"csrf": csrf} if screen.method == "POST" else None, follow_redirects=False
         )
