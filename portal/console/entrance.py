@@ -54,9 +54,10 @@ async def static(request: Request) -> Response:
     found = render.static_files().get(request.path_params["name"])
     if found is None:
         raise Refused("not-found", status=404)
-    body, kind = found
+    body, packed = found.body.for_client(request.headers.get("accept-encoding", ""))
     request.scope["bando.keep"] = True
-    return Response(body, media_type=kind)
+    packing = {"content-encoding": "gzip"} if packed and body[:2] == b"\x1f\x8b" else {}
+    return Response(body, headers={**packing, "vary": "accept-encoding"}, media_type=found.kind)
 
 
 async def ask(request: Request) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from portal import words
+from portal.web.answers import Body, pack
 
 HERE = Path(__file__).parent
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -22,17 +24,27 @@ POLICY = (
 )
 
 
+@dataclass(frozen=True)
+class StaticFile:
+    """A file as it is sent."""
+
+    body: Body
+    kind: str
+
+
 @lru_cache(maxsize=1)
-def static_files() -> Mapping[str, tuple[bytes, str]]:
-    """Each static file by name: its bytes and media type, read once."""
+def static_files() -> Mapping[str, StaticFile]:
+    """Each static file by name, read and compressed once."""
     found = sorted((HERE / "static").iterdir())
-    return {each.name: (each.read_bytes(), KINDS[each.suffix]) for each in found if each.suffix in KINDS}
+    return {
+        each.name: StaticFile(pack(each.read_bytes(), 9), KINDS[each.suffix]) for each in found if each.suffix in KINDS
+    }
 
 
 @lru_cache(maxsize=64)
 def static(name: str) -> str:
     """The address of a static file, which changes with it, so that browsers may keep it for good."""
-    digest = hashlib.sha256(static_files()[name][0]).hexdigest()[:12]
+    digest = hashlib.sha256(static_files()[name].body.plain).hexdigest()[:12]
     return f"/console/static/{name}?v={digest}"
 
 

@@ -1,0 +1,50 @@
+"""What staff ask for in an address or a form, read strictly: everything there is hostile."""
+
+from __future__ import annotations
+
+import re
+
+from portal.errors import Refused
+
+_INSIDE = re.compile(r"/console/(?:[a-z0-9_-]+(?:/[a-z0-9_-]+)*)?")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+MAX_NOTE = 300
+
+
+def number(text: object) -> int:
+    """A positive whole number, such as a row's id; raises `Refused("form")`."""
+    if not isinstance(text, str) or not re.fullmatch(r"[0-9]{1,18}", text):
+        raise Refused("form")
+    return int(text)
+
+
+def number_or_none(text: str) -> int | None:
+    """The same, or None when nothing is there."""
+    return number(text) if text else None
+
+
+def one_of(text: str, words: tuple[str, ...]) -> str:
+    """One of these words, the first when nothing is there; raises `Refused("form")`."""
+    if text and text not in words:
+        raise Refused("form")
+    return text or words[0]
+
+
+def day(text: str) -> str:
+    """A day as ``2026-11-22``, or nothing; raises `Refused("form")`. Whether the calendar has it is not known yet."""
+    if text and not (text.isascii() and _DAY.fullmatch(text)):
+        raise Refused("form")
+    return text
+
+
+def note(text: str) -> str:
+    """A few words of staff, on one line."""
+    plain = " ".join(text.split())
+    if len(plain) > MAX_NOTE or not plain.isprintable():
+        raise Refused("form")
+    return plain
+
+
+def inside(path: str) -> str:
+    """A plain path of the console, or nothing: nobody is led elsewhere."""
+    return path if len(path) <= 200 and _INSIDE.fullmatch(path) else ""

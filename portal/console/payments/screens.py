@@ -1,0 +1,103 @@
+"""Payments: the list, one of them with all that was said about it, and the queue of what matched nothing."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from portal.clock import Moment
+from portal.console import asked, spans
+from portal.console.desk import Desk
+from portal.console.lines import store as lines
+from portal.console.lines.advice import advice
+from portal.console.payments import store
+from portal.console.payments.timeline import state_words, timeline
+from portal.console.screens import get
+from portal.errors import Refused
+
+CHIPS = (
+    ("all", "All"),
+    ("paid", "Paid"),
+    ("waiting", "Waiting"),
+    ("failed", "Not paid"),
+    ("somebody", "Needs somebody"),
+)
+
+
+async def payments(desk: Desk) -> Response:
+    """The list, narrowed by state and by day."""
+    chip = asked.one_of(desk.query.get("state", ""), tuple(name for name, _ in CHIPS))
+    day = asked.day(desk.query.get("day", ""))
+    span = spans.day_span(spans.named_day(day), desk.view.tenant.timezone) if day else store.ALWAYS
+    before = asked.number_or_none(desk.query.get("before", ""))
+    found = await desk.read(store.payment_page, desk.services.vault, chip, span, before)
+    shown, more = found[: store.PAGE], len(found) > store.PAGE
+    return desk.page(
+        "payments",
+        shown=shown,
+        chips=[(name, word, _address(name, day)) for name, word in CHIPS],
+        chip=chip,
+        day=day,
+        first=before is None,
+        older=_address(chip, day, before=str(shown[-1].payment.id)) if more else "",
+        state_words=state_words,
+        site=lambda one: _site(desk, one.router_id),
+    )
+
+
+def _address(chip: str, day: str, **more: str) -> str:
+    asked_for = {"state": chip if chip != "all" else "", "day": day, **more}
+    query = urlencode({name: text for name, text in asked_for.items() if text})
+    return f"/console/payments?{query}" if query else "/console/payments"
+
+
+def _site(desk: Desk, router_id: int | None) -> str:
+    router = desk.view.routers.get(router_id or 0)
+    return router.name if router else "–"
+
+
+async def payment(desk: Desk) -> Response:
+    """One payment: what is known, and how it came to that."""
+    payment_id = asked.number(desk.request.path_params["id"])
+    story = await desk.read(store.story, desk.services.vault, payment_id)
+    if story is None:
+        raise Refused("not-found", status=404)
+    whole = story.phone.spoken if story.phone and desk.may("guests.help") else None
+    return desk.page(
+        "payment",
+        story=story,
+        one=story.payment,
+        phone=whole or (story.phone.masked if story.phone else "erased"),
+        state=state_words(story.payment.state, story.payment.reason),
+        events=timeline(story),
+        open_lines=[each for each in story.lines if each["closed_at"] is None],
+        site=_site(desk, story.payment.router_id),
+        advice=advice,
+    )
+
+
+async def queue(desk: Desk) -> Response:
+    """Lines for staff: money that matched nothing, and whatever else waits for somebody."""
+    found = await desk.read(lines.open_page, lines.PAGE + 1, _where(desk.query.get("before", "")))
+    shown, last = found[: lines.PAGE], found[lines.PAGE - 1 : lines.PAGE]
+    older = f"/console/payments/queue?before={last[0].opened_at}-{last[0].id}" if len(found) > lines.PAGE else ""
+    return desk.page("queue", lines=shown, older=older, advice=advice)
+
+
+def _where(text: str) -> tuple[Moment, int] | None:
+    """Where the page above ended: ``<moment>-<id>``."""
+    if not text:
+        return None
+    found = re.fullmatch(r"([0-9]{1,18})-([0-9]{1,18})", text, re.ASCII)
+    if found is None:
+        raise Refused("form")
+    return int(found[1]), int(found[2])
+
+
+SCREENS = (
+    get("/payments", "payments", payments),
+    get("/payments/queue", "payments", queue),
+    get("/payments/{id}", "payments", payment),
+)
