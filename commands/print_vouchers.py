@@ -22,7 +22,7 @@ from portal.tenancy.store import Tenant
 from portal.texts import LANGUAGES, said_in
 from portal.vouchers.grids import DEFAULT_GRID, GRIDS
 from portal.vouchers.press import Job, named_whole, press
-from portal.vouchers.print_run import PrintRun, PrintRuns, counted
+from portal.vouchers.print_run import PrintRun, PrintRuns, counted, how
 
 MANY = 500  # vouchers; what takes longer than a blink shows how far it is
 FILE = click.Path(path_type=Path)
@@ -44,7 +44,7 @@ class Output:
         """As it is written down."""
         if self.slips is not None:
             return f"slip {self.slips.mm}"
-        return {"pdf": f"sheet {self.grid}", "html": f"page {self.grid}", "csv": "csv"}[self.form]
+        return how(self.form, self.grid)
 
 
 def output_of(pdf: Path | None, html: Path | None, csv: Path | None, grid: str, slips: thermal.Target | None) -> Output:

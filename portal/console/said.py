@@ -21,6 +21,16 @@ SAID = {
     "unblocked": "The device is no longer blocked.",
     "pass-over": "The pass is ended.",
     "line-closed": "That line is done.",
+    "batch-made": "The batch is made.",
+    "batch-there": "This form was sent before, and made this batch. To make another one like it, open the form anew.",
+    "voided": "The cards are void.",
+    "sale-there": "This is the card that you made a moment ago. For another one, tap “Next sale” first.",
+    "plan-added": "The plan is on sale.",
+    "plan-there": "This form was sent before, and added this plan.",
+    "plan-saved": "Saved. Guests see it now; what was sold or printed before stays as it was.",
+    "plan-offered": "The plan is on sale.",
+    "plan-withdrawn": "The plan is withdrawn. What was sold or printed of it stays good.",
+    "plan-sites": "Where it is sold is changed.",
 }
 
 

@@ -12,9 +12,10 @@ from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from portal import words
-from portal.console import account, entrance, render
+from portal.console import account, dashboard, entrance, guests, online, payments, plans, render, vouchers
 from portal.console.desk import COOKIE, Desk, check_csrf, theme_of
 from portal.console.doors import Services
+from portal.console.lines import screens as lines
 from portal.console.screens import Screen
 from portal.errors import Refused
 from portal.web import forms
@@ -24,7 +25,16 @@ from portal.web.security import Guard
 
 _log = structlog.get_logger("bando.console")
 
-SCREENS: tuple[Screen, ...] = (*account.SCREENS,)
+SCREENS: tuple[Screen, ...] = (
+    *dashboard.SCREENS,
+    *online.SCREENS,
+    *guests.SCREENS,
+    *payments.SCREENS,
+    *lines.SCREENS,
+    *vouchers.SCREENS,
+    *plans.SCREENS,
+    *account.SCREENS,
+)
 SECOND = "/console/account/second"
 
 

@@ -115,6 +115,11 @@ def _serial(label: str) -> int:
     return int(label.rpartition("-")[2])
 
 
+def how(form: str, grid: str) -> str:
+    """What is made of a batch (pdf, html, csv), as it is written down."""
+    return {"pdf": f"sheet {grid}", "html": f"page {grid}", "csv": "csv"}[form]
+
+
 def part(first: int, last: int) -> str:
     """Serials as staff name them: ``7``, ``10-36``."""
     return str(first) if first == last else f"{first}-{last}"

@@ -1,0 +1,209 @@
+"""What staff see of vouchers, and the units that make a batch once however often its form is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+from portal.access import store as access
+from portal.access.plans import Plan
+from portal.clock import Moment
+from portal.errors import Refused
+from portal.seal import Vault
+from portal.units import Row, Unit, any_of, one, rows, value
+from portal.vouchers import batches, states
+from portal.vouchers import store as cards
+from portal.vouchers.batches import Order
+from portal.vouchers.states import Group, Tally
+from portal.vouchers.store import Batch, Voucher
+
+COUNTER = "counter sale"  # the note of a batch of one that was made for somebody at the counter
+Only = Literal["all", "stock", "counter"]
+FILTERS: tuple[Only, ...] = ("all", "stock", "counter")
+BEYOND = 10**15  # no batch has this number
+
+_ONLY = {
+    "all": "NOT (b.count = 1 AND b.note = :counter)",
+    "stock": "NOT (b.count = 1 AND b.note = :counter) AND b.use_by > :now AND EXISTS (SELECT 1 FROM vouchers v"
+    " WHERE v.tenant_id = :tenant AND v.batch_id = b.id AND v.state = 'printed')",
+    "counter": "b.count = 1 AND b.note = :counter",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shelf:
+    """The page of batches: what is in stock by plan, and some batches with what became of them."""
+
+    plans: list[Plan]
+    stock: dict[int, int]
+    batches: list[Batch]
+    tallies: dict[int, Tally]
+
+
+def shelf(only: Only, before: int | None, now: Moment, limit: int) -> Unit[Shelf]:
+    """Batches below the number `before`, the newest first."""
+    found = yield from rows(
+        f"SELECT b.* FROM batches b WHERE b.tenant_id = :tenant AND b.number < :before AND {_ONLY[only]}"  # noqa: S608 own text
+        " ORDER BY b.number DESC LIMIT :limit",
+        before=BEYOND if before is None else before,
+        counter=COUNTER,
+        now=now,
+        limit=limit,
+    )
+    listed = [cards.read_batch(row) for row in found]
+    return Shelf(
+        plans=(yield from access.plan_list()),
+        stock=(yield from stock(now)),
+        batches=listed,
+        tallies=(yield from tallies([each.id for each in listed], now)),
+    )
+
+
+def stock(now: Moment) -> Unit[dict[int, int]]:
+    """How many unused cards there are to sell, by plan; what was sold at the counter is nobody's stock."""
+    found = yield from rows(
+        "SELECT b.plan_id AS plan_id, COUNT(*) AS n FROM batches b JOIN vouchers v ON v.tenant_id = b.tenant_id"
+        " AND v.batch_id = b.id WHERE b.tenant_id = :tenant AND b.use_by > :now AND v.state = 'printed'"
+        " AND NOT (b.count = 1 AND b.note = :counter) GROUP BY b.plan_id",
+        now=now,
+        counter=COUNTER,
+    )
+    return {row["plan_id"]: int(row["n"]) for row in found}
+
+
+_GROUPS = (
+    "SELECT v.batch_id AS batch_id, v.state AS state, CASE WHEN v.use_by <= :now THEN 1 ELSE 0 END AS past,"
+    " CASE WHEN p.state = 'ended' THEN 1 ELSE 0 END AS over, COUNT(*) AS n FROM vouchers v LEFT JOIN passes p"
+    " ON v.state = 'redeemed' AND p.tenant_id = v.tenant_id AND p.cause_kind = 'voucher' AND p.cause_ref = v.label"
+    " WHERE v.tenant_id = :tenant AND "
+)
+
+
+def tallies(ids: Collection[int], now: Moment) -> Unit[dict[int, Tally]]:
+    """What became of the vouchers of these batches."""
+    if not ids:
+        return {}
+    marks, bound = any_of(ids)
+    found = yield from rows(f"{_GROUPS} v.batch_id IN ({marks}) GROUP BY 1, 2, 3, 4", now=now, **bound)
+    by_batch: dict[int, list[Group]] = {each: [] for each in ids}
+    for row in found:
+        by_batch[row["batch_id"]].append(_group(row))
+    return {each: states.tally(groups) for each, groups in by_batch.items()}
+
+
+def tally_of(batch_id: int, first: int, last: int, now: Moment) -> Unit[Tally]:
+    """What became of a range of a batch."""
+    found = yield from rows(
+        f"{_GROUPS} v.batch_id = :batch_id AND v.serial BETWEEN :first AND :last GROUP BY 1, 2, 3, 4",
+        now=now,
+        batch_id=batch_id,
+        first=first,
+        last=last,
+    )
+    return states.tally(_group(row) for row in found)
+
+
+def _group(row: Row) -> Group:
+    return Group(state=row["state"], past=bool(row["past"]), over=bool(row["over"]), count=int(row["n"]))
+
+
+def batch(batch_id: int) -> Unit[Batch]:
+    """This batch; raises `Refused`."""
+    found = yield from cards.batch(batch_id)
+    if found is None:
+        raise Refused("not-found", status=404)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sight:
+    """One batch, a page of its vouchers, and what was done with it."""
+
+    tally: Tally
+    vouchers: list[Voucher]
+    spent: set[str]
+    acts: list[Row]
+
+
+def sight(batch_id: int, first: int, last: int, count: int, now: Moment) -> Unit[Sight]:
+    """Vouchers `first` to `last` of a batch, and the whole batch in numbers."""
+    return Sight(
+        tally=(yield from tally_of(batch_id, 1, count, now)),
+        vouchers=(yield from cards.in_range(batch_id, first, last)),
+        spent=(yield from cards.spent_of(batch_id, first, last)),
+        acts=(yield from cards.acts(batch_id)),
+    )
+
+
+# --- made once ---
+
+
+def newest() -> Unit[int]:
+    """The batch that was made last; a form that is sent twice knows an older one."""
+    return int((yield from value("SELECT COALESCE(MAX(id), 0) FROM batches WHERE tenant_id = :tenant")))
+
+
+def make_once(order: Order, seen: int, now: Moment) -> Unit[Batch]:
+    """Begin a batch, unless the same person has made the same one since batch `seen`; raises `Refused`."""
+    there = yield from _same(order, seen)
+    if there is not None:
+        raise Refused("batch-there", status=409, batch=there)
+    return (yield from batches.begin(order, now))
+
+
+def _same(order: Order, seen: int) -> Unit[int | None]:
+    row = yield from one(
+        "SELECT id FROM batches WHERE tenant_id = :tenant AND id > :seen AND plan_id = :plan_id AND count = :count"
+        " AND price_minor = :price AND style = :style AND use_by = :use_by AND note = :note AND agent = :agent"
+        " AND made_by = :by ORDER BY id LIMIT 1",
+        seen=seen,
+        plan_id=order.plan.id,
+        count=order.count,
+        price=(order.price or order.plan.price).minor,
+        style=order.style.name,
+        use_by=order.use_by,
+        note=order.note,
+        agent=order.agent,
+        by=order.by,
+    )
+    return None if row is None else int(row["id"])
+
+
+def sell(vault: Vault, tenant_id: int, order: Order, seen: int, code: str, now: Moment) -> Unit[Batch]:
+    """A batch of one card, whole at once, and on a screen: whoever prints it later prints a copy."""
+    made = yield from make_once(order, seen, now)
+    label = batches.label_of(made.number, 1, made.count)
+    card = {
+        "serial": 1,
+        "label": label,
+        "code_index": batches.code_index(vault, code),
+        "code_sealed": batches.seal_code(vault, tenant_id, label, code),
+    }
+    yield from cards.add_vouchers(made.id, made.use_by, [card])
+    whole = yield from batches.complete(made, order.by, now)
+    yield from cards.add_act(made.id, "printed", 1, 1, order.by, now, how="counter")
+    return whole
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sold:
+    """A card that was sold at the counter."""
+
+    batch: Batch
+    tally: Tally
+
+
+def sold_since(by: str, since: Moment, now: Moment, limit: int) -> Unit[list[Sold]]:
+    """The latest cards that somebody sold at the counter."""
+    found = yield from rows(
+        "SELECT b.* FROM batches b WHERE b.tenant_id = :tenant AND b.count = 1 AND b.note = :counter"
+        " AND b.made_by = :by AND b.created_at >= :since ORDER BY b.number DESC LIMIT :limit",
+        counter=COUNTER,
+        by=by,
+        since=since,
+        limit=limit,
+    )
+    listed = [cards.read_batch(row) for row in found]
+    told = yield from tallies([each.id for each in listed], now)
+    return [Sold(batch=each, tally=told[each.id]) for each in listed]
