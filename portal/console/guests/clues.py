@@ -1,0 +1,90 @@
+"""What somebody typed into the search box may be: several things at once, since only the database knows. Pure.
+
+Nothing is searched in part: whoever has the whole number or code is holding what the guest gave them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+
+from portal import phone
+from portal.errors import Refused
+from portal.payments.claims import find_receipt
+from portal.phone import Phone
+from portal.vouchers import codes
+
+LONGEST = 500  # a pasted M-Pesa message is shorter
+_LABEL = re.compile(r"B\s*([0-9]{1,9})\s*[-–/]\s*([0-9]{1,9})", re.IGNORECASE)
+_MAC = re.compile(r"[0-9A-F]{12}")
+_BETWEEN = re.compile(r"[:.\-\s\u2010-\u2015]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clues:
+    """What a text may name; None where it cannot be that."""
+
+    receipt: str | None = None
+    phone: Phone | None = None
+    code: str | None = None
+    label: tuple[int, int] | None = None  # batch and serial
+    mac: str | None = None
+    ip: bool = False
+
+    @property
+    def any(self) -> bool:
+        return any((self.receipt, self.phone, self.code, self.label, self.mac))
+
+
+def clues(text: str) -> Clues:
+    """Everything that this text may be."""
+    plain = text.strip()
+    if not plain or len(plain) > LONGEST:
+        return Clues()
+    return Clues(
+        receipt=find_receipt(plain),
+        phone=_phone(plain),
+        code=_code(plain),
+        label=_label(plain),
+        mac=mac_of(plain),
+        ip=_is_ip(plain),
+    )
+
+
+def mac_of(text: str) -> str | None:
+    """A device's MAC as Bando writes it, from any spelling; None when it is none.
+
+    All zeros, and addresses of groups such as broadcast, are no device's.
+    """
+    digits = _BETWEEN.sub("", text[:LONGEST]).upper()
+    if not _MAC.fullmatch(digits) or not int(digits, 16) or int(digits[:2], 16) & 1:
+        return None
+    return ":".join(digits[n : n + 2] for n in range(0, 12, 2))
+
+
+def _phone(text: str) -> Phone | None:
+    try:
+        return phone.parse(text)
+    except Refused:
+        return None
+
+
+def _code(text: str) -> str | None:
+    try:
+        return codes.read(text)
+    except Refused:
+        return None
+
+
+def _label(text: str) -> tuple[int, int] | None:
+    found = _LABEL.fullmatch(text)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,5 @@
+"""Who is online now."""
+
+from portal.console.online.screens import SCREENS
+
+__all__ = ["SCREENS"]
