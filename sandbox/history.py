@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from random import Random
 
 from portal.access import plans as plan_text
@@ -60,22 +62,26 @@ def _month(site: Place, now: Moment) -> Unit[None]:
     guests = []
     for number in range(GUESTS):
         guests += [(yield from _guest(site, number, now))]
-    number = 0
-    for day in range(DAYS, -1, -1):
-        begin = now - day * DAY
-        for _ in range(int(A_DAY * (1.5 if day % 7 == 1 else 1) * random.uniform(0.8, 1.2))):
-            hour = random.choices(range(24), HOURS)[0]
-            at = begin - begin % DAY + hour * HOUR - 3 * HOUR + random.randrange(HOUR)
-            plan = random.choices(plans, [max(1, 8 - 2 * n) for n in range(len(plans))])[0]
-            number += 1
-            if at + plan.span_ms < now - HOUR:  # all of it is over: what goes on now is for whoever tries the world
-                yield from _payment(site, random, number, random.choice(guests), plan, int(account), at)
+    for number, (at, plan) in enumerate(sorted(_sales(random, plans, now), key=itemgetter(0)), start=1):
+        yield from _payment(site, random, number, random.choice(guests), plan, int(account), at)
     yield from tenancy.open_exception(
         "unmatched-money",
         "receipt:SKL4TQ8ZPM",
         "KSh 50 came under account WIFI. Money came that belongs to no payment.",
         now,
     )
+
+
+def _sales(random: Random, plans: Sequence[Plan], now: Moment) -> Iterator[tuple[Moment, Plan]]:
+    """When which plan was bought, in no order; all of it is over: what goes on now is for whoever tries the world."""
+    weights = [max(1, 8 - 2 * n) for n in range(len(plans))]
+    for day in range(DAYS, -1, -1):
+        midnight = now - day * DAY - now % DAY - 3 * HOUR
+        for _ in range(int(A_DAY * (1.5 if day % 7 == 1 else 1) * random.uniform(0.8, 1.2))):
+            at = midnight + random.choices(range(24), HOURS)[0] * HOUR + random.randrange(HOUR)
+            plan = random.choices(plans, weights)[0]
+            if at + plan.span_ms < now - HOUR:
+                yield at, plan
 
 
 def _guest(site: Place, number: int, now: Moment) -> Unit[Guest]:
