@@ -12,7 +12,20 @@ from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from portal import words
-from portal.console import account, dashboard, entrance, guests, online, payments, plans, render, vouchers
+from portal.console import (
+    account,
+    audit_log,
+    dashboard,
+    entrance,
+    guests,
+    online,
+    payments,
+    plans,
+    prove,
+    render,
+    staff_list,
+    vouchers,
+)
 from portal.console.desk import COOKIE, Desk, check_csrf, theme_of
 from portal.console.doors import Services
 from portal.console.lines import screens as lines
@@ -33,6 +46,9 @@ SCREENS: tuple[Screen, ...] = (
     *lines.SCREENS,
     *vouchers.SCREENS,
     *plans.SCREENS,
+    *staff_list.SCREENS,
+    *audit_log.SCREENS,
+    *prove.SCREENS,
     *account.SCREENS,
 )
 SECOND = "/console/account/second"
@@ -76,6 +92,8 @@ async def _open(services: Services, screen: Screen, request: Request) -> Respons
     if screen.method == "POST":
         check_csrf(desk)
     if screen.proof and not desk.proven:
+        if screen.method == "GET":
+            return desk.go("/console/account/prove", next=request.url.path)
         raise Refused("prove", status=403)
     return await screen.handler(desk)
 

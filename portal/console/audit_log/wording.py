@@ -1,0 +1,108 @@
+"""Acts in plain words. Pure; what is not known here is shown as it is written."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from portal.clock import Moment
+from portal.staff.store import Staff
+from portal.units import Row
+
+ACTS = {
+    "line.close": "closed a line for staff",
+    "staff.invite": "invited somebody",
+    "staff.role": "changed a role",
+    "staff.off": "switched somebody off",
+    "staff.on": "switched somebody on",
+    "staff.reset": "made a link for a new password",
+    "staff.second-off": "took two-step login away",
+    "connect": "connected a device",
+    "extend": "gave more time",
+    "move": "moved passes to another device",
+    "note": "wrote a note",
+    "kick": "kicked a device",
+    "let-in": "let a device in again",
+    "block": "blocked a device",
+    "unblock": "ended a block",
+    "end-pass": "ended a pass",
+    "voucher.make": "made vouchers",
+    "voucher.finish": "had the rest of a batch drawn",
+    "voucher.sell": "sold a voucher",
+    "voucher.print": "printed vouchers",
+    "voucher.export": "exported vouchers",
+    "voucher.void": "voided vouchers",
+    "audit.clear": "cleared personal details that were too old to keep",
+}
+ACTORS = {"command": "the command line", "clock": "Bando itself"}
+_PLACES = {"device": "/console/guests/device/{}", "payment": "/console/payments/{}"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """An act as the page shows it."""
+
+    number: int
+    at: Moment
+    who: str
+    what: str
+    about: str
+    link: str
+    address: str
+    changes: tuple[tuple[str, str, str], ...]  # what, before, after
+
+
+def told(row: Row, staff: Mapping[str, Staff]) -> Told:
+    """One row of the log."""
+    payload = _payload(row["payload"])
+    about, link = _about(row["subject"], staff)
+    return Told(
+        number=row["number"],
+        at=row["at"],
+        who=_who(row["actor"], payload, staff),
+        what=ACTS.get(row["act"], str(row["act"])),
+        about=about,
+        link=link,
+        address=str(payload.get("address", "")),
+        changes=tuple(_changes(payload.get("before"), payload.get("after"))),
+    )
+
+
+def _payload(text: object) -> Mapping[str, object]:
+    """What was written beside the act; nothing once it was cleared."""
+    found = json.loads(text) if isinstance(text, str) else {}
+    return found if isinstance(found, dict) else {}
+
+
+def _who(actor: str, payload: Mapping[str, object], staff: Mapping[str, Staff]) -> str:
+    known = staff.get(actor.removeprefix("staff:"))
+    return str(payload.get("name") or (known.name if known else ACTORS.get(actor, actor)))
+
+
+def _about(subject: str, staff: Mapping[str, Staff]) -> tuple[str, str]:
+    sort, _, name = subject.partition(":")
+    if sort == "staff" and name in staff:
+        return staff[name].name, f"/console/staff/{staff[name].id}"
+    words = f"{sort} {name}".strip()
+    place = _PLACES.get(sort) if re.fullmatch(r"[0-9]{1,18}", name) else None
+    return words, place.format(name) if place else ""
+
+
+def _changes(before: object, after: object) -> list[tuple[str, str, str]]:
+    """Each thing that is told, as it was and as it is; what is the same stands once."""
+    if not isinstance(before, dict | None) or not isinstance(after, dict | None):
+        return [("", _plain(before), _plain(after))]
+    was, now = before or {}, after or {}
+    names = list(dict.fromkeys([*was, *now]))
+    both = [(name, _plain(was.get(name)), _plain(now.get(name))) for name in names]
+    return [(name.replace("_", " "), "" if old == new else old, new) for name, old, new in both if old or new]
+
+
+def _plain(found: object) -> str:
+    if found is None or isinstance(found, str):
+        return found or ""
+    if isinstance(found, bool):
+        return "yes" if found else "no"
+    return json.dumps(found, ensure_ascii=False)

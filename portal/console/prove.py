@@ -1,0 +1,31 @@
+"""Giving one's password once more, before what matters most, and going back to where one was."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from portal.console import asked
+from portal.console.desk import Desk
+from portal.console.screens import get, post
+from portal.errors import Refused
+
+FIRST = "/console/"
+
+
+async def ask(desk: Desk) -> Response:
+    """The form; whoever has given it lately goes on at once."""
+    back = asked.inside(desk.query.get("next", "")) or FIRST
+    return desk.go(back) if desk.proven else desk.page("prove", back=back, wrong="", values={})
+
+
+async def prove(desk: Desk) -> Response:
+    back = asked.inside(desk.fields.get("next", "")) or FIRST
+    try:
+        await desk.services.staff.prove(desk.present, desk.fields.get("password", ""))
+    except Refused as wrong:
+        key = "password-wrong" if wrong.key == "login-wrong" else wrong.key
+        return desk.page("prove", wrong.status, back=back, wrong=key, values=wrong.values)
+    return desk.go(back, "proven")
+
+
+SCREENS = (get("/account/prove", "profile", ask), post("/account/prove", "profile", prove))
