@@ -72,11 +72,10 @@ def card(look: Look, device_id: int) -> Unit[Card]:
     page, earlier = (newest if look.before is None else (yield from _rows(device_id, look.before))).page(PAGE)
     payers = yield from _payers(look.vault, device_id)
     names = yield from _names(look, places, page, payers, device_id)
-    told = lines(page, names)
+    told = [Line(at=since, text="First seen")] if earlier is None else []
+    told += lines(page, names)
     if look.before is None:
         told += _whereabouts(stands, places)
-    if earlier is None:
-        told.append(Line(at=since, text="First seen"))
     return Card(
         stands=stands,
         since=since,

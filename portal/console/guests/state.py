@@ -89,6 +89,8 @@ def _online(stands: Standing, known: Known) -> State | None:
         return None
     site = known.site(seen.router_id)
     if known.now - seen.seen_at > FRESH_MS:
+        if stands.head is None:
+            return None  # the router has ended it by itself (R4)
         text = f"It was online at {site} when that router last answered, {known.calendar.ago(seen.seen_at)}."
         return State(kind="warn", word="not known", text=f"{text} Until it answers again nobody knows.")
     since = f"Online at {site} since {known.calendar.clock(seen.online_since)}"

@@ -7,7 +7,7 @@ exactly one page, however many kinds there are.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,7 +68,7 @@ class Rows:
 
 
 def lines(page: Rows, names: Names) -> list[Line]:
-    """Everything of a page, newest first."""
+    """Everything of a page, each row's lines in their order."""
     made: list[Line] = []
     for rows, tell in (
         (page.payments, _payment),
@@ -80,11 +80,12 @@ def lines(page: Rows, names: Names) -> list[Line]:
     ):
         for row in rows:
             made += tell(row, names)
-    return newest_first(made)
+    return made
 
 
-def newest_first(made: Iterable[Line]) -> list[Line]:
-    return sorted(made, key=lambda line: -line.at)
+def newest_first(made: Sequence[Line]) -> list[Line]:
+    """Of what has the same time, that which was told last stands first."""
+    return sorted(made, key=lambda line: line.at)[::-1]
 
 
 # --- payments ---

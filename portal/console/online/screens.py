@@ -32,6 +32,7 @@ class Line:
     """A device that is online."""
 
     device_id: int
+    router_id: int
     mac: str
     site: str
     plan: str
@@ -87,6 +88,7 @@ def _line(row: Row, stands: Standing | None, site: str) -> Line:
     head, allowance = (stands.head, stands.allowance) if stands else (None, None)
     return Line(
         device_id=row["device_id"],
+        router_id=row["router_id"],
         mac=row["mac"],
         site=site,
         plan=head.plan_name if head else "",
