@@ -20,6 +20,7 @@ from portal.clock import DAY, HOUR, MINUTE
 from portal.console.guests import acts
 from portal.console.guests.card import PAGE
 from portal.console.guests.clues import clues, mac_of
+from portal.console.guests.finding import find
 from portal.console.guests.reasons import FAILED, REVIEW
 from portal.payments import payment
 from portal.phone import Phone
@@ -27,6 +28,7 @@ from portal.tenancy import store as tenancy
 from portal.vouchers import codes
 from tests.console import guests
 from tests.console.office import Office, Visitor, office
+from tests.console.plans_of_queries import plans
 from tests.vouchers import cards
 
 KEY = re.compile(r'name="key" value="([0-9a-f]{16})"')
@@ -153,6 +155,17 @@ async def test_money_and_cards_without_a_device_are_shown_as_what_they_are(o: Of
     assert "not used yet" in card
     assert "Voucher B1-0001" in card
     assert codes.shown(code) not in re.sub(r'value="[^"]*"', "", card)
+
+
+@pytest.mark.parametrize("text", ["0712345678", guests.RECEIPT, "B1-0001", guests.mac(1), "ZZZZZZZZZ"])
+async def test_no_search_goes_through_a_whole_table(o: Office, text: str) -> None:
+    s = o.home
+    await guests.paid(s, await guests.device(s))
+    await cards.show(s, (await cards.print_cards(s))[0], 0x77)
+
+    steps = plans(s, find(s.vault, s.tenant.id, clues(text), s.clock.now()))
+
+    assert [each for each in steps if each.startswith("SCAN") or each.endswith("(tenant_id=?)")] == []
 
 
 async def test_what_is_searched_for_stands_in_no_address(o: Office) -> None:

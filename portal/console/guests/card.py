@@ -107,7 +107,7 @@ def _rows(device_id: int, before: Moment) -> Unit[Rows]:
 def _payers(vault: Vault, device_id: int) -> Unit[dict[int, Phone | None]]:
     """The numbers of those who paid for it, or were asked to."""
     found: dict[int, Phone | None] = {}
-    for each in (yield from store.payers(device_id, PAYERS)):
+    for each in (yield from store.payers(device_id, PAGE))[:PAYERS]:
         known = yield from person(vault, each)
         found[each] = known.phone if known else None
     return found

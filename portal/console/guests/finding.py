@@ -13,6 +13,7 @@ from portal.clock import Moment
 from portal.console.guests import store
 from portal.console.guests.clues import Clues
 from portal.payments import store as payments
+from portal.payments.accounts import BASE_URLS
 from portal.payments.store import Receipt
 from portal.people.store import phone_index
 from portal.seal import Vault
@@ -79,7 +80,10 @@ def _by_receipt(clues: Clues) -> Unit[tuple[list[int], list[Receipt]]]:
     """Where the money of a receipt went, and receipts whose money went nowhere yet."""
     ids: list[int] = []
     idle: list[Receipt] = []
-    for each in (yield from payments.receipts_numbered(clues.receipt)) if clues.receipt else ():
+    for environment in BASE_URLS if clues.receipt else ():  # the index of numbers goes by it
+        each = yield from payments.receipt(clues.receipt or "", environment)
+        if each is None:
+            continue
         device = None if each.payment_id is None else (yield from store.device_of_payment(each.payment_id))
         ids += [] if device is None else [device]
         idle += [each] if device is None else []

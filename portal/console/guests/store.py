@@ -58,15 +58,20 @@ def device_of_payment(payment_id: int) -> Unit[int | None]:
 
 
 def payers(device_id: int, limit: int) -> Unit[list[int]]:
-    """The persons who were asked to pay for a device, or whose pass it has; the latest known first."""
-    found = yield from rows(
-        "SELECT person_id FROM payments WHERE tenant_id = :tenant AND device_id = :device_id UNION"
-        " SELECT person_id FROM passes WHERE tenant_id = :tenant AND tenant_id = :tenant AND device_id = :device_id"
-        " AND person_id IS NOT NULL ORDER BY person_id DESC LIMIT :limit",
+    """The persons who were lately asked to pay for a device, or whose pass it has."""
+    asked = yield from rows(
+        "SELECT person_id FROM payments WHERE tenant_id = :tenant AND device_id = :device_id"
+        " ORDER BY created_at DESC LIMIT :limit",
         device_id=device_id,
         limit=limit,
     )
-    return [row["person_id"] for row in found]
+    has = yield from rows(
+        "SELECT person_id FROM passes WHERE tenant_id = :tenant AND device_id = :device_id"
+        " AND person_id IS NOT NULL LIMIT :limit",
+        device_id=device_id,
+        limit=limit,
+    )
+    return list(dict.fromkeys(row["person_id"] for row in (*asked, *has)))
 
 
 def bought(pass_id: int) -> Unit[Row | None]:
