@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,7 +57,7 @@ def shelf(only: Only, before: int | None, now: Moment, limit: int) -> Unit[Shelf
         plans=(yield from access.plan_list()),
         stock=(yield from stock(now)),
         batches=listed,
-        tallies=(yield from tallies([each.id for each in listed], now)),
+        tallies=(yield from tallies(listed, now)),
     )
 
 
@@ -72,30 +73,51 @@ def stock(now: Moment) -> Unit[dict[int, int]]:
     return {row["plan_id"]: int(row["n"]) for row in found}
 
 
-_GROUPS = (
-    "SELECT v.batch_id AS batch_id, v.state AS state, CASE WHEN v.use_by <= :now THEN 1 ELSE 0 END AS past,"
-    " CASE WHEN p.state = 'ended' THEN 1 ELSE 0 END AS over, COUNT(*) AS n FROM vouchers v LEFT JOIN passes p"
-    " ON v.state = 'redeemed' AND p.tenant_id = v.tenant_id AND p.cause_kind = 'voucher' AND p.cause_ref = v.label"
-    " WHERE v.tenant_id = :tenant AND "
-)
+def tallies(listed: Sequence[Batch], now: Moment) -> Unit[dict[int, Tally]]:
+    """What became of the vouchers of these batches.
 
-
-def tallies(ids: Collection[int], now: Moment) -> Unit[dict[int, Tally]]:
-    """What became of the vouchers of these batches."""
-    if not ids:
+    Of all that were redeemed few are in use, and an index finds those: so the others need no look at their passes.
+    """
+    if not listed:
         return {}
-    marks, bound = any_of(ids)
-    found = yield from rows(f"{_GROUPS} v.batch_id IN ({marks}) GROUP BY 1, 2, 3, 4", now=now, **bound)
-    by_batch: dict[int, list[Group]] = {each: [] for each in ids}
-    for row in found:
-        by_batch[row["batch_id"]].append(_group(row))
-    return {each: states.tally(groups) for each, groups in by_batch.items()}
+    marks, bound = any_of(each.id for each in listed)
+    stored = yield from rows(
+        "SELECT v.batch_id AS batch_id, v.state AS state, COUNT(*) AS n FROM vouchers v WHERE v.tenant_id = :tenant"  # noqa: S608 marks only
+        f" AND v.batch_id IN ({marks}) GROUP BY 1, 2",
+        **bound,
+    )
+    counts = {(row["batch_id"], row["state"]): int(row["n"]) for row in stored}
+    used = yield from _in_use()
+    return {each.id: _tally(each, counts, used[each.number], now) for each in listed}
+
+
+def _in_use() -> Unit[Counter[int]]:
+    """How many vouchers have a pass that goes on, by the number of their batch, which their labels begin with."""
+    found = yield from rows(
+        "SELECT cause_ref FROM passes WHERE tenant_id = :tenant"
+        " AND state IN ('queued', 'waiting', 'running', 'paused') AND cause_kind || '' = 'voucher'"
+    )
+    return Counter(int(row["cause_ref"][1:].partition("-")[0]) for row in found)
+
+
+def _tally(one: Batch, counts: Mapping[tuple[int, str], int], in_use: int, now: Moment) -> Tally:
+    def group(state: str, count: int, over: bool = False) -> Group:
+        return Group(state=state, past=one.use_by <= now, over=over, count=count)
+
+    redeemed = counts.get((one.id, "redeemed"), 0)
+    in_use = min(in_use, redeemed)
+    plain = [group(state, counts.get((one.id, state), 0)) for state in ("printed", "void")]
+    return states.tally([*plain, group("redeemed", in_use), group("redeemed", redeemed - in_use, over=True)])
 
 
 def tally_of(batch_id: int, first: int, last: int, now: Moment) -> Unit[Tally]:
     """What became of a range of a batch."""
     found = yield from rows(
-        f"{_GROUPS} v.batch_id = :batch_id AND v.serial BETWEEN :first AND :last GROUP BY 1, 2, 3, 4",
+        "SELECT v.state AS state, CASE WHEN v.use_by <= :now THEN 1 ELSE 0 END AS past,"
+        " CASE WHEN p.state = 'ended' THEN 1 ELSE 0 END AS over, COUNT(*) AS n FROM vouchers v LEFT JOIN passes p"
+        " ON v.state = 'redeemed' AND p.tenant_id = v.tenant_id AND p.cause_kind = 'voucher' AND p.cause_ref = v.label"
+        " WHERE v.tenant_id = :tenant AND v.batch_id = :batch_id AND v.serial BETWEEN :first AND :last"
+        " GROUP BY 1, 2, 3",
         now=now,
         batch_id=batch_id,
         first=first,
@@ -205,5 +227,5 @@ def sold_since(by: str, since: Moment, now: Moment, limit: int) -> Unit[list[Sol
         limit=limit,
     )
     listed = [cards.read_batch(row) for row in found]
-    told = yield from tallies([each.id for each in listed], now)
+    told = yield from tallies(listed, now)
     return [Sold(batch=each, tally=told[each.id]) for each in listed]
