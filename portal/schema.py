@@ -187,6 +187,7 @@ usage = Table(
     personal("bytes_down", Whole, purpose="meter what was bought", keep="session", nullable=False),
     plain("updated_at", Whole, nullable=False),
     UniqueConstraint("tenant_id", "pass_id", "device_id"),
+    Index(None, "tenant_id", "device_id"),
 )
 
 # Where a device with a pass was last seen, and the last reading of its counters there.
@@ -208,6 +209,7 @@ presence = Table(
     plain("active_bytes_out", Whole, nullable=False, server_default="0"),
     UniqueConstraint("tenant_id", "router_id", "device_id"),
     Index(None, "tenant_id", "device_id"),
+    Index(None, "tenant_id", "online_since"),
 )
 
 # A tenant's own M-Pesa credentials: money goes straight to the tenant's till or paybill.
@@ -421,6 +423,8 @@ voucher_moves = Table(
     link("to_device_id", "devices", nullable=False),
     plain("moved_at", Whole, nullable=False),
     Index(None, "tenant_id", "voucher_id", "moved_at"),
+    Index(None, "tenant_id", "from_device_id"),
+    Index(None, "tenant_id", "to_device_id"),
 )
 
 # The ISP's logo on paper: a PNG, as checked when it was given.

@@ -125,6 +125,7 @@ audit = Table(
     plain("chain", LargeBinary, nullable=False),
     plain("money", Boolean, nullable=False, server_default="0"),  # kept as long as payments
     UniqueConstraint("tenant_id", "number"),
+    Index(None, "tenant_id", "subject", "number"),
 )
 
 # Where each chain ends, sealed with a key that is not in the database.

@@ -78,9 +78,12 @@ def _route(services: Services, screen: Screen) -> BaseRoute:
 
 async def _open(services: Services, screen: Screen, request: Request) -> Response:
     """Let somebody in who may be here."""
-    present = await services.staff.enter(request.cookies.get(COOKIE, ""))
+    alone = screen.method == "GET" and "hx-request" in request.headers
+    present = await services.staff.enter(request.cookies.get(COOKIE, ""), alone=alone)
     view = services.catalog.tenant(present.tenant_id) if present else None
     if present is None or view is None:
+        if alone:
+            return Response(status_code=204, headers={"hx-redirect": "/console/login"})
         return see_other("/console/login") if screen.method == "POST" else entrance.first(request)
     request.scope["bando.staff"] = present
     fields = await forms.form(request) if screen.method == "POST" else {}

@@ -114,15 +114,18 @@ class StaffRoom:
                 tenant_id, store.replace_hash, account.staff.id, account.password_hash, checked.renewed
             )
 
-    async def enter(self, token: str) -> Present | None:
-        """Who this is, or None: no such login, ended, left alone for 30 minutes, older than 12 hours, switched off."""
+    async def enter(self, token: str, *, alone: bool = False) -> Present | None:
+        """Who this is, or None: no such login, ended, left alone for 30 minutes, older than 12 hours, switched off.
+
+        `alone`: nobody asks, a page renews itself; that keeps no login open.
+        """
         tenant_id = self._tenant_of(token)
         found = None if tenant_id is None else self._db.read_here(tenant_id, entrance.present, token_hash(token))
         if tenant_id is None or found is None:
             return None
         (login, staff), now = found, self._clock.now()
         ended = age.as_of(login, now).ended_at is not None
-        if login.ended_at is None and (ended or now >= login.seen_at + age.SEEN_EVERY_MS):
+        if login.ended_at is None and (ended or (not alone and now >= login.seen_at + age.SEEN_EVERY_MS)):
             await self._db.write(tenant_id, entrance.note, login, now)
             login = login if ended else replace(login, seen_at=now)
         if ended or staff.state != "active":

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from portal.clock import MINUTE
 from portal.console.desk import COOKIE
 from portal.console.site import SCREENS
 from portal.staff import store as staff_store
@@ -147,3 +148,16 @@ async def test_static_files_are_kept_and_pages_are_not(o: Office) -> None:
     assert "immutable" in kept.headers["cache-control"]
     assert page.headers["cache-control"] == "no-store"
     assert missing.status_code == 404
+
+
+async def test_a_page_that_renews_itself_keeps_no_login_open(o: Office) -> None:
+    """A list that is left open on a desk asks every ten seconds."""
+    who = await o.of("owner")
+    for _ in range(4):
+        o.home.clock.advance(10 * MINUTE)
+        answer = await who.http.get("/console/online", headers={"HX-Request": "true"})
+    assert (answer.status_code, answer.headers.get("hx-redirect")) == (204, "/console/login")
+    other = await o.of("owner")
+    for _ in range(4):
+        o.home.clock.advance(10 * MINUTE)
+        await other.get("/online")
