@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from playwright.async_api import ConsoleMessage, async_playwright
 
 from portal.access import admission
 from portal.access.store import Cause, touch_device
@@ -166,3 +167,27 @@ async def test_no_statement_of_the_page_goes_through_a_whole_table(o: Office) ->
     assert scans(found) == []
     assert any("ix_payments_tenant_id_receipt_state_settled_at" in each for each in found)
     assert any("ix_passes_tenant_id_state_ends_at" in each for each in found)
+
+
+@pytest.mark.browser
+async def test_a_browser_draws_both_charts_and_finds_nothing_against_the_policy(o: Office, chromium_path: str) -> None:
+    name, _, token = (await o.of("owner")).http.headers["Cookie"].partition("=")
+    complaints: list[str] = []
+
+    def heard(message: ConsoleMessage) -> None:
+        complaints.append(message.text)
+
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
+        context = await browser.new_context(viewport={"width": 360, "height": 740})
+        await context.add_cookies(
+            [{"name": name, "value": token, "url": o.url.replace("http:", "https:"), "secure": True, "httpOnly": True}]
+        )
+        page = await context.new_page()
+        page.on("console", heard)
+        await page.goto(f"{o.url}/console/")
+        await page.wait_for_function("document.querySelectorAll('[data-chart] canvas').length === 2")
+        wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        await browser.close()
+
+    assert (wide, complaints) == (0, [])

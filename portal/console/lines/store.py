@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from portal import words
 from portal.access import store as access
 from portal.clock import Moment
 from portal.errors import Refused
@@ -76,7 +77,7 @@ def _line(row: Row, routers: dict[int, str]) -> Unit[Line]:
     if sort == "payment":
         found = yield from payments.payment_by_public(name)
         if found:
-            return Line(**fields, about=f"{found.amount}, {found.plan.name}", payment_id=found.id)
+            return Line(**fields, about=f"{words.money(found.amount, 'en')} for {found.plan.name}", payment_id=found.id)
     if sort == "receipt":
         receipts = yield from payments.receipts_numbered(name)
         receipt = receipts[0] if receipts else None

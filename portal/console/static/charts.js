@@ -14,7 +14,7 @@
       scales: { x: { time: false, range: [-.6, many.length - .4] }, y: { range: function (_, low, high) { return [0, Math.max(high * 1.1, 4)]; } } },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
       axes: [
-        Object.assign({}, axis, { grid: { show: false }, space: 56, incrs: [1, 2, 3, 5, 7, 10, 14], values: function (_, all) { return all.map(named); } }),
+        Object.assign({}, axis, { grid: { show: false }, size: 28, space: 56, incrs: [1, 2, 3, 5, 7, 10, 14], values: function (_, all) { return all.map(named); } }),
         Object.assign({}, axis, { size: 64, values: function (_, all) { return all.map(function (each) { return each.toLocaleString("en", { notation: each >= 1e5 ? "compact" : "standard" }); }); } })
       ],
       series: [
