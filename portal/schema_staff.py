@@ -126,6 +126,8 @@ audit = Table(
     plain("money", Boolean, nullable=False, server_default="0"),  # kept as long as payments
     UniqueConstraint("tenant_id", "number"),
     Index(None, "tenant_id", "subject", "number"),
+    Index(None, "tenant_id", "act", "number"),
+    Index(None, "tenant_id", "actor", "number"),
 )
 
 # Where each chain ends, sealed with a key that is not in the database.
