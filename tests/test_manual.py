@@ -23,7 +23,8 @@ def commands_in(text: str) -> list[tuple[str, str]]:
     """Words and the rest of each command that is shown, in a block or in `code`."""
     shown = "\n".join(block or inline for block, inline in re.findall(SHOWN, text, re.DOTALL))
     return [
-        (match[1].strip(), match[2]) for match in re.finditer(r"(?m)(?:^ *|bin/|bando )bando((?: [a-z][a-z-]*)+)(.*)$", shown)
+        (match[1].strip(), match[2])
+        for match in re.finditer(r"(?m)(?:^ *|bin/|bando )bando((?: [a-z][a-z-]*)+)(.*)$", shown)
     ]
 
 
