@@ -77,7 +77,7 @@ class Seed:
         return Plan(**{**plan.__dict__, "id": plan_id})
 
 
-def _router(vault: Vault, now: int, **changes: Any) -> Unit[int]:
+def add_router(vault: Vault, now: int, **changes: Any) -> Unit[int]:
     fields: dict[str, Any] = {
         "name": "Site 1",
         "host": "127.0.0.1",
@@ -97,7 +97,7 @@ async def seed(folder: Path, *, clock: TravelClock | None = None, **router: Any)
     vault = Vault(MASTER)
     db = Database(fresh_file(folder))
     tenant = await db.write(None, tenancy.add_tenant, "Kilimani Wi-Fi", clock.now(), support_phone="0700 000 000")
-    router_id = await db.write(tenant.id, _router, vault, clock.now(), **router)
+    router_id = await db.write(tenant.id, add_router, vault, clock.now(), **router)
     made = Seed(db=db, clock=clock, vault=vault, tenant=tenant, router_id=router_id, plan=a_plan())
     made.plan = await made.plan_of()
     return made

@@ -15,7 +15,7 @@ from portal.access.record import Sighting
 from portal.access.store import Cause, Device
 from portal.clock import DAY, HOUR, MINUTE, SECOND
 from portal.sessions.meter import Reading
-from tests.support import Seed, _router, seed
+from tests.support import Seed, add_router, seed
 
 MAC, OTHER = "02:00:00:00:00:01", "02:00:00:00:00:02"
 
@@ -55,7 +55,7 @@ async def seen(
 async def test_a_pass_runs_although_another_router_died_while_its_device_was_online_there(home: Seed) -> None:
     guest = await device(home)
     first = await grant(home, home.plan, guest)
-    other = await home.write(_router, home.vault, home.clock.now(), name="Site 2")
+    other = await home.write(add_router, home.vault, home.clock.now(), name="Site 2")
     await seen(home, guest, 0)  # ... and then the lights go out at the first site
     home.clock.advance(3 * HOUR)
     await home.write(record.let_time_act, home.clock.now())

@@ -20,7 +20,7 @@ from sandbox.ca import Authority
 from sandbox.routeros.api import serve_api
 from sandbox.routeros.device import Faults, SandboxRouter
 from tests.flows.site import ADDRESS, MAC, USERS, Site, a_site, address_of, kept, mac_of
-from tests.support import _router as a_router_row
+from tests.support import add_router as a_router_row
 
 PATIENCE_S = 0.5
 
