@@ -134,7 +134,7 @@ class Desk:
             calendar=self.calendar,
             theme=theme_of(self.request),
             here=self.request.url.path,
-            said=said.text(self.query.get("said", "")),
+            said=said.of(self.request),
             **values,
         )
         return answer(self.request, html, status)
@@ -165,7 +165,7 @@ def csrf_of(vault: Vault, present: Present) -> str:
 def check_csrf(desk: Desk) -> None:
     """Raise `Refused("foreign")` when the form is not one of ours."""
     refuse_foreign(desk.request, desk.services.settings.public_url)
-    if not hmac.compare_digest(desk.fields.get("csrf", ""), desk.csrf):
+    if not hmac.compare_digest(desk.fields.get("csrf", "").encode(), desk.csrf.encode()):
         raise Refused("foreign", status=403)
 
 

@@ -124,7 +124,7 @@ def _form(request: Request, name: str, status: int = 200, **values: Any) -> Resp
     wrong = {**values.get("values", {})}
     shared = {
         "theme": theme_of(request),
-        "said": said.text(forms.query(request).get("said", "")),
+        "said": said.of(request),
         "next": "",
         "email": "",
         "wrong": "",

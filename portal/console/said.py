@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from starlette.requests import Request
+
+from portal.errors import Refused
+from portal.web import forms
+
 SAID = {
     "saved": "Saved.",
     "logged-out": "You are logged out.",
@@ -42,3 +47,11 @@ SAID = {
 def text(key: str) -> str:
     """The sentence of a key, or nothing."""
     return SAID.get(key, "")
+
+
+def of(request: Request) -> str:
+    """The sentence that an address asks for. A broken address asks for none: the page that refuses it is one too."""
+    try:
+        return text(forms.query(request).get("said", ""))
+    except Refused:
+        return ""
