@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 
 import qrcode
 import qrcode.image.svg
@@ -12,6 +13,7 @@ from starlette.responses import Response
 from portal.console.desk import COOKIE, Desk
 from portal.console.screens import get, post
 from portal.errors import Refused
+from portal.staff.room import Write
 
 
 async def account(desk: Desk) -> Response:
@@ -31,16 +33,23 @@ async def log_out(desk: Desk) -> Response:
     return response
 
 
+def _noted(desk: Desk, act: str) -> Write:
+    """What one changes of one's own account is written down like everything else."""
+    return partial(desk.act, act, f"staff:{desk.staff.public}")
+
+
 async def end(desk: Desk) -> Response:
     """End one of one's own logins, or all others."""
     which = desk.fields.get("login", "")
     staff = desk.services.staff
     if which == "others":
-        await staff.end_logins(desk.view.tenant.id, desk.staff.id, but=desk.present.login.id)
+        await staff.end_logins(
+            desk.view.tenant.id, desk.staff.id, but=desk.present.login.id, write=_noted(desk, "login.end")
+        )
         return desk.go("/console/account", "logins-ended")
     if not which.isdecimal() or len(which) > 18:
         raise Refused("form")
-    await staff.end_login(desk.view.tenant.id, desk.staff.id, int(which))
+    await staff.end_login(desk.view.tenant.id, desk.staff.id, int(which), write=_noted(desk, "login.end"))
     return desk.go("/console/account", "login-ended")
 
 
@@ -50,7 +59,7 @@ async def password(desk: Desk) -> Response:
     try:
         if new != again:
             raise Refused("password-differs")
-        await desk.services.staff.change_password(desk.present, old, new)
+        await desk.services.staff.change_password(desk.present, old, new, write=_noted(desk, "password"))
     except Refused as wrong:
         return await _page(desk, wrong.key, wrong.status)
     return desk.go("/console/account", "password-changed")
@@ -70,7 +79,7 @@ async def second_on(desk: Desk) -> Response:
     """Two-step login is on once a code of it was typed; the recovery codes are shown this once."""
     try:
         codes = await desk.services.staff.confirm_second(
-            desk.present, desk.fields.get("secret", ""), desk.fields.get("code", "")
+            desk.present, desk.fields.get("secret", ""), desk.fields.get("code", ""), write=_noted(desk, "second-on")
         )
     except Refused as wrong:
         return await _second(desk, wrong.key, wrong.status)

@@ -110,7 +110,7 @@ class Desk:
             now=self.now,
             money=money,
         )
-        return await self.services.db.write(self.view.tenant.id, _audited, unit, args, kwargs, subject, written)
+        return await self.services.db.write(self.view.tenant.id, audited, unit, args, kwargs, subject, written)
 
     @property
     def csrf(self) -> str:
@@ -145,13 +145,14 @@ class Desk:
         return see_other(f"{path}?{asked}" if asked else path)
 
 
-def _audited(
+def audited(
     unit: Callable[..., Unit[T]],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     subject: str | Callable[[T], str],
     written: Callable[..., Unit[int]],
 ) -> Unit[T]:
+    """The change, and its line in the audit log."""
     done = yield from unit(*args, **kwargs)
     yield from written(subject=subject if isinstance(subject, str) else subject(done))
     return done

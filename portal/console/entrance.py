@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -9,10 +11,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from portal import words
+from portal.audit import store as audit
 from portal.console import render, said
-from portal.console.desk import COOKIE, THEME, THEMES, theme_of
+from portal.console.desk import COOKIE, THEME, THEMES, audited, theme_of
 from portal.console.doors import Services
 from portal.errors import Refused
+from portal.staff.room import Link
+from portal.units import Unit
 from portal.web import forms
 from portal.web.answers import answer, see_other
 from portal.web.handler import Page
@@ -103,10 +108,26 @@ async def take(services: Services, request: Request) -> Response:
     try:
         if fields.get("password", "") != fields.get("again", ""):
             raise Refused("password-differs")
-        await services.staff.use_link(token, fields.get("password", ""))
+        await services.staff.use_link(
+            token, fields.get("password", ""), write=partial(_noted, services, found, _source(services, request))
+        )
     except Refused as wrong:
         return _form(request, "link", wrong.status, link=found, wrong=wrong.key, values=dict(wrong.values))
     return see_other("/console/login?said=password-set")
+
+
+async def _noted(services: Services, link: Link, address: str, unit: Callable[..., Unit[object]], *args: Any) -> None:
+    """Whoever holds a link is taken for the person of the account, and written down as them."""
+    who = f"staff:{link.staff.public}"
+    written = partial(
+        audit.append,
+        services.vault,
+        actor=who,
+        act="link.use",
+        payload={"name": link.staff.name, "address": address, "after": {"link": link.kind}},
+        now=services.clock.now(),
+    )
+    await services.db.write(link.tenant_id, audited, unit, args, {}, who, written)
 
 
 async def theme(services: Services, request: Request) -> Response:

@@ -185,9 +185,10 @@ def look_at_link(vault: Vault, tenant_id: int, token: str, now: Moment) -> Unit[
     return Link(kind=row["kind"], staff=staff, tenant_id=tenant_id, email=staff.email(vault))
 
 
-def spend_link(vault: Vault, tenant_id: int, token: str, hashed: str, now: Moment) -> Unit[Link | None]:
-    """Set the password for which a link is good; the link is used up. The second factor stays as it is."""
+def spend_link(vault: Vault, tenant_id: int, token: str, hashed: str, now: Moment) -> Unit[Link]:
+    """Set the password for which a link is good; the link is used up. The second factor stays. Raises `Refused`."""
     link = yield from look_at_link(vault, tenant_id, token, now)
-    if link is not None:
-        yield from store.set_password(link.staff.id, hashed, now)
+    if link is None:  # somebody was quicker
+        raise Refused("link-over", status=410)
+    yield from store.set_password(link.staff.id, hashed, now)
     return link

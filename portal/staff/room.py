@@ -6,8 +6,10 @@ its own, and a transaction that looks at everything again, takes the second fact
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 import structlog
 
@@ -28,6 +30,7 @@ from portal.staff.throttle import LIMITS_PROOF, Admitted
 __all__ = ["Entered", "Link", "Present", "Setup", "StaffRoom"]
 
 T = TypeVar("T")
+Write = Callable[..., Awaitable[Any]]  # runs a unit with what follows it; the caller's also writes down who did it
 log = structlog.get_logger("bando.staff")
 
 MAX_BROWSER, MAX_ADDRESS, MAX_TOKEN = 200, 64, 200
@@ -150,13 +153,19 @@ class StaffRoom:
             present.tenant_id, logins.end_login, present.staff.id, present.login.id, self._clock.now(), "out"
         )
 
-    async def end_login(self, tenant_id: int, staff_id: int, login_id: int) -> bool:
-        """End one login of this person; False when it is no open login of theirs."""
-        return await self._db.write(tenant_id, logins.end_login, staff_id, login_id, self._clock.now())
+    def _write(self, tenant_id: int, write: Write | None) -> Write:
+        return write or partial(self._db.write, tenant_id)
 
-    async def end_logins(self, tenant_id: int, staff_id: int, *, but: int | None = None) -> int:
+    async def end_login(self, tenant_id: int, staff_id: int, login_id: int, *, write: Write | None = None) -> bool:
+        """End one login of this person; False when it is no open login of theirs."""
+        done = await self._write(tenant_id, write)(logins.end_login, staff_id, login_id, self._clock.now())
+        return bool(done)
+
+    async def end_logins(
+        self, tenant_id: int, staff_id: int, *, but: int | None = None, write: Write | None = None
+    ) -> int:
         """End all logins of this person but one; how many were open."""
-        return await self._db.write(tenant_id, logins.end_logins, staff_id, self._clock.now(), but=but)
+        return int(await self._write(tenant_id, write)(logins.end_logins, staff_id, self._clock.now(), but=but))
 
     async def logins_of(self, tenant_id: int, staff_id: int) -> tuple[list[Login], list[Login], list[Failure]]:
         """Open logins, the last 20 that ended, and the last 20 failures."""
@@ -186,12 +195,13 @@ class StaffRoom:
         await self._db.write(None, logins.drop_tries, admitted.tries)
         return account.password_hash
 
-    async def change_password(self, present: Present, old: str, new: str) -> None:
+    async def change_password(self, present: Present, old: str, new: str, *, write: Write | None = None) -> None:
         """Another password; this login goes on, all others end."""
         passwords.must_be_good(new, present.staff.email(self._vault), present.staff.name)
         known = await self._proof(present, old)
         hashed = await self.passwords.hash(new)
-        await self._db.write(present.tenant_id, entrance.replace_password, present, known, hashed, self._clock.now())
+        keep = self._write(present.tenant_id, write)
+        await keep(entrance.replace_password, present, known, hashed, self._clock.now())
 
     # --- one's own second factor ---
 
@@ -199,7 +209,9 @@ class StaffRoom:
         """A secret for the app, the one that a form gives back or a fresh one; `confirm_second` keeps it."""
         return second.setup(present.staff.email(self._vault), issuer, secret)
 
-    async def confirm_second(self, present: Present, uri_secret: str, code: str) -> list[str]:
+    async def confirm_second(
+        self, present: Present, uri_secret: str, code: str, *, write: Write | None = None
+    ) -> list[str]:
         """Keep the secret, once its app has shown a right code; the recovery codes, which are never shown again.
 
         In the place of another second factor only soon after the password was given.
@@ -211,7 +223,8 @@ class StaffRoom:
         if secret is None or step is None:
             raise Refused("second-wrong", status=403)
         codes = second.new_codes()
-        await self._db.write(present.tenant_id, entrance.set_second, self._vault, present, secret, step, codes, now)
+        keep = self._write(present.tenant_id, write)
+        await keep(entrance.set_second, self._vault, present, secret, step, codes, now)
         return codes
 
     # --- links ---
@@ -223,16 +236,13 @@ class StaffRoom:
             return None
         return await self._db.read(tenant_id, entrance.look_at_link, self._vault, tenant_id, token, self._clock.now())
 
-    async def use_link(self, token: str, password: str) -> Link:
+    async def use_link(self, token: str, password: str, *, write: Write | None = None) -> Link:
         """Set the password; the link is used up, and all logins of the account end."""
         link = await self.take_link(token)
         if link is None:
             raise Refused("link-over", status=410)
         passwords.must_be_good(password, link.email, link.staff.name)
         hashed = await self.passwords.hash(password)
-        spent = await self._db.write(
-            link.tenant_id, entrance.spend_link, self._vault, link.tenant_id, token, hashed, self._clock.now()
-        )
-        if spent is None:
-            raise Refused("link-over", status=410)
-        return spent
+        keep = self._write(link.tenant_id, write)
+        await keep(entrance.spend_link, self._vault, link.tenant_id, token, hashed, self._clock.now())
+        return link
