@@ -88,7 +88,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
     "prometheus_client": ("health",),
     "click": (),
     "uvicorn": ("listening",),
-    "qrcode": ("vouchers", "console/account"),
+    "qrcode": ("vouchers",),
     "fpdf": ("vouchers",),
     "PIL": ("vouchers", "tenancy/logos"),
     "escpos": ("vouchers",),

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from functools import partial
 
-import qrcode
-import qrcode.image.svg
-from markupsafe import Markup
 from starlette.responses import Response
 
 from portal.console.desk import COOKIE, Desk
 from portal.console.screens import get, post
+from portal.console.symbols import symbol
 from portal.errors import Refused
 from portal.staff.room import Write
 
@@ -72,7 +69,7 @@ async def second(desk: Desk) -> Response:
 
 async def _second(desk: Desk, wrong: str = "", status: int = 200) -> Response:
     setup = await desk.services.staff.set_up_second(desk.present, secret=desk.fields.get("secret", ""))
-    return desk.page("second", status, setup=setup, symbol=Markup(symbol(setup.secret_uri)), wrong=wrong)  # noqa: S704 drawn here
+    return desk.page("second", status, setup=setup, symbol=symbol(setup.secret_uri), wrong=wrong)
 
 
 async def second_on(desk: Desk) -> Response:
@@ -84,14 +81,6 @@ async def second_on(desk: Desk) -> Response:
     except Refused as wrong:
         return await _second(desk, wrong.key, wrong.status)
     return desk.page("recovery", codes=codes)
-
-
-def symbol(uri: str) -> str:
-    """A QR symbol as the path of an SVG picture."""
-    made = qrcode.make(uri, image_factory=qrcode.image.svg.SvgPathImage, border=4)
-    out = io.BytesIO()
-    made.save(out)
-    return out.getvalue().decode()
 
 
 SCREENS = (

@@ -57,7 +57,6 @@ SECOND = "/console/account/second"
 def site(services: Services) -> Guard:
     """The console, below /console."""
     routes = [*entrance.routes(services), *(_route(services, each) for each in SCREENS)]
-    render.environment().globals["known"] = frozenset(f"/console{each.path}" for each in SCREENS)
     router = Router(routes, redirect_slashes=False)
     return Guard(_Alone(router), partial(on_error, services), render.POLICY, services.observe)
 

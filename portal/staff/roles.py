@@ -18,6 +18,14 @@ Permission = Literal[
     "plans",  # what is for sale
     "plans.change",
     "routers",  # how each router is
+    "routers.change",  # add, pin, change, switch off
+    "tenant",  # the ISP's profile, look and settings
+    "tenant.change",
+    "accounts",  # its paybill or till, without the secrets
+    "accounts.change",
+    "export",  # take the ISP's records away as files
+    "support",  # whether the platform's staff may look in
+    "support.change",  # let them in, and out again
     "staff",  # who works here
     "staff.change",  # invite, change the role, switch off, reset
     "audit",  # who did what
@@ -32,12 +40,12 @@ LOOKING: frozenset[Permission] = frozenset(
 
 ROLES: dict[Role, frozenset[Permission]] = {
     "owner": ALL,
-    "manager": ALL - {"staff.change"},
+    "manager": ALL - {"staff.change", "accounts.change", "support.change"},
     "cashier": frozenset(
         {"online", "guests", "guests.help", "guests.stop", "payments", "vouchers", "vouchers.make", "plans", "profile"}
     ),
     "support": frozenset({"online", "guests", "guests.help", "payments", "vouchers", "plans", "routers", "profile"}),
-    "auditor": LOOKING | {"staff", "audit"},
+    "auditor": LOOKING | {"staff", "audit", "tenant", "accounts", "export", "support"},
 }
 
 SECOND_FACTOR: frozenset[Role] = frozenset({"owner", "manager"})  # may see and change money: never by password alone

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from portal import words
 from portal.access import store as access
@@ -90,8 +91,7 @@ def _line(row: Row, routers: dict[int, str]) -> Unit[Line]:
     return Line(**fields, about="the M-Pesa account" if sort == "account" else row["subject"])
 
 
-def _at_router(fields: dict[str, int | str], router_id: int, routers: dict[int, str], device: str | None) -> Unit[Line]:
+def _at_router(fields: dict[str, Any], router_id: int, routers: dict[int, str], device: str | None) -> Unit[Line]:
     known = (yield from access.device(int(device))) if device else None
     about = f"{routers[router_id]}, {known.mac}" if known else routers[router_id]
-    made: dict[str, object] = {**fields, "about": about, "router_id": router_id}
-    return Line(**made, device_id=known.id if known else None)  # type: ignore[arg-type]
+    return Line(**fields, about=about, router_id=router_id, device_id=known.id if known else None)

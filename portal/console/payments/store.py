@@ -188,7 +188,8 @@ def _lines_of(subject: str) -> Unit[Sequence[Row]]:
     marks, bound = any_of(LINES)
     return (
         yield from rows(
-            f"SELECT * FROM exceptions WHERE tenant_id = :tenant AND kind IN ({marks}) AND subject = :subject"  # noqa: S608
+            f"SELECT * FROM exceptions WHERE tenant_id = :tenant AND kind IN ({marks})"  # noqa: S608 marks only
+            " AND subject = :subject"
             " ORDER BY opened_at",
             subject=subject,
             **bound,

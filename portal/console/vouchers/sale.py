@@ -6,13 +6,13 @@ other card, and is not taken for stock. It is shown for `SHOWN_MS`, so that a re
 
 from __future__ import annotations
 
-from markupsafe import Markup
 from starlette.responses import Response
 
 from portal.access import store as access
 from portal.clock import DAY, MINUTE
 from portal.console import asked
 from portal.console.desk import Desk
+from portal.console.symbols import symbol
 from portal.console.vouchers import store
 from portal.console.vouchers.form import order_of
 from portal.console.vouchers.lists import found
@@ -24,7 +24,6 @@ from portal.vouchers import store as cards
 from portal.vouchers.batches import Order
 from portal.vouchers.faces import face
 from portal.vouchers.paper import Card
-from portal.vouchers.qr import QUIET, Pen, plain
 from portal.vouchers.store import Batch, Voucher
 
 SHOWN_MS = 10 * MINUTE
@@ -114,13 +113,3 @@ class _Shown:
         self.face = face(tenant, batch, said, services.settings.public_url)
         self.code = codes.shown(code)
         self.symbol = symbol(self.face.url(Card(label=voucher.label, code=code)))
-
-
-def symbol(text: str) -> Markup:
-    """A QR symbol as an SVG picture."""
-    bits, size = plain(text)
-    drawn = Pen(lambda x, y, length: f"M{x} {y}h{length}v1h-{length}z").draw(bits, size)
-    side = size + 2 * QUIET
-    return Markup(  # noqa: S704 numbers only
-        f'<svg viewBox="-{QUIET} -{QUIET} {side} {side}" role="img" aria-label="QR symbol"><path d="{drawn}"/></svg>'
-    )
