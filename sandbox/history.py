@@ -18,7 +18,7 @@ from portal.phone import Phone
 from portal.seal import Vault
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
-from portal.units import Unit, insert, value
+from portal.units import Unit, insert, update, value
 
 DAYS = 30
 GUESTS = 80
@@ -125,6 +125,8 @@ def _payment(
     )
     if paid:
         yield from _paid(random, number, guest, plan, (payment_id, public), at + MINUTE)
+    yield from update("devices", guest.device_id, last_seen_at=at)
+    yield from update("persons", guest.person_id, last_seen_at=at)
 
 
 def _paid(random: Random, number: int, guest: Guest, plan: Plan, payment: tuple[int, str], at: Moment) -> Unit[None]:

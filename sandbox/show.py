@@ -11,6 +11,7 @@ from portal.vouchers import codes
 from sandbox.cards import Cards, printed
 from sandbox.history import lived
 from sandbox.owner import Owner, owner
+from sandbox.stock import stocked
 from sandbox.world import Build, Site, outside, serving, write_env
 
 
@@ -24,6 +25,7 @@ async def show(folder: Path, port: int, build: Build) -> None:
         write_env(site)
         cards = await printed(site, built.db)
         await lived(built.db, site.vault, site.tenant, site.row.id, site.clock.now())
+        await stocked(built.db, site.vault, site.tenant, site.row.id, site.clock.now())
         print(_addresses(site, port, cards, await owner(site, built.db)), flush=True)
         while True:
             for phone in phones:

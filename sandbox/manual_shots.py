@@ -1,0 +1,25 @@
+"""What docs/manual shows of the console, picture by picture."""
+
+from __future__ import annotations
+
+from sandbox.manual import Shot, clicked, searched
+
+SHOTS: tuple[Shot, ...] = (
+    Shot(name="dashboard", path="/"),
+    Shot(name="dashboard-phone", path="/", size="phone"),
+    Shot(name="guest-found", path="/", way=searched("SKH0000020"), whole=True),
+    Shot(name="guest-found-phone", path="/", way=searched("SKH0000020"), size="phone"),
+    Shot(name="online", path="/online"),
+    Shot(name="online-phone", path="/online", size="phone"),
+    Shot(name="payments", path="/payments"),
+    Shot(name="queue", path="/payments/queue"),
+    Shot(name="sale-phone", path="/sale", size="phone"),
+    Shot(name="batches", path="/vouchers"),
+    Shot(name="batch-new", path="/vouchers/new", whole=True),
+    Shot(name="batch", path="/vouchers", way=clicked("B2"), whole=False),
+    Shot(name="plans", path="/plans"),
+    Shot(name="plan-new", path="/plans/new", whole=True),
+    Shot(name="staff", path="/staff", whole=True),
+    Shot(name="audit", path="/audit"),
+    Shot(name="account", path="/account", whole=True),
+)
