@@ -170,7 +170,8 @@ def _router(vault: Vault, now: int, port: int, pin: str | None) -> Any:
     )
 
 
-def _settings(folder: Path, ca: Authority, port: int, more: dict[str, str]) -> Settings:
+def settings_for(folder: Path, ca: Authority, port: int, more: dict[str, str]) -> Settings:
+    """Of the portal in the sandbox, with a certificate of the sandbox's authority."""
     leaf = ca.leaf(PORTAL_HOST, "localhost", "127.0.0.1")
     return load(
         {
@@ -185,6 +186,24 @@ def _settings(folder: Path, ca: Authority, port: int, more: dict[str, str]) -> S
             **more,
         }
     )
+
+
+def an_mpesa(clock: Clock, ca: Authority, settings: Settings) -> SandboxMpesa:
+    """An M-Pesa that knows the ISP's paybill."""
+    mpesa = SandboxMpesa(clock)
+    mpesa.switches.duplicate_of = "payments"  # a person who tries things out may cancel and try again
+    mpesa.add_shortcode(
+        kind="paybill",
+        shortcode=SHORTCODE,
+        passkey=PASSKEY,
+        consumer_key=APP[0],
+        consumer_secret=APP[1],
+        name="KILIMANI WI-FI",
+        callback_ca=ca.client_context(),
+    )
+    # What the portal is called on the internet, M-Pesa reaches at its loopback address.
+    mpesa.courier.reach[PORTAL_HOST] = ("127.0.0.1", settings.listen_port)
+    return mpesa
 
 
 @asynccontextmanager
@@ -205,20 +224,8 @@ async def outside(
     router = SandboxRouter(clock)
     api = await serve_api(router, port=ports.get("api", 0), tls=ca.server_context("router.test") if tls_api else None)
     internet = await serve_internet(ca)
-    settings = _settings(folder, ca, port or free_port(), more)
-    mpesa = SandboxMpesa(clock)
-    mpesa.switches.duplicate_of = "payments"  # a person who tries things out may cancel and try again
-    mpesa.add_shortcode(
-        kind="paybill",
-        shortcode=SHORTCODE,
-        passkey=PASSKEY,
-        consumer_key=APP[0],
-        consumer_secret=APP[1],
-        name="KILIMANI WI-FI",
-        callback_ca=ca.client_context(),
-    )
-    # What the portal is called on the internet, M-Pesa reaches at its loopback address.
-    mpesa.courier.reach[PORTAL_HOST] = ("127.0.0.1", settings.listen_port)
+    settings = settings_for(folder, ca, port or free_port(), more)
+    mpesa = an_mpesa(clock, ca, settings)
     mpesa_server = await serve_mpesa(mpesa, port=ports.get("mpesa", 0))
     vault = Vault(settings.secret_key.encode())
     migrate(settings.database)

@@ -49,6 +49,7 @@ class SandboxRouter:
         self.version_text = version
         self.faults = faults or Faults()
         self.random = random.Random(seed)
+        self.own_certificate = ""  # SHA-256 of what its `api-ssl` shows, where a server in front of it has a real one
         self.files: dict[str, bytes] = {}
         self.processor = Processor(self.faults)  # one for all services and connections
         self.cut: list[Callable[[], None]] = []  # called when power or a reboot breaks all connections

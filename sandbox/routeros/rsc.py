@@ -35,6 +35,7 @@ from sandbox.routeros.values import parse_span
 __all__ = ["RscError", "RscSyntaxError", "import_rsc"]
 
 Fetch = Callable[[str], bytes]
+Pause = Callable[[float], None]
 
 _CONSOLE = Account(name="admin", policies=frozenset(POLICIES.split("|")))
 
@@ -81,8 +82,8 @@ class Scope:
 class Console:
     """Runs statements on a router with all rights."""
 
-    def __init__(self, router: SandboxRouter, fetch: Fetch | None) -> None:
-        self.router, self.fetch = router, fetch
+    def __init__(self, router: SandboxRouter, fetch: Fetch | None, pause: Pause | None = None) -> None:
+        self.router, self.fetch, self.pause = router, fetch, pause
         self.output: list[str] = []
 
     def run(self, code: Statement | Code, scope: Scope) -> Value:
@@ -226,9 +227,11 @@ class Console:
             raise RscError(str(error)) from error
 
     def wait(self, seconds: int) -> None:
-        """A clock that can be moved is moved; a real one is not waited for."""
+        """A clock that can be moved is moved; a real one is waited for where `pause` knows how."""
         if advance := getattr(self.router.clock, "advance", None):
             advance(seconds * 1000)
+        elif self.pause is not None:
+            self.pause(seconds)
 
     # -- menus ---------------------------------------------------------------------------------
 
@@ -329,9 +332,14 @@ def _find(value: Value, wanted: str) -> Value:
     return None if place < 0 else place
 
 
-def import_rsc(router: SandboxRouter, text: str, *, fetch: Fetch | None = None) -> list[str]:
-    """Run the file; what it put out. Raises `RscError` where it stopped. `fetch` answers `/tool fetch`."""
-    console, reader, scope = Console(router, fetch), Reader(text, router), Scope()
+def import_rsc(
+    router: SandboxRouter, text: str, *, fetch: Fetch | None = None, pause: Pause | None = None
+) -> list[str]:
+    """Run the file; what it put out. Raises `RscError` where it stopped.
+
+    `fetch` answers `/tool fetch`, `pause` waits seconds where the router's clock is a real one.
+    """
+    console, reader, scope = Console(router, fetch, pause), Reader(text, router), Scope()
     try:
         while (statement := reader.statement()) is not None:
             console.run(statement, scope)
