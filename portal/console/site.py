@@ -24,6 +24,7 @@ from portal.console import (
     prove,
     render,
     staff_list,
+    unmatched,
     vouchers,
 )
 from portal.console.desk import COOKIE, Desk, check_csrf, theme_of
@@ -43,6 +44,7 @@ SCREENS: tuple[Screen, ...] = (
     *online.SCREENS,
     *guests.SCREENS,
     *payments.SCREENS,
+    *unmatched.SCREENS,
     *lines.SCREENS,
     *vouchers.SCREENS,
     *plans.SCREENS,

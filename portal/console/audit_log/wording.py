@@ -13,6 +13,11 @@ from portal.units import Row
 
 ACTS = {
     "line.close": "closed a line for staff",
+    "money.match": "matched money to an order",
+    "money.give": "gave a pass for money that matched nothing",
+    "money.return": "noted that money was sent back",
+    "money.receipt": "named the receipt of an order",
+    "money.paid": "counted an order as paid",
     "staff.invite": "invited somebody",
     "staff.role": "changed a role",
     "staff.off": "switched somebody off",

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
+from portal import words
 from portal.clock import Moment
 from portal.console import asked, spans
 from portal.console.desk import Desk
@@ -16,6 +17,9 @@ from portal.console.payments import store
 from portal.console.payments.timeline import state_words, timeline
 from portal.console.screens import get
 from portal.errors import Refused
+from portal.money import Money
+from portal.payments import by_hand
+from portal.payments.store import Payment
 
 CHIPS = (
     ("all", "All"),
@@ -69,13 +73,20 @@ async def payment(desk: Desk) -> Response:
         "payment",
         story=story,
         one=story.payment,
-        phone=whole or (story.phone.masked if story.phone else "erased"),
+        phone=whole or (story.phone.masked if story.phone else _nobody(story.payment)),
         state=state_words(story.payment.state, story.payment.reason),
         events=timeline(story),
         open_lines=[each for each in story.lines if each["closed_at"] is None],
         site=_site(desk, story.payment.router_id),
         advice=advice,
+        waiting=story.waiting,
+        money_of=lambda row: words.money(Money(row["amount_minor"], row["currency"]), "en"),
     )
+
+
+def _nobody(one: Payment) -> str:
+    """Why there is no number: staff gave the pass and did not know it, or it was erased."""
+    return "not known" if one.settled_by == by_hand.BY else "erased"
 
 
 async def queue(desk: Desk) -> Response:

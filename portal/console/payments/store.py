@@ -143,6 +143,7 @@ class Story:
     said: Sequence[Row]  # of the inbox, oldest first
     made: Row | None  # the pass
     lines: Sequence[Row]  # for staff, open and closed
+    waiting: Sequence[Row] = ()  # receipts without a place that name it
 
 
 def story(vault: Vault, payment_id: int) -> Unit[Story | None]:
@@ -157,6 +158,7 @@ def story(vault: Vault, payment_id: int) -> Unit[Story | None]:
         said=(yield from _said(payment_id)),
         made=(yield from _made(one_payment.public)),
         lines=(yield from _lines_of(f"payment:{one_payment.public}")),
+        waiting=(yield from _waiting_for(one_payment.account_ref)),
     )
 
 
@@ -193,5 +195,16 @@ def _lines_of(subject: str) -> Unit[Sequence[Row]]:
             " ORDER BY opened_at",
             subject=subject,
             **bound,
+        )
+    )
+
+
+def _waiting_for(ref: str) -> Unit[Sequence[Row]]:
+    """Receipts without a place that name this reference."""
+    return (
+        yield from rows(
+            "SELECT * FROM receipts WHERE tenant_id = :tenant AND state IN ('unmatched', 'review')"
+            " AND payment_id IS NULL AND account_ref = :ref ORDER BY id DESC LIMIT 5",
+            ref=ref,
         )
     )

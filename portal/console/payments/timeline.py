@@ -63,6 +63,7 @@ _BY = {
     "stk": "M-Pesa's callback",
     "query": "M-Pesa's answer to our question",
     "c2b": "M-Pesa's confirmation",
+    "staff": "the word of staff",
     "claim": "the guest's receipt, under “Already paid?”",
     "waiting": "a receipt that had come before",
 }
