@@ -24,6 +24,7 @@ from portal.console import (
     prove,
     render,
     staff_list,
+    takings,
     unmatched,
     vouchers,
 )
@@ -45,6 +46,7 @@ SCREENS: tuple[Screen, ...] = (
     *guests.SCREENS,
     *payments.SCREENS,
     *unmatched.SCREENS,
+    *takings.SCREENS,
     *lines.SCREENS,
     *vouchers.SCREENS,
     *plans.SCREENS,

@@ -18,6 +18,8 @@ ACTS = {
     "money.return": "noted that money was sent back",
     "money.receipt": "named the receipt of an order",
     "money.paid": "counted an order as paid",
+    "payments.export": "took the list of payments away as a file",
+    "takings.export": "took the takings away as a file",
     "staff.invite": "invited somebody",
     "staff.role": "changed a role",
     "staff.off": "switched somebody off",
