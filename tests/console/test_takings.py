@@ -266,7 +266,8 @@ def many(o: Office, days: int) -> Unit[None]:
         " p.account_id, p.environment, p.router_id, p.device_id, p.person_id, p.phone_tail, p.plan_id, p.plan_copy,"
         " p.amount_minor, p.currency, 'r' || i, CASE WHEN i % 5 = 0 THEN 'failed' ELSE 'paid' END,"
         " CASE WHEN i % 5 = 0 THEN NULL ELSE 'here' END, :now - (:many - i) * :step,"
-        " CASE WHEN i % 5 = 0 THEN NULL ELSE :now - (:many - i) * :step END FROM n, payments p WHERE p.tenant_id = :tenant"
+        " CASE WHEN i % 5 = 0 THEN NULL ELSE :now - (:many - i) * :step END FROM n, payments p"
+        " WHERE p.tenant_id = :tenant"
         " AND p.id = (SELECT MIN(q.id) FROM payments q WHERE q.tenant_id = :tenant)",
         {"many": MANY, "now": o.home.clock.now(), "step": days * DAY // MANY},
     )

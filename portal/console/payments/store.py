@@ -95,12 +95,12 @@ def _narrow(want: Wanted, below: int, limit: int) -> Unit[set[int]]:
 
 
 def _between(column: str, states: Iterable[str], want: Wanted, below: int, limit: int) -> Unit[set[int]]:
-    """By the index of that day alone: an index of states would go through years."""
+    """By the index of that day alone: an index of states, or the order of ids, would go through years."""
     marks, bound = any_of(states)
     text, values = _places(want)
     found = yield from rows(
         f"SELECT id FROM payments WHERE tenant_id = :tenant AND {column} >= :since AND {column} < :until"  # noqa: S608 own
-        f" AND state || '' IN ({marks}) {text} AND id < :before ORDER BY id DESC LIMIT :limit",
+        f" AND state || '' IN ({marks}) {text} AND id + 0 < :before ORDER BY id + 0 DESC LIMIT :limit",
         since=want.span[0],
         until=want.span[1],
         before=below,
