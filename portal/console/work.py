@@ -7,7 +7,8 @@ and can be begun again, so that a process that ends in between loses nothing but
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -25,20 +26,31 @@ class Work:
 
     def __init__(self) -> None:
         self._going: dict[tuple[int, str], asyncio.Task[Any]] = {}
+        self._held: set[tuple[int, str]] = set()
         self.presses = asyncio.Semaphore(PRESSES)
 
     def going(self, tenant_id: int, subject: str) -> bool:
         """Whether it is still worked on."""
-        return (tenant_id, subject) in self._going
+        return (tenant_id, subject) in self._going or (tenant_id, subject) in self._held
 
     def must_be_free(self, tenant_id: int, subject: str) -> None:
         """Raise `Refused("busy")` while it is."""
         if self.going(tenant_id, subject):
             raise Refused("busy", status=409)
 
+    @contextmanager
+    def held(self, tenant_id: int, subject: str) -> Iterator[None]:
+        """Nobody else begins it meanwhile; for what is written down before the work. Raises `Refused("busy")`."""
+        self.must_be_free(tenant_id, subject)
+        self._held.add((tenant_id, subject))
+        try:
+            yield
+        finally:
+            self._held.discard((tenant_id, subject))
+
     async def begin(self, tenant_id: int, subject: str, job: Coroutine[Any, Any, Any]) -> None:
         """Begin it, and wait a little for its end."""
-        if self.going(tenant_id, subject):
+        if (tenant_id, subject) in self._going:
             job.close()
             raise Refused("busy", status=409)
         task = asyncio.create_task(self._worked(tenant_id, subject, job))

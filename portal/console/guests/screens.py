@@ -6,8 +6,6 @@ address that names nothing but a row.
 
 from __future__ import annotations
 
-import secrets
-
 from starlette.responses import Response
 
 from portal.access.passes import Pass
@@ -26,7 +24,6 @@ from portal.tenancy.store import routers
 from portal.words import span
 
 GIFTS = {"hour": HOUR, "day": DAY}
-KEY_BYTES = 8
 LONGEST_NOTE = 1_000
 
 
@@ -87,7 +84,7 @@ async def _device(desk: Desk, device_id: int, wrong: Refused | None = None) -> R
         look=look,
         path=_path(device_id),
         left=left,
-        key=secrets.token_hex(KEY_BYTES),
+        key=asked.new_key(),
         kick_until=desk.now + acts.KICK_MS,
         wrong=wrong.key if wrong else "",
         typed=desk.fields,
@@ -107,7 +104,7 @@ async def extend(desk: Desk) -> Response:
     """Give more time; the same form sent twice gives once."""
     device_id = _id(desk)
     try:
-        gift = Gift(span_ms=_span(desk), key=_key(desk.fields.get("key", "")))
+        gift = Gift(span_ms=_span(desk), key=asked.key(desk.fields.get("key", "")))
         gave = {"gave": span(gift.span_ms, "en").replace("\u00a0", " ")}
         await desk.act("extend", f"device:{device_id}", acts.extend, device_id, gift, desk.now, after=gave)
     except Refused as wrong:
@@ -129,12 +126,6 @@ def _span(desk: Desk) -> int:
     if not 0 < span_ms <= acts.MOST_MS:
         raise Refused("minutes")
     return span_ms
-
-
-def _key(text: str) -> str:
-    if len(text) != 2 * KEY_BYTES or set(text) - set("0123456789abcdef"):
-        raise Refused("form")
-    return text
 
 
 async def move(desk: Desk) -> Response:
