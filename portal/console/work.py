@@ -7,8 +7,8 @@ and can be begun again, so that a process that ends in between loses nothing but
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import structlog
@@ -17,6 +17,7 @@ from portal.errors import Refused
 
 PATIENCE_S = 1.5  # a browser waits so long for the end before it is told that the work goes on
 PRESSES = 2  # children that lay out sheets at the same time
+WAITING = 4  # further ones that wait for them; each waits some seconds, and browsers give up after a minute
 
 _log = structlog.get_logger("bando.console")
 
@@ -27,7 +28,8 @@ class Work:
     def __init__(self) -> None:
         self._going: dict[tuple[int, str], asyncio.Task[Any]] = {}
         self._held: set[tuple[int, str]] = set()
-        self.presses = asyncio.Semaphore(PRESSES)
+        self._presses = asyncio.Semaphore(PRESSES)
+        self._waiting = 0
 
     def going(self, tenant_id: int, subject: str) -> bool:
         """Whether it is still worked on."""
@@ -37,6 +39,21 @@ class Work:
         """Raise `Refused("busy")` while it is."""
         if self.going(tenant_id, subject):
             raise Refused("busy", status=409)
+
+    @asynccontextmanager
+    async def press(self) -> AsyncIterator[None]:
+        """A place to lay out cards. Raises `Refused("press-busy")` rather than let many wait long."""
+        if self._presses.locked() and self._waiting >= WAITING:
+            raise Refused("press-busy", status=503)
+        self._waiting += 1
+        try:
+            await self._presses.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._presses.release()
 
     @contextmanager
     def held(self, tenant_id: int, subject: str) -> Iterator[None]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from portal.clock import DAY, MINUTE
-from portal.console import spans
+from portal.console import reasons, spans
 from portal.console.lines import advice
 from portal.console.lines import store as lines
 from portal.console.payments import store, timeline
@@ -249,7 +249,7 @@ async def test_no_statement_of_these_pages_goes_through_a_whole_table(o: Office)
 
 def test_every_state_reason_and_line_has_words() -> None:
     assert set(timeline.STATES) == set(machine.STATES)
-    assert {*machine.FAILURES, *machine.REVIEWS} <= set(timeline.REASONS)
+    assert {*machine.FAILURES, *machine.REVIEWS} <= set(reasons.SHORT)
     assert set(settle.LINES) <= set(advice.ADVICE)
 
 

@@ -241,7 +241,7 @@ async def test_a_sheet_is_printed_and_written_down_and_again_as_a_copy(o: Office
     assert answer.headers["content-type"] == "application/pdf"
     assert answer.headers["content-disposition"] == 'attachment; filename="B1-1-24.pdf"'
     assert answer.headers["cache-control"] == "no-store"
-    await who.post("/vouchers/batch/1/file", 200, form="html", serials="20-30")
+    await who.post("/vouchers/batch/1/file", 200, form="html", serials="20-30", reason="the printer jammed")
     done = [(each["act"], each["how"], each["first_serial"]) for each in await o.home.read(cards.acts, 1)]
     assert done == [("printed", "sheet 3x8", 1), ("reprinted", "page 4x9", 20)]
     assert await acts(o) == [("voucher.print", "batch:1")] * 2
