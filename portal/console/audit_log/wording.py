@@ -45,6 +45,12 @@ ACTS = {
     "voucher.print": "printed vouchers",
     "voucher.export": "exported vouchers",
     "voucher.void": "voided vouchers",
+    "plan.add": "put a plan on sale",
+    "plan.change": "changed a plan",
+    "plan.offer": "offered a plan again",
+    "plan.withdraw": "withdrew a plan",
+    "plan.sites": "changed where a plan is sold",
+    "plan.move": "changed the order of plans",
     "audit.clear": "cleared personal details that were too old to keep",
 }
 ACTORS = {"command": "the command line", "clock": "Bando itself"}

@@ -147,6 +147,8 @@ async def note(desk: Desk) -> Response:
             raise Refused("note")
         await desk.act("note", f"device:{device_id}", acts.note, device_id, desk.staff.id, text, desk.now)
     except Refused as wrong:
+        if wrong.key == "noted-already":
+            return desk.go(_path(device_id), "noted")
         return await _device(desk, device_id, wrong)
     return desk.go(_path(device_id), "noted")
 
