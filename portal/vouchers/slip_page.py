@@ -32,7 +32,9 @@ svg {{ display: block; width: 70%; margin: 0 auto 2mm }}
 img {{ display: block; max-width: 75%; max-height: 14mm; margin: 0 auto 1mm }}
 @media screen {{ .slip {{ border-bottom: 1px dashed #999 }} }}
 """
-_LONG = {58: 150, 80: 165}  # mm: longer than a slip; a printer with a roll cuts behind the last line or feeds white
+# mm: the symbol, the code and the rules; a line of text; and how many letters stand on one.
+_LENGTHS = {58: (82, 5, 24), 80: (100, 6, 30)}
+_LOGO = 16
 
 Progress = Callable[[int], None]
 
@@ -43,7 +45,7 @@ def slip_page(face: Face, cards: Sequence[Card], mm: int, progress: Progress) ->
 
 
 def _parts(face: Face, cards: Sequence[Card], mm: int, progress: Progress) -> Iterator[str]:
-    style = _STYLE.format(mm=mm, length=_LONG[mm], width=mm - 2 * MARGINS[mm], pt=9 if mm == 58 else 11)
+    style = _STYLE.format(mm=mm, length=_length(face, mm), width=mm - 2 * MARGINS[mm], pt=9 if mm == 58 else 11)
     title = escape(f"{face.isp} {cards[0].label} – {cards[-1].label}")
     yield f'<!DOCTYPE html>\n<html lang="{escape(face.lang)}">\n<head>\n<meta charset="utf-8">\n'
     yield f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
@@ -81,3 +83,11 @@ def _bought(face: Face) -> str:
     said = f"{face.plan} {face.line}".casefold()
     parts = ([] if face.validity.casefold() in said else [face.validity]) + ([face.line] if face.line else [])
     return " · ".join(parts)
+
+
+def _length(face: Face, mm: int) -> int:
+    """The page is a little longer than the longest slip: one that is cut by a page is lost, white paper is not."""
+    base, line, letters = _LENGTHS[mm]
+    texts = (face.isp * 2, f"{face.plan} {face.price}" * 2, _bought(face), *face.steps, face.use_by, face.support)
+    count = sum(-(-len(text) // letters) for text in texts)
+    return base + line * count + (_LOGO if face.logo else 0)

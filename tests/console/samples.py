@@ -109,7 +109,7 @@ async def make_batch(who: Visitor) -> Request:
 
 async def _batch(who: Visitor) -> int:
     path, fields = await make_batch(who)
-    await who.post(path, **fields)
+    await who.post(path, 303, **fields)
     return int(await who.office.home.read(value, "SELECT MAX(id) FROM batches WHERE tenant_id = :tenant"))
 
 

@@ -83,7 +83,7 @@ async def test_a_note_is_written_once_by_a_double_tap_and_again_later(o: Office)
 async def test_a_voucher_that_was_found_is_voided_from_there(o: Office) -> None:
     who = await o.of("owner")
     path, fields = await make_batch(who)
-    await who.post(path, **fields)
+    await who.post(path, 303, **fields)
     found = await who.post("/guests", 200, q="B1-2")
     assert 'href="/console/vouchers/batch/1/void?serials=2"' in found.text
     assert "B1" in await who.get("/vouchers/batch/1/void", serials="2")

@@ -170,7 +170,7 @@ async def test_takings_by_day_plan_and_site_and_the_cards_of_the_counter_apart(o
     await paid(o.home, now, 5000, plan_id=other.id, plan_copy=to_json(other))
     await paid(o.home, now - 40 * DAY)
     await payment(o.home, now, state="failed")
-    await owner.post("/sale", **await the_form(owner, o))
+    await owner.post("/sale", 303, **await the_form(owner, o))
     page = await owner.get("/takings", span="today")
 
     assert "KSh\u00a070" in page
@@ -209,7 +209,7 @@ async def test_the_table_of_the_takings_adds_up(o: Office, owner: Visitor) -> No
     now = o.home.clock.now()
     for _ in range(3):
         await paid(o.home, now)
-    await owner.post("/sale", **await the_form(owner, o))
+    await owner.post("/sale", 303, **await the_form(owner, o))
     head, *found = read((await owner.post("/takings/csv", 200, span="today")).text)
     lines = [dict(zip(head, each, strict=True)) for each in found]
 

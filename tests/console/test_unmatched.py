@@ -199,7 +199,7 @@ async def test_another_plan_needs_a_reason_and_what_was_typed_stays(o: Office, o
     assert 'value="0712345678"' in refused.text
     assert re.search(rf'value="{device}" required checked', refused.text)
     assert await passes(o) == []
-    await owner.post(f"/payments/money/{receipt}/give", reason="was promised a day", **fields)
+    await owner.post(f"/payments/money/{receipt}/give", 303, reason="was promised a day", **fields)
 
     (made,) = await passes(o)
     assert made["plan_name"] == "1 day"
@@ -212,7 +212,7 @@ async def test_the_number_that_staff_were_told_must_be_the_payers(o: Office, own
     fields = {"device": str(device), "plan": str(o.home.plan.id)}
     refused = await owner.post(f"/payments/money/{receipt}/give", 400, phone="0712345999", **fields)
     assert "did not come from that number" in refused.text
-    await owner.post(f"/payments/money/{receipt}/give", phone="0712345678", **fields)
+    await owner.post(f"/payments/money/{receipt}/give", 303, phone="0712345678", **fields)
 
     (made,) = await passes(o)
     moved = await claim(o, "02:00:00:00:00:77")
