@@ -44,10 +44,14 @@ class Sight:
 
 async def ask(desk: Desk) -> Response:
     """What is known of the money, and what it may have been for; once it has a place, that place."""
+    return await _shown(desk)
+
+
+async def _shown(desk: Desk, wrong: Refused | None = None, found: Sequence[int] | None = None) -> Response:
     try:
-        return await _page(desk)
-    except Refused as wrong:
-        return _placed(desk, wrong)
+        return await _page(desk, wrong, found)
+    except Refused as placed:
+        return _placed(desk, placed)
 
 
 def _placed(desk: Desk, wrong: Refused) -> Response:
@@ -103,10 +107,7 @@ async def look_up(desk: Desk) -> Response:
     """Devices by a MAC, a phone, a receipt or a voucher; nothing of it stands in an address."""
     meant = clues(desk.fields.get("q", ""))
     hits = await desk.read(find, desk.services.vault, desk.view.tenant.id, meant, desk.now)
-    try:
-        return await _page(desk, found=[each.device.id for each in hits.devices])
-    except Refused as wrong:
-        return _placed(desk, wrong)
+    return await _shown(desk, found=[each.device.id for each in hits.devices])
 
 
 # --- what is done with it ---
@@ -120,7 +121,7 @@ async def _done(desk: Desk, act: Callable[[Desk, Receipt], Any], said: str) -> R
     except Refused as wrong:
         if wrong.key in ("not-found", "money-returned", "money-done"):
             return _placed(desk, wrong)
-        return await _page(desk, wrong)
+        return await _shown(desk, wrong)
     return desk.go(f"/console/payments/{payment_id}" if payment_id else "/console/payments/queue", said)
 
 
@@ -136,7 +137,6 @@ async def _match(desk: Desk, receipt: Receipt) -> int:
         f"payment:{payment_id}",
         by_hand.match,
         *(desk.services.vault, receipt.id, payment_id, desk.now),
-        before={"receipt": receipt.number},
         after=_told(receipt),
         money=True,
     )
