@@ -91,6 +91,24 @@ def matched_to_unpaid(_: Moment) -> Unit[list[str]]:
     return [f"I3: receipt {row['number']} is matched to a payment that is not paid." for row in found]
 
 
+def sent_back_but_used(_: Moment) -> Unit[list[str]]:
+    """I3: money that went back to its payer has paid nothing."""
+    found = yield from rows(
+        "SELECT number FROM receipts WHERE tenant_id = :tenant AND state = 'returned' AND payment_id IS NOT NULL"
+    )
+    return [f"I3: receipt {row['number']} was sent back and has paid all the same." for row in found]
+
+
+def other_amount(_: Moment) -> Unit[list[str]]:
+    """R1: a receipt pays a payment of just as much."""
+    found = yield from rows(
+        "SELECT r.number FROM receipts r JOIN payments p ON p.id = r.payment_id AND p.tenant_id = r.tenant_id"
+        " WHERE r.tenant_id = :tenant AND r.state IN ('matched', 'claimed')"
+        " AND (p.amount_minor <> r.amount_minor OR p.currency <> r.currency)"
+    )
+    return [f"R1: receipt {row['number']} paid a payment of another amount." for row in found]
+
+
 def more_than_bought(_: Moment) -> Unit[list[str]]:
     """I6: a pass was not used for longer than bought, beyond a poll and the overruns of R4."""
     found = yield from rows("SELECT * FROM passes WHERE tenant_id = :tenant")
@@ -130,6 +148,8 @@ CHECKS: tuple[Callable[[Moment], Unit[list[str]]], ...] = (
     pass_without_voucher,
     receipt_twice,
     matched_to_unpaid,
+    sent_back_but_used,
+    other_amount,
     more_than_bought,
     late_end,
     two_heads,

@@ -121,6 +121,7 @@ devices = Table(
     plain("held_at", Whole),
     plain("blocked_at", Whole),
     UniqueConstraint("tenant_id", "mac"),
+    Index(None, "tenant_id", "last_router_id", "last_seen_at"),
 )
 
 passes = Table(
@@ -277,6 +278,11 @@ payments = Table(
     Index(None, "tenant_id", "person_id", "created_at"),
     Index(None, "tenant_id", "account_id", "phone_tail", "created_at"),
     Index(None, "tenant_id", "receipt_state", "settled_at"),
+    # Lists of days and the takings are read from these alone.
+    Index("ix_payments_days", "tenant_id", "created_at", "state", "plan_id", "router_id"),
+    Index(
+        "ix_payments_takings", "tenant_id", "settled_at", "state", "currency", "plan_id", "router_id", "amount_minor"
+    ),
 )
 
 receipts = Table(
@@ -299,7 +305,7 @@ receipts = Table(
     secret("payer_index"),
     link("account_id", "mpesa_accounts"),
     link("payment_id", "payments"),
-    plain("state", Text, nullable=False),  # matched | unmatched | claimed | review
+    plain("state", Text, nullable=False),  # matched | unmatched | claimed | review | returned
     # I3: a receipt number is unique over all tenants; a payment has at most one receipt.
     UniqueConstraint("provider", "environment", "number"),
     UniqueConstraint("payment_id"),
@@ -359,9 +365,13 @@ batches = Table(
     plain("note", Text, nullable=False, server_default=""),
     plain("agent", Text, nullable=False, server_default=""),
     personal("made_by", Text, purpose="answer for stock", keep="act", nullable=False),
+    link("staff_id", "staff"),  # who made it in the console; names may be alike
+    plain("form_key", Text),  # of the form that made it: sent twice, it makes one batch
     plain("created_at", Whole, nullable=False),
     plain("ready_at", Whole),  # NULL while its codes are being drawn
     UniqueConstraint("tenant_id", "number"),
+    Index(None, "tenant_id", "form_key", unique=True),
+    Index(None, "tenant_id", "note", "created_at"),
 )
 
 # A printed code worth one pass. `spent` and `expired` are not stored: they follow from its pass and its use-by.

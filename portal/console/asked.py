@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import secrets
 
 from portal.errors import Refused
 
 _INSIDE = re.compile(r"/console/(?:[a-z0-9_-]+(?:/[a-z0-9_-]+)*)?")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 MAX_NOTE = 300
+_KEY = re.compile(r"[0-9a-f]{16}")
 
 
 def number(text: object) -> int:
@@ -33,6 +35,18 @@ def one_of(text: str, words: tuple[str, ...]) -> str:
 def day(text: str) -> str:
     """A day as ``2026-11-22``, or nothing; raises `Refused("form")`. Whether the calendar has it is not known yet."""
     if text and not (text.isascii() and _DAY.fullmatch(text)):
+        raise Refused("form")
+    return text
+
+
+def new_key() -> str:
+    """A form's own key: what is done with it is done once, however often the form is sent."""
+    return secrets.token_hex(8)
+
+
+def key(text: str) -> str:
+    """The key of a form; raises `Refused("form")`."""
+    if not _KEY.fullmatch(text):
         raise Refused("form")
     return text
 

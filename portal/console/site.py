@@ -24,6 +24,8 @@ from portal.console import (
     prove,
     render,
     staff_list,
+    takings,
+    unmatched,
     vouchers,
 )
 from portal.console.desk import COOKIE, Desk, check_csrf, theme_of
@@ -43,6 +45,8 @@ SCREENS: tuple[Screen, ...] = (
     *online.SCREENS,
     *guests.SCREENS,
     *payments.SCREENS,
+    *unmatched.SCREENS,
+    *takings.SCREENS,
     *lines.SCREENS,
     *vouchers.SCREENS,
     *plans.SCREENS,

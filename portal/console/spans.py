@@ -37,6 +37,11 @@ def month_span(now: Moment, timezone: str) -> Span:
     return midnight(day.replace(day=1), timezone), midnight(day + timedelta(days=1), timezone)
 
 
+def days_between(first: date, last: date, timezone: str) -> list[Span]:
+    """Each day from the first to the last."""
+    return [day_span(first + timedelta(days=n), timezone) for n in range((last - first).days + 1)]
+
+
 def last_hours(now: Moment, count: int) -> list[Span]:
     """The last hours by the clock, the oldest first; the last one is not over yet."""
     begin = now - now % HOUR

@@ -109,6 +109,8 @@ def redeem(vault: Vault, claim: Claim, guesses: Sequence[int], now: Moment) -> U
         fits = yield from _payer_fits(vault, claim, each, one)
         if not fits:
             continue
+        if each.state == "returned":
+            raise Refused("receipt-used", status=409)
         if each.state == "review":
             raise Refused("receipt-review", status=409)
         if one is None:
@@ -149,7 +151,8 @@ def _credit(vault: Vault, claim: Claim, receipt: Receipt, now: Moment) -> Unit[C
         raise Refused("receipt-amount", status=409)
     device = yield from access.touch_device(claim.mac, claim.router.id, now)
     person_id = yield from people.person_for(vault, claim.tenant_id, claim.phone, now)
-    payment_id, public = yield from _paid_by_claim(claim, receipt, fitting[0], device.id, person_id, now)
+    wish = Wish(plan=fitting[0], device_id=device.id, router_id=claim.router.id, person_id=person_id)
+    payment_id, public = yield from paid_with(receipt, wish, "claim", claim.phone.tail, now)
     if not (yield from store.take_receipt(receipt.id, payment_id, "claimed")):
         raise Refused("receipt-used", status=409)
     yield from store.close_line("unmatched-money", f"receipt:{receipt.number}", now)
@@ -158,10 +161,21 @@ def _credit(vault: Vault, claim: Claim, receipt: Receipt, now: Moment) -> Unit[C
     return Claimed(pass_id=made.id, how="connected")
 
 
-def _paid_by_claim(
-    claim: Claim, receipt: Receipt, plan: Plan, device_id: int, person_id: int, now: Moment
-) -> Unit[tuple[int, str]]:
-    """The payment that this receipt would have belonged to; the receipt's number is its click."""
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What the money of a receipt is to buy, and for whom."""
+
+    plan: Plan
+    device_id: int
+    router_id: int | None
+    person_id: int
+
+
+def paid_with(receipt: Receipt, wish: Wish, by: str, tail: str | None, now: Moment) -> Unit[tuple[int, str]]:
+    """The payment that this receipt would have belonged to; gives its id and its public name.
+
+    The receipt's number is its click, so that a guest and staff who want the same money at once make one payment.
+    """
     public = new_public()
     payment_id = yield from store.insert_payment(
         public=public,
@@ -170,18 +184,18 @@ def _paid_by_claim(
         click_key=f"claim:{receipt.environment}:{receipt.number}",
         account_id=receipt.account_id,
         environment=receipt.environment,
-        router_id=claim.router.id,
-        device_id=device_id,
-        person_id=person_id,
-        phone_tail=claim.phone.tail,
-        plan_id=plan.id,
-        plan_copy=to_json(plan),
+        router_id=wish.router_id,
+        device_id=wish.device_id,
+        person_id=wish.person_id,
+        phone_tail=tail,
+        plan_id=wish.plan.id,
+        plan_copy=to_json(wish.plan),
         amount_minor=receipt.amount.minor,
         currency=receipt.amount.currency,
         account_ref=new_ref(),
         state="paid",
         receipt_state="here",
-        settled_by="claim",
+        settled_by=by,
         created_at=now,
         settled_at=now,
     )

@@ -28,6 +28,7 @@ Evidence = Literal[
     "unsent",  # it was never given to the provider, and now it is too late for a prompt
     "success",  # proof that the money moved
     "doubtful",  # says success, but alone it is no proof: ask the provider
+    "decided",  # staff have looked, and say that the money is there and meant this payment
     "mismatch",  # says success of something that is not this payment
     "failure",  # a documented end without money
     "overdue",  # nothing was heard for too long
@@ -53,6 +54,7 @@ def _open(state: State, **further: Step) -> Mapping[str, Step]:
     return MappingProxyType(
         {
             "success": _PAID,
+            "decided": _PAID,
             "doubtful": Step(state, "ask"),
             "mismatch": _REVIEW,
             "failure": Step("failed"),
@@ -75,8 +77,8 @@ TABLE: Mapping[State, Mapping[str, Step]] = MappingProxyType(
         "submit_unknown": _open("submit_unknown"),
         "awaiting": _open("awaiting"),
         "expired_unknown": _open("expired_unknown", overdue=Step("expired_unknown")),
-        "failed": {"success": _PAID, "doubtful": Step("failed", "ask"), "mismatch": _REVIEW},
-        "review": {"success": _REVIEW, "mismatch": _REVIEW},
+        "failed": {"success": _PAID, "decided": _PAID, "doubtful": Step("failed", "ask"), "mismatch": _REVIEW},
+        "review": {"decided": _PAID, "success": _REVIEW, "mismatch": _REVIEW},
         "paid": {"failure": Step("paid", "tell"), "mismatch": Step("paid", "tell")},
     }
 )

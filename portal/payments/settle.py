@@ -100,6 +100,8 @@ LINES = {
 }
 
 
+PROOF = ("success", "decided")
+
 # --- receipts ---
 
 
@@ -110,11 +112,11 @@ def _with_receipt(one: Payment, said: Said, money: MoneyMoved, now: Moment) -> U
         return replace(said, kind="mismatch", reason="receipt-elsewhere")
     if found.payment_id == one.id:
         return said
-    if found.payment_id is not None:
+    if found.payment_id is not None or found.state == "returned":
         return replace(said, kind="mismatch", reason="receipt-used")
-    if said.kind == "success" and found.amount != one.amount:
+    if said.kind in PROOF and found.amount != one.amount:
         said = replace(said, kind="mismatch", reason="wrong-amount")
-    if said.kind != "success" or one.state == "review":
+    if said.kind not in PROOF or (said.kind == "success" and one.state == "review"):
         yield from store.set_receipt_state(found.id, "review")
         return said
     return (yield from _attach(one, said, found, now))

@@ -333,11 +333,26 @@ def take_receipt(receipt_id: int, payment_id: int, state: str) -> Unit[bool]:
     """Give a receipt to a payment, if it has none yet and the payment has none either."""
     row = yield from one(
         "UPDATE receipts SET payment_id = :payment_id, state = :state, payer_index = NULL"
-        " WHERE tenant_id = :tenant AND id = :id AND payment_id IS NULL AND NOT EXISTS"
+        " WHERE tenant_id = :tenant AND id = :id AND payment_id IS NULL AND state <> 'returned' AND NOT EXISTS"
         " (SELECT 1 FROM receipts r WHERE r.tenant_id = :tenant AND r.payment_id = :payment_id) RETURNING id",
         id=receipt_id,
         payment_id=payment_id,
         state=state,
+    )
+    return row is not None
+
+
+def receipt_by_id(receipt_id: int) -> Unit[Receipt | None]:
+    row = yield from one("SELECT * FROM receipts WHERE tenant_id = :tenant AND id = :id", id=receipt_id)
+    return None if row is None else _receipt(row)
+
+
+def give_back(receipt_id: int) -> Unit[bool]:
+    """The money of a receipt that has paid nothing went back to its payer: from now on it pays nothing."""
+    row = yield from one(
+        "UPDATE receipts SET state = 'returned', payer_index = NULL WHERE tenant_id = :tenant AND id = :id"
+        " AND payment_id IS NULL AND state <> 'returned' RETURNING id",
+        id=receipt_id,
     )
     return row is not None
 
@@ -456,6 +471,16 @@ def forget_counts(guesses_before: Moment, prompts_before: Moment) -> Unit[None]:
 
 
 # --- lines for staff ---
+
+
+def close_lines(kinds: Iterable[str], subject: str, now: Moment) -> Unit[None]:
+    """All of these matters about one thing are settled."""
+    marks, bound = any_of(kinds)
+    yield Sql(
+        f"UPDATE exceptions SET closed_at = :now WHERE tenant_id = :tenant AND kind IN ({marks})"  # noqa: S608 marks only
+        " AND subject = :subject AND closed_at IS NULL",
+        {"subject": subject, "now": now, **bound},
+    )
 
 
 def close_line(kind: str, subject: str, now: Moment) -> Unit[None]:

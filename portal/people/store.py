@@ -54,6 +54,11 @@ def person_for(vault: Vault, tenant: int, phone: Phone, now: Moment) -> Unit[int
     )
 
 
+def nobody_known(now: Moment) -> Unit[int]:
+    """A person of whom no number is known: somebody whose money staff gave a pass for."""
+    return (yield from insert("persons", ref=secrets.token_hex(8), created_at=now, last_seen_at=now))
+
+
 def person(vault: Vault, person_id: int) -> Unit[Person | None]:
     """A person with their number opened."""
     row = yield from one("SELECT * FROM persons WHERE tenant_id = :tenant AND id = :id", id=person_id)

@@ -86,6 +86,8 @@ class Order:
     note: str = ""
     agent: str = ""
     by: str
+    staff_id: int | None = None  # `by`, where it is somebody with a login
+    form_key: str | None = None  # of the form that asked for it; makes one batch
 
 
 def must_be_short(*texts: str) -> None:
@@ -134,6 +136,8 @@ def begin(order: Order, now: Moment) -> Unit[Batch]:
         note=order.note,
         agent=order.agent,
         made_by=order.by,
+        staff_id=order.staff_id,
+        form_key=order.form_key,
         created_at=now,
     )
     made = yield from store.batch(batch_id)
@@ -261,8 +265,6 @@ class Batches:
     ) -> Voided:
         """Void a range of a batch for good; with `end_passes` also what is in use. Raises `Misconfigured`."""
         check_void(batch, first, last, reason, by)
-        now = self.clock.now()
-        await self.db.write(self.tenant.id, store.add_act, batch.id, "voided", first, last, by, now, reason=reason)
         return await self.carry_out(batch, first, last, reason=reason, by=by, end_passes=end_passes, progress=progress)
 
     async def carry_out(
@@ -276,11 +278,16 @@ class Batches:
         end_passes: bool,
         progress: Progress = unseen,
     ) -> Voided:
-        """Void what was written down as voided; may be stopped at any point and called again."""
+        """Void them a part at a time; may be stopped at any point and called again.
+
+        The history of the batch grows with each part: it never says more than is so.
+        """
         printed = in_use = 0
+        act_id: int | None = None
         now = self.clock.now()
         for start, end in ranges(first, last, END_CHUNK if end_passes else VOID_CHUNK):
-            taken = await self._politely(void_some, batch.id, start, end, by, reason, now, end_passes)
+            work = (batch.id, start, end, by, reason, now, end_passes)
+            act_id, taken = await self._politely(void_part, act_id, *work)
             printed, in_use = printed + taken.printed, in_use + taken.in_use
             progress(end - start + 1)
         return Voided(printed=printed, in_use=in_use, left=last - first + 1 - printed - in_use)
@@ -301,6 +308,18 @@ def ranges(first: int, last: int, size: int) -> Iterator[tuple[int, int]]:
     """A range of serials in parts of `size`."""
     for start in range(first, last + 1, size):
         yield start, min(last, start + size - 1)
+
+
+def void_part(
+    act_id: int | None, batch_id: int, first: int, last: int, by: str, reason: str, now: Moment, end_passes: bool
+) -> Unit[tuple[int, Voided]]:
+    """Void one part and write it down; gives the act, which the next part goes on with."""
+    taken = yield from void_some(batch_id, first, last, by, reason, now, end_passes)
+    if act_id is None:
+        act_id = yield from store.add_act(batch_id, "voided", first, last, by, now, reason=reason)
+    else:
+        yield from store.extend_act(act_id, last)
+    return act_id, taken
 
 
 def void_some(

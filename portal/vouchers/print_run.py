@@ -96,14 +96,18 @@ class PrintRuns:
         await self.db.write(self.tenant.id, exported, run, how, by, self.clock.now())
 
 
-def printed(run: PrintRun, how: str, by: str, now: Moment, *, labels: Sequence[str] | None = None) -> Unit[None]:
-    """Write down that it goes on paper; `labels` when only a part of it did."""
+def printed(
+    run: PrintRun, how: str, by: str, now: Moment, *, labels: Sequence[str] | None = None, reason: str = ""
+) -> Unit[None]:
+    """Write down that it goes on paper; `labels` when only a part of it did, `reason` why it does so again."""
     first, last = run.first, run.last
     if labels is not None:
         serials = [_serial(label) for label in labels]
         first, last = min(serials), max(serials)
     again = any(card.again for card in run.cards if first <= _serial(card.label) <= last)
-    yield from store.add_act(run.batch.id, "reprinted" if again else "printed", first, last, by, now, how=how)
+    yield from store.add_act(
+        run.batch.id, "reprinted" if again else "printed", first, last, by, now, how=how, reason=reason
+    )
 
 
 def exported(run: PrintRun, how: str, by: str, now: Moment) -> Unit[None]:
@@ -115,9 +119,15 @@ def _serial(label: str) -> int:
     return int(label.rpartition("-")[2])
 
 
-def how(form: str, grid: str) -> str:
-    """What is made of a batch (pdf, html, csv), as it is written down."""
-    return {"pdf": f"sheet {grid}", "html": f"page {grid}", "csv": "csv"}[form]
+def how(form: str, grid: str, mm: str = "") -> str:
+    """What is made of a batch (pdf, html, csv, slips, escpos), as it is written down."""
+    return {
+        "pdf": f"sheet {grid}",
+        "html": f"page {grid}",
+        "csv": "csv",
+        "slips": f"slip {mm}, page",
+        "escpos": f"slip {mm}",
+    }[form]
 
 
 def part(first: int, last: int) -> str:

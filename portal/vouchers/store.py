@@ -32,6 +32,7 @@ class Batch:
     made_by: str
     created_at: Moment
     ready_at: Moment | None  # None while its codes are being drawn
+    staff_id: int | None = None  # who made it in the console
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +164,8 @@ def by_label(label: str) -> Unit[Voucher | None]:
 def with_batch(code_index: bytes) -> Unit[tuple[Voucher, Batch] | None]:
     """A voucher by its code, with its batch."""
     row = yield from one(
-        "SELECT v.*, b.number, b.plan_copy, b.style, b.count, b.note, b.agent, b.made_by, b.created_at, b.ready_at"
+        "SELECT v.*, b.number, b.plan_copy, b.style, b.count, b.note, b.agent, b.made_by, b.created_at, b.ready_at,"
+        " b.staff_id"
         " FROM vouchers v JOIN batches b ON b.tenant_id = v.tenant_id AND b.id = v.batch_id"
         " WHERE v.tenant_id = :tenant AND v.code_index = :code_index",
         code_index=code_index,
@@ -293,19 +295,26 @@ def owner_of(code_index: bytes) -> Unit[int | None]:
 
 def add_act(
     batch_id: int, act: str, first: int, last: int, by: str, now: Moment, *, how: str = "", reason: str = ""
-) -> Unit[None]:
-    """Write down what staff did with a range of a batch."""
-    yield from insert(
-        "voucher_acts",
-        batch_id=batch_id,
-        act=act,
-        how=how,
-        first_serial=first,
-        last_serial=last,
-        reason=reason,
-        actor=by,
-        done_at=now,
+) -> Unit[int]:
+    """Write down what staff did with a range of a batch; gives the act's id."""
+    return (
+        yield from insert(
+            "voucher_acts",
+            batch_id=batch_id,
+            act=act,
+            how=how,
+            first_serial=first,
+            last_serial=last,
+            reason=reason,
+            actor=by,
+            done_at=now,
+        )
     )
+
+
+def extend_act(act_id: int, last: int) -> Unit[None]:
+    """The same act went on to this serial."""
+    yield from update("voucher_acts", act_id, last_serial=last)
 
 
 def acts(batch_id: int) -> Unit[list[Row]]:

@@ -41,7 +41,23 @@ def _csv(face: Face, cards: Sequence[Card], options: Mapping[str, str], progress
     return export.export(face, cards)
 
 
-MAKERS: Mapping[str, Maker] = {"pdf": _pdf, "html": _html, "csv": _csv}
+def _slips(face: Face, cards: Sequence[Card], options: Mapping[str, str], progress: Progress) -> bytes:
+    from portal.vouchers import slip_page
+
+    return slip_page.slip_page(face, cards, int(options["mm"]), progress)
+
+
+def _escpos(face: Face, cards: Sequence[Card], options: Mapping[str, str], progress: Progress) -> bytes:
+    from portal.vouchers.slips import WIDTHS, Press
+
+    press, made = Press(face=face, width=WIDTHS[int(options["mm"])]), []
+    for n, card in enumerate(cards, start=1):
+        made.append(press.slip(card))
+        progress(n)
+    return b"".join(made)
+
+
+MAKERS: Mapping[str, Maker] = {"pdf": _pdf, "html": _html, "csv": _csv, "slips": _slips, "escpos": _escpos}
 
 
 def work(source: BinaryIO, out: BinaryIO, orphaned: Callable[[Path], None]) -> None:

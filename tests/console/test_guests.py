@@ -21,7 +21,7 @@ from portal.console.guests import acts
 from portal.console.guests.card import PAGE
 from portal.console.guests.clues import clues, mac_of
 from portal.console.guests.finding import find
-from portal.console.guests.reasons import FAILED, REVIEW
+from portal.console.reasons import FAILED, REVIEW
 from portal.payments import payment
 from portal.phone import Phone
 from portal.tenancy import store as tenancy

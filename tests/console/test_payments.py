@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from portal.clock import DAY, MINUTE
-from portal.console import spans
+from portal.console import reasons, spans
 from portal.console.lines import advice
 from portal.console.lines import store as lines
 from portal.console.payments import store, timeline
+from portal.console.payments.wanted import Wanted
 from portal.payments import payment as machine
 from portal.payments import settle
 from portal.seal import new_public
@@ -237,8 +238,9 @@ async def test_no_statement_of_these_pages_goes_through_a_whole_table(o: Office)
     day = (now - DAY, now + DAY)
     found: list[str] = []
     for chip in (*store.CHIPS, "somebody"):
-        for span in (store.ALWAYS, day):
-            found += plans(o.home, store.payment_page(o.home.vault, chip, span, None))
+        for want in (Wanted(chip=chip), Wanted(chip=chip, span=day), Wanted(chip=chip, span=day, plan=1, router=1)):
+            found += plans(o.home, store.payment_page(o.home.vault, want, None))
+            found += plans(o.home, store.totals(want, "KES")) if want.narrowed else []
     found += plans(o.home, store.story(o.home.vault, made)) + plans(o.home, lines.open_page(50))
 
     assert scans(found) == []
@@ -247,7 +249,7 @@ async def test_no_statement_of_these_pages_goes_through_a_whole_table(o: Office)
 
 def test_every_state_reason_and_line_has_words() -> None:
     assert set(timeline.STATES) == set(machine.STATES)
-    assert {*machine.FAILURES, *machine.REVIEWS} <= set(timeline.REASONS)
+    assert {*machine.FAILURES, *machine.REVIEWS} <= set(reasons.SHORT)
     assert set(settle.LINES) <= set(advice.ADVICE)
 
 

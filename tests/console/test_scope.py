@@ -41,6 +41,11 @@ FILLED = {
     "name": "Mine now",
     "price": "1",
     "key": "0" * 32,
+    "number": "TKM4X7Y2ZQ",
+    "payment": "1",
+    "device": "1",
+    "plan": "1",
+    "back_reason": "because",
 }
 
 

@@ -23,7 +23,7 @@ from tests.console.office import Office, Visitor, office
 from tests.support import a_plan
 from tests.vouchers.cards import batch_of, print_cards, show
 
-SEEN = re.compile(r'name="seen" value="([0-9]+)"')
+KEY = re.compile(r'name="key" value="([0-9a-f]+)"')
 CODE = re.compile(r"<code>([0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{3})</code>")
 
 
@@ -48,12 +48,12 @@ async def states_of(o: Office, batch_id: int) -> list[str]:
 async def order(who: Visitor, **changes: str) -> dict[str, str]:
     """The fields of the form, as it was opened now."""
     page = await who.get("/vouchers/new")
-    seen = SEEN.search(page)
+    key = KEY.search(page)
     day = re.search(r'type="date" value="([0-9-]+)"', page)
-    assert seen is not None
+    assert key is not None
     assert day is not None
     plan = str(who.office.home.plan.id)
-    fields = {"plan": plan, "count": "12", "use_by": day[1], "price": "", "style": "letters-10", "seen": seen[1]}
+    fields = {"plan": plan, "count": "12", "use_by": day[1], "price": "", "style": "letters-10", "key": key[1]}
     return {**fields, "agent": "Mama Njeri", "note": "July", **changes}
 
 
@@ -118,8 +118,8 @@ MISTAKES = [
     ("plan", "1 OR 1=1", "plan that is on sale"),
     ("agent", "x" * 201, "one line"),
     ("note", "a\nb", "one line"),
-    ("seen", "", "not complete"),
-    ("seen", "-1", "not complete"),
+    ("key", "", "not complete"),
+    ("key", "-1", "not complete"),
 ]
 
 
@@ -241,7 +241,7 @@ async def test_a_sheet_is_printed_and_written_down_and_again_as_a_copy(o: Office
     assert answer.headers["content-type"] == "application/pdf"
     assert answer.headers["content-disposition"] == 'attachment; filename="B1-1-24.pdf"'
     assert answer.headers["cache-control"] == "no-store"
-    await who.post("/vouchers/batch/1/file", 200, form="html", serials="20-30")
+    await who.post("/vouchers/batch/1/file", 200, form="html", serials="20-30", reason="the printer jammed")
     done = [(each["act"], each["how"], each["first_serial"]) for each in await o.home.read(cards.acts, 1)]
     assert done == [("printed", "sheet 3x8", 1), ("reprinted", "page 4x9", 20)]
     assert await acts(o) == [("voucher.print", "batch:1")] * 2
@@ -324,7 +324,7 @@ async def test_who_may_not_make_changes_nothing(o: Office, role: str) -> None:
     for path in ("/vouchers/new", "/sale", "/sale/1"):
         await who.get(path, 403)
     for path in ("/vouchers/new", "/sale", "/vouchers/batch/1/finish", "/vouchers/batch/1/file"):
-        await who.post(path, 403, form="csv", plan="1", seen="0", count="1")
+        await who.post(path, 403, form="csv", plan="1", key="0" * 16, count="1")
     assert (len(await batches_of(o)), await o.acts()) == (1, [])
 
 
@@ -341,7 +341,7 @@ async def test_a_batch_of_another_isp_is_not_there(o: Office) -> None:
     for path in ("file", "void", "finish"):
         await who.post(f"/vouchers/batch/{theirs}/{path}", 404, form="csv", serials="1", reason="Theft")
     await who.post("/vouchers/new", 400, **await order(who, plan=str(plan_id)))
-    await who.post("/sale", 400, plan=str(plan_id), seen="0")
+    await who.post("/sale", 400, plan=str(plan_id), key="0" * 16)
     found = await h.db.read(other.id, rows, "SELECT state FROM vouchers WHERE tenant_id = :tenant")
     assert ([each["state"] for each in found], await o.acts()) == (["printed"], [])
 
@@ -356,15 +356,15 @@ def _plan(now: int) -> Any:
 async def test_one_tap_sells_one_card_and_shows_its_code_for_a_while(o: Office) -> None:
     who = await o.of("cashier")
     page = await who.get("/sale")
-    seen = SEEN.search(page)
-    assert seen is not None
-    answer = await who.post("/sale", plan=str(o.home.plan.id), seen=seen[1])
+    key = KEY.search(page)
+    assert key is not None
+    answer = await who.post("/sale", plan=str(o.home.plan.id), key=key[1])
     path = answer.headers["location"].removeprefix("/console")
     shown = await who.get(path)
     code = CODE.search(shown)
     assert code is not None
     assert "<svg viewBox" in shown
-    again = await who.post("/sale", plan=str(o.home.plan.id), seen=seen[1])
+    again = await who.post("/sale", plan=str(o.home.plan.id), key=key[1])
     assert again.headers["location"] == f"/console{path}?said=sale-there"
     assert len(await batches_of(o)) == 1
     [act] = await o.acts()
@@ -379,7 +379,9 @@ async def test_one_tap_sells_one_card_and_shows_its_code_for_a_while(o: Office) 
 
 async def test_a_card_is_shown_for_ten_minutes_and_is_no_stock(o: Office) -> None:
     who = await o.of("cashier")
-    path = (await who.post("/sale", plan=str(o.home.plan.id), seen="0")).headers["location"].removeprefix("/console")
+    path = (
+        (await who.post("/sale", plan=str(o.home.plan.id), key="0" * 16)).headers["location"].removeprefix("/console")
+    )
     assert CODE.search(await who.get(path)) is not None
     o.home.clock.advance(10 * MINUTE)
     assert CODE.search(await who.get(path)) is None
@@ -392,6 +394,11 @@ async def test_a_card_of_a_batch_is_no_sale(o: Office) -> None:
     await print_cards(o.home, 1)
     who = await o.of("cashier")
     await who.get("/sale/1", 404)
-    for fields in ({"plan": "", "seen": "0"}, {"plan": "1", "seen": "x"}, {"plan": "1"}, {"plan": "99", "seen": "0"}):
+    for fields in (
+        {"plan": "", "key": "0" * 16},
+        {"plan": "1", "key": "x"},
+        {"plan": "1"},
+        {"plan": "99", "key": "0" * 16},
+    ):
         await who.post("/sale", 400, **fields)
     assert await o.acts() == []

@@ -13,6 +13,13 @@ from portal.units import Row
 
 ACTS = {
     "line.close": "closed a line for staff",
+    "money.match": "matched money to an order",
+    "money.give": "gave a pass for money that matched nothing",
+    "money.return": "noted that money was sent back",
+    "money.receipt": "named the receipt of an order",
+    "money.paid": "counted an order as paid",
+    "payments.export": "took the list of payments away as a file",
+    "takings.export": "took the takings away as a file",
     "staff.invite": "invited somebody",
     "staff.role": "changed a role",
     "staff.off": "switched somebody off",
@@ -38,6 +45,12 @@ ACTS = {
     "voucher.print": "printed vouchers",
     "voucher.export": "exported vouchers",
     "voucher.void": "voided vouchers",
+    "plan.add": "put a plan on sale",
+    "plan.change": "changed a plan",
+    "plan.offer": "offered a plan again",
+    "plan.withdraw": "withdrew a plan",
+    "plan.sites": "changed where a plan is sold",
+    "plan.move": "changed the order of plans",
     "audit.clear": "cleared personal details that were too old to keep",
 }
 ACTORS = {"command": "the command line", "clock": "Bando itself"}

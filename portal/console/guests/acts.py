@@ -159,6 +159,8 @@ def move(device_id: int, mac: str, now: Moment) -> Unit[int]:
 
 
 def note(device_id: int, staff_id: int, text: str, now: Moment) -> Unit[None]:
-    """Write something down for whoever helps next."""
+    """Write something down for whoever helps next; a form that is sent twice writes once."""
     yield from must_know(device_id)
+    if (yield from store.same_note(device_id, staff_id, text, now - MINUTE)):
+        raise Refused("noted-already", status=409)
     yield from store.add_note(device_id, staff_id, text, now)

@@ -6,8 +6,6 @@ address that names nothing but a row.
 
 from __future__ import annotations
 
-import secrets
-
 from starlette.responses import Response
 
 from portal.access.passes import Pass
@@ -26,7 +24,6 @@ from portal.tenancy.store import routers
 from portal.words import span
 
 GIFTS = {"hour": HOUR, "day": DAY}
-KEY_BYTES = 8
 LONGEST_NOTE = 1_000
 
 
@@ -87,7 +84,7 @@ async def _device(desk: Desk, device_id: int, wrong: Refused | None = None) -> R
         look=look,
         path=_path(device_id),
         left=left,
-        key=secrets.token_hex(KEY_BYTES),
+        key=asked.new_key(),
         kick_until=desk.now + acts.KICK_MS,
         wrong=wrong.key if wrong else "",
         typed=desk.fields,
@@ -107,7 +104,7 @@ async def extend(desk: Desk) -> Response:
     """Give more time; the same form sent twice gives once."""
     device_id = _id(desk)
     try:
-        gift = Gift(span_ms=_span(desk), key=_key(desk.fields.get("key", "")))
+        gift = Gift(span_ms=_span(desk), key=asked.key(desk.fields.get("key", "")))
         gave = {"gave": span(gift.span_ms, "en").replace("\u00a0", " ")}
         await desk.act("extend", f"device:{device_id}", acts.extend, device_id, gift, desk.now, after=gave)
     except Refused as wrong:
@@ -131,12 +128,6 @@ def _span(desk: Desk) -> int:
     return span_ms
 
 
-def _key(text: str) -> str:
-    if len(text) != 2 * KEY_BYTES or set(text) - set("0123456789abcdef"):
-        raise Refused("form")
-    return text
-
-
 async def move(desk: Desk) -> Response:
     """Everything that the device has goes to another one."""
     device_id, mac = _id(desk), mac_of(desk.fields.get("mac", ""))
@@ -156,6 +147,8 @@ async def note(desk: Desk) -> Response:
             raise Refused("note")
         await desk.act("note", f"device:{device_id}", acts.note, device_id, desk.staff.id, text, desk.now)
     except Refused as wrong:
+        if wrong.key == "noted-already":
+            return desk.go(_path(device_id), "noted")
         return await _device(desk, device_id, wrong)
     return desk.go(_path(device_id), "noted")
 

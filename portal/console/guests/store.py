@@ -197,6 +197,18 @@ def notes(device_id: int, before: Moment, limit: int) -> Unit[Sequence[Row]]:
     )
 
 
+def same_note(device_id: int, staff_id: int, text: str, since: Moment) -> Unit[bool]:
+    """Whether the same person wrote just this since then."""
+    found = yield from rows(
+        "SELECT text FROM notes WHERE tenant_id = :tenant AND device_id = :device_id AND staff_id = :staff_id"
+        " AND written_at >= :since",
+        device_id=device_id,
+        staff_id=staff_id,
+        since=since,
+    )
+    return any(row["text"] == text for row in found)
+
+
 def add_note(device_id: int, staff_id: int, text: str, now: Moment) -> Unit[None]:
     """Written out, since a column that is called `text` cannot be named to `insert`."""
     yield Sql(

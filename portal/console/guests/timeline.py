@@ -14,7 +14,7 @@ from typing import Literal
 from portal import words
 from portal.access import plans
 from portal.clock import Moment
-from portal.console.guests.reasons import why_failed, why_review
+from portal.console.reasons import why_failed, why_review
 from portal.money import Money
 from portal.units import Row
 

@@ -3,54 +3,48 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlencode
+from dataclasses import replace
 
 from starlette.responses import Response
 
+from portal import words
+from portal.access import store as access
 from portal.clock import Moment
-from portal.console import asked, spans
+from portal.console import asked
 from portal.console.desk import Desk
 from portal.console.lines import store as lines
 from portal.console.lines.advice import advice
-from portal.console.payments import store
+from portal.console.payments import file, store
 from portal.console.payments.timeline import state_words, timeline
-from portal.console.screens import get
+from portal.console.payments.wanted import ALWAYS, CHIPS, wanted
+from portal.console.screens import get, post
 from portal.errors import Refused
-
-CHIPS = (
-    ("all", "All"),
-    ("paid", "Paid"),
-    ("waiting", "Waiting"),
-    ("failed", "Not paid"),
-    ("somebody", "Needs somebody"),
-)
+from portal.money import Money
+from portal.payments import by_hand
+from portal.payments.store import Payment
 
 
 async def payments(desk: Desk) -> Response:
-    """The list, narrowed by state and by day."""
-    chip = asked.one_of(desk.query.get("state", ""), tuple(name for name, _ in CHIPS))
-    day = asked.day(desk.query.get("day", ""))
-    span = spans.day_span(spans.named_day(day), desk.view.tenant.timezone) if day else store.ALWAYS
+    """The list, narrowed by state, days, plan and site."""
+    want = wanted(desk.query, desk.view.tenant.timezone)
     before = asked.number_or_none(desk.query.get("before", ""))
-    found = await desk.read(store.payment_page, desk.services.vault, chip, span, before)
+    found = await desk.read(store.payment_page, desk.services.vault, want, before)
     shown, more = found[: store.PAGE], len(found) > store.PAGE
+    sums = await desk.read(store.totals, want, desk.view.tenant.currency) if want.span != ALWAYS else None
     return desk.page(
         "payments",
         shown=shown,
-        chips=[(name, word, _address(name, day)) for name, word in CHIPS],
-        chip=chip,
-        day=day,
+        want=want,
+        chips=[(name, word, replace(want, chip=name).address()) for name, word in CHIPS],
+        plans=await desk.read(access.plan_list),
+        sites=list(desk.view.routers.values()),
         first=before is None,
-        older=_address(chip, day, before=str(shown[-1].payment.id)) if more else "",
+        older=want.address(before=str(shown[-1].payment.id)) if more else "",
+        sums=sums,
+        takes=lambda minor: words.money(Money(minor, desk.view.tenant.currency), "en"),
         state_words=state_words,
         site=lambda one: _site(desk, one.router_id),
     )
-
-
-def _address(chip: str, day: str, **more: str) -> str:
-    asked_for = {"state": chip if chip != "all" else "", "day": day, **more}
-    query = urlencode({name: text for name, text in asked_for.items() if text})
-    return f"/console/payments?{query}" if query else "/console/payments"
 
 
 def _site(desk: Desk, router_id: int | None) -> str:
@@ -69,13 +63,20 @@ async def payment(desk: Desk) -> Response:
         "payment",
         story=story,
         one=story.payment,
-        phone=whole or (story.phone.masked if story.phone else "erased"),
+        phone=whole or (story.phone.masked if story.phone else _nobody(story.payment)),
         state=state_words(story.payment.state, story.payment.reason),
         events=timeline(story),
         open_lines=[each for each in story.lines if each["closed_at"] is None],
         site=_site(desk, story.payment.router_id),
         advice=advice,
+        waiting=story.waiting,
+        money_of=lambda row: words.money(Money(row["amount_minor"], row["currency"]), "en"),
     )
+
+
+def _nobody(one: Payment) -> str:
+    """Why there is no number: staff gave the pass and did not know it, or it was erased."""
+    return "not known" if one.settled_by == by_hand.BY else "erased"
 
 
 async def queue(desk: Desk) -> Response:
@@ -98,6 +99,7 @@ def _where(text: str) -> tuple[Moment, int] | None:
 
 SCREENS = (
     get("/payments", "payments", payments),
+    post("/payments/csv", "export", file.file, proof=True),
     get("/payments/queue", "payments", queue),
     get("/payments/{id}", "payments", payment),
 )

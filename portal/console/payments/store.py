@@ -1,7 +1,8 @@
 """The statements of the payments pages.
 
 A list is read in two steps: which ids, from indexes alone, then their rows. Rows of one state that wait for nothing
-have no next query, and among these the index of queries keeps the order of ids.
+have no next query, and among these the index of queries keeps the order of ids. `tenant_id + 0` where ids are named:
+else SQLite may take an index of the whole ISP for the narrower one.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from portal.clock import Moment
+from portal.console.payments.wanted import LAST, Wanted
 from portal.payments import store as payments
 from portal.payments.payment import UNSETTLED, State
 from portal.payments.settle import LINES
@@ -18,12 +20,9 @@ from portal.payments.store import Payment, payment_of_row
 from portal.people import store as people
 from portal.phone import Phone
 from portal.seal import Vault
-from portal.units import Row, Unit, any_of, one, rows
+from portal.units import Row, Unit, any_of, one, rows, value
 
 PAGE = 50
-LAST = 2**62  # no id is above it
-Span = tuple[Moment, Moment]
-ALWAYS: Span = (0, LAST)
 
 CHIPS: dict[str, tuple[State, ...]] = {
     "all": get_args(State),
@@ -47,47 +46,108 @@ class Listed:
         return self.payment.settled_at or self.payment.created_at
 
 
-def payment_page(vault: Vault, chip: str, span: Span, before: int | None) -> Unit[list[Listed]]:
+def payment_page(vault: Vault, want: Wanted, before: int | None) -> Unit[list[Listed]]:
     """Payments with an id below `before`, newest first; one more than a page holds says that there are more."""
     below = LAST if before is None else before
-    ids = yield from (_with_lines(below) if chip == "somebody" else _ids(CHIPS[chip], span, below))
-    return (yield from _listed(vault, sorted(ids, reverse=True)[: PAGE + 1]))
+    return (yield from _listed(vault, (yield from _found(want, below, PAGE + 1))))
 
 
-def _ids(states: Iterable[State], span: Span, below: int) -> Unit[set[int]]:
+def all_ids(want: Wanted) -> Unit[list[int]]:
+    """The ids of all of them, the newest first."""
+    return (yield from _found(want, LAST, LAST))
+
+
+def _found(want: Wanted, below: int, limit: int) -> Unit[list[int]]:
+    if want.chip == "somebody":
+        ids = yield from _with_lines(want, below)
+    elif want.narrowed:
+        ids = yield from _narrow(want, below, limit)
+    else:
+        ids = yield from _ids(CHIPS[want.chip], below, limit)
+    return sorted(ids, reverse=True)[:limit]
+
+
+def _ids(states: Iterable[State], below: int, limit: int) -> Unit[set[int]]:
     found: set[int] = set()
     for state in states:
-        if state == "paid" and span != ALWAYS:
-            found |= yield from _paid(span, below)
-            continue
         for text in _OF_STATE:
-            some = yield from rows(text, state=state, before=below, since=span[0], until=span[1], limit=PAGE + 1)
+            some = yield from rows(text, state=state, before=below, limit=limit)
             found |= {row["id"] for row in some}
     return found
 
 
 _OF_STATE = tuple(
     f"SELECT id FROM payments WHERE tenant_id = :tenant AND state = :state AND {queried} AND id < :before"  # noqa: S608 own
-    " AND created_at >= :since AND created_at < :until ORDER BY id DESC LIMIT :limit"
+    " ORDER BY id DESC LIMIT :limit"
     for queried in ("next_query_at IS NULL", "next_query_at >= 0")
 )
 
 
-def _paid(span: Span, below: int) -> Unit[set[int]]:
-    """What was paid in a span, as the takings count it: by its receipt, here or to come."""
+def _narrow(want: Wanted, below: int, limit: int) -> Unit[set[int]]:
+    """What was paid counts on the day when it was paid, everything else on the day when it was asked for."""
+    states = CHIPS[want.chip]
+    found: set[int] = set()
+    if "paid" in states:
+        found |= yield from _between("settled_at", ("paid",), want, below, limit)
+    others = [each for each in states if each != "paid"]
+    if others:
+        found |= yield from _between("created_at", others, want, below, limit)
+    return found
+
+
+def _between(column: str, states: Iterable[str], want: Wanted, below: int, limit: int) -> Unit[set[int]]:
+    """By the index of that day alone: an index of states, or the order of ids, would go through years."""
+    marks, bound = any_of(states)
+    text, values = _places(want)
     found = yield from rows(
-        "SELECT id FROM payments WHERE tenant_id = :tenant AND receipt_state IN ('here', 'to come', 'overdue')"
-        " AND settled_at >= :since AND settled_at < :until AND id < :before"
-        " ORDER BY id DESC LIMIT :limit",
-        since=span[0],
-        until=span[1],
+        f"SELECT id FROM payments WHERE tenant_id = :tenant AND {column} >= :since AND {column} < :until"  # noqa: S608 own
+        f" AND state || '' IN ({marks}) {text} AND id + 0 < :before ORDER BY id + 0 DESC LIMIT :limit",
+        since=want.span[0],
+        until=want.span[1],
         before=below,
-        limit=PAGE + 1,
+        limit=limit,
+        **bound,
+        **values,
     )
     return {row["id"] for row in found}
 
 
-def _with_lines(below: int) -> Unit[set[int]]:
+def _places(want: Wanted) -> tuple[str, dict[str, int]]:
+    """The conditions of plan and site."""
+    given = {"plan_id": want.plan, "router_id": want.router}
+    values = {name: each for name, each in given.items() if each is not None}
+    return "".join(f" AND {name} = :{name}" for name in values), values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Totals:
+    """What the list comes to in its days."""
+
+    paid: int
+    minor: int
+    others: int
+
+
+def totals(want: Wanted, currency: str) -> Unit[Totals]:
+    """Paid money, and how many others were asked for."""
+    text, values = _places(want)
+    bound = {"since": want.span[0], "until": want.span[1], **values}
+    paid = yield from one(
+        "SELECT COUNT(*) AS n, COALESCE(SUM(amount_minor), 0) AS minor FROM payments WHERE tenant_id = :tenant"  # noqa: S608 own
+        " AND settled_at >= :since AND settled_at < :until AND state || '' = 'paid' AND currency = :currency" + text,
+        currency=currency,
+        **bound,
+    )
+    others = yield from value(
+        "SELECT COUNT(*) FROM payments WHERE tenant_id = :tenant AND created_at >= :since AND created_at < :until"  # noqa: S608 own
+        " AND state || '' <> 'paid'" + text,
+        **bound,
+    )
+    assert paid is not None
+    return Totals(paid=int(paid["n"]), minor=int(paid["minor"]), others=int(others))
+
+
+def _with_lines(want: Wanted, below: int) -> Unit[set[int]]:
     """Payments with an open line for staff."""
     found = yield from rows(
         "SELECT subject FROM exceptions WHERE tenant_id = :tenant AND closed_at IS NULL AND subject LIKE 'payment:%'"
@@ -95,7 +155,23 @@ def _with_lines(below: int) -> Unit[set[int]]:
     )
     publics = {row["subject"].partition(":")[2] for row in found}
     known: dict[str, int] = yield from ids_of(publics)
-    return {each for each in known.values() if each < below}
+    ids = [each for each in known.values() if each < below]
+    return (yield from _those(want, ids)) if want.narrowed and ids else set(ids)
+
+
+def _those(want: Wanted, ids: Sequence[int]) -> Unit[set[int]]:
+    """Which of these are of such days, plan and site."""
+    marks, bound = any_of(ids)
+    text, values = _places(want)
+    found = yield from rows(
+        f"SELECT id FROM payments WHERE tenant_id + 0 = :tenant AND id IN ({marks}) {text}"  # noqa: S608 own
+        " AND COALESCE(settled_at, created_at) >= :since AND COALESCE(settled_at, created_at) < :until",
+        since=want.span[0],
+        until=want.span[1],
+        **bound,
+        **values,
+    )
+    return {row["id"] for row in found}
 
 
 def ids_of(publics: Collection[str]) -> Unit[dict[str, int]]:
@@ -104,7 +180,7 @@ def ids_of(publics: Collection[str]) -> Unit[dict[str, int]]:
         return {}
     marks, bound = any_of(sorted(publics))
     found = yield from rows(
-        f"SELECT id, public FROM payments WHERE tenant_id = :tenant AND public IN ({marks})",  # noqa: S608 marks only
+        f"SELECT id, public FROM payments WHERE tenant_id + 0 = :tenant AND public IN ({marks})",  # noqa: S608 marks only
         **bound,
     )
     return {row["public"]: row["id"] for row in found}
@@ -117,7 +193,7 @@ def _listed(vault: Vault, ids: Sequence[int]) -> Unit[list[Listed]]:
     found = yield from rows(
         "SELECT p.*, r.number AS receipt_number FROM payments p LEFT JOIN receipts r"  # noqa: S608 marks only
         " ON r.tenant_id = :tenant AND r.payment_id = p.id"
-        f" WHERE p.tenant_id = :tenant AND p.id IN ({marks}) ORDER BY p.id DESC",
+        f" WHERE p.tenant_id + 0 = :tenant AND p.id IN ({marks}) ORDER BY p.id DESC",
         **bound,
     )
     phones: dict[int, Phone | None] = {}
@@ -128,6 +204,26 @@ def _listed(vault: Vault, ids: Sequence[int]) -> Unit[list[Listed]]:
         Listed(payment=payment_of_row(row), phone=phones[row["person_id"]], receipt=row["receipt_number"])
         for row in found
     ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plain:
+    """A payment for a table; nobody's number is opened for it."""
+
+    payment: Payment
+    receipt: str | None
+
+
+def plain_rows(ids: Sequence[int]) -> Unit[list[Plain]]:
+    """These payments, the newest first."""
+    marks, bound = any_of(ids)
+    found = yield from rows(
+        "SELECT p.*, r.number AS receipt_number FROM payments p LEFT JOIN receipts r"  # noqa: S608 marks only
+        " ON r.tenant_id = :tenant AND r.payment_id = p.id"
+        f" WHERE p.tenant_id + 0 = :tenant AND p.id IN ({marks}) ORDER BY p.id DESC",
+        **bound,
+    )
+    return [Plain(payment=payment_of_row(row), receipt=row["receipt_number"]) for row in found]
 
 
 # --- one payment ---
@@ -143,6 +239,7 @@ class Story:
     said: Sequence[Row]  # of the inbox, oldest first
     made: Row | None  # the pass
     lines: Sequence[Row]  # for staff, open and closed
+    waiting: Sequence[Row] = ()  # receipts without a place that name it
 
 
 def story(vault: Vault, payment_id: int) -> Unit[Story | None]:
@@ -157,6 +254,7 @@ def story(vault: Vault, payment_id: int) -> Unit[Story | None]:
         said=(yield from _said(payment_id)),
         made=(yield from _made(one_payment.public)),
         lines=(yield from _lines_of(f"payment:{one_payment.public}")),
+        waiting=(yield from _waiting_for(one_payment.account_ref)),
     )
 
 
@@ -193,5 +291,16 @@ def _lines_of(subject: str) -> Unit[Sequence[Row]]:
             " ORDER BY opened_at",
             subject=subject,
             **bound,
+        )
+    )
+
+
+def _waiting_for(ref: str) -> Unit[Sequence[Row]]:
+    """Receipts without a place that name this reference."""
+    return (
+        yield from rows(
+            "SELECT * FROM receipts WHERE tenant_id = :tenant AND state IN ('unmatched', 'review')"
+            " AND payment_id IS NULL AND account_ref = :ref ORDER BY id DESC LIMIT 5",
+            ref=ref,
         )
     )

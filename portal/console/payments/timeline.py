@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from portal.clock import Moment
+from portal.console import reasons
 from portal.console.lines.advice import advice
 from portal.console.payments.store import Story
 from portal.payments.settle import LINES
@@ -20,33 +21,6 @@ STATES = {
     "failed": ("not paid", ""),
     "expired_unknown": ("no answer yet", "warn"),
     "review": ("needs a look", "bad"),
-}
-REASONS = {
-    "no-money": "not enough money",
-    "limit": "above the guest's limit",
-    "daily-limit": "above the guest's daily limit",
-    "shop-limit": "the ISP's account is full",
-    "config": "M-Pesa refuses the ISP's account",
-    "duplicate": "the same amount was asked for a moment before",
-    "provider-busy": "M-Pesa was busy",
-    "provider-down": "M-Pesa could not be reached",
-    "busy": "another prompt was open on the phone",
-    "expired": "the prompt ran out",
-    "not-sent": "the prompt could not be sent",
-    "cancelled": "the guest cancelled",
-    "no-answer": "the phone did not answer",
-    "wrong-pin": "wrong PIN",
-    "refused": "M-Pesa refused",
-    "locked-account": "the guest's M-Pesa is locked",
-    "bad-debt": "the guest owes M-Pesa money",
-    "phone": "not a number that can pay",
-    "unanswered": "no answer",
-    "wrong-amount": "another amount came",
-    "wrong-ids": "another request was meant",
-    "receipt-used": "its receipt has paid another one",
-    "receipt-elsewhere": "its receipt is in the books already",
-    "tenant-closed": "the shop was closed",
-    "unknown-id": "M-Pesa does not know it",
 }
 _SAID = {
     "success": "paid",
@@ -63,6 +37,7 @@ _BY = {
     "stk": "M-Pesa's callback",
     "query": "M-Pesa's answer to our question",
     "c2b": "M-Pesa's confirmation",
+    "staff": "the word of staff",
     "claim": "the guest's receipt, under “Already paid?”",
     "waiting": "a receipt that had come before",
 }
@@ -80,7 +55,7 @@ class Event:
 def state_words(state: str, reason: str | None) -> tuple[str, str]:
     """A state as a word or two, and the colour of its pill."""
     word, kind = STATES.get(state, (state, ""))
-    return (f"{word}: {REASONS.get(reason, reason)}" if reason else word), kind
+    return (f"{word}: {reasons.SHORT.get(reason, reason)}" if reason else word), kind
 
 
 def timeline(story: Story) -> list[Event]:
@@ -106,8 +81,8 @@ def _inbox(story: Story) -> Iterator[Event]:
             yield Event(row["received_at"], f"{way} something that is not looked at yet.")
             continue
         verdict = row["verdict"] or "nothing"
-        text = _SAID.get(verdict) or REASONS.get(verdict) or LINES.get(verdict, verdict)
-        kind = "good" if verdict == "success" else "bad" if verdict in REASONS or verdict == "failure" else ""
+        text = _SAID.get(verdict) or reasons.SHORT.get(verdict) or LINES.get(verdict, verdict)
+        kind = "good" if verdict == "success" else "bad" if verdict in reasons.SHORT or verdict == "failure" else ""
         yield Event(row["received_at"], f"{way}: {text.rstrip('.')}.", kind)
 
 

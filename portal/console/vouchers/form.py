@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from portal.access.plans import Plan
 from portal.clock import Moment
+from portal.console import asked as console_asked
 from portal.errors import Misconfigured, Refused
 from portal.money import Money
+from portal.staff.store import Staff
 from portal.tenancy.store import Tenant
 from portal.vouchers import asked, batches, codes
 from portal.vouchers.batches import Order
@@ -45,7 +47,7 @@ def whole(text: str, low: int, high: int, key: str) -> int:
     return int(plain)
 
 
-def order_of(fields: Mapping[str, str], plans: Sequence[Plan], tenant: Tenant, now: Moment, by: str) -> Order:
+def order_of(fields: Mapping[str, str], plans: Sequence[Plan], tenant: Tenant, now: Moment, staff: Staff) -> Order:
     """The batch that was asked for; raises `Refused`."""
     plan = next((each for each in plans if str(each.id) == fields.get("plan", "")), None)
     if plan is None or not plan.on_sale:
@@ -63,7 +65,9 @@ def order_of(fields: Mapping[str, str], plans: Sequence[Plan], tenant: Tenant, n
         price=Money(whole(price, 0, HIGHEST_PRICE, "batch-price") * 100, plan.price.currency) if price else None,
         note=note,
         agent=agent,
-        by=by,
+        by=staff.name,
+        staff_id=staff.id,
+        form_key=f"{staff.id}:{console_asked.key(fields.get('key', ''))}",
     )
 
 

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from portal.console import asked
 from portal.console.desk import Desk
 from portal.console.vouchers import bars, store
+from portal.texts import LANGUAGES
 from portal.vouchers import asked as typed
 from portal.vouchers import states
 from portal.vouchers.grids import DEFAULT_GRID, GRIDS
@@ -15,6 +16,7 @@ from portal.vouchers.store import Batch
 
 BATCHES = 25  # each may hold 50 000 cards, which are counted
 CARDS = 50
+SLIPS_AT_ONCE = 500  # each is a picture of some kilobytes
 AT_ONCE = 2_000  # cards in one file: laid out in about 2 s of another processor
 
 
@@ -65,5 +67,9 @@ async def page(desk: Desk, one: Batch, serials: str = "", wrong: str = "", statu
         grids=list(GRIDS),
         grid=DEFAULT_GRID,
         at_once=AT_ONCE,
+        slips_at_once=SLIPS_AT_ONCE,
+        paper={name: desk.fields.get(name, "")[:200] for name in ("grid", "mm", "lang", "reason")},
+        language=desk.view.tenant.language,
+        languages=LANGUAGES,
         wrong=wrong,
     )

@@ -1,7 +1,7 @@
 """Making a batch: the form, the drawing of its codes, and going on with a drawing that was stopped.
 
-A form that is sent twice makes one batch: it carries the newest batch that was there when it was opened, and whoever
-has made the same batch since then gets that one.
+A form that is sent twice makes one batch: it carries a key of its own, and whoever sends it again gets the batch that
+it has made.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ async def ask(desk: Desk) -> Response:
         "count": "100",
         "use_by": desk.calendar.local(desk.now + USE_BY_DAYS * DAY).date().isoformat(),
         "style": codes.DEFAULT["letters"].name,
-        "seen": str(await desk.read(store.newest)),
+        "key": asked.new_key(),
     }
     return await _form(desk, fields)
 
@@ -50,7 +50,7 @@ async def ask(desk: Desk) -> Response:
 async def _form(desk: Desk, fields: Mapping[str, str], wrong: str = "", status: int = 200, **more: Any) -> Response:
     plans = [each for each in await desk.read(access.plan_list) if each.on_sale]
     styles: list[StyleChoice] = style_choices()
-    names = ("plan", "count", "use_by", "price", "style", "agent", "note", "seen")
+    names = ("plan", "count", "use_by", "price", "style", "agent", "note", "key")
     filled = {name: fields.get(name, "")[:200] for name in names}
     values = {"easy": None, **more}
     return desk.page("batch_new", status, plans=plans, styles=styles, filled=filled, wrong=wrong, **values)
@@ -59,9 +59,8 @@ async def _form(desk: Desk, fields: Mapping[str, str], wrong: str = "", status: 
 async def make(desk: Desk) -> Response:
     """Make the batch; thousands of codes are drawn after the answer."""
     try:
-        order = order_of(desk.fields, await desk.read(access.plan_list), desk.view.tenant, desk.now, desk.staff.name)
-        seen = asked.number(desk.fields.get("seen", ""))
-        made = await _begin(desk, order, seen)
+        order = order_of(desk.fields, await desk.read(access.plan_list), desk.view.tenant, desk.now, desk.staff)
+        made = await _begin(desk, order)
     except TooEasy as easy:
         return await _form(desk, desk.fields, "batch-easy", 409, easy=easy)
     except Misconfigured:
@@ -73,9 +72,9 @@ async def make(desk: Desk) -> Response:
     return await _drawn(desk, made)
 
 
-async def _begin(desk: Desk, order: Order, seen: int) -> Batch:
+async def _begin(desk: Desk, order: Order) -> Batch:
     await room(desk).permit(order)
-    return await desk.act("voucher.make", _subject, store.make_once, order, seen, desk.now, after=summary(order))
+    return await desk.act("voucher.make", _subject, store.make_once, order, desk.now, after=summary(order))
 
 
 def _subject(made: Batch) -> str:
@@ -98,11 +97,11 @@ def summary(order: Order) -> dict[str, object]:
 async def finish(desk: Desk) -> Response:
     """Draw what a batch lacks whose drawing was stopped."""
     batch = await found(desk)
-    desk.services.work.must_be_free(desk.view.tenant.id, _subject(batch))
-    if batch.ready_at is not None:
-        return desk.go(f"/console/vouchers/batch/{batch.id}")
-    await desk.act("voucher.finish", _subject(batch), store.batch, batch.id)
-    return await _drawn(desk, batch)
+    with desk.services.work.held(desk.view.tenant.id, _subject(batch)):
+        if batch.ready_at is not None:
+            return desk.go(f"/console/vouchers/batch/{batch.id}")
+        await desk.act("voucher.finish", _subject(batch), store.batch, batch.id)
+        return await _drawn(desk, batch)
 
 
 async def _drawn(desk: Desk, batch: Batch) -> Response:

@@ -1,4 +1,4 @@
-"""Cards of a batch as a file: sheets, a page for the browser's printer, or a table.
+"""Cards of a batch as a file: sheets, a page for the browser's printer, slips for a thermal one, or a table.
 
 They are laid out by a child process, in a folder of its own that is gone before the answer; that they leave is written
 down before the file has its name.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -16,39 +17,82 @@ from starlette.responses import Response
 from portal.console import asked
 from portal.console.desk import Desk
 from portal.console.vouchers import lists
+from portal.console.vouchers.form import one_line
 from portal.errors import Misconfigured, Refused
+from portal.texts import LANGUAGES
 from portal.vouchers import asked as typed
 from portal.vouchers import print_run
 from portal.vouchers.grids import DEFAULT_GRID, GRIDS
 from portal.vouchers.press import Job, press
 from portal.vouchers.print_run import PrintRun, PrintRuns, part
 
-FORMS: tuple[str, ...] = ("pdf", "html", "csv")
+FORMS: tuple[str, ...] = ("pdf", "html", "csv", "slips", "escpos")
 KINDS: dict[str, str] = {
     "pdf": "application/pdf",
     "html": "text/html; charset=utf-8",
     "csv": "text/csv; charset=utf-8",
+    "slips": "text/html; charset=utf-8",
+    "escpos": "application/octet-stream",
 }
+ENDINGS = {"slips": "{mm}mm.html", "escpos": "{mm}mm.bin"}
 GRID_NAMES = (DEFAULT_GRID, *GRIDS)
+WIDTHS = ("58", "80")  # mm of a roll
+SLIPS = ("slips", "escpos")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paper:
+    """What is to come out, and on what."""
+
+    form: str
+    grid: str
+    mm: str
+    lang: str
+    reason: str  # why cards that were on paper go there again
+
+    @property
+    def options(self) -> dict[str, str]:
+        return {"grid": self.grid, "mm": self.mm}
+
+    @property
+    def ending(self) -> str:
+        return ENDINGS.get(self.form, self.form).format(mm=self.mm)
+
+
+def _paper(desk: Desk) -> Paper:
+    """What was asked for; raises `Refused`."""
+    fields = desk.fields
+    lang = asked.one_of(fields.get("lang", ""), ("", *LANGUAGES))
+    return Paper(
+        form=asked.one_of(fields.get("form", ""), FORMS),
+        grid=asked.one_of(fields.get("grid", ""), GRID_NAMES),
+        mm=asked.one_of(fields.get("mm", ""), WIDTHS),
+        lang=lang or desk.view.tenant.language,
+        reason=one_line(fields.get("reason", "")),
+    )
 
 
 async def file(desk: Desk) -> Response:
     """These cards as a download."""
     batch = await lists.found(desk)
-    form = asked.one_of(desk.fields.get("form", ""), FORMS)
-    grid = asked.one_of(desk.fields.get("grid", ""), GRID_NAMES)
+    paper = _paper(desk)
     serials = desk.fields.get("serials", "").strip()
     span = typed.serials(serials, batch.count)
-    wrong = "serials" if span is None else "print-many" if span[1] - span[0] >= lists.AT_ONCE else ""
+    most = lists.SLIPS_AT_ONCE if paper.form in SLIPS else lists.AT_ONCE
+    many = "print-slips" if paper.form in SLIPS else "print-many"
+    wrong = "serials" if span is None else many if span[1] - span[0] >= most else ""
     if span is None or wrong:
         return await lists.page(desk, batch, wrong=wrong, status=400)
     try:
-        planned = await _runs(desk).plan(batch, *span)
+        planned = await _runs(desk).plan(batch, *span, lang=paper.lang)
     except Misconfigured:
         return await lists.page(desk, batch, serials, wrong="print-nothing", status=409)
-    body = await _pressed(desk, planned, form, grid)
-    name = f"B{batch.number}-{part(*span)}.{form}"
-    return Response(body, media_type=KINDS[form], headers={"content-disposition": f'attachment; filename="{name}"'})
+    if planned.again and paper.form != "csv" and not paper.reason:
+        return await lists.page(desk, batch, serials, wrong="print-again", status=409)
+    body = await _pressed(desk, planned, paper)
+    name = f"B{batch.number}-{part(*span)}{'-' if paper.form in SLIPS else '.'}{paper.ending}"
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(body, media_type=KINDS[paper.form], headers=headers)
 
 
 def _runs(desk: Desk) -> PrintRuns:
@@ -62,25 +106,29 @@ def _runs(desk: Desk) -> PrintRuns:
     )
 
 
-async def _pressed(desk: Desk, planned: PrintRun, form: str, grid: str) -> bytes:
+async def _pressed(desk: Desk, planned: PrintRun, paper: Paper) -> bytes:
     with tempfile.TemporaryDirectory(prefix="bando-press-") as folder:
         target = Path(folder) / "cards"
-        job = Job(form=form, target=target, face=planned.face, cards=planned.cards, options={"grid": grid})
+        job = Job(form=paper.form, target=target, face=planned.face, cards=planned.cards, options=paper.options)
         try:
-            async with desk.services.work.presses:
-                await press(job, agree=partial(_noted, desk, planned, form, print_run.how(form, grid)))
+            async with desk.services.work.press():
+                await press(job, agree=partial(_noted, desk, planned, paper))
         except Misconfigured:
             raise Refused("print-logo", status=409) from None
         return await asyncio.to_thread(target.read_bytes)
 
 
-async def _noted(desk: Desk, planned: PrintRun, form: str, how: str) -> None:
+async def _noted(desk: Desk, planned: PrintRun, paper: Paper) -> None:
     """Written down in the history of the batch and in the audit log, or nothing leaves."""
-    act, unit = ("voucher.export", print_run.exported) if form == "csv" else ("voucher.print", print_run.printed)
+    act, unit = "voucher.print", partial(print_run.printed, reason=paper.reason if planned.again else "")
+    if paper.form == "csv":
+        act, unit = "voucher.export", partial(print_run.exported)
+    how = print_run.how(paper.form, paper.grid, paper.mm)
     after = {
         "serials": part(planned.first, planned.last),
         "cards": len(planned.cards),
         "copies": planned.again,
         "how": how,
+        "reason": paper.reason,
     }
     await desk.act(act, f"batch:{planned.batch.id}", unit, planned, how, desk.staff.name, desk.now, after=after)

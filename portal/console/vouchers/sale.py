@@ -6,6 +6,8 @@ other card, and is not taken for stock. It is shown for `SHOWN_MS`, so that a re
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from starlette.responses import Response
 
 from portal.access import store as access
@@ -39,9 +41,10 @@ async def counter(desk: Desk) -> Response:
 async def _counter(desk: Desk, wrong: str = "", status: int = 200) -> Response:
     plans = [each for each in await desk.read(access.plan_list) if each.on_sale]
     since = desk.calendar.begin_of_day()
-    sold = await desk.read(store.sold_since, desk.staff.name, since, desk.now, LATEST)
-    seen = await desk.read(store.newest)
-    return desk.page("sale", status, plans=plans, sold=sold, seen=seen, card=None, wrong=wrong, state_of=state_of)
+    sold = await desk.read(store.sold_since, desk.staff.id, since, desk.now, LATEST)
+    return desk.page(
+        "sale", status, plans=plans, sold=sold, key=asked.new_key(), card=None, wrong=wrong, state_of=state_of
+    )
 
 
 def state_of(sold: store.Sold) -> str:
@@ -63,14 +66,13 @@ async def sell(desk: Desk) -> Response:
 
 
 async def _sold(desk: Desk) -> Batch:
-    seen, tenant = asked.number(desk.fields.get("seen", "")), desk.view.tenant
     order = await _order(desk)
     await room(desk).permit(order)
     return await desk.act(
         "voucher.sell",
         lambda made: f"batch:{made.id}",
         store.sell,
-        *(desk.services.vault, tenant.id, order, seen, codes.draw(order.style), desk.now),
+        *(desk.services.vault, desk.view.tenant.id, order, codes.draw(order.style), desk.now),
         after=summary(order),
         money=True,
     )
@@ -84,8 +86,10 @@ async def _order(desk: Desk) -> Order:
         "style": STYLE.name,
         "use_by": last_day,
         "note": store.COUNTER,
+        "key": desk.fields.get("key", ""),
     }
-    return order_of(fields, await desk.read(access.plan_list), desk.view.tenant, desk.now, desk.staff.name)
+    order = order_of(fields, await desk.read(access.plan_list), desk.view.tenant, desk.now, desk.staff)
+    return replace(order, form_key=f"{order.form_key}:{order.plan.id}")  # a page has a button for each plan
 
 
 async def card(desk: Desk) -> Response:
@@ -96,7 +100,7 @@ async def card(desk: Desk) -> Response:
     voucher = next(iter(await desk.read(cards.in_range, batch.id, 1, 1)), None)
     if voucher is None:
         raise Refused("not-found", status=404)
-    fresh = batch.made_by == desk.staff.name and desk.now - batch.created_at < SHOWN_MS and voucher.state == "printed"
+    fresh = batch.staff_id == desk.staff.id and desk.now - batch.created_at < SHOWN_MS and voucher.state == "printed"
     return desk.page(
         "sale", batch=batch, card=_Shown(desk, batch, voucher) if fresh else voucher, fresh=fresh, wrong=""
     )

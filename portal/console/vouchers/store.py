@@ -12,7 +12,7 @@ from portal.access.plans import Plan
 from portal.clock import Moment
 from portal.errors import Refused
 from portal.seal import Vault
-from portal.units import Row, Unit, any_of, one, rows, value
+from portal.units import Row, Unit, any_of, rows, value
 from portal.vouchers import batches, states
 from portal.vouchers import store as cards
 from portal.vouchers.batches import Order
@@ -161,40 +161,19 @@ def sight(batch_id: int, first: int, last: int, count: int, now: Moment) -> Unit
 # --- made once ---
 
 
-def newest() -> Unit[int]:
-    """The batch that was made last; a form that is sent twice knows an older one."""
-    return int((yield from value("SELECT COALESCE(MAX(id), 0) FROM batches WHERE tenant_id = :tenant")))
-
-
-def make_once(order: Order, seen: int, now: Moment) -> Unit[Batch]:
-    """Begin a batch, unless the same person has made the same one since batch `seen`; raises `Refused`."""
-    there = yield from _same(order, seen)
+def make_once(order: Order, now: Moment) -> Unit[Batch]:
+    """Begin a batch, unless its form has made one before; raises `Refused`, with the batch that is there."""
+    there = yield from value(
+        "SELECT id FROM batches WHERE tenant_id = :tenant AND form_key = :form_key", form_key=order.form_key
+    )
     if there is not None:
         raise Refused("batch-there", status=409, batch=there)
     return (yield from batches.begin(order, now))
 
 
-def _same(order: Order, seen: int) -> Unit[int | None]:
-    row = yield from one(
-        "SELECT id FROM batches WHERE tenant_id = :tenant AND id > :seen AND plan_id = :plan_id AND count = :count"
-        " AND price_minor = :price AND style = :style AND use_by = :use_by AND note = :note AND agent = :agent"
-        " AND made_by = :by ORDER BY id LIMIT 1",
-        seen=seen,
-        plan_id=order.plan.id,
-        count=order.count,
-        price=(order.price or order.plan.price).minor,
-        style=order.style.name,
-        use_by=order.use_by,
-        note=order.note,
-        agent=order.agent,
-        by=order.by,
-    )
-    return None if row is None else int(row["id"])
-
-
-def sell(vault: Vault, tenant_id: int, order: Order, seen: int, code: str, now: Moment) -> Unit[Batch]:
+def sell(vault: Vault, tenant_id: int, order: Order, code: str, now: Moment) -> Unit[Batch]:
     """A batch of one card, whole at once, and on a screen: whoever prints it later prints a copy."""
-    made = yield from make_once(order, seen, now)
+    made = yield from make_once(order, now)
     label = batches.label_of(made.number, 1, made.count)
     card = {
         "serial": 1,
@@ -216,13 +195,13 @@ class Sold:
     tally: Tally
 
 
-def sold_since(by: str, since: Moment, now: Moment, limit: int) -> Unit[list[Sold]]:
+def sold_since(staff_id: int, since: Moment, now: Moment, limit: int) -> Unit[list[Sold]]:
     """The latest cards that somebody sold at the counter."""
     found = yield from rows(
         "SELECT b.* FROM batches b WHERE b.tenant_id = :tenant AND b.count = 1 AND b.note = :counter"
-        " AND b.made_by = :by AND b.created_at >= :since ORDER BY b.number DESC LIMIT :limit",
+        " AND b.staff_id = :staff_id AND b.created_at >= :since ORDER BY b.created_at DESC, b.number DESC LIMIT :limit",
         counter=COUNTER,
-        by=by,
+        staff_id=staff_id,
         since=since,
         limit=limit,
     )

@@ -11,7 +11,6 @@ from portal.console.vouchers.making import room
 from portal.errors import Refused
 from portal.vouchers import asked as typed
 from portal.vouchers import batches
-from portal.vouchers import store as cards
 from portal.vouchers.print_run import part
 from portal.vouchers.store import Batch
 
@@ -56,9 +55,13 @@ async def void(desk: Desk) -> Response:
     except Refused as wrong:
         return await _page(desk, batch, serials, wrong.key, wrong.status)
     subject, end = f"batch:{batch.id}", desk.fields.get("end") == "1"
-    await _written_down(desk, batch, span, reason, end)
-    job = room(desk).carry_out(batch, *span, reason=reason, by=desk.staff.name, end_passes=end)
-    await desk.services.work.begin(desk.view.tenant.id, subject, job)
+    with desk.services.work.held(desk.view.tenant.id, subject):
+        try:
+            await _written_down(desk, batch, span, reason, end)
+        except Refused as wrong:
+            return await _page(desk, batch, serials, wrong.key, wrong.status)
+        job = room(desk).carry_out(batch, *span, reason=reason, by=desk.staff.name, end_passes=end)
+        await desk.services.work.begin(desk.view.tenant.id, subject, job)
     return desk.go(f"/console/vouchers/batch/{batch.id}", "voided")
 
 
@@ -74,12 +77,13 @@ async def _written_down(desk: Desk, batch: Batch, span: tuple[int, int], reason:
     batches.check_void(batch, *span, reason, desk.staff.name)
     tally = await desk.read(store.tally_of, batch.id, *span, desk.now)
     taken = tally.counts["printed"] + tally.counts["expired"]
+    if not taken and not (end and tally.counts["redeemed"]):
+        raise Refused("void-nothing", status=409)
     await desk.act(
         "voucher.void",
         f"batch:{batch.id}",
-        cards.add_act,
-        *(batch.id, "voided", *span, desk.staff.name, desk.now),
-        reason=reason,
+        store.batch,
+        batch.id,
         before={"unused": taken, "in_use": tally.counts["redeemed"]},
         after={"serials": part(*span), "reason": reason, "end_passes": end},
     )

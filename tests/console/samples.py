@@ -1,0 +1,200 @@
+"""A real request for each form of the console: what has to be there, where it is sent, and with what.
+
+Each screen that changes something needs a line in `SAMPLES`, or a reason in `WITHOUT`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+
+import pyotp
+
+from portal.clock import DAY
+from portal.console import spans
+from portal.tenancy import store as tenancy
+from portal.units import update, value
+from tests.console import guests, money
+from tests.console.office import Visitor
+from tests.console.test_plans import GOOD
+from tests.support import Seed
+
+Request = tuple[str, Mapping[str, str]]
+Sample = Callable[[Visitor], Awaitable[Request]]
+PASSWORD, NEW = "nane mbuzi katika shamba", "ng'ombe kumi na mbili 7"
+KEY = "0123456789abcdef"
+
+# Screens that leave no act, and why.
+WITHOUT = {
+    "/guests": "a search changes nothing",
+    "/payments/money/{id}/find": "a search changes nothing",
+    "/account/prove": "only says that the password was given; it opens nothing by itself",
+    "/account/logout": "everybody may go home; the login itself keeps when",
+}
+
+
+async def _device(who: Visitor, action: str = "", **fields: str) -> Request:
+    home = who.office.home
+    device = await guests.device(home)
+    await guests.given(home, device)
+    return f"/guests/device/{device}{action}", fields
+
+
+def on_device(action: str, **fields: str) -> Sample:
+    async def sample(who: Visitor) -> Request:
+        return await _device(who, f"/{action}", **fields)
+
+    return sample
+
+
+async def end_pass(who: Visitor) -> Request:
+    device = await guests.device(who.office.home)
+    made = await guests.given(who.office.home, device)
+    return f"/guests/device/{device}/pass/{made.id}/end", {"reason": "because"}
+
+
+async def _money(home: Seed) -> int:
+    account = await home.write(money._account, home)
+    return await money.receipt(home, "SKE0000001", home.clock.now(), account_id=account, paid_at=home.clock.now())
+
+
+async def match(who: Visitor) -> Request:
+    home = who.office.home
+    order = await money.payment(home, home.clock.now(), state="failed")
+    return f"/payments/money/{await _money(home)}/match", {"payment": str(order)}
+
+
+async def give(who: Visitor) -> Request:
+    home = who.office.home
+    device = await guests.device(home)
+    return f"/payments/money/{await _money(home)}/give", {"device": str(device), "plan": str(home.plan.id)}
+
+
+async def send_back(who: Visitor) -> Request:
+    return f"/payments/money/{await _money(who.office.home)}/return", {"back_reason": "wrong shop"}
+
+
+def on_order(action: str, **fields: str) -> Sample:
+    async def sample(who: Visitor) -> Request:
+        home = who.office.home
+        return f"/payments/{await money.payment(home, home.clock.now(), state='failed')}/{action}", fields
+
+    return sample
+
+
+async def line(who: Visitor) -> Request:
+    home = who.office.home
+    await home.write(tenancy.open_exception, "unmatched-money", "receipt:X", "Money came.", 0)
+    return "/lines/done", {
+        "line": str(await home.read(value, "SELECT MAX(id) FROM exceptions WHERE tenant_id = :tenant"))
+    }
+
+
+def plain(path: str, **fields: str) -> Sample:
+    async def sample(who: Visitor) -> Request:
+        return path, fields
+
+    return sample
+
+
+def _day(home: Seed) -> str:
+    return spans.today(home.clock.now() + 30 * DAY, home.tenant.timezone).isoformat()
+
+
+async def make_batch(who: Visitor) -> Request:
+    home = who.office.home
+    fields = {"plan": str(home.plan.id), "count": "3", "use_by": _day(home), "price": "", "style": "letters-10"}
+    return "/vouchers/new", {**fields, "agent": "", "note": "", "key": KEY}
+
+
+async def _batch(who: Visitor) -> int:
+    path, fields = await make_batch(who)
+    await who.post(path, 303, **fields)
+    return int(await who.office.home.read(value, "SELECT MAX(id) FROM batches WHERE tenant_id = :tenant"))
+
+
+async def unfinished(who: Visitor) -> Request:
+    batch = await _batch(who)
+    await who.office.home.write(update, "batches", batch, ready_at=None)
+    return f"/vouchers/batch/{batch}/finish", {}
+
+
+async def print_batch(who: Visitor) -> Request:
+    return f"/vouchers/batch/{await _batch(who)}/file", {"form": "slips"}
+
+
+async def void_batch(who: Visitor) -> Request:
+    return f"/vouchers/batch/{await _batch(who)}/void", {"serials": "1-2", "reason": "Lost"}
+
+
+async def sell(who: Visitor) -> Request:
+    return "/sale", {"plan": str(who.office.home.plan.id), "key": KEY}
+
+
+def on_plan(action: str, **fields: str) -> Sample:
+    async def sample(who: Visitor) -> Request:
+        home = who.office.home
+        await home.plan_of(name="Another")
+        return f"/plans/{home.plan.id}{action}", fields
+
+    return sample
+
+
+def on_staff(action: str, **fields: str) -> Sample:
+    async def sample(who: Visitor) -> Request:
+        colleague = await who.office.of("cashier")
+        return f"/staff/{colleague.staff_id}/{action}", fields
+
+    return sample
+
+
+async def own_password(who: Visitor) -> Request:
+    hashed = await who.office.services.staff.passwords.hash(PASSWORD)
+    await who.office.home.write(update, "staff", who.staff_id, password_hash=hashed.encode())
+    return "/account/password", {"old": PASSWORD, "new": NEW, "again": NEW}
+
+
+async def own_second(who: Visitor) -> Request:
+    secret = re.search(r'name="secret" value="([^"]+)"', await who.get("/account/second"))
+    assert secret is not None
+    code = pyotp.TOTP(secret[1]).at(who.office.home.clock.now() // 1000)
+    return "/account/second", {"secret": secret[1], "code": code}
+
+
+SAMPLES: dict[str, Sample] = {
+    "/guests/device/{device}/connect": on_device("connect"),
+    "/guests/device/{device}/extend": on_device("extend", give="hour", key=KEY),
+    "/guests/device/{device}/move": on_device("move", mac="02:AA:00:00:00:09"),
+    "/guests/device/{device}/note": on_device("note", text="a note"),
+    "/guests/device/{device}/kick": on_device("kick"),
+    "/guests/device/{device}/let-in": on_device("let-in"),
+    "/guests/device/{device}/block": on_device("block", reason="because"),
+    "/guests/device/{device}/unblock": on_device("unblock"),
+    "/guests/device/{device}/pass/{pass_id}/end": end_pass,
+    "/payments/csv": plain("/payments/csv"),
+    "/payments/money/{id}/match": match,
+    "/payments/money/{id}/give": give,
+    "/payments/money/{id}/return": send_back,
+    "/payments/{id}/receipt": on_order("receipt", number="TKM4X7Y2ZQ"),
+    "/payments/{id}/paid": on_order("paid", reason="seen"),
+    "/takings/csv": plain("/takings/csv"),
+    "/lines/done": line,
+    "/vouchers/new": make_batch,
+    "/vouchers/batch/{id}/finish": unfinished,
+    "/vouchers/batch/{id}/file": print_batch,
+    "/vouchers/batch/{id}/void": void_batch,
+    "/sale": sell,
+    "/plans/new": plain("/plans/new", **GOOD),
+    "/plans/{id}": on_plan("", name="Renamed", price="30"),
+    "/plans/{id}/sale": on_plan("/sale", sell="no"),
+    "/plans/{id}/site": on_plan("/site", site="all"),
+    "/plans/{id}/move": on_plan("/move", way="down"),
+    "/staff/invite": plain("/staff/invite", name="Wanjiru", email="wanjiru@isp.test", role="cashier"),
+    "/staff/{id}/role": on_staff("role", role="support"),
+    "/staff/{id}/state": on_staff("state", to="off"),
+    "/staff/{id}/reset": on_staff("reset"),
+    "/staff/{id}/second": on_staff("second"),
+    "/account/end": plain("/account/end", login="others"),
+    "/account/password": own_password,
+    "/account/second": own_second,
+}

@@ -1,0 +1,44 @@
+"""Every form of the console that changes something leaves its line in the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from portal.console.audit_log.wording import ACTS
+from portal.console.site import SCREENS
+from tests.console.office import Office, office
+from tests.console.samples import SAMPLES, WITHOUT
+
+FORMS = sorted({each.path for each in SCREENS if each.method == "POST"})
+
+
+@pytest.fixture
+async def o(tmp_path: Path) -> AsyncIterator[Office]:
+    async with office(tmp_path) as made:
+        yield made
+
+
+def test_each_form_has_a_sample_or_a_reason_why_it_leaves_no_act() -> None:
+    missing = [path for path in FORMS if path not in SAMPLES and path not in WITHOUT]
+    assert not missing, f"give these a sample in tests/console/samples.py: {missing}"
+    assert [path for path in (*SAMPLES, *WITHOUT) if path not in FORMS] == [], "no such form any more"
+    assert not set(SAMPLES) & set(WITHOUT)
+    assert all(len(reason) > 10 for reason in WITHOUT.values())
+
+
+@pytest.mark.parametrize("path", [each for each in FORMS if each in SAMPLES])
+async def test_a_form_leaves_its_line(o: Office, path: str) -> None:
+    who = await o.of("owner")
+    address, fields = await SAMPLES[path](who)
+    before = len(await o.acts())
+    answer = await who.http.post(f"/console{address}", data={"csrf": await who.token(), **fields})
+    left = (await o.acts())[before:]
+
+    assert answer.status_code in (200, 303), (answer.status_code, answer.text[:1500])
+    assert left, f"POST {path} left no line in the audit log"
+    assert all(each["actor"].startswith("staff:") for each in left)
+    assert all(each["act"] in ACTS for each in left), "say it in plain words"
+    assert await o.verified()
