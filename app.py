@@ -151,6 +151,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         settings=settings,
         staff=staff,
         keepers=keepers,
+        provider=payments.provider,
         observe=access_log,
     )
     guest_pages = pages.site(services, more=health.routes(), lifespan=lifespan)

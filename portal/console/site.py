@@ -23,6 +23,7 @@ from portal.console import (
     plans,
     prove,
     render,
+    settings,
     staff_list,
     vouchers,
 )
@@ -47,6 +48,7 @@ SCREENS: tuple[Screen, ...] = (
     *vouchers.SCREENS,
     *plans.SCREENS,
     *staff_list.SCREENS,
+    *settings.SCREENS,
     *audit_log.SCREENS,
     *prove.SCREENS,
     *account.SCREENS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,13 @@ class Tenant:
     ssid: str
     active: bool
     version: int
+    legal_name: str
+    email: str
+    address: str
+    protection_number: str  # of the registration as a data controller
+    protection_until: str | None  # its last day, as 2026-11-28
+    licence_number: str
+    licence_until: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +102,11 @@ def change_tenant(tenant_id: int, **columns: Any) -> Unit[None]:
     """Change columns of an ISP; what is kept in memory of it follows."""
     changes = ", ".join([*(f"{name} = :{name}" for name in columns), "version = version + 1"])
     yield Sql(f"UPDATE tenants SET {changes} WHERE id = :id", {**columns, "id": tenant_id})  # noqa: S608 own names
+
+
+def change_own(tenant_id: int, columns: Mapping[str, Any]) -> Unit[None]:
+    """The same for the console, which says what changes as a mapping."""
+    yield from change_tenant(tenant_id, **columns)
 
 
 def logo() -> Unit[bytes | None]:
