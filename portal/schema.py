@@ -37,6 +37,9 @@ tenants = Table(
     plain("legal_name", Text, nullable=False, server_default=""),
     plain("email", Text, nullable=False, server_default=""),
     plain("address", Text, nullable=False, server_default=""),
+    plain("accent", Text, nullable=False, server_default=""),  # the colour of its guest pages, #rrggbb; "": Bando's own
+    plain("welcome", Text, nullable=False, server_default=""),  # a line above the plans
+    plain("welcome_sw", Text, nullable=False, server_default=""),
     plain("protection_number", Text, nullable=False, server_default=""),
     plain("protection_until", Text),  # the last day of the registration as a data controller: 2026-11-28
     plain("licence_number", Text, nullable=False, server_default=""),
@@ -441,6 +444,7 @@ logos = Table(
     key(),
     tenant(),
     plain("png", LargeBinary, nullable=False),
+    plain("small", LargeBinary),  # the same for guest pages, made small; NULL: none there
     UniqueConstraint("tenant_id"),
 )
 

@@ -44,7 +44,9 @@ def plans_page(visit: Visit, *, note: str = "", wrong: str = "", plan: str = "",
     """The page of plans, with what the guest filled in and what is wrong with it."""
     offers = visit.view.plans_at(visit.site.id)
     chosen = plan or (offers[0].public if len(offers) == 1 else "")
-    return visit.html("home", plans=offers, note=note, wrong=wrong, chosen=chosen, phone=phone)
+    tenant = visit.view.tenant
+    welcome = (tenant.welcome_sw if visit.lang == "sw" else "") or tenant.welcome
+    return visit.html("home", welcome=welcome, plans=offers, note=note, wrong=wrong, chosen=chosen, phone=phone)
 
 
 async def home(services: Services, shelf: Shelf, request: Request) -> Response:

@@ -27,6 +27,9 @@ class Tenant:
     ssid: str
     active: bool
     version: int
+    accent: str  # the colour of its guest pages; "" is Bando's own
+    welcome: str
+    welcome_sw: str
     legal_name: str
     email: str
     address: str
@@ -115,11 +118,17 @@ def logo() -> Unit[bytes | None]:
     return None if found is None else bytes(found)
 
 
-def set_logo(png: bytes | None) -> Unit[None]:
-    """Keep this logo in place of any other, or none."""
+def small_logo() -> Unit[bytes | None]:
+    """The same as guest pages show it."""
+    found = yield from value("SELECT small FROM logos WHERE tenant_id = :tenant")
+    return None if found is None else bytes(found)
+
+
+def set_logo(png: bytes | None, small: bytes | None = None) -> Unit[None]:
+    """Keep this logo in place of any other, or none; `small` is the one for guest pages."""
     yield Sql("DELETE FROM logos WHERE tenant_id = :tenant", {})
     if png is not None:
-        yield from insert("logos", png=png)
+        yield from insert("logos", png=png, small=small)
 
 
 def bump(tenant_id: int) -> Unit[None]:

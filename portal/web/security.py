@@ -72,7 +72,7 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *(KEPT if "bando.keep" in scope else self._headers)]
+                message["headers"] = [*message["headers"], *self._headers_of(scope)]
             await send(message)
 
         try:
@@ -83,6 +83,10 @@ class Guard:
             await self._answer(Request(scope, receive), error)(scope, receive, guarded_send)
         finally:
             self._observe(scope["method"], template_of(scope), status or 500, time.perf_counter() - begin)
+
+    def _headers_of(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+        """Of a file that is kept, of a page with a policy of its own, or of every other page."""
+        return KEPT if "bando.keep" in scope else scope.get("bando.headers", self._headers)
 
     def _answer(self, request: Request, error: Exception) -> Response:
         """The page of this failure; plain words when that page fails as well."""
