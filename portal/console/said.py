@@ -36,6 +36,8 @@ SAID = {
     "voided": "The cards are void.",
     "sale-there": "This is the card that you made a moment ago. For another one, tap “Next sale” first.",
     "profile-saved": "Saved. Guests see it now.",
+    "look-saved": "Saved. Guests see it now.",
+    "look-own": "Guests see Bando's own look again.",
     "mpesa-added": "The account is added. New payments go to it. Now register its two addresses with M-Pesa.",
     "mpesa-keys": "The new keys are kept.",
     "mpesa-on": "The account is on.",

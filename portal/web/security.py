@@ -76,7 +76,7 @@ class Guard:
             await send(message)
 
         try:
-            await self.app(scope, capped(receive), guarded_send)
+            await self.app(scope, capped(receive, scope), guarded_send)
         except Exception as error:  # whatever it is, a guest gets a page with the headers of every page
             if status:
                 raise  # half of an answer is out
@@ -103,15 +103,18 @@ def template_of(scope: Scope) -> str:
     return getattr(route, "path", "-")
 
 
-def capped(receive: Receive) -> Receive:
-    """`receive` that refuses a body above `MAX_BODY`, whatever Content-Length says."""
+def capped(receive: Receive, scope: Scope) -> Receive:
+    """`receive` that refuses a body above `MAX_BODY`, whatever Content-Length says.
+
+    A route that knows who asks may let them send more: it sets ``bando.most`` before it reads.
+    """
     total = 0
 
     async def limited() -> Message:
         nonlocal total
         message = await receive()
         total += len(message.get("body", b""))
-        if total > MAX_BODY:
+        if total > scope.get("bando.most", MAX_BODY):
             raise Refused("too-large", status=413)
         return message
 

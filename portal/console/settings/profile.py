@@ -82,7 +82,7 @@ async def change(desk: Desk) -> Response:
 
 def wished_of(fields: Mapping[str, str]) -> dict[str, str]:
     """What was typed, checked; raises `Refused`."""
-    wished = {name: _line(fields.get(name, ""), most, name) for name, most in LENGTHS.items()}
+    wished = {name: line(fields.get(name, ""), most, name) for name, most in LENGTHS.items()}
     if _UNSEEN.fullmatch(wished["name"]):
         raise Refused("profile-name")
     if len(wished["ssid"].encode()) > LENGTHS["ssid"]:
@@ -97,7 +97,8 @@ def wished_of(fields: Mapping[str, str]) -> dict[str, str]:
     return {**wished, **{name: _until(fields.get(name, "")) for name in ("protection_until", "licence_until")}}
 
 
-def _line(text: str, most: int, name: str) -> str:
+def line(text: str, most: int, name: str) -> str:
+    """One line of plain text of at most so many characters; raises `Refused`."""
     plain = " ".join(text.split())
     if len(plain) > most or not plain.isprintable() or _TRICKS.search(plain):
         raise Refused(f"profile-{name}" if name in ("name", "ssid", "email") else "profile-line")

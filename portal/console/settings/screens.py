@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from portal.console.desk import Desk
 from portal.console.screens import get, post
-from portal.console.settings import mpesa, profile
+from portal.console.settings import look, mpesa, profile
 from portal.payments import accounts
 from portal.payments.accounts import MpesaAccount
 
@@ -40,6 +40,11 @@ SCREENS = (
     get("/settings", "tenant", overview),
     get("/settings/profile", "tenant", profile.ask),
     post("/settings/profile", "tenant.change", profile.change),
+    get("/settings/look", "tenant", look.ask),
+    post("/settings/look", "tenant.change", look.change, upload=True),
+    post("/settings/look/own", "tenant.change", look.own),
+    get("/settings/look/preview", "tenant", look.preview),
+    post("/settings/look/preview", "tenant.change", look.try_on, upload=True),
     get("/settings/mpesa", "accounts", mpesa.listed),
     post("/settings/mpesa", "accounts.change", mpesa.add, proof=True),
     get("/settings/mpesa/{id}", "accounts", mpesa.one),
