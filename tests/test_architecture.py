@@ -50,7 +50,7 @@ MAY: dict[str, set[str]] = {
     "people": set(),
     "audit": set(),
     "staff": {"db", "loops"},
-    "tenancy": set(),
+    "tenancy": {"db", "loops"},
     "access": {"sessions", "tenancy", "db"},
     "payments": {"access", "tenancy", "people", "db", "loops"},
     "vouchers": {"access", "tenancy", "db", "loops"},

@@ -241,6 +241,15 @@ def settle_line(kind: str, subject: str, now: Moment) -> Unit[None]:
     )
 
 
+def open_subjects(kind: str, beginning: str) -> Unit[list[str]]:
+    """What open lines of this kind are about, of those that begin so."""
+    found = yield from rows(
+        "SELECT subject FROM exceptions WHERE tenant_id = :tenant AND kind = :kind AND closed_at IS NULL",
+        kind=kind,
+    )
+    return [row["subject"] for row in found if row["subject"].startswith(beginning)]
+
+
 def is_open(kind: str, subject: str) -> Unit[bool]:
     """Whether staff (and with ``licence-full`` the guest's page) have such a line before them."""
     found = yield from value(
