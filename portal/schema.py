@@ -34,6 +34,16 @@ tenants = Table(
     plain("language", Text, nullable=False, server_default="en"),
     plain("theme", Text, nullable=False, server_default="default"),
     plain("ssid", Text, nullable=False, server_default=""),  # the name of the Wi-Fi, the same at every site
+    plain("legal_name", Text, nullable=False, server_default=""),
+    plain("email", Text, nullable=False, server_default=""),
+    plain("address", Text, nullable=False, server_default=""),
+    plain("accent", Text, nullable=False, server_default=""),  # the colour of its guest pages, #rrggbb; "": Bando's own
+    plain("welcome", Text, nullable=False, server_default=""),  # a line above the plans
+    plain("welcome_sw", Text, nullable=False, server_default=""),
+    plain("protection_number", Text, nullable=False, server_default=""),
+    plain("protection_until", Text),  # the last day of the registration as a data controller: 2026-11-28
+    plain("licence_number", Text, nullable=False, server_default=""),
+    plain("licence_until", Text),
     plain("active", Boolean, nullable=False, server_default="1"),
     # Bumped with every change of the tenant, its routers, plans or M-Pesa accounts; caches follow it.
     plain("version", Whole, nullable=False, server_default="1"),
@@ -444,6 +454,7 @@ logos = Table(
     key(),
     tenant(),
     plain("png", LargeBinary, nullable=False),
+    plain("small", LargeBinary),  # the same for guest pages, made small; NULL: none there
     UniqueConstraint("tenant_id"),
 )
 

@@ -50,7 +50,7 @@ MAY: dict[str, set[str]] = {
     "people": set(),
     "audit": set(),
     "staff": {"db", "loops"},
-    "tenancy": set(),
+    "tenancy": {"db", "loops"},
     "access": {"sessions", "tenancy", "db"},
     "payments": {"access", "tenancy", "people", "db", "loops"},
     "vouchers": {"access", "tenancy", "db", "loops"},
@@ -63,7 +63,10 @@ MAY: dict[str, set[str]] = {
     "health": {"db", "loops", "mikrotik", "vouchers"},
     # pages use the services of the rooms below them
     "web": set(),
-    "console": {"web", "staff", "audit", "access", "payments", "mikrotik", "people", "tenancy", "vouchers", "db"},
+    # `pages` for the preview of a guest's page beside the form that changes it
+    "console": {
+        *("web", "staff", "audit", "access", "payments", "mikrotik", "people", "tenancy", "vouchers", "db", "pages")
+    },
     "pages": {"web", "access", "payments", "mikrotik", "people", "tenancy", "vouchers", "db"},
 }
 
@@ -90,7 +93,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
     "uvicorn": ("listening",),
     "qrcode": ("vouchers",),
     "fpdf": ("vouchers",),
-    "PIL": ("vouchers", "tenancy/logos"),
+    "PIL": ("vouchers", "tenancy/logos", "tenancy/marks"),
     "escpos": ("vouchers",),
     "sandbox": (),
     "app": (),

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from portal.access import store as access
 from portal.access.plans import Plan
 from portal.db import Database
+from portal.tenancy import marks
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Router, Tenant
 from portal.units import Unit
@@ -24,6 +25,7 @@ class TenantView:
     tenant: Tenant
     routers: MappingProxyType[int, Router]
     plans: tuple[Plan, ...]
+    mark: str = ""  # its small logo, as an address that a page holds itself
 
     def plan(self, public: str) -> Plan | None:
         """The plan with this public name."""
@@ -34,10 +36,10 @@ class TenantView:
         return tuple(each for each in self.plans if each.sold_at(router_id))
 
 
-def _parts() -> Unit[tuple[list[Router], list[Plan]]]:
+def _parts() -> Unit[tuple[list[Router], list[Plan], bytes | None]]:
     routers = yield from tenancy.routers()
     plans = yield from access.plan_list()
-    return routers, plans
+    return routers, plans, (yield from tenancy.small_logo())
 
 
 class Catalog:
@@ -63,9 +65,12 @@ class Catalog:
         return changed
 
     async def _load(self, tenant: Tenant) -> None:
-        routers, plans = await self._db.read(tenant.id, _parts)
+        routers, plans, small = await self._db.read(tenant.id, _parts)
         view = TenantView(
-            tenant=tenant, routers=MappingProxyType({each.id: each for each in routers}), plans=tuple(plans)
+            tenant=tenant,
+            routers=MappingProxyType({each.id: each for each in routers}),
+            plans=tuple(plans),
+            mark=marks.inside(small) if small else "",
         )
         self._by_id[tenant.id] = view
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -49,6 +49,7 @@ class Desk:
     present: Present
     view: TenantView
     fields: Mapping[str, str]  # what was posted
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def staff(self) -> Staff:

@@ -9,6 +9,7 @@ from portal.clock import Clock
 from portal.console.work import Work
 from portal.db import Database
 from portal.mikrotik.keepers import Keepers
+from portal.payments.daraja import Daraja
 from portal.seal import Vault
 from portal.settings import Settings
 from portal.staff.room import StaffRoom
@@ -26,5 +27,6 @@ class Services:
     settings: Settings
     staff: StaffRoom
     keepers: Keepers | None = None
+    provider: Daraja | None = None
     work: Work = field(default_factory=Work)
     observe: Observe = access_log

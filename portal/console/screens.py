@@ -16,13 +16,14 @@ Handler = Callable[[Desk], Awaitable[Response]]
 
 @dataclass(frozen=True, kw_only=True)
 class Screen:
-    """One address, below /console. `proof`: the password must have been given lately."""
+    """One address, below /console. `proof`: the password must have been given lately. `upload`: a file may come."""
 
     method: Literal["GET", "POST"]
     path: str
     permission: Permission
     handler: Handler
     proof: bool = False
+    upload: bool = False
 
 
 def get(path: str, permission: Permission, handler: Handler) -> Screen:
@@ -30,6 +31,6 @@ def get(path: str, permission: Permission, handler: Handler) -> Screen:
     return Screen(method="GET", path=path, permission=permission, handler=handler)
 
 
-def post(path: str, permission: Permission, handler: Handler, *, proof: bool = False) -> Screen:
+def post(path: str, permission: Permission, handler: Handler, *, proof: bool = False, upload: bool = False) -> Screen:
     """A form."""
-    return Screen(method="POST", path=path, permission=permission, handler=handler, proof=proof)
+    return Screen(method="POST", path=path, permission=permission, handler=handler, proof=proof, upload=upload)

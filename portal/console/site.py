@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 import structlog
@@ -23,6 +24,7 @@ from portal.console import (
     plans,
     prove,
     render,
+    settings,
     staff_list,
     takings,
     unmatched,
@@ -33,7 +35,7 @@ from portal.console.doors import Services
 from portal.console.lines import screens as lines
 from portal.console.screens import Screen
 from portal.errors import Refused
-from portal.web import forms
+from portal.web import forms, uploads
 from portal.web.answers import answer, see_other
 from portal.web.handler import Page
 from portal.web.security import Guard
@@ -51,6 +53,7 @@ SCREENS: tuple[Screen, ...] = (
     *vouchers.SCREENS,
     *plans.SCREENS,
     *staff_list.SCREENS,
+    *settings.SCREENS,
     *audit_log.SCREENS,
     *prove.SCREENS,
     *account.SCREENS,
@@ -89,8 +92,8 @@ async def _open(services: Services, screen: Screen, request: Request) -> Respons
             return Response(status_code=204, headers={"hx-redirect": "/console/login"})
         return see_other("/console/login") if screen.method == "POST" else entrance.first(request)
     request.scope["bando.staff"] = present
-    fields = await forms.form(request) if screen.method == "POST" else {}
-    desk = Desk(services=services, request=request, present=present, view=view, fields=fields)
+    fields, files = await _posted(screen, request)
+    desk = Desk(services=services, request=request, present=present, view=view, fields=fields, files=files)
     request.scope["bando.desk"] = desk
     if present.must_set_up and not screen.path.startswith("/account"):
         return see_other(SECOND)
@@ -102,6 +105,15 @@ async def _open(services: Services, screen: Screen, request: Request) -> Respons
             return desk.go("/console/account/prove", next=request.url.path)
         raise Refused("prove", status=403)
     return await screen.handler(desk)
+
+
+async def _posted(screen: Screen, request: Request) -> tuple[Mapping[str, str], Mapping[str, bytes]]:
+    if screen.method == "GET":
+        return {}, {}
+    if screen.upload:
+        sent = await uploads.form(request)
+        return sent.fields, sent.files
+    return await forms.form(request), {}
 
 
 def on_error(services: Services, request: Request, error: Exception) -> Response:

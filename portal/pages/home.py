@@ -14,6 +14,7 @@ from portal.pages import voucher
 from portal.pages.doors import Services
 from portal.pages.progress import MOVING, Arrival, arrive, left_ms, place
 from portal.pages.visit import Ready, Visit, in_language, open_visit
+from portal.tenancy.store import Tenant
 from portal.texts import LANGUAGES
 from portal.units import Unit
 from portal.web import forms
@@ -44,7 +45,13 @@ def plans_page(visit: Visit, *, note: str = "", wrong: str = "", plan: str = "",
     """The page of plans, with what the guest filled in and what is wrong with it."""
     offers = visit.view.plans_at(visit.site.id)
     chosen = plan or (offers[0].public if len(offers) == 1 else "")
-    return visit.html("home", plans=offers, note=note, wrong=wrong, chosen=chosen, phone=phone)
+    welcome = welcome_of(visit.view.tenant, visit.lang)
+    return visit.html("home", welcome=welcome, plans=offers, note=note, wrong=wrong, chosen=chosen, phone=phone)
+
+
+def welcome_of(tenant: Tenant, lang: str) -> str:
+    """What the ISP says above the plans, in the guest's language if it has it."""
+    return (tenant.welcome_sw if lang == "sw" else "") or tenant.welcome
 
 
 async def home(services: Services, shelf: Shelf, request: Request) -> Response:

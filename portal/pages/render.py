@@ -20,7 +20,9 @@ from markupsafe import Markup
 
 from portal import texts, words
 from portal.access.wording import plan_line, plan_title
+from portal.tenancy import look
 from portal.texts import Texts
+from portal.web.security import headers_for
 
 
 def _squeeze_style(text: str) -> str:
@@ -49,21 +51,27 @@ def _source(text: str) -> str:
 class Theme:
     """A theme as loaded from its folder."""
 
+    name: str
     texts: Mapping[str, Texts]
     style: str
     scripts: Mapping[str, str]
     env: Environment = field(repr=False)
 
-    def page(self, name: str, lang: str, **values: Any) -> bytes:
-        """The page `name` in this language."""
+    def style_of(self, accent: str) -> str:
+        """The style with the ISP's own colour, which comes last and so counts."""
+        return self.style + look.style(accent)
+
+    def page(self, name: str, lang: str, accent: str = "", **values: Any) -> bytes:
+        """The page `name` in this language and in the ISP's colour."""
         said = self.texts[lang]
         shared: dict[str, Any] = {
             "t": said,
             "lang": lang,
+            "logo": "",
             "strong": texts.strong,
             "spoken": lambda phone: phone.spoken.replace(" ", "\u00a0"),
             "title": words.title,
-            "style": Markup(self.style),  # noqa: S704 installed with us, as the templates are
+            "style": Markup(self.style_of(accent)),  # noqa: S704 installed with us, as the templates are
             "scripts": {key: Markup(text) for key, text in self.scripts.items()},  # noqa: S704 installed with us
             "known": lambda key: f"{key}.title" in said.by_key,
             "plan_title": partial(plan_title, lang=lang),
@@ -74,14 +82,20 @@ class Theme:
         return _squeeze(html).encode()
 
 
-def policy(themes: Collection[Theme]) -> str:
-    """The Content-Security-Policy of every page."""
-    styles = " ".join(_source(each.style) for each in themes)
+def policy(themes: Collection[Theme], accent: str = "", frame: str = "'none'") -> str:
+    """The Content-Security-Policy of every page; `accent` as in `Theme.page`, `frame` who may show it in a frame."""
+    styles = " ".join(_source(each.style_of(accent)) for each in themes)
     scripts = " ".join(sorted({_source(text) for each in themes for text in each.scripts.values()}))
     return (
         f"default-src 'none'; style-src {styles}; script-src {scripts}; connect-src 'self';"
-        " img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        f" img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors {frame}"
     )
+
+
+@lru_cache(maxsize=1024)
+def headers_of(theme: str, accent: str) -> list[tuple[bytes, bytes]]:
+    """The headers of pages in an ISP's own colour: their style has another hash."""
+    return headers_for(policy([themes()[theme]], accent))
 
 
 @lru_cache(maxsize=1)
@@ -103,6 +117,7 @@ def load_theme(name: str) -> Theme:
         lstrip_blocks=True,
     )
     return Theme(
+        name=name,
         texts=texts.load(folder / "texts"),
         style=_squeeze_style(_colours(table) + (templates / "style.css").read_text("utf-8")),
         scripts={path.stem: _squeeze(path.read_text("utf-8")) for path in sorted(templates.glob("*.js"))},

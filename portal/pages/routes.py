@@ -137,6 +137,8 @@ def sorry(services: Services, request: Request, key: str, code: int, values: Any
     shown = theme.page(
         "sorry",
         lang,
+        accent=visit.view.tenant.accent if visit else "",
+        logo=visit.view.mark if visit else "",
         key=key,
         values={**values, "wait": words.wait(values.get("wait_s"), lang)},
         tenant=visit.view.tenant if visit else None,

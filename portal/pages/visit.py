@@ -15,7 +15,7 @@ from portal.errors import Refused
 from portal.pages import context as contexts
 from portal.pages.context import Context
 from portal.pages.doors import Services
-from portal.pages.render import Theme, themes
+from portal.pages.render import Theme, headers_of, themes
 from portal.seal import Vault
 from portal.tenancy.store import Router
 from portal.texts import LANGUAGES, Texts
@@ -65,6 +65,8 @@ class Visit:
         shared = {
             "tenant": tenant,
             "site": self.router,
+            "logo": self.view.mark,
+            "accent": tenant.accent,
             "home": "./",
             "clock_time": partial(clock_time, now=now, timezone=tenant.timezone),
         }
@@ -92,6 +94,8 @@ def language(view: TenantView | None, asked: str | None, accept: str) -> str:
 def remember(request: Request, visit: Visit) -> Visit:
     """Keep the visit for error pages, which should speak the guest's language."""
     request.scope["bando.visit"] = visit
+    if visit.view.tenant.accent:
+        request.scope["bando.headers"] = headers_of(visit.theme.name, visit.view.tenant.accent)
     return visit
 
 

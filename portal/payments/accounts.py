@@ -6,6 +6,7 @@ key share an app: one token, one bucket of queries.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -122,6 +123,21 @@ def _check(environment: str, kind: str, shortcode: str, till: str, base_url: str
         raise Misconfigured("A till account needs the till number (5 to 8 digits) beside its store number.")
     if base_url and not base_url.startswith(("https://", "http://")):
         raise Misconfigured("The base URL must begin with https://.")
+
+
+def replace_keys(vault: Vault, account: MpesaAccount, secrets: Mapping[str, str]) -> Unit[None]:
+    """Other keys for the same number; payments that are being asked about go on with them."""
+    sealed = {
+        f"{name}_sealed": vault.seal(secrets[name], table="mpesa_accounts", row=account.public, column=f"{name}_sealed")
+        for name in SECRETS
+    }
+    app = vault.index(0, "mpesa-app", f"{account.environment}|{secrets['consumer_key']}")
+    yield from store.change_account(account.id, app_index=app, **sealed)
+
+
+def set_active(account_id: int, active: bool) -> Unit[None]:
+    """Whether new payments may go to it."""
+    yield from store.change_account(account_id, active=active)
 
 
 def get_account(account_id: int) -> Unit[MpesaAccount | None]:

@@ -79,6 +79,10 @@ def insert_account(**columns: Any) -> Unit[int]:
     return (yield from insert("mpesa_accounts", **columns))
 
 
+def change_account(account_id: int, **columns: Any) -> Unit[None]:
+    yield from update("mpesa_accounts", account_id, **columns)
+
+
 def account_row(account_id: int) -> Unit[Row | None]:
     return (yield from one("SELECT * FROM mpesa_accounts WHERE tenant_id = :tenant AND id = :id", id=account_id))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,16 @@ class Tenant:
     ssid: str
     active: bool
     version: int
+    accent: str  # the colour of its guest pages; "" is Bando's own
+    welcome: str
+    welcome_sw: str
+    legal_name: str
+    email: str
+    address: str
+    protection_number: str  # of the registration as a data controller
+    protection_until: str | None  # its last day, as 2026-11-28
+    licence_number: str
+    licence_until: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,17 +107,28 @@ def change_tenant(tenant_id: int, **columns: Any) -> Unit[None]:
     yield Sql(f"UPDATE tenants SET {changes} WHERE id = :id", {**columns, "id": tenant_id})  # noqa: S608 own names
 
 
+def change_own(tenant_id: int, columns: Mapping[str, Any]) -> Unit[None]:
+    """The same for the console, which says what changes as a mapping."""
+    yield from change_tenant(tenant_id, **columns)
+
+
 def logo() -> Unit[bytes | None]:
     """The ISP's logo on paper, a PNG."""
     found = yield from value("SELECT png FROM logos WHERE tenant_id = :tenant")
     return None if found is None else bytes(found)
 
 
-def set_logo(png: bytes | None) -> Unit[None]:
-    """Keep this logo in place of any other, or none."""
+def small_logo() -> Unit[bytes | None]:
+    """The same as guest pages show it."""
+    found = yield from value("SELECT small FROM logos WHERE tenant_id = :tenant")
+    return None if found is None else bytes(found)
+
+
+def set_logo(png: bytes | None, small: bytes | None = None) -> Unit[None]:
+    """Keep this logo in place of any other, or none; `small` is the one for guest pages."""
     yield Sql("DELETE FROM logos WHERE tenant_id = :tenant", {})
     if png is not None:
-        yield from insert("logos", png=png)
+        yield from insert("logos", png=png, small=small)
 
 
 def bump(tenant_id: int) -> Unit[None]:
@@ -217,6 +239,15 @@ def settle_line(kind: str, subject: str, now: Moment) -> Unit[None]:
         " AND closed_at IS NULL",
         {"kind": kind, "subject": subject, "now": now},
     )
+
+
+def open_subjects(kind: str, beginning: str) -> Unit[list[str]]:
+    """What open lines of this kind are about, of those that begin so."""
+    found = yield from rows(
+        "SELECT subject FROM exceptions WHERE tenant_id = :tenant AND kind = :kind AND closed_at IS NULL",
+        kind=kind,
+    )
+    return [row["subject"] for row in found if row["subject"].startswith(beginning)]
 
 
 def is_open(kind: str, subject: str) -> Unit[bool]:

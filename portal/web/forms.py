@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect, Request
@@ -21,6 +21,11 @@ def parse(raw: bytes) -> dict[str, str]:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except ValueError:
         raise Refused("form") from None
+    return once(pairs)
+
+
+def once(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Each field once and without control characters; raises `Refused("form")`."""
     fields = dict(pairs)
     if len(fields) != len(pairs) or any(_CONTROL.search(text) for pair in pairs for text in pair):
         raise Refused("form")

@@ -72,17 +72,21 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *(KEPT if "bando.keep" in scope else self._headers)]
+                message["headers"] = [*message["headers"], *self._headers_of(scope)]
             await send(message)
 
         try:
-            await self.app(scope, capped(receive), guarded_send)
+            await self.app(scope, capped(receive, scope), guarded_send)
         except Exception as error:  # whatever it is, a guest gets a page with the headers of every page
             if status:
                 raise  # half of an answer is out
             await self._answer(Request(scope, receive), error)(scope, receive, guarded_send)
         finally:
             self._observe(scope["method"], template_of(scope), status or 500, time.perf_counter() - begin)
+
+    def _headers_of(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+        """Of a file that is kept, of a page with a policy of its own, or of every other page."""
+        return KEPT if "bando.keep" in scope else scope.get("bando.headers", self._headers)
 
     def _answer(self, request: Request, error: Exception) -> Response:
         """The page of this failure; plain words when that page fails as well."""
@@ -99,15 +103,18 @@ def template_of(scope: Scope) -> str:
     return getattr(route, "path", "-")
 
 
-def capped(receive: Receive) -> Receive:
-    """`receive` that refuses a body above `MAX_BODY`, whatever Content-Length says."""
+def capped(receive: Receive, scope: Scope) -> Receive:
+    """`receive` that refuses a body above `MAX_BODY`, whatever Content-Length says.
+
+    A route that knows who asks may let them send more: it sets ``bando.most`` before it reads.
+    """
     total = 0
 
     async def limited() -> Message:
         nonlocal total
         message = await receive()
         total += len(message.get("body", b""))
-        if total > MAX_BODY:
+        if total > scope.get("bando.most", MAX_BODY):
             raise Refused("too-large", status=413)
         return message
 

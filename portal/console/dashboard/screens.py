@@ -7,7 +7,7 @@ from starlette.responses import Response
 from portal import words
 from portal.access.admission import FRESH_MS
 from portal.console import spans
-from portal.console.dashboard import store
+from portal.console.dashboard import setup, store
 from portal.console.dashboard.store import Overview, Times
 from portal.console.desk import Desk
 from portal.console.lines import store as lines
@@ -36,9 +36,11 @@ async def dashboard(desk: Desk) -> Response:
     times = _times(desk)
     overview = await desk.read(store.overview, desk.view.tenant.currency, times)
     open_ones = await desk.read(lines.open_page, LINES)
+    steps = await desk.read(setup.steps, desk.view)
     active = [each for each in overview.routers if each.active]
     return desk.page(
         "dashboard",
+        steps=steps,
         overview=overview,
         takes=lambda minor: words.money(Money(minor, desk.view.tenant.currency), "en"),
         lines=open_ones,

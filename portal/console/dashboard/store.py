@@ -73,6 +73,14 @@ def takings(currency: str, span: Span) -> Unit[int]:
     return int(found or 0)
 
 
+def has_been_paid() -> Unit[bool]:
+    """Whether any guest has ever paid."""
+    found = yield from value(
+        "SELECT id FROM payments WHERE tenant_id = :tenant AND receipt_state IN ('here', 'to come', 'overdue') LIMIT 1"
+    )
+    return found is not None
+
+
 # Whatever began lately and knows its end has not ended long ago, so the index of ends finds it.
 _BEGUN = (
     "SELECT started_at FROM passes WHERE tenant_id = :tenant"

@@ -92,6 +92,11 @@ ADVICE: dict[str, Advice] = {
         "They are slowed, and M-Pesa stays open. See whether a batch is void or over; else somebody tries codes.",
         money=False,
     ),
+    "paper-ends": Advice(
+        "A paper of yours ends",
+        "Renew it, then put the new date into your profile: the line goes by itself.",
+        money=False,
+    ),
     "wrong-mac": Advice(
         "Somebody claimed a device that is elsewhere", "Nothing, unless it happens often.", money=False
     ),

@@ -14,3 +14,25 @@ function close() {
   var open = document.querySelector(".menu[open]");
   if (open) { open.removeAttribute("open"); open.querySelector("summary").focus(); }
 }
+/* A form with a preview shows in its frame what it would come to, a moment after the last change. */
+document.querySelectorAll("[data-preview]").forEach(function (button) {
+  var timer;
+  button.form.addEventListener("input", function () {
+    clearTimeout(timer);
+    timer = setTimeout(function () { button.click(); }, 300);
+  });
+});
+/* Two fields for one colour: the picker and the text follow each other. */
+document.querySelectorAll("input[type=color][data-of]").forEach(function (picker) {
+  var text = document.getElementById(picker.dataset.of);
+  picker.hidden = false;
+  picker.addEventListener("input", function () { text.value = picker.value; });
+  text.addEventListener("input", function () { if (/^#[0-9a-f]{6}$/i.test(text.value)) picker.value = text.value; });
+});
+document.querySelectorAll("[data-colour]").forEach(function (sample) {
+  sample.addEventListener("click", function () {
+    var text = document.getElementById("accent");
+    text.value = sample.dataset.colour;
+    text.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+});

@@ -1,0 +1,169 @@
+"""An ISP's paybill or till at M-Pesa. Secrets go in and never come out again: not on a page, not in the audit log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from starlette.responses import Response
+
+from portal.console import asked
+from portal.console.desk import Desk
+from portal.errors import Misconfigured, ProviderError, ProviderRefused, Refused
+from portal.payments import accounts
+from portal.payments.accounts import SECRETS, MpesaAccount
+from portal.tenancy import store as tenancy
+from portal.units import Conflict, Unit
+
+PLAIN = ("environment", "kind", "shortcode", "till", "base_url")
+LONGEST = 200
+PATIENCE_S = 10.0
+
+Secrets = Mapping[str, str]
+
+
+async def listed(desk: Desk) -> Response:
+    """All accounts, and the form of a new one."""
+    return await _listed(desk)
+
+
+async def _listed(desk: Desk, wrong: Refused | None = None) -> Response:
+    found = await desk.read(accounts.accounts)
+    active = [each for each in found if each.active]
+    return desk.page(
+        "mpesa",
+        wrong.status if wrong else 200,
+        accounts=list(reversed(found)),
+        current=active[-1].id if active else None,
+        filled={name: desk.fields.get(name, "")[:LONGEST] for name in PLAIN},
+        sandbox=desk.services.settings.sandbox,
+        wrong=wrong.key if wrong else "",
+    )
+
+
+async def add(desk: Desk) -> Response:
+    """A new account; new payments go to it at once."""
+    try:
+        made = await _added(desk)
+    except Refused as wrong:
+        return await _listed(desk, wrong)
+    return desk.go(f"/console/settings/mpesa/{made.id}", "mpesa-added")
+
+
+async def _added(desk: Desk) -> MpesaAccount:
+    plain, secrets = _plain(desk), _secrets(desk.fields)
+    try:
+        made = await desk.act(
+            "mpesa.add",
+            lambda done: f"mpesa:{done.public}",
+            _add,
+            desk,
+            plain,
+            secrets,
+            after={name: text for name, text in plain.items() if text},
+            money=True,
+        )
+    except Misconfigured:
+        raise Refused("mpesa-number") from None
+    except Conflict:
+        raise Refused("mpesa-there", status=409) from None
+    await desk.services.catalog.refresh()
+    return made
+
+
+def _plain(desk: Desk) -> dict[str, str]:
+    found = {name: desk.fields.get(name, "").strip() for name in PLAIN}
+    asked.one_of(found["environment"] or "-", ("production", "sandbox"))
+    asked.one_of(found["kind"] or "-", ("paybill", "till"))
+    # Where M-Pesa is, is no matter of an ISP: else it could have the server call any address.
+    if found["base_url"] and not desk.services.settings.sandbox:
+        raise Refused("form")
+    return found
+
+
+def _secrets(fields: Secrets) -> dict[str, str]:
+    found = {name: fields.get(name, "").strip() for name in SECRETS}
+    if not all(text and len(text) <= LONGEST and text.isascii() and text.isprintable() for text in found.values()):
+        raise Refused("mpesa-secrets")
+    return found
+
+
+def _add(desk: Desk, plain: Mapping[str, str], secrets: Secrets) -> Unit[MpesaAccount]:
+    tenant, services = desk.view.tenant, desk.services
+    fields = {**plain, **secrets}
+    made = yield from accounts.add_account(services.vault, desk.now, tenant_public=tenant.public, **fields)  # type: ignore[arg-type]
+    yield from tenancy.bump(tenant.id)
+    return made
+
+
+async def one(desk: Desk) -> Response:
+    """One account, with the two addresses to register."""
+    return _one(desk, await _found(desk))
+
+
+def _one(desk: Desk, found: MpesaAccount, *, wrong: Refused | None = None, tried: str = "") -> Response:
+    token = accounts.c2b_token(desk.services.vault, desk.view.tenant.public, found.public)
+    address = f"{desk.services.settings.public_url}/c2b/{token}" if desk.may("accounts.change") else ""
+    status = wrong.status if wrong else 200
+    return desk.page(
+        "mpesa_account", status, account=found, address=address, tried=tried, wrong=wrong.key if wrong else ""
+    )
+
+
+async def _found(desk: Desk) -> MpesaAccount:
+    found = await desk.read(accounts.get_account, asked.number(desk.request.path_params["id"]))
+    if found is None:
+        raise Refused("not-found", status=404)
+    return found
+
+
+async def renew(desk: Desk) -> Response:
+    """Other keys for the same number, as when M-Pesa has issued new ones."""
+    found = await _found(desk)
+    try:
+        secrets = _secrets(desk.fields)
+    except Refused as wrong:
+        return _one(desk, found, wrong=wrong)
+    await desk.act("mpesa.keys", f"mpesa:{found.public}", _renew, desk, found, secrets, money=True)
+    return desk.go(f"/console/settings/mpesa/{found.id}", "mpesa-keys")
+
+
+def _renew(desk: Desk, found: MpesaAccount, secrets: Secrets) -> Unit[None]:
+    yield from accounts.replace_keys(desk.services.vault, found, secrets)
+    yield from tenancy.bump(desk.view.tenant.id)
+
+
+async def switch(desk: Desk) -> Response:
+    """Take no more payments with it, or again."""
+    found = await _found(desk)
+    on = asked.one_of(desk.fields.get("to", "-"), ("on", "off")) == "on"
+    act = "mpesa.on" if on else "mpesa.off"
+    if on != found.active:
+        after = {"number": found.pay_number}
+        await desk.act(act, f"mpesa:{found.public}", _switch, desk, found.id, on, after=after, money=True)
+    return desk.go(f"/console/settings/mpesa/{found.id}", "mpesa-on" if on else "mpesa-off")
+
+
+def _switch(desk: Desk, account_id: int, on: bool) -> Unit[None]:
+    yield from accounts.set_active(account_id, on)
+    yield from tenancy.bump(desk.view.tenant.id)
+
+
+async def try_out(desk: Desk) -> Response:
+    """Ask M-Pesa for a token with these keys; no money moves, and nobody waits for longer than `PATIENCE_S`."""
+    found = await _found(desk)
+    return _one(desk, found, tried=await _tried(desk, found))
+
+
+async def _tried(desk: Desk, found: MpesaAccount) -> str:
+    provider = desk.services.provider
+    if provider is None:
+        return "silent"
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await provider.try_out(found)
+    except ProviderRefused as refused:
+        return "refused" if refused.reason == "config" else "silent"
+    except (ProviderError, TimeoutError):
+        return "silent"
+    return "taken"

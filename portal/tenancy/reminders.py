@@ -1,0 +1,64 @@
+"""Tells staff in time that a paper of their ISP ends: a line for each paper and reminder, closed by a later date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from portal.clock import HOUR, Clock, Moment, as_datetime
+from portal.db import Database
+from portal.loops import Every
+from portal.tenancy import papers, store
+from portal.tenancy.papers import Paper
+from portal.tenancy.store import Tenant
+from portal.units import Unit
+
+KIND = "paper-ends"
+
+
+def remind(tenant: Tenant, now: Moment) -> Unit[int]:
+    """Open the line that is due for each paper, and close those of dates that are past; how many are due."""
+    today = as_datetime(now).astimezone(ZoneInfo(tenant.timezone)).date()
+    due = 0
+    for paper in papers.papers(tenant, today):
+        subject = _subject(paper)
+        for old in (yield from store.open_subjects(KIND, f"{paper.kind}:")):
+            if old != subject:
+                yield from store.settle_line(KIND, old, now)
+        if subject is not None:
+            due += 1
+            yield from store.open_exception(KIND, subject, _sentence(paper), now)
+    return due
+
+
+def _subject(paper: Paper) -> str | None:
+    stage = papers.stage(paper)
+    return None if stage is None else f"{paper.kind}:{paper.until}:{stage}"
+
+
+def _sentence(paper: Paper) -> str:
+    assert isinstance(paper.until, date)
+    assert paper.days_left is not None
+    number = f" {paper.number}" if paper.number else ""
+    end = f"{paper.until.day} {paper.until:%b %Y}"
+    if paper.days_left < 0:
+        return f"{paper.title}{number} ended on {end}."
+    return f"{paper.title}{number} ends on {end}, in {paper.days_left} days."
+
+
+class Reminders:
+    """Looks every hour; `tenants` gives those that are kept in memory."""
+
+    def __init__(self, db: Database, clock: Clock, tenants: Callable[[], list[Tenant]]) -> None:
+        self._db = db
+        self._clock = clock
+        self._tenants = tenants
+        self.loop = Every("reminders", HOUR, self.run_once, clock)
+
+    async def run_once(self) -> int:
+        done = 0
+        for tenant in self._tenants():
+            if tenant.active and (tenant.protection_until or tenant.licence_until):
+                done += await self._db.write(tenant.id, remind, tenant, self._clock.now())
+        return done
