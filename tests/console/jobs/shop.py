@@ -1,4 +1,4 @@
-"""The whole world with the console in it: an ISP with a month behind it, its router, its guests, and browsers of staff."""
+"""The whole world with the console in it: an ISP with a month behind it, its router, its guests, and its staff."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from app import build
 from portal.access import store as access
 from portal.access.plans import Plan
-from portal.clock import TravelClock
+from portal.clock import HOUR, TravelClock
 from portal.console.desk import COOKIE
 from portal.seal import new_token, token_hash
 from portal.staff import second, store
 from portal.staff.passwords import Passwords
 from portal.staff.store import Staff
+from portal.tenancy.store import Tenant
 from portal.units import Row, Unit, insert, rows
 from sandbox.history import lived
 from sandbox.world import PORTAL_HOST, Site, free_port, world
@@ -115,10 +116,10 @@ class Shop:
 
     # --- staff ---
 
-    async def hired(self, role: str) -> Staff:
+    async def hired(self, role: str, tenant_id: int = 0) -> Staff:
         """Somebody with this role, with a password and two steps."""
         email = f"{role}{next(self.numbers)}@kilimani.test"
-        made: Staff = await self.home.write(self._hire, email, role)
+        made: Staff = await self.home.db.write(tenant_id or self.home.tenant.id, self._hire, email, role)
         return made
 
     def _hire(self, email: str, role: str) -> Unit[Staff]:
@@ -130,21 +131,23 @@ class Shop:
         yield from second.keep(self.home.vault, account, SECRET, 0, second.new_codes(), now)
         return made
 
-    def code(self, steps: int = 0) -> str:
+    def code(self, steps: int = 0, secret: str = SECRET) -> str:
         """What the authenticator app shows."""
-        return pyotp.TOTP(SECRET).generate_otp(self.home.clock.now() // second.STEP_MS + steps)
+        return pyotp.TOTP(secret).generate_otp(self.home.clock.now() // second.STEP_MS + steps)
 
-    async def login_of(self, staff_id: int) -> str:
-        """The cookie of a new login."""
-        token, now = new_token(self.home.tenant.public, size=32), self.home.clock.now()
-        await self.home.write(
+    async def login_of(self, staff_id: int, tenant: Tenant | None = None, *, proven: bool = True) -> str:
+        """The cookie of a new login; `proven`: the password was given just now."""
+        at, now = tenant or self.home.tenant, self.home.clock.now()
+        token = new_token(at.public, size=32)
+        await self.home.db.write(
+            at.id,
             insert,
             "logins",
             staff_id=staff_id,
             token_hash=token_hash(token),
             begun_at=now,
             seen_at=now,
-            proven_at=now,
+            proven_at=now if proven else now - HOUR,
             address="127.0.0.1",
             browser="Test",
         )
@@ -171,11 +174,13 @@ class Shop:
         assert [each for each in wrong if "status of 4" not in each] == []
 
     @asynccontextmanager
-    async def sits(self, size: str = "desk", role: str = "owner", **how: bool) -> AsyncIterator[Page]:
+    async def sits(
+        self, size: str = "desk", role: str = "owner", tenant: Tenant | None = None, **how: bool
+    ) -> AsyncIterator[Page]:
         """Somebody with this role, logged in, at a page of the console."""
-        staff = await self.hired(role)
+        staff = await self.hired(role, tenant.id if tenant else 0)
         async with self.opened(size, **how) as page:
-            await self.gets_cookie(page.context, await self.login_of(staff.id))
+            await self.gets_cookie(page.context, await self.login_of(staff.id, tenant))
             yield page
 
     async def gets_cookie(self, context: BrowserContext, token: str) -> None:

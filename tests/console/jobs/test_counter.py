@@ -84,7 +84,8 @@ async def test_a_batch_is_made_printed_printed_again_and_partly_taken_back(s: Sh
         await page.get_by_role("button", name="Void them for good").click()
         await says(page, "The cards are void")
         await says(page, "Lost by the shop")
-    found = await s.rows("SELECT state FROM vouchers WHERE batch_id = :id AND tenant_id = :tenant ORDER BY serial", id=batch["id"])
+    states = "SELECT state FROM vouchers WHERE batch_id = :id AND tenant_id = :tenant ORDER BY serial"
+    found = await s.rows(states, id=batch["id"])
     assert [each["state"] for each in found] == ["redeemed", "printed", "printed", "void", "void"]
     assert (await s.last_act())["act"] == "voucher.void"
 

@@ -49,7 +49,12 @@ async def test_a_payer_is_found_by_whatever_they_know(s: Shop, size: str, script
         for known in (receipt.lower(), message, spoken, codes.shown(code), card["label"], phone.mac.lower()):
             await finds(page, s, known, phone)
         story = await text_of(page)
-        for line in ("Asked to buy 1 hour for KSh 10", "Prompt sent to", f"receipt {receipt}", "Went online with 1 hour"):
+        for line in (
+            "Asked to buy 1 hour for KSh 10",
+            "Prompt sent to",
+            f"receipt {receipt}",
+            "Went online with 1 hour",
+        ):
             assert line in story, (line, story)
         assert story.index("Went online") < story.index("Prompt sent to"), "the newest comes first"
         await looks_up(page, s, "0799 999 999")

@@ -9,9 +9,9 @@ from playwright.async_api import Page
 
 from portal.access import store as access
 from portal.console import spans
+from portal.money import Money
 from portal.tenancy import store as tenancy
 from portal.words import money as in_words
-from portal.money import Money
 from tests.console.jobs.shop import CORE, EACH, PASSWORD, Shop, says, text_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
