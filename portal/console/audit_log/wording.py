@@ -38,10 +38,20 @@ ACTS = {
     "voucher.print": "printed vouchers",
     "voucher.export": "exported vouchers",
     "voucher.void": "voided vouchers",
+    "plan.add": "added a plan",
+    "plan.change": "changed a plan",
+    "plan.move": "changed the order of plans",
+    "plan.sites": "changed where a plan is sold",
+    "plan.offer": "put a plan on sale",
+    "plan.withdraw": "withdrew a plan",
     "audit.clear": "cleared personal details that were too old to keep",
 }
 ACTORS = {"command": "the command line", "clock": "Bando itself"}
-_PLACES = {"device": "/console/guests/device/{}", "payment": "/console/payments/{}"}
+_PLACES = {
+    "device": "/console/guests/device/{}",
+    "payment": "/console/payments/{}",
+    "batch": "/console/vouchers/batch/{}",
+}
 
 
 @dataclass(frozen=True, kw_only=True)

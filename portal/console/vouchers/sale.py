@@ -71,7 +71,7 @@ async def _sold(desk: Desk) -> Batch:
         lambda made: f"batch:{made.id}",
         store.sell,
         *(desk.services.vault, tenant.id, order, seen, codes.draw(order.style), desk.now),
-        after=summary(order),
+        after=summary(desk, order),
         money=True,
     )
 

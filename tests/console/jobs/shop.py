@@ -19,22 +19,20 @@ from portal.access.plans import Plan
 from portal.clock import HOUR, TravelClock
 from portal.console.desk import COOKIE
 from portal.seal import new_token, token_hash
-from portal.staff import second, store
-from portal.staff.passwords import Passwords
+from portal.staff import second
 from portal.staff.store import Staff
 from portal.tenancy.store import Tenant
-from portal.units import Row, Unit, insert, rows
+from portal.units import Row, insert, rows
 from sandbox.history import lived
 from sandbox.world import PORTAL_HOST, Site, free_port, world
 from tests.console import guests
+from tests.staff.people import SECRET, hire
 from tests.support import Seed
 
 SIZES = {"phone": (360, 740), "desk": (1440, 900)}
 EACH = ("size", list(SIZES))
 # The core jobs: with JavaScript on both, and without it.
 CORE = (("size", "script"), [("phone", True), ("desk", True), ("phone", False), ("desk", False)])
-PASSWORD = "maji safi kila siku"
-SECRET = "BANDOSANDBOXBANDOSANDBOXBANDOSAN"
 PATIENCE_S = 10
 
 
@@ -55,7 +53,6 @@ class Shop:
     site: Site
     bando: Any
     browser: Browser
-    hashed: str
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -119,16 +116,8 @@ class Shop:
     async def hired(self, role: str, tenant_id: int = 0) -> Staff:
         """Somebody with this role, with a password and two steps."""
         email = f"{role}{next(self.numbers)}@kilimani.test"
-        made: Staff = await self.home.db.write(tenant_id or self.home.tenant.id, self._hire, email, role)
-        return made
-
-    def _hire(self, email: str, role: str) -> Unit[Staff]:
-        now = self.home.clock.now()
-        made, _ = yield from store.invite(self.home.vault, now, email=email, name=f"Amina {role.title()}", role=role)
-        yield from store.set_password(made.id, self.hashed, now)
-        account = yield from store.account(made.id)
-        assert account is not None
-        yield from second.keep(self.home.vault, account, SECRET, 0, second.new_codes(), now)
+        at, now = tenant_id or self.home.tenant.id, self.home.clock.now()
+        made: Staff = await self.home.db.write(at, hire, self.home.vault, now, email, role)
         return made
 
     def code(self, steps: int = 0, secret: str = SECRET) -> str:
@@ -191,9 +180,6 @@ class Shop:
 async def shop(folder: Path, chromium_path: str) -> AsyncIterator[Shop]:
     """The world, one browser, and a router that has agreed with its keeper."""
     port, clock = free_port(), TravelClock()
-    passwords = Passwords()
-    hashed = await passwords.hash(PASSWORD)
-    passwords.close()
     async with (
         world(folder, build, clock=clock, port=port) as (site, bando),
         async_playwright() as playwright,
@@ -212,7 +198,7 @@ async def shop(folder: Path, chromium_path: str) -> AsyncIterator[Shop]:
             router_id=site.row.id,
             plan=next(each for each in plans if each.name == "1 hour"),
         )
-        yield Shop(home=home, site=site, bando=bando, browser=browser, hashed=hashed)
+        yield Shop(home=home, site=site, bando=bando, browser=browser)
         await browser.close()
 
 

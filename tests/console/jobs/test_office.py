@@ -12,7 +12,8 @@ from portal.console import spans
 from portal.money import Money
 from portal.tenancy import store as tenancy
 from portal.words import money as in_words
-from tests.console.jobs.shop import CORE, EACH, PASSWORD, Shop, says, text_of
+from tests.console.jobs.shop import CORE, EACH, Shop, says, text_of
+from tests.staff.people import PASSWORD
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
