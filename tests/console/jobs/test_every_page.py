@@ -79,7 +79,7 @@ async def test_no_page_that_asks_for_the_password_has_barriers(furnished: Shop, 
         await s.gets_cookie(page.context, await s.login_of(colleague.id, proven=False))
         traffic = Traffic(page)
         await traffic.watch()
-        for path in (PROVE, "/staff", "/staff/{id}"):
+        for path in (PROVE, "/staff/{id}", "/staff"):
             await page.goto(f"{s.url}{await filled(s, path)}")
             wrong += await looked_at(page, traffic, path)
         assert await page.get_by_role("link", name="Give the password").count()
@@ -108,8 +108,8 @@ async def test_no_page_that_refuses_something_has_barriers(furnished: Shop, size
     async with s.sits(size) as page:
         traffic = Traffic(page)
         await traffic.watch()
+        await page.goto(f"{s.url}/guests")
         for path, act, fields in MISTAKES:
-            await page.goto(f"{s.url}/account/prove")
             await send(page, await filled(s, path) + act, fields)
             assert await page.locator("[role=alert], [role=status], main h1").count(), path
             found = await looked_at(page, traffic, path)
