@@ -64,12 +64,16 @@ def _axe() -> str:
 
 async def faults(page: Page) -> list[str]:
     """What is wrong with the page as it stands, in the light and in the dark; nothing, if all is well."""
-    found = await page.evaluate(_FRAME)
+    found = await shape(page)
     await page.evaluate(_FEWER)
     await page.evaluate(_axe())
+    return [*_barriers(await page.evaluate(_ALL), "light"), *(await _in_the_dark(page)), *found]
+
+
+async def shape(page: Page) -> list[str]:
+    """What is wrong with its size, its heading, its title and its targets; quick, for further widths."""
+    found = await page.evaluate(_FRAME)
     return [
-        *_barriers(await page.evaluate(_ALL), "light"),
-        *(await _in_the_dark(page)),
         *([] if found["lang"] else ["no language"]),
         *([] if found["title"].strip() else ["no title"]),
         *([] if found["headings"] == 1 else [f"{found['headings']} headings of the first level"]),
