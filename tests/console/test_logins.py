@@ -114,7 +114,7 @@ async def test_the_sixth_wrong_password_waits_and_says_how_long(o: Office) -> No
     assert cookie_of(await logs_in(o, code(o)))
 
 
-GOOD = ({}, {"Sec-Fetch-Site": "same-origin"})
+GOOD: tuple[dict[str, str], ...] = ({}, {"Sec-Fetch-Site": "same-origin"})
 FOREIGN = ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.test"})
 
 

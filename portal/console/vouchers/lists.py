@@ -63,7 +63,8 @@ async def page(desk: Desk, one: Batch, serials: str = "", wrong: str = "", statu
         bars=bars,
         part=part,
         grids=list(GRIDS),
-        grid=DEFAULT_GRID,
+        grid=desk.fields.get("grid") or DEFAULT_GRID,
+        reason=desk.fields.get("reason", "")[: asked.MAX_NOTE],
         at_once=AT_ONCE,
         wrong=wrong,
     )

@@ -38,15 +38,15 @@ async def file(desk: Desk) -> Response:
     form = asked.one_of(desk.fields.get("form", ""), FORMS)
     grid = asked.one_of(desk.fields.get("grid", ""), GRID_NAMES)
     serials = desk.fields.get("serials", "").strip()
-    span = typed.serials(serials, batch.count)
+    span, reason = typed.serials(serials, batch.count), asked.note(desk.fields.get("reason", ""))
     wrong = "serials" if span is None else "print-many" if span[1] - span[0] >= lists.AT_ONCE else ""
     if span is None or wrong:
-        return await lists.page(desk, batch, wrong=wrong, status=400)
+        return await lists.page(desk, batch, serials, wrong=wrong, status=400)
     try:
         planned = await _runs(desk).plan(batch, *span)
     except Misconfigured:
         return await lists.page(desk, batch, serials, wrong="print-nothing", status=409)
-    body = await _pressed(desk, planned, form, grid)
+    body = await _pressed(desk, planned, form, grid, reason)
     name = f"B{batch.number}-{part(*span)}.{form}"
     return Response(body, media_type=KINDS[form], headers={"content-disposition": f'attachment; filename="{name}"'})
 
@@ -62,19 +62,19 @@ def _runs(desk: Desk) -> PrintRuns:
     )
 
 
-async def _pressed(desk: Desk, planned: PrintRun, form: str, grid: str) -> bytes:
+async def _pressed(desk: Desk, planned: PrintRun, form: str, grid: str, reason: str) -> bytes:
     with tempfile.TemporaryDirectory(prefix="bando-press-") as folder:
         target = Path(folder) / "cards"
         job = Job(form=form, target=target, face=planned.face, cards=planned.cards, options={"grid": grid})
         try:
             async with desk.services.work.presses:
-                await press(job, agree=partial(_noted, desk, planned, form, print_run.how(form, grid)))
+                await press(job, agree=partial(_noted, desk, planned, form, print_run.how(form, grid), reason))
         except Misconfigured:
             raise Refused("print-logo", status=409) from None
         return await asyncio.to_thread(target.read_bytes)
 
 
-async def _noted(desk: Desk, planned: PrintRun, form: str, how: str) -> None:
+async def _noted(desk: Desk, planned: PrintRun, form: str, how: str, reason: str) -> None:
     """Written down in the history of the batch and in the audit log, or nothing leaves."""
     act, unit = ("voucher.export", print_run.exported) if form == "csv" else ("voucher.print", print_run.printed)
     after = {
@@ -82,5 +82,6 @@ async def _noted(desk: Desk, planned: PrintRun, form: str, how: str) -> None:
         "cards": len(planned.cards),
         "copies": planned.again,
         "how": how,
+        **({"reason": reason} if reason else {}),
     }
     await desk.act(act, f"batch:{planned.batch.id}", unit, planned, how, desk.staff.name, desk.now, after=after)

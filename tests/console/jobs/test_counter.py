@@ -67,10 +67,16 @@ async def test_a_batch_is_made_printed_printed_again_and_partly_taken_back(s: Sh
         [first, *_] = addresses(sheet, 1)
         await redeemed(s, await s.joins(), codes.read(first))
 
+        await page.get_by_label("Which cards").fill("2 to 3")
+        await page.get_by_label("Why again").fill("The printer was out of ink")
+        await page.get_by_role("button", name="Print (PDF)").click()
+        await says(page, "Say which cards, like 10-36")
+        assert await page.get_by_label("Which cards").input_value() == "2 to 3"
         await page.get_by_label("Which cards").fill("2-3")
         again = await saved(page, "Print (PDF)")
         assert len(set(addresses(again, 2)) - {first}) == 2
         done = await s.home.read(vouchers.acts, batch["id"])
+        assert "The printer was out of ink" in str((await s.last_act())["payload"])
         assert {("printed", 1), ("reprinted", 2)} <= {(each["act"], each["first_serial"]) for each in done}
 
         await page.goto(f"{s.url}/vouchers")

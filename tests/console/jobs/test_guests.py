@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import Page
 
 from portal.clock import MINUTE
+from portal.phone import Phone as Number
 from portal.vouchers import codes
 from tests.console import guests
 from tests.console.jobs.shop import CORE, EACH, Phone, Shop, says, text_of
@@ -35,7 +36,7 @@ async def finds(page: Page, s: Shop, text: str, phone: Phone) -> None:
 async def test_a_payer_is_found_by_whatever_they_know(s: Shop, size: str, script: bool) -> None:
     phone = await s.joins()
     n = next(s.numbers)
-    receipt, number = f"TKM4X7Y{n:03d}", guests.Phone(f"2547{10_000_000 + n}")
+    receipt, number = f"TKM4X7Y{n:03d}", Number(f"2547{10_000_000 + n}")
     await guests.paid(s.home, phone.id, number, receipt)
     await s.lets_in(phone)
     [code] = await cards.print_cards(s.home, 1)
