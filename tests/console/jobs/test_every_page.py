@@ -174,3 +174,25 @@ async def test_setting_up_two_steps_has_no_barriers(s: Shop, size: str) -> None:
         await page.locator(".codes").wait_for()
         wrong += await looked_at(page, traffic, "recovery codes")
     assert wrong == []
+
+
+PLANTED = """<!doctype html><html><body><h1>One</h1><h1>Two</h1><p style="font-size: 10px">small</p>
+<p style="color: #eee; background: #fff">pale</p><div style="width: 3000px">wide</div>
+<button style="height: 16px; padding: 0">low</button></body></html>"""
+
+
+async def test_without_care_each_of_these_would_be_found(s: Shop) -> None:
+    """The look is no rubber stamp."""
+    async with s.opened() as page:
+        await page.set_content(PLANTED)
+        found = "\n".join(await faults(page))
+    for fault in (
+        "no language",
+        "no title",
+        "2 headings",
+        "sideways",
+        "smaller than 12",
+        "smaller than 24",
+        "contrast",
+    ):
+        assert fault in found, (fault, found)
