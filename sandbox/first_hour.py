@@ -173,7 +173,7 @@ async def a_router(hour: Hour) -> None:
 async def a_guest(hour: Hour) -> None:
     """Joins the Wi-Fi, pays, is online; nothing is shortened."""
     world, phone = hour.world, await hour.world.phone()
-    async with chromium(phone.port, world.ca, java_script=False, viewport={"width": 360, "height": 740}) as context:
+    async with chromium(phone.port, world.ca, java_script=False, viewport=(360, 740)) as context:
         page = context.pages[0]
         await page.goto(FIRST)
         await page.wait_for_url(f"{world.settings.public_url}/w/**")

@@ -20,7 +20,8 @@ async def account(desk: Desk) -> Response:
 
 async def _page(desk: Desk, wrong: str = "", status: int = 200) -> Response:
     still, _, failed = await desk.services.staff.logins_of(desk.view.tenant.id, desk.staff.id)
-    return desk.page("account", status, logins=still, failed=failed, own=desk.present.login.id, wrong=wrong)
+    own = desk.present.login.id
+    return desk.page("account", status, logins=still, failed=failed, own=own, email=desk.email, wrong=wrong)
 
 
 async def log_out(desk: Desk) -> Response:

@@ -56,6 +56,11 @@ class Desk:
         return self.present.staff
 
     @property
+    def email(self) -> str:
+        """The address with which they log in."""
+        return self.staff.email(self.services.vault)
+
+    @property
     def now(self) -> Moment:
         return self.services.clock.now()
 

@@ -15,7 +15,7 @@ FIRST = "/console/"
 async def ask(desk: Desk) -> Response:
     """The form; whoever has given it lately goes on at once."""
     back = asked.inside(desk.query.get("next", "")) or FIRST
-    return desk.go(back) if desk.proven else desk.page("prove", back=back, wrong="", values={})
+    return desk.go(back) if desk.proven else desk.page("prove", back=back, email=desk.email, wrong="", values={})
 
 
 async def prove(desk: Desk) -> Response:
@@ -24,7 +24,7 @@ async def prove(desk: Desk) -> Response:
         await desk.services.staff.prove(desk.present, desk.fields.get("password", ""))
     except Refused as wrong:
         key = "password-wrong" if wrong.key == "login-wrong" else wrong.key
-        return desk.page("prove", wrong.status, back=back, wrong=key, values=wrong.values)
+        return desk.page("prove", wrong.status, back=back, email=desk.email, wrong=key, values=wrong.values)
     return desk.go(back, "proven")
 
 

@@ -27,16 +27,16 @@ class Tenant:
     ssid: str
     active: bool
     version: int
-    accent: str  # the colour of its guest pages; "" is Bando's own
-    welcome: str
-    welcome_sw: str
-    legal_name: str
-    email: str
-    address: str
-    protection_number: str  # of the registration as a data controller
-    protection_until: str | None  # its last day, as 2026-11-28
-    licence_number: str
-    licence_until: str | None
+    accent: str = ""  # the colour of its guest pages; "" is Bando's own
+    welcome: str = ""
+    welcome_sw: str = ""
+    legal_name: str = ""
+    email: str = ""
+    address: str = ""
+    protection_number: str = ""  # of the registration as a data controller
+    protection_until: str | None = None  # its last day, as 2026-11-28
+    licence_number: str = ""
+    licence_until: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 
 from starlette.datastructures import UploadFile
@@ -41,5 +41,5 @@ async def form(request: Request) -> Form:
     return Form(fields=forms.once(texts), files={name: data for name, data in files.items() if data})
 
 
-async def _stream(request: Request) -> AsyncIterator[bytes]:
+async def _stream(request: Request) -> AsyncGenerator[bytes, None]:
     yield await forms.whole_body(request)

@@ -17,6 +17,7 @@ from portal.units import update, value
 from tests.console import guests, money
 from tests.console.office import Visitor
 from tests.console.test_plans import GOOD
+from tests.console.test_settings import ACCOUNT, PROFILE
 from tests.support import Seed
 
 Request = tuple[str, Mapping[str, str]]
@@ -28,6 +29,8 @@ KEY = "0123456789abcdef"
 WITHOUT = {
     "/guests": "a search changes nothing",
     "/payments/money/{id}/find": "a search changes nothing",
+    "/settings/look/preview": "keeps nothing: it shows what the form would come to",
+    "/settings/mpesa/{id}/try": "asks M-Pesa whether it takes the keys, and changes nothing",
     "/account/prove": "only says that the password was given; it opens nothing by itself",
     "/account/logout": "everybody may go home; the login itself keeps when",
 }
@@ -148,6 +151,14 @@ def on_staff(action: str, **fields: str) -> Sample:
     return sample
 
 
+def on_account(action: str, **fields: str) -> Sample:
+    async def sample(who: Visitor) -> Request:
+        home = who.office.home
+        return f"/settings/mpesa/{await home.write(money._account, home)}/{action}", fields
+
+    return sample
+
+
 async def own_password(who: Visitor) -> Request:
     hashed = await who.office.services.staff.passwords.hash(PASSWORD)
     await who.office.home.write(update, "staff", who.staff_id, password_hash=hashed.encode())
@@ -194,6 +205,12 @@ SAMPLES: dict[str, Sample] = {
     "/staff/{id}/state": on_staff("state", to="off"),
     "/staff/{id}/reset": on_staff("reset"),
     "/staff/{id}/second": on_staff("second"),
+    "/settings/profile": plain("/settings/profile", **PROFILE),
+    "/settings/look": plain("/settings/look", accent="#1d4ed8", welcome="", welcome_sw=""),
+    "/settings/look/own": plain("/settings/look/own"),
+    "/settings/mpesa": plain("/settings/mpesa", **ACCOUNT),
+    "/settings/mpesa/{id}/keys": on_account("keys", consumer_key="k", consumer_secret="s", passkey="p"),
+    "/settings/mpesa/{id}/state": on_account("state", to="off"),
     "/account/end": plain("/account/end", login="others"),
     "/account/password": own_password,
     "/account/second": own_second,

@@ -154,3 +154,13 @@ async def test_the_log_is_read_by_its_index(o: Office) -> None:
         found = plans(o.home, store.page(*asked))
         assert scans(found) == []
         assert not [each for each in found if "TEMP B-TREE" in each and "audit" in each]
+
+
+def test_every_act_that_the_console_writes_has_words() -> None:
+    """Whatever is handed to `act` by name stands in the log as a sentence, not as a key."""
+    written = set()
+    for each in (HOME / "portal" / "console").rglob("*.py"):
+        source = each.read_text()
+        written |= set(re.findall(r'(?:\bact\(|\b_act\(\s*(?:\*\()?desk,|_noted\(desk,)\s*"([a-z.-]+)"', source))
+    assert {"kick", "plan.add", "plan.sites", "password", "voucher.sell"} <= written, "the search finds them"
+    assert written - ACTS.keys() == set()

@@ -107,7 +107,7 @@ async def test_a_form_that_is_too_large_is_refused_and_others_keep_their_small_l
 )
 async def test_a_bad_field_is_refused(o: Office, fields: dict[str, str]) -> None:
     who = await o.of("owner")
-    answer = await send(who, "/settings/look", **{"accent": "", "welcome": "", "welcome_sw": "", **fields})
+    answer = await send(who, "/settings/look", None, **{"accent": "", "welcome": "", "welcome_sw": "", **fields})
     assert answer.status_code == 400
     assert await o.acts() == []
 

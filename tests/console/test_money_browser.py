@@ -12,8 +12,9 @@ from portal.units import rows
 from tests.console import guests
 from tests.console.office import Office, office
 from tests.console.samples import _batch
-from tests.console.test_browser import AXE, sitting_down
+from tests.console.test_browser import sitting_down
 from tests.console.test_unmatched import came
+from tests.looking import AXE
 
 pytestmark = pytest.mark.browser
 

@@ -59,7 +59,7 @@ async def the_accounts(o: Office) -> list[MpesaAccount]:
 
 async def test_the_profile_is_kept_and_seen_by_guests_at_once(o: Office) -> None:
     who = await o.of("owner")
-    await who.post("/settings/profile", **PROFILE)
+    await who.post("/settings/profile", 303, **PROFILE)
     tenant = await the_tenant(o)
     assert {name: getattr(tenant, name) or "" for name in PROFILE} == PROFILE
     view = o.services.catalog.tenant(tenant.id)
@@ -75,8 +75,8 @@ async def test_the_profile_is_kept_and_seen_by_guests_at_once(o: Office) -> None
 
 async def test_a_profile_that_says_the_same_changes_nothing(o: Office) -> None:
     who = await o.of("owner")
-    await who.post("/settings/profile", **PROFILE)
-    await who.post("/settings/profile", **PROFILE)
+    await who.post("/settings/profile", 303, **PROFILE)
+    await who.post("/settings/profile", 303, **PROFILE)
     assert len(await o.acts()) == 1
 
 
@@ -119,13 +119,13 @@ async def test_papers_that_end_soon_are_said(o: Office) -> None:
     who = await o.of("owner")
     soon = o.home.clock.now() // 86_400_000 + 20
     day = str(date.fromordinal(719163 + soon))
-    await who.post("/settings/profile", **{**PROFILE, "licence_until": day})
+    await who.post("/settings/profile", 303, **{**PROFILE, "licence_until": day})
     assert "ends in 20 days" in await who.get("/settings")
 
 
 async def test_an_account_is_added_and_its_secrets_are_seen_by_nobody(o: Office) -> None:
     who = await o.of("owner")
-    answer = await who.post("/settings/mpesa", **ACCOUNT)
+    answer = await who.post("/settings/mpesa", 303, **ACCOUNT)
     (made,) = await the_accounts(o)
     assert answer.headers["location"].startswith(f"/console/settings/mpesa/{made.id}")
     assert made.credentials(o.home.vault).passkey == ACCOUNT["passkey"]
@@ -140,7 +140,7 @@ async def test_an_account_is_added_and_its_secrets_are_seen_by_nobody(o: Office)
 
 async def test_whoever_only_looks_sees_no_address_that_speaks_for_the_account(o: Office) -> None:
     owner, auditor = await o.of("owner"), await o.of("auditor")
-    await owner.post("/settings/mpesa", **ACCOUNT)
+    await owner.post("/settings/mpesa", 303, **ACCOUNT)
     (made,) = await the_accounts(o)
     assert "/c2b/" not in await auditor.get(f"/settings/mpesa/{made.id}")
     await auditor.post("/settings/mpesa", 403, **ACCOUNT)
@@ -170,7 +170,7 @@ async def test_a_bad_account_is_refused_and_no_secret_comes_back(o: Office, chan
 
 async def test_the_same_number_twice_is_refused(o: Office) -> None:
     who = await o.of("owner")
-    await who.post("/settings/mpesa", **ACCOUNT)
+    await who.post("/settings/mpesa", 303, **ACCOUNT)
     answer = await who.post("/settings/mpesa", 409, **ACCOUNT)
     assert "is here already" in answer.text
 
@@ -188,10 +188,10 @@ async def test_in_production_no_isp_says_where_mpesa_is(tmp_path: Path, url: str
 
 async def test_keys_are_replaced_and_the_account_is_switched(o: Office) -> None:
     who = await o.of("owner")
-    await who.post("/settings/mpesa", **ACCOUNT)
+    await who.post("/settings/mpesa", 303, **ACCOUNT)
     (made,) = await the_accounts(o)
     fresh = {"consumer_key": "newer", "consumer_secret": "newer-secret", "passkey": "newer-passkey"}
-    await who.post(f"/settings/mpesa/{made.id}/keys", **fresh)
+    await who.post(f"/settings/mpesa/{made.id}/keys", 303, **fresh)
     (after,) = await the_accounts(o)
     assert after.credentials(o.home.vault).consumer_secret == "newer-secret"
     assert after.app_index != made.app_index, "another app has a token of its own"

@@ -45,16 +45,27 @@ ACTS = {
     "voucher.print": "printed vouchers",
     "voucher.export": "exported vouchers",
     "voucher.void": "voided vouchers",
-    "plan.add": "put a plan on sale",
+    "plan.add": "added a plan",
     "plan.change": "changed a plan",
-    "plan.offer": "offered a plan again",
-    "plan.withdraw": "withdrew a plan",
-    "plan.sites": "changed where a plan is sold",
     "plan.move": "changed the order of plans",
+    "plan.sites": "changed where a plan is sold",
+    "plan.offer": "put a plan on sale",
+    "plan.withdraw": "withdrew a plan",
+    "tenant.change": "changed the profile",
+    "look.change": "changed the look of guest pages",
+    "look.own": "went back to Bando's own look",
+    "mpesa.add": "added a paybill or till",
+    "mpesa.keys": "replaced the keys of M-Pesa",
+    "mpesa.on": "switched a paybill or till on",
+    "mpesa.off": "switched a paybill or till off",
     "audit.clear": "cleared personal details that were too old to keep",
 }
 ACTORS = {"command": "the command line", "clock": "Bando itself"}
-_PLACES = {"device": "/console/guests/device/{}", "payment": "/console/payments/{}"}
+_PLACES = {
+    "device": "/console/guests/device/{}",
+    "payment": "/console/payments/{}",
+    "batch": "/console/vouchers/batch/{}",
+}
 
 
 @dataclass(frozen=True, kw_only=True)

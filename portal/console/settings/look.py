@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from starlette.responses import Response
 
@@ -125,7 +126,9 @@ async def try_on(desk: Desk) -> Response:
         mark = marks.inside(marks.small(asked_for.png)) if asked_for.png else "" if asked_for.drop else desk.view.mark
     except (Refused, Misconfigured):
         return _preview(desk, desk.view)  # the form says what is wrong when it is sent
-    return _preview(desk, replace(desk.view, tenant=replace(desk.view.tenant, **asked_for.columns), mark=mark))
+    return _preview(
+        desk, replace(desk.view, tenant=replace(desk.view.tenant, **dict[str, Any](asked_for.columns)), mark=mark)
+    )
 
 
 def _preview(desk: Desk, view: TenantView) -> Response:

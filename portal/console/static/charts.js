@@ -8,10 +8,13 @@
     var named = function (n) { return data.labels[n] === undefined ? "" : data.labels[n]; };
     var axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
     var much = function (value) { return value == null ? "" : (data.unit + " " + value.toLocaleString("en")).trim(); };
+    // With nothing pointed at, the newest is told.
+    var newest = function (chart) { if (chart.cursor.idx == null) chart.setLegend({ idx: many.length - 1 }, false); };
     place.textContent = "";
     return new uPlot({
       width: place.clientWidth, height: 224, padding: [8, 8, 0, 0],
       scales: { x: { time: false, range: [-.6, many.length - .4] }, y: { range: function (_, low, high) { return [0, Math.max(high * 1.1, 4)]; } } },
+      hooks: { ready: [newest], setCursor: [newest] },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
       axes: [
         Object.assign({}, axis, { grid: { show: false }, size: 28, space: 56, incrs: [1, 2, 3, 5, 7, 10, 14], values: function (_, all) { return all.map(named); } }),

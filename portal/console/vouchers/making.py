@@ -74,21 +74,21 @@ async def make(desk: Desk) -> Response:
 
 async def _begin(desk: Desk, order: Order) -> Batch:
     await room(desk).permit(order)
-    return await desk.act("voucher.make", _subject, store.make_once, order, desk.now, after=summary(order))
+    return await desk.act("voucher.make", _subject, store.make_once, order, desk.now, after=summary(desk, order))
 
 
 def _subject(made: Batch) -> str:
     return f"batch:{made.id}"
 
 
-def summary(order: Order) -> dict[str, object]:
+def summary(desk: Desk, order: Order) -> dict[str, object]:
     """An order as the audit log keeps it."""
     return {
         "plan": order.plan.name,
         "count": order.count,
         "price": str(order.price or order.plan.price),
         "style": order.style.name,
-        "use_by": order.use_by,
+        "use_by": desk.calendar.day(order.use_by),
         "agent": order.agent,
         "note": order.note,
     }

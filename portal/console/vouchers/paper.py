@@ -82,7 +82,7 @@ async def file(desk: Desk) -> Response:
     many = "print-slips" if paper.form in SLIPS else "print-many"
     wrong = "serials" if span is None else many if span[1] - span[0] >= most else ""
     if span is None or wrong:
-        return await lists.page(desk, batch, wrong=wrong, status=400)
+        return await lists.page(desk, batch, serials, wrong=wrong, status=400)
     try:
         planned = await _runs(desk).plan(batch, *span, lang=paper.lang)
     except Misconfigured:
@@ -129,6 +129,6 @@ async def _noted(desk: Desk, planned: PrintRun, paper: Paper) -> None:
         "cards": len(planned.cards),
         "copies": planned.again,
         "how": how,
-        "reason": paper.reason,
+        **({"reason": paper.reason} if paper.reason else {}),
     }
     await desk.act(act, f"batch:{planned.batch.id}", unit, planned, how, desk.staff.name, desk.now, after=after)

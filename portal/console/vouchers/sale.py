@@ -73,7 +73,7 @@ async def _sold(desk: Desk) -> Batch:
         lambda made: f"batch:{made.id}",
         store.sell,
         *(desk.services.vault, desk.view.tenant.id, order, codes.draw(order.style), desk.now),
-        after=summary(order),
+        after=summary(desk, order),
         money=True,
     )
 
