@@ -11,11 +11,13 @@ import click
 from commands.ground import Ground, run, table, tenant_option, when
 from portal.errors import Misconfigured, RouterUnreachable
 from portal.findings import report
+from portal.mikrotik.addresses import Policy, check_typed, policy_for
 from portal.mikrotik.inspection import inspect
 from portal.mikrotik.picture import Expected
 from portal.mikrotik.provisioning import ScriptOptions, script
 from portal.mikrotik.router_files import files
-from portal.mikrotik.wire import Address, connect, fingerprint_of
+from portal.mikrotik.visit import address_of
+from portal.mikrotik.wire import connect, fingerprint_of
 from portal.settings import Settings
 from portal.tenancy import store
 from portal.tenancy.store import Router
@@ -53,14 +55,16 @@ def add(
 
     async def work(ground: Ground) -> None:
         tenant = await ground.tenant(tenant_name)
-        pin = None if tunnel else fingerprint or await _certificate_at(host, port)
+        policy = policy_for(ground.settings, tenant.router_networks)
+        kept = check_typed(host, port, tunnel=tunnel, policy=policy)
+        pin = None if tunnel else fingerprint or await _certificate_at(kept, port, policy)
         router_id = await ground.db.write(
             tenant.id,
             store.add_router,
             ground.vault,
             ground.clock.now(),
             name=name,
-            host=host,
+            host=kept,
             port=port,
             username=username,
             password=password or secrets.token_urlsafe(18),
@@ -77,10 +81,10 @@ def add(
     run(settings, work)
 
 
-async def _certificate_at(host: str, port: int) -> str | None:
+async def _certificate_at(host: str, port: int, policy: Policy) -> str | None:
     """None when nothing answers there: a fresh router has no certificate before its set-up script has run."""
     try:
-        return await fingerprint_of(host, port)
+        return await fingerprint_of(host, port, policy=policy)
     except RouterUnreachable:
         return None
 
@@ -111,7 +115,9 @@ def pin(settings: Settings, tenant_name: str, name: str, fingerprint: str) -> No
     async def work(ground: Ground) -> None:
         tenant = await ground.tenant(tenant_name)
         found = await ground.router(tenant, name)
-        pinned = fingerprint.replace(":", "").replace(" ", "").lower() or await fingerprint_of(found.host, found.port)
+        policy = policy_for(ground.settings, tenant.router_networks)
+        pinned = fingerprint.replace(":", "").replace(" ", "").lower()
+        pinned = pinned or await fingerprint_of(found.host, found.port, policy=policy)
         if not re.fullmatch(r"[0-9a-f]{64}", pinned):
             raise Misconfigured("A fingerprint is SHA-256, 64 hexadecimal digits, as the set-up script printed it.")
         await ground.db.write(tenant.id, store.pin, found.id, pinned)
@@ -165,15 +171,8 @@ def check(settings: Settings, tenant_name: str, name: str) -> None:
     async def work(ground: Ground) -> bool:
         tenant = await ground.tenant(tenant_name)
         found = await ground.router(tenant, name)
-        address = Address(
-            host=found.host,
-            port=found.port,
-            username=found.username,
-            password=found.password(ground.vault),
-            fingerprint=found.fingerprint,
-            tunnel=found.tunnel,
-        )
-        wire = await connect(address)
+        policy = policy_for(ground.settings, tenant.router_networks)
+        wire = await connect(address_of(found, ground.vault, policy))
         try:
             findings = await inspect(
                 wire,

@@ -35,6 +35,8 @@ tenants = Table(
     plain("theme", Text, nullable=False, server_default="default"),
     plain("ssid", Text, nullable=False, server_default=""),  # the name of the Wi-Fi, the same at every site
     plain("active", Boolean, nullable=False, server_default="1"),
+    # In which its routers may be, separated by blanks; empty: wherever the installation lets routers be.
+    plain("router_networks", Text, nullable=False, server_default=""),
     # Bumped with every change of the tenant, its routers, plans or M-Pesa accounts; caches follow it.
     plain("version", Whole, nullable=False, server_default="1"),
     plain("created_at", Whole, nullable=False),
@@ -55,6 +57,8 @@ routers = Table(
     secret("password_sealed", nullable=False),
     # The host that link-login must name (R3): the hotspot's dns-name or address.
     plain("hotspot_host", Text, nullable=False),
+    # What was answered when its set-up script was made, as JSON, so that the script can be made again.
+    plain("answers", Text, nullable=False, server_default="{}"),
     plain("active", Boolean, nullable=False, server_default="1"),
     plain("wake_version", Whole, nullable=False, server_default="0"),
     plain("last_contact_at", Whole),

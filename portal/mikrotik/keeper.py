@@ -19,13 +19,15 @@ from portal.clock import SECOND, Clock, Moment
 from portal.db import Database, Observe, quiet
 from portal.errors import BandoError, RouterError, RouterUnreachable
 from portal.loops import first
+from portal.mikrotik.addresses import AddressRefused, Resolve, policy_for, resolve
 from portal.mikrotik.difference import Difference, Found, device_of, difference, marked
 from portal.mikrotik.errands import FEW, Errands
 from portal.mikrotik.hotspot import Hotspot
 from portal.mikrotik.pace import Pace
 from portal.mikrotik.replies import RouterCertificateChanged, RouterRefusedLogin
 from portal.mikrotik.sightings import sightings, silences, without
-from portal.mikrotik.wire import Address, Wire, connect
+from portal.mikrotik.visit import address_of
+from portal.mikrotik.wire import Wire, connect
 from portal.seal import Vault
 from portal.settings import Settings
 from portal.tenancy import store as tenancy
@@ -51,7 +53,7 @@ class Keeper:
 
     def __init__(
         self, router: Router, *, db: Database, clock: Clock, vault: Vault, settings: Settings, installation: str,
-        observe: Observe = quiet, patience_s: float = PATIENCE_S,
+        observe: Observe = quiet, patience_s: float = PATIENCE_S, networks: str = "", resolve: Resolve = resolve,
     ) -> None:  # fmt: skip
         self.router = router
         self._db = db
@@ -60,14 +62,8 @@ class Keeper:
         self._installation = installation
         self._observe = observe
         self._patience_s = patience_s
-        self._address = Address(
-            host=router.host,
-            port=router.port,
-            username=router.username,
-            password=router.password(vault),
-            fingerprint=router.fingerprint,
-            tunnel=router.tunnel,
-        )
+        self._address = address_of(router, vault, policy_for(settings, networks))
+        self._resolve = resolve
         self._errands = Errands(router, vault=vault, db=db, clock=clock, installation=installation)
         self._pace = Pace()
         self._hotspot: Hotspot | None = None
@@ -138,7 +134,13 @@ class Keeper:
 
     async def _once(self) -> None:
         try:
-            wire = await connect(self._address, pace=self._pace, observe=self._observe, timeout_s=self._patience_s)
+            wire = await connect(
+                self._address,
+                pace=self._pace,
+                observe=self._observe,
+                timeout_s=self._patience_s,
+                resolve=self._resolve,
+            )
             try:
                 await self._attend(wire)
             finally:
@@ -330,7 +332,9 @@ class Keeper:
 
 
 def trouble_word(failed: RouterError) -> str:
-    """One word for staff and pages: certificate, password or unreachable."""
+    """One word for staff and pages: address, certificate, password or unreachable."""
+    if isinstance(failed, AddressRefused):
+        return "address"
     if isinstance(failed, RouterCertificateChanged):
         return "certificate"
     return "password" if isinstance(failed, RouterRefusedLogin) else "unreachable"

@@ -24,6 +24,7 @@ class Tenant:
     language: str
     theme: str
     ssid: str
+    router_networks: str
     active: bool
     version: int
 
@@ -43,6 +44,7 @@ class Router:
     username: str
     password_sealed: bytes
     hotspot_host: str
+    answers: str
     active: bool
     wake_version: int
     last_contact_at: Moment | None
@@ -136,8 +138,11 @@ def add_router(
     hotspot_host: str,
     fingerprint: str | None = None,
     tunnel: bool = False,
+    public: str = "",
+    answers: str = "{}",
 ) -> Unit[int]:
-    public = new_public(4)
+    """A further router; `answers` are those to the questions of its set-up script, as JSON."""
+    public = public or new_public(4)
     sealed = vault.seal(password, table="routers", row=public, column="password_sealed")
     return (
         yield from insert(
@@ -151,6 +156,7 @@ def add_router(
             username=username,
             password_sealed=sealed,
             hotspot_host=hotspot_host.lower(),
+            answers=answers,
             created_at=now,
         )
     )
