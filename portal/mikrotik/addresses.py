@@ -196,7 +196,7 @@ def check_typed(host: str, port: int, *, tunnel: bool, policy: Policy) -> str:
 
 
 async def reach(host: str, port: int, *, tunnel: bool, policy: Policy, resolve: Resolve) -> list[str]:
-    """The IP addresses to connect to, all of them judged; raises `AddressRefused`, and `OSError` for an unknown name."""
+    """The IP addresses to connect to, all of them judged; raises `AddressRefused`, or `OSError` for an unknown name."""
     try:
         kept = check_typed(host, port, tunnel=tunnel, policy=policy)
         if _literal(kept) is not None:
