@@ -242,6 +242,7 @@ def script_(
             version=6 if v6 else 7,
             bridge=bridge,
             adopt=adopt,
+            tunnel=found.tunnel,
             dns_name=dns_name or found.hotspot_host,
             certificate=certificate,
             portal_addresses=portal_address,

@@ -84,6 +84,7 @@ async def add_account(shell: Shell, url: str, secrets: tuple[str, ...] = SECRETS
 async def test_an_isp_is_set_up_on_the_command_line(empty: Shell) -> None:
     shell = empty
     async with outside(shell.folder) as world:
+        shell.environ["BANDO_MODE"] = "sandbox"  # the router is on this machine
         made = await shell.well("migrate")
         await shell.well("tenant", "add", "Kilimani Wi-Fi", "--support-phone", "0700 000 000")
         tenants = await shell.well("tenant", "list")
@@ -135,6 +136,7 @@ async def test_the_script_of_a_router_is_the_one_place_that_shows_its_password(s
 
 async def test_a_fresh_router_is_added_before_it_has_a_certificate_and_pinned_afterwards(shell: Shell) -> None:
     async with outside(shell.folder) as world:
+        shell.environ["BANDO_MODE"] = "sandbox"  # the router is on this machine
         await shell.well("tenant", "add", "Kilimani Wi-Fi")
         added = await shell.well("router", "add", "Mall", "--host", "127.0.0.1", "--port", str(free_port()))
         before = await shell.well("router", "list")
@@ -156,6 +158,7 @@ async def test_a_fresh_router_is_added_before_it_has_a_certificate_and_pinned_af
 
 async def test_a_router_is_checked_against_the_real_thing(shell: Shell) -> None:
     async with outside(shell.folder) as world:
+        shell.environ["BANDO_MODE"] = "sandbox"  # the router is on this machine
         await shell.well("tenant", "add", "Kilimani Wi-Fi")
         await shell.well(
             "router", "add", "Mall", "--host", "127.0.0.1", "--port", str(world.api_port), "--password", PASSWORD
@@ -170,6 +173,7 @@ async def test_a_router_is_checked_against_the_real_thing(shell: Shell) -> None:
 
 async def test_the_doctor_names_each_fault_with_its_remedy_and_ends_with_one(shell: Shell) -> None:
     async with outside(shell.folder) as world:
+        shell.environ["BANDO_MODE"] = "sandbox"  # the router is on this machine
         await shell.well("tenant", "add", "Kilimani Wi-Fi")
         await add_account(shell, world.mpesa_url, (SECRETS[0], "a-wrong-secret", SECRETS[2]))
         ran = await shell("doctor", PUBLIC_URL="https://wifi-mpesa.example.test")

@@ -23,6 +23,7 @@ from portal.console import (
     plans,
     prove,
     render,
+    routers,
     staff_list,
     vouchers,
 )
@@ -46,6 +47,7 @@ SCREENS: tuple[Screen, ...] = (
     *lines.SCREENS,
     *vouchers.SCREENS,
     *plans.SCREENS,
+    *routers.SCREENS,
     *staff_list.SCREENS,
     *audit_log.SCREENS,
     *prove.SCREENS,

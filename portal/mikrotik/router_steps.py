@@ -88,7 +88,8 @@ def _port_guards(options: ScriptOptions, port: str, kind: str) -> list[str]:
 def service_side(options: ScriptOptions) -> list[Step]:
     """Name, time, the API over TLS, its user, and the firewall that lets only Bando reach it."""
     fresh: list[Step] = [] if options.adopt else [_identity(options), _time_zone(options)]
-    return [*fresh, _ntp(options), *_certificate(options), *_account(options), *_wan(options), *_firewall(options)]
+    api = _plain_api(options) if options.tunnel else _certificate(options)
+    return [*fresh, _ntp(options), *api, *_account(options), *_wan(options), *_firewall(options)]
 
 
 def _identity(options: ScriptOptions) -> Act:
@@ -143,6 +144,14 @@ def _certificate(options: ScriptOptions) -> list[Step]:
     ]
 
 
+def _plain_api(options: ScriptOptions) -> list[Step]:
+    """The API without TLS, for the portal's address alone; where others use it already it stays as it is."""
+    service = '[/ip service find name="api"]'
+    off = f"[/ip service get {service} disabled] = true"
+    on = f"/ip service set {service} disabled=no address={options.management}"
+    return [Act(what="the API inside of the tunnel", script=when(off, on), unless=off)]
+
+
 def _account(options: ScriptOptions) -> list[Step]:
     group = {"policy": policy(options.version)}
     user: Words = {"group": "bando", "password": Raw(quote(options.api_password)), "address": options.management}
@@ -171,7 +180,8 @@ def _wan(options: ScriptOptions) -> list[Step]:
 
 def _firewall(options: ScriptOptions) -> list[Step]:
     """The way in for Bando stands before whatever drops; from the internet nobody else reaches DNS and API."""
-    api = {"src-address": options.management, "protocol": "tcp", "dst-port": "8729", "action": "accept"}
+    port = "8728" if options.tunnel else "8729"
+    api = {"src-address": options.management, "protocol": "tcp", "dst-port": port, "action": "accept"}
     drops = {"chain": "input", "action": "drop", "dynamic": "no"}
     steps: list[Step] = [rule("the portal may use the API", "input", api, before=drops)]
     if options.adopt:
@@ -202,7 +212,7 @@ def farewell(options: ScriptOptions) -> list[str]:
     """What the person at the router needs next."""
     used = '[/ip service get [/ip service find name="api-ssl"] certificate]'
     fingerprint = f"[/certificate get [/certificate find name={used}] fingerprint]"
-    lines = [f':put ("bando: certificate fingerprint " . {fingerprint})']
+    lines = [] if options.tunnel else [f':put ("bando: certificate fingerprint " . {fingerprint})']
     if options.adopt:
         profile = f'[{PROFILE} find name="bando"]'
         lines.append(f':put ("bando: hotspot host " . [{PROFILE} get {profile} dns-name] . " " . '

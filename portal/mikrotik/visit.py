@@ -26,7 +26,7 @@ from portal.settings import Settings
 from portal.tenancy.store import Router
 
 PATIENCE_S = 10.0  # for the whole look
-GARDEN = frozenset({"garden", "probes"})  # codes of findings
+GARDEN = frozenset({"garden", "garden-open", "garden-probe"})  # codes of findings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,10 +38,19 @@ ACTS = {
     "voucher.print": "printed vouchers",
     "voucher.export": "exported vouchers",
     "voucher.void": "voided vouchers",
+    "router.add": "added a router",
+    "router.script": "looked at a router's set-up script, which holds its password",
+    "router.file": "downloaded a router's set-up script, which holds its password",
+    "router.pin": "pinned a router's certificate",
+    "router.change": "changed a router",
+    "router.password": "gave a router's API a new password",
+    "router.off": "switched a router off",
+    "router.on": "switched a router on",
+    "router.allow": "allowed a removal that was held",
     "audit.clear": "cleared personal details that were too old to keep",
 }
 ACTORS = {"command": "the command line", "clock": "Bando itself"}
-_PLACES = {"device": "/console/guests/device/{}", "payment": "/console/payments/{}"}
+_PLACES = {"device": "/console/guests/device/{}", "payment": "/console/payments/{}", "router": "/console/routers/{}"}
 
 
 @dataclass(frozen=True, kw_only=True)
