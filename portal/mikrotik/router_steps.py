@@ -145,11 +145,11 @@ def _certificate(options: ScriptOptions) -> list[Step]:
 
 
 def _plain_api(options: ScriptOptions) -> list[Step]:
-    """The API without TLS, for the portal's address alone; where others use it already it stays as it is."""
+    """The API without TLS, for the portal's address alone; on a router that works already others may use it, too."""
     service = '[/ip service find name="api"]'
     off = f"[/ip service get {service} disabled] = true"
     on = f"/ip service set {service} disabled=no address={options.management}"
-    return [Act(what="the API inside of the tunnel", script=when(off, on), unless=off)]
+    return [Act(what="the API inside of the tunnel", script=when(off, on) if options.adopt else on, unless=off)]
 
 
 def _account(options: ScriptOptions) -> list[Step]:

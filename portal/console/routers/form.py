@@ -17,6 +17,7 @@ from portal.mikrotik.provisioning import ScriptOptions, script
 from portal.tenancy.store import Router
 
 LONGEST_NAME = 60
+SHORTEST_PASSWORD = 16  # that a script takes; the command line can be given others
 MOST_ADDRESSES = 8  # of the portal
 KINDS = ("ports", "bridge", "adopt")
 VERSIONS = ("7", "6")
@@ -263,6 +264,8 @@ def script_of(router: Router, password: str, portal_url: str, time_zone: str) ->
         raise Refused("router-unasked", status=409)
     if urlsplit(portal_url).scheme != "https":
         raise Refused("router-portal", status=409)
+    if len(password) < SHORTEST_PASSWORD:
+        raise Refused("router-password-short", status=409)
     answers = Answers(**known)
     try:
         return script(
