@@ -116,6 +116,9 @@ def test_an_ipv6_address_is_kept_in_its_short_spelling() -> None:
     assert check_typed("FD12:3456:0:0::2", 8729, tunnel=False, policy=PRODUCTION) == "fd12:3456::2"
 
 
+NO_PORTS = (0, -1, 1, 22, 25, 80, 442, 1023, 2375, 3306, 5432, 6379, 11211, 65536, 10**9)
+
+
 @pytest.mark.parametrize("port", NO_PORTS)
 @pytest.mark.parametrize("tunnel", [True, False])
 def test_ports_at_which_no_router_is(port: int, tunnel: bool) -> None:
