@@ -33,7 +33,7 @@ def policy(version: int) -> str:
 
 def guards(options: ScriptOptions) -> list[str]:
     """Refusals: another version, no hotspot allowed, no such interface, a hotspot that is not ours."""
-    version = f"this script is for RouterOS {options.version}; print it again with --version"
+    version = f"this script is for RouterOS {options.version}; choose the other version and import that script"
     first = refuse(f'[:pick [/system resource get version] 0 1] != "{options.version}"', version)
     return [first, _hotspot_allowed(options), *_interface_guards(options)]
 
@@ -59,26 +59,30 @@ def _hotspot_allowed(options: ScriptOptions) -> str:
 def _interface_guards(options: ScriptOptions) -> list[str]:
     if options.adopt:
         where = {"interface": options.interface}
-        nothing = f"there is no hotspot on {options.interface} to adopt; print the script without --adopt"
+        nothing = (
+            f"there is no hotspot on {options.interface} to adopt; name another interface, or choose what is there"
+        )
         return [refuse(missing(SERVER, where), nothing)]
     kind = "bridge" if options.bridge else "interface"
     return [text for port in options.ports for text in _port_guards(options, port, kind)]
 
 
 def _port_guards(options: ScriptOptions, port: str, kind: str) -> list[str]:
-    menu = "/interface bridge" if options.bridge else "/interface"
+    menu, cli = "/interface bridge" if options.bridge else "/interface", "bando router script"
     foreign = f'[:len [{SERVER} find interface={quote(port)} name!="bando"]] > 0'
     leasing = f'[:len [/ip dhcp-server find interface={quote(port)} name!="bando"]] > 0'
     texts = [
         refuse(missing(menu, {"name": port}), f"there is no {kind} {port} on this router"),
-        refuse(foreign, f"{port} has a hotspot already; to keep it and use it, print the script with --adopt"),
+        refuse(foreign, f"{port} has a hotspot already; to keep it, choose a hotspot that runs ({cli}: --adopt)"),
         refuse(leasing, f"{port} has a DHCP server already (from the factory's set-up?); remove it first"),
     ]
     if not options.bridge:
         member = f'[:len [/interface bridge port find interface={quote(port)} bridge!="bando"]] > 0'
         is_bridge = f"[:len [/interface bridge find name={quote(port)}]] > 0"
-        texts.append(refuse(is_bridge, f"{port} is a bridge; print the script with --bridge"))
-        texts.append(refuse(member, f"{port} belongs to a bridge; name that bridge and --bridge, or take it out first"))
+        texts.append(refuse(is_bridge, f"{port} is a bridge; choose a bridge ({cli}: --bridge)"))
+        texts.append(
+            refuse(member, f"{port} belongs to a bridge; choose that bridge ({cli}: --bridge), or take it out")
+        )
     return texts
 
 

@@ -26,6 +26,7 @@ from portal.settings import Settings
 from portal.tenancy.store import Router
 
 PATIENCE_S = 10.0  # for the whole look
+MAX_SEEN = 8 << 20  # bytes of its answers underway; settings and pages are some hundred KB
 GARDEN = frozenset({"garden", "garden-open", "garden-probe"})  # codes of findings
 
 
@@ -75,7 +76,7 @@ async def look_at(
     try:
         async with asyncio.timeout(patience_s):
             address = address_of(router, vault, policy_for(settings, networks))
-            wire = await connect(address, timeout_s=patience_s, resolve=resolve)
+            wire = await connect(address, timeout_s=patience_s, resolve=resolve, max_held=MAX_SEEN)
             try:
                 return await _seen(wire, await expected_of(router, settings, now))
             finally:
@@ -97,7 +98,7 @@ async def _seen(wire: Wire, expected: Expected) -> Look:
         at=expected.now,
         findings=judge(picture, expected),
         answered=True,
-        version=_short(resource.get("version", "")),
+        version=_short(resource.get("version", "")).partition(" ")[0],
         board=_short(resource.get("board-name", "")),
         uptime=_short(resource.get("uptime", "")),
         off_ms=_clock_off(picture, expected.now),

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from portal.errors import Misconfigured, RouterTrap, RouterUnreachable
 from portal.mikrotik.addresses import Policy, Resolve, reach, resolve
-from portal.mikrotik.link import FAREWELL_S, Observe, Reply, Row, Wire
+from portal.mikrotik.link import FAREWELL_S, MAX_HELD, Observe, Reply, Row, Wire
 from portal.mikrotik.pace import Pace
 from portal.mikrotik.replies import RouterCertificateChanged, RouterRefusedLogin
 
@@ -52,8 +52,12 @@ async def connect(
     observe: Observe | None = None,
     pace: Pace | None = None,
     resolve: Resolve = resolve,
+    max_held: int = MAX_HELD,
 ) -> Wire:
-    """A connection that is logged in. Keep one `Pace` per router and hand it in, so that what it learned stays."""
+    """A connection that is logged in. Keep one `Pace` per router and hand it in, so that what it learned stays.
+
+    `max_held`: bytes of unfinished answers that are taken from it.
+    """
     if not address.fingerprint and not address.tunnel:
         raise Misconfigured(
             f"router {address.where}: pin its certificate, or declare that a tunnel protects the way to it"
@@ -70,6 +74,7 @@ async def connect(
     except BaseException:
         wire.drop("the login did not succeed")
         raise
+    wire.max_held = max_held
     if observe is not None:
         wire.observe = observe
     return wire

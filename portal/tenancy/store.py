@@ -192,7 +192,8 @@ def hold_back(router_id: int, removals: int, of: int, now: Moment) -> Unit[None]
     yield from set_mass_removal(router_id, "held")
     detail = (
         f"Agreeing would remove {removals} of {of} rows of Bando on this router, and the database does not know"
-        " their passes. If the database was restored or moved, allow it with: bando router allow"
+        " their passes. If the database was restored or moved, allow it on the router's page,"
+        " or with: bando router allow"
     )
     yield from say_again("mass-removal", f"router:{router_id}", detail, now)
 

@@ -374,3 +374,51 @@ async def test_whoever_answers_with_rubbish_is_left_within_the_time(words: bytes
         with pytest.raises(RouterUnreachable):
             await fingerprint_of("127.0.0.1", port, policy=Policy(loopback=True), timeout_s=1)
         assert loop.time() - began < 2
+
+
+async def test_a_router_that_floods_an_idle_connection_is_dropped() -> None:
+    async def let_in_then_flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\0")
+        writer.write(b"\x05!done\x06.tag=1\0")
+        try:
+            while True:
+                writer.write(b"\0" * 500 + b"\x06!fatty\0")
+                await writer.drain()
+                await asyncio.sleep(0)
+        except ConnectionError:
+            pass
+
+    server = await asyncio.start_server(let_in_then_flood, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    address = Address(
+        host="127.0.0.1", port=port, policy=Policy(loopback=True), username="b", password="p", tunnel=True
+    )
+    wire = await connect(address, timeout_s=2)
+    await asyncio.wait_for(wire.closed.wait(), 2)
+    assert wire.why_closed
+    server.close()
+
+
+async def test_a_look_takes_no_more_than_its_share() -> None:
+    """An answer of many rows is dropped early where somebody only looks."""
+
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\0")
+        writer.write(b"\x05!done\x06.tag=1\0")
+        try:
+            await reader.readuntil(b"\0")
+            while True:
+                writer.write(b"\x03!re\x06.tag=2\x80\xc8" + b"=a=" + b"x" * 197 + b"\0")
+                await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+
+    server = await asyncio.start_server(endless, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    address = Address(
+        host="127.0.0.1", port=port, policy=Policy(loopback=True), username="b", password="p", tunnel=True
+    )
+    wire = await connect(address, timeout_s=2, max_held=100_000)
+    with pytest.raises(RouterUnreachable, match="too long"):
+        await wire.talk("/system/identity/print", timeout_s=5)
+    server.close()

@@ -164,7 +164,7 @@ async def change(desk: Desk) -> Response:
 
 async def password_form(desk: Desk) -> Response:
     """What a new password of the API means."""
-    return desk.page("router_sure", router=await acts.found(desk), what="password", wrong="", reason="")
+    return await _ask_why(desk, "password")
 
 
 async def password(desk: Desk) -> Response:
@@ -174,8 +174,7 @@ async def password(desk: Desk) -> Response:
 
 async def off_form(desk: Desk) -> Response:
     """What switching it off means, and on."""
-    found = await acts.found(desk)
-    return desk.page("router_sure", router=found, what="off" if found.active else "on", wrong="", reason="")
+    return await _ask_why(desk, "off" if (await acts.found(desk)).active else "on")
 
 
 async def switch(desk: Desk) -> Response:
@@ -186,7 +185,7 @@ async def switch(desk: Desk) -> Response:
 
 async def allow_form(desk: Desk) -> Response:
     """What is held back, and what allowing it means."""
-    return desk.page("router_sure", router=await acts.found(desk), what="allow", wrong="", reason="")
+    return await _ask_why(desk, "allow")
 
 
 async def allow(desk: Desk) -> Response:
@@ -202,8 +201,22 @@ async def _sure(desk: Desk, what: str, act: acts.Act) -> Response:
     except Refused as wrong:
         if wrong.key not in ("reason", "form"):
             raise
-        typed = desk.fields.get("reason", "")[:300]
-        return desk.page("router_sure", wrong.status, router=found, what=what, wrong="reason", reason=typed)
+        return await _ask_why(desk, what, wrong)
+
+
+async def _ask_why(desk: Desk, what: str, wrong: Refused | None = None) -> Response:
+    """What an act means, and the field for the reason."""
+    found = await acts.found(desk)
+    lines = await desk.read(store.lines, found.id) if what == "allow" else []
+    return desk.page(
+        "router_sure",
+        wrong.status if wrong else 200,
+        router=found,
+        what=what,
+        held=[each for each in lines if each["kind"] == "mass-removal" and not each["closed_at"]],
+        wrong="reason" if wrong else "",
+        reason=desk.fields.get("reason", "")[:300],
+    )
 
 
 SCREENS = (
