@@ -59,9 +59,7 @@ def _hotspot_allowed(options: ScriptOptions) -> str:
 def _interface_guards(options: ScriptOptions) -> list[str]:
     if options.adopt:
         where = {"interface": options.interface}
-        nothing = (
-            f"there is no hotspot on {options.interface} to adopt; name another interface, or choose what is there"
-        )
+        nothing = f"there is no hotspot on {options.interface} to adopt; name another, or choose what is there"
         return [refuse(missing(SERVER, where), nothing)]
     kind = "bridge" if options.bridge else "interface"
     return [text for port in options.ports for text in _port_guards(options, port, kind)]

@@ -23,6 +23,7 @@ from portal.tenancy.store import Router
 from portal.units import Unit, update
 from tests.console.office import office
 from tests.console.test_routers import GOOD
+from tests.mikrotik.scripted import Script, Visitor, router
 from tests.support import Seed, seed
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -36,6 +37,7 @@ def settings_of(**more: str) -> Settings:
 
 
 PRODUCTION = policy_for(settings_of())
+LOOPBACK_ONLY = Policy(loopback=True)
 
 LOOPBACK = [
     *("127.0.0.1", "127.0.0.2", "127.255.255.254", "::1", "0:0:0:0:0:0:0:1", "0000:0000:0000:0000:0000:0000:0000:0001"),
@@ -239,7 +241,7 @@ async def test_a_name_that_flips_after_the_check_is_not_asked_again() -> None:
 
 async def test_without_the_policy_the_connection_would_have_been_made() -> None:
     """The negative control: what refuses is the policy, and nothing else stands in the way."""
-    nothing_is_refused = Policy(loopback=True)
+    nothing_is_refused = LOOPBACK_ONLY
     async with listener() as inside:
         names = Names(answers=[["127.0.0.1"]])
         with pytest.raises(RouterUnreachable):
@@ -326,24 +328,28 @@ async def test_the_wizard_refuses_it_when_typed_and_when_it_knocks(tmp_path: Pat
 # -- what answers may be hostile, too --------------------------------------------------------------
 
 
-@asynccontextmanager
-async def speaker(words: bytes, pause_s: float = 0) -> AsyncIterator[int]:
+def saying(words: bytes, pause_s: float = 0) -> Script:
     """Says this again and again, whatever it is asked."""
 
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                writer.write(words)
-                await writer.drain()
-                await asyncio.sleep(pause_s)
-        except ConnectionError:
-            pass
+    async def talk(visitor: Visitor) -> None:
+        while not visitor.writer.is_closing():
+            visitor.writer.write(words)
+            await visitor.writer.drain()
+            await asyncio.sleep(pause_s)
 
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
+    return talk
+
+
+def knowing(words: bytes, *, asked: bool) -> Script:
+    """Lets anybody log in, then says this again and again; with `asked` only after a question."""
+
+    async def talk(visitor: Visitor) -> None:
+        await visitor.accept_login()
+        if asked:
+            await visitor.hear()
+        await saying(words)(visitor)
+
+    return talk
 
 
 @pytest.mark.parametrize(
@@ -362,63 +368,28 @@ async def speaker(words: bytes, pause_s: float = 0) -> AsyncIterator[int]:
 )
 async def test_whoever_answers_with_rubbish_is_left_within_the_time(words: bytes, pause_s: float) -> None:
     loop = asyncio.get_running_loop()
-    async with speaker(words, pause_s) as port:
-        address = Address(
-            host="127.0.0.1", port=port, policy=Policy(loopback=True), username="b", password="p", tunnel=True
-        )
+    async with router(saying(words, pause_s)) as it:
         began = loop.time()
         with pytest.raises(RouterError):
-            await connect(address, timeout_s=1)
+            await connect(it.address(), timeout_s=1)
         assert loop.time() - began < 2
         began = loop.time()
         with pytest.raises(RouterUnreachable):
-            await fingerprint_of("127.0.0.1", port, policy=Policy(loopback=True), timeout_s=1)
+            await fingerprint_of("127.0.0.1", it.port, policy=LOOPBACK_ONLY, timeout_s=1)
         assert loop.time() - began < 2
 
 
 async def test_a_router_that_floods_an_idle_connection_is_dropped() -> None:
-    async def let_in_then_flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\0")
-        writer.write(b"\x05!done\x06.tag=1\0")
-        try:
-            while True:
-                writer.write(b"\0" * 500 + b"\x06!fatty\0")
-                await writer.drain()
-                await asyncio.sleep(0)
-        except ConnectionError:
-            pass
-
-    server = await asyncio.start_server(let_in_then_flood, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    address = Address(
-        host="127.0.0.1", port=port, policy=Policy(loopback=True), username="b", password="p", tunnel=True
-    )
-    wire = await connect(address, timeout_s=2)
-    await asyncio.wait_for(wire.closed.wait(), 2)
-    assert wire.why_closed
-    server.close()
+    async with router(knowing(b"\0" * 500 + b"\x06!fatty\0", asked=False)) as it:
+        wire = await connect(it.address(), timeout_s=2)
+        await asyncio.wait_for(wire.closed.wait(), 2)
+        assert wire.why_closed
 
 
 async def test_a_look_takes_no_more_than_its_share() -> None:
     """An answer of many rows is dropped early where somebody only looks."""
-
-    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\0")
-        writer.write(b"\x05!done\x06.tag=1\0")
-        try:
-            await reader.readuntil(b"\0")
-            while True:
-                writer.write(b"\x03!re\x06.tag=2\x80\xc8" + b"=a=" + b"x" * 197 + b"\0")
-                await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-
-    server = await asyncio.start_server(endless, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    address = Address(
-        host="127.0.0.1", port=port, policy=Policy(loopback=True), username="b", password="p", tunnel=True
-    )
-    wire = await connect(address, timeout_s=2, max_held=100_000)
-    with pytest.raises(RouterUnreachable, match="too long"):
-        await wire.talk("/system/identity/print", timeout_s=5)
-    server.close()
+    row = b"\x03!re\x06.tag=2\x80\xc8=a=" + b"x" * 197 + b"\0"
+    async with router(knowing(row, asked=True)) as it:
+        wire = await connect(it.address(), timeout_s=2, max_held=100_000)
+        with pytest.raises(RouterUnreachable, match="too long"):
+            await wire.talk("/system/identity/print", timeout_s=5)
