@@ -32,7 +32,7 @@ def router() -> None:
 @tenant_option
 @click.argument("name")
 @click.option("--host", required=True, help="Address under which the portal reaches the router's API.")
-@click.option("--port", default=8729, show_default=True)
+@click.option("--port", type=int, help="8729 when left out, or 8728 with --tunnel.")
 @click.option("--username", default="bando", show_default=True)
 @click.option("--password", default="", help="Of the API user; made up when left out, for the set-up script.")
 @click.option("--hotspot-host", default="login.wifi", show_default=True, help="Host of the router's login page.")
@@ -44,7 +44,7 @@ def add(
     tenant_name: str,
     name: str,
     host: str,
-    port: int,
+    port: int | None,
     username: str,
     password: str,
     hotspot_host: str,
@@ -56,8 +56,9 @@ def add(
     async def work(ground: Ground) -> None:
         tenant = await ground.tenant(tenant_name)
         policy = policy_for(ground.settings, tenant.router_networks)
-        kept = check_typed(host, port, tunnel=tunnel, policy=policy)
-        pin = None if tunnel else fingerprint or await _certificate_at(kept, port, policy)
+        at = port or (8728 if tunnel else 8729)
+        kept = check_typed(host, at, tunnel=tunnel, policy=policy)
+        pin = None if tunnel else fingerprint or await _certificate_at(kept, at, policy)
         router_id = await ground.db.write(
             tenant.id,
             store.add_router,
@@ -65,7 +66,7 @@ def add(
             ground.clock.now(),
             name=name,
             host=kept,
-            port=port,
+            port=at,
             username=username,
             password=password or secrets.token_urlsafe(18),
             hotspot_host=hotspot_host,

@@ -407,3 +407,21 @@ async def test_help_lists_every_command(shell: Shell) -> None:
         "tenant",
     ):
         assert re.search(rf"^  {name} ", text, re.MULTILINE), name
+
+
+async def test_a_router_is_added_only_where_routers_may_be(shell: Shell) -> None:
+    await shell.well("tenant", "add", "Kilimani Wi-Fi")
+    for host in ("127.0.0.1", "169.254.169.254", "2130706433", "8.8.8.8", "localhost", "admin@10.9.0.2"):
+        ran = await shell("router", "add", "Mall", "--host", host, "--fingerprint", "ab" * 32)
+        assert ran.sentence
+    assert "not a network" in (await shell("tenant", "set", "--router-networks", "10.9.1")).sentence
+    await shell.well("tenant", "set", "--router-networks", "10.9.1.0/24")
+    outside_it = await shell("router", "add", "Mall", "--host", "10.9.0.2", "--fingerprint", "ab" * 32)
+    assert "the ISP's routers" in outside_it.sentence
+    await shell.well("router", "add", "Mall", "--host", "10.9.1.2", "--fingerprint", "ab" * 32)
+    far = ("router", "add", "Far", "--host", "8.8.8.8", "--fingerprint", "ab" * 32)
+    public = await shell(*far, ROUTER_NETWORKS="8.8.8.8")
+    assert "the ISP's routers" in public.sentence, "an ISP's own networks narrow, whatever the installation allows"
+    await shell.well("tenant", "set", "--router-networks", "")
+    await shell.well(*far, ROUTER_NETWORKS="8.8.8.8")
+    assert "Mall" in await shell.well("router", "list")

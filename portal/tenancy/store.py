@@ -24,7 +24,7 @@ class Tenant:
     language: str
     theme: str
     ssid: str
-    router_networks: str
+    router_networks: str = ""  # in which its routers may be; empty: wherever the installation lets them
     active: bool
     version: int
 
@@ -44,7 +44,7 @@ class Router:
     username: str
     password_sealed: bytes
     hotspot_host: str
-    answers: str
+    answers: str = "{}"  # to the questions of its set-up script
     active: bool
     wake_version: int
     last_contact_at: Moment | None

@@ -101,7 +101,7 @@ async def the_new_one(o: Office) -> Router:
 
 
 async def added(o: Office, who: Visitor, **changes: str) -> Router:
-    await who.post("/routers/new", **{**GOOD, **changes})
+    await who.post("/routers/new", 303, **{**GOOD, **changes})
     return await the_new_one(o)
 
 
@@ -122,7 +122,7 @@ async def test_the_whole_road_of_a_new_router(o: Office) -> None:
     key = KEY.search(page)
     assert key is not None
     local = {"host": "127.0.0.1", "port": str(port), "management": "127.0.0.1", "key": key[1]}
-    answer = await who.post("/routers/new", **{**GOOD, **local})
+    answer = await who.post("/routers/new", 303, **{**GOOD, **local})
     made = await the_new_one(o)
     path = f"/routers/{made.id}"
     assert answer.headers["location"] == f"/console{path}/script"
@@ -163,7 +163,7 @@ async def test_the_whole_road_of_a_new_router(o: Office) -> None:
 async def test_a_form_that_is_sent_twice_adds_one_router(o: Office) -> None:
     who = await o.of("manager")
     made = await added(o, who)
-    again = await who.post("/routers/new", **GOOD)
+    again = await who.post("/routers/new", 303, **GOOD)
     assert again.headers["location"] == f"/console/routers/{made.id}?said=router-there"
     assert len(await routers_of(o)) == 2
     view = o.services.catalog.tenant(o.home.tenant.id)
@@ -278,7 +278,7 @@ async def test_a_router_of_the_command_line_is_asked_what_its_script_has_to_know
     who = await o.of("owner")
     path = f"/routers/{o.home.router_id}"
     assert "the script needs both" in await who.get(f"{path}/script", 409)
-    await who.post(f"{path}/change", **{**GOOD, "name": "Site 1"})
+    await who.post(f"{path}/change", 303, **{**GOOD, "name": "Site 1"})
     assert "too short" in await who.get(f"{path}/script", 409)
     await who.post(f"{path}/password", reason="for the script")
     assert "/import file-name=bando.rsc" in await who.get(f"{path}/script")
@@ -326,9 +326,11 @@ async def test_changes_are_written_down_with_what_was_before(o: Office) -> None:
     who = await o.of("manager")
     made = await added(o, who)
     await who.post(f"/routers/{made.id}/pin", fingerprint="ab" * 32)
-    moved = await who.post(f"/routers/{made.id}/change", **{**GOOD, "host": "10.9.0.3", "name": "Mall"})
+    moved = await who.post(f"/routers/{made.id}/change", 303, **{**GOOD, "host": "10.9.0.3", "name": "Mall"})
     assert moved.headers["location"].endswith("?said=router-saved")
-    again = await who.post(f"/routers/{made.id}/change", **{**GOOD, "host": "10.9.0.3", "name": "Mall", "wan": "lte1"})
+    again = await who.post(
+        f"/routers/{made.id}/change", 303, **{**GOOD, "host": "10.9.0.3", "name": "Mall", "wan": "lte1"}
+    )
     assert again.headers["location"].endswith("?said=router-again")
     now = await the_new_one(o)
     assert (now.host, now.name, now.fingerprint) == ("10.9.0.3", "Mall", "ab" * 32), "the pin stays with the router"

@@ -95,7 +95,7 @@ async def pin(desk: Desk, router: Router, fingerprint: str) -> None:
 async def change(desk: Desk, router: Router, wished: Wished) -> bool:
     """Change what is kept of it; whether its script has changed with that. Raises `Refused`."""
     was = {**form.filled(router), "host": router.host, "port": router.port, "tunnel": router.tunnel}
-    columns: dict[str, object] = {**wished.columns, "trouble": None}
+    columns: dict[str, Any] = {**wished.columns, "trouble": None}
     if wished.tunnel:
         columns["fingerprint"] = None  # nothing is compared inside of a tunnel
     told = wished.told()
