@@ -6,7 +6,7 @@ refused. What counts, and in this order: how it is written, the port, what is re
 installation, the ISP's own ones. All of it is asked again with every connection, since a name may lead elsewhere by
 then: a name is resolved once, every address of it must pass, and the connection goes to that very address.
 
-Pure but for `resolve`; no redirect is ever followed, because the router's API has none (decision 19).
+Pure but for `resolve` and `is_own`; no redirect is ever followed, because the router's API has none (decision 19).
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ NEVER: tuple[Network, ...] = tuple(
         *("100.100.100.200/32", "168.63.129.16/32", "fd00:ec2::/32", "fd20:ce::254/128"),
     )
 )
+NOWHERE: tuple[Network, ...] = (ipaddress.ip_network("0.0.0.0/32"),)
 LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 _ISATAP = re.compile(r"(?:00|02)005efe")  # IPv4 in the last half of an IPv6 address, in any network
 
@@ -111,10 +112,14 @@ class Policy:
 
 
 def policy_for(settings: Settings, tenant_networks: str = "") -> Policy:
-    """The policy for the routers of an ISP; raises `ValueError` when its own networks cannot be read."""
+    """The policy for the routers of an ISP; where its own networks cannot be read, nothing is allowed."""
+    try:
+        narrowed = networks_of(tenant_networks)
+    except ValueError:
+        narrowed = NOWHERE
     return Policy(
         allowed=settings.router_networks,
-        narrowed=networks_of(tenant_networks),
+        narrowed=narrowed,
         platform=settings.platform_networks,
         loopback=settings.sandbox,
     )
@@ -199,19 +204,34 @@ async def reach(host: str, port: int, *, tunnel: bool, policy: Policy, resolve: 
     """The IP addresses to connect to, all of them judged; raises `AddressRefused`, or `OSError` for an unknown name."""
     try:
         kept = check_typed(host, port, tunnel=tunnel, policy=policy)
-        if _literal(kept) is not None:
-            return [kept]
-        found = list(dict.fromkeys(await resolve(kept, port)))[:MOST_ADDRESSES]
+        literal = _literal(kept) is not None
+        found = [kept] if literal else list(dict.fromkeys(await resolve(kept, port)))[:MOST_ADDRESSES]
         for text in found:
-            ip = _literal(text)
-            if ip is None:
-                raise AddressRefused("router-forbidden")
-            judge(ip, policy)
+            _judge_found(text, policy)
     except AddressRefused as refused:
         raise AddressRefused(refused.key, f"{host}:{port}") from None
     if not found:
         raise OSError("the name has no address")
     return found
+
+
+def _judge_found(text: str, policy: Policy) -> None:
+    ip = _literal(text)
+    if ip is None:
+        raise AddressRefused("router-forbidden")
+    judge(ip, policy)
+    if not policy.loopback and is_own(text):
+        raise AddressRefused("router-platform")
+
+
+def is_own(ip: str) -> bool:
+    """Whether this is an address of this very machine: then it is also the one it would come from. Nothing is sent."""
+    with socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((ip, API))
+        except OSError:
+            return False
+        return bool(probe.getsockname()[0] == ip)
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import pytest
 
 from portal.clock import TravelClock
 from portal.errors import RouterError, RouterUnreachable
-from portal.mikrotik.addresses import REASONS, AddressRefused, Policy, check_typed, policy_for, reach
+from portal.mikrotik.addresses import REASONS, AddressRefused, Policy, check_typed, is_own, policy_for, reach
 from portal.mikrotik.keeper import Keeper
 from portal.mikrotik.visit import look_at
 from portal.mikrotik.wire import Address, connect, fingerprint_of
@@ -163,6 +164,31 @@ def test_loopback_is_for_the_sandbox_alone() -> None:
     wide = policy_for(settings_of(ROUTER_NETWORKS="127.0.0.0/8 0.0.0.0/0 ::/0"))
     with pytest.raises(AddressRefused):
         check_typed("127.0.0.1", 8729, tunnel=False, policy=wide)
+
+
+def own_address() -> str:
+    """An address of this machine that is not loopback; a machine without any has nothing to test here."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("10.255.255.254", 9))
+        except OSError:
+            pytest.skip("this machine has no other address than loopback")
+        return str(probe.getsockname()[0])
+
+
+async def test_the_machine_itself_is_refused_at_whatever_address() -> None:
+    assert is_own("127.0.0.1")
+    assert is_own(own_address())
+    assert not any(is_own(ip) for ip in ("10.255.255.253", "192.168.255.253", "fd12:3456::2"))
+    everything = Policy(allowed=(ipaddress.ip_network("0.0.0.0/0"),))
+    for host in (own_address(), "duka.example.com"):
+        with pytest.raises(AddressRefused):
+            await reach(host, 8729, tunnel=False, policy=everything, resolve=Names(answers=[[own_address()]]))
+
+
+def test_networks_that_cannot_be_read_allow_nothing() -> None:
+    with pytest.raises(AddressRefused, match="ISP's routers"):
+        check_typed("10.9.0.2", 8729, tunnel=False, policy=policy_for(settings_of(), "everywhere"))
 
 
 # -- names that lead elsewhere --------------------------------------------------------------------

@@ -31,6 +31,7 @@ from tests.mikrotik.ready import certificate, empty_router
 URL = "https://wifi.example.co.ke"
 PIN = re.compile(r'name="fingerprint" value="([0-9a-f]{64})"')
 KEY = re.compile(r'name="key" value="([0-9a-f]{32})"')
+PIN_OF_ANOTHER = "cd" * 32
 SCRIPT = re.compile(r'<pre class="script"[^>]*>(.*?)</pre>', re.DOTALL)
 
 GOOD = {
@@ -262,6 +263,22 @@ async def test_the_script_asks_for_the_password_again_and_leaves_a_line_each_tim
     answer = await who.http.get(f"/console/routers/{made.id}/script/file")
     assert answer.status_code == 303
     await who.post(f"/routers/{made.id}/password", 403, reason="because")
+    assert [each["act"] for each in await o.acts()] == ["router.add"]
+
+
+async def test_an_address_or_certificate_is_changed_only_with_ones_own_password(o: Office) -> None:
+    """Either could have the API's password sent to a stranger's machine."""
+    who = await o.of("owner")
+    made = await added(o, who, host="127.0.0.1", port=str(free_port()))
+    o.home.clock.advance(11 * MINUTE)
+    stolen = {**GOOD, "host": "10.9.0.66", "way": "tunnel"}
+    answer = await who.post(f"/routers/{made.id}/change", 403, **stolen)
+    assert "password once more" in answer.text
+    assert 'value="10.9.0.66"' in answer.text, "nothing typed is lost"
+    assert "password once more" in (await who.post(f"/routers/{made.id}/pin", 403, fingerprint=PIN_OF_ANOTHER)).text
+    assert (await who.http.get(f"/console/routers/{made.id}/change")).status_code == 303
+    assert 'name="fingerprint"' not in await who.get(f"/routers/{made.id}/meet")
+    assert await the_new_one(o) == made
     assert [each["act"] for each in await o.acts()] == ["router.add"]
 
 

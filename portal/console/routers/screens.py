@@ -137,6 +137,7 @@ async def pin(desk: Desk) -> Response:
     """Accept the certificate that was compared; Bando connects at once."""
     found = await acts.found(desk)
     try:
+        _must_be_proven(desk)
         await acts.pin(desk, found, form.pin_of(desk.fields.get("fingerprint", "")))
     except Refused as wrong:
         return await _meet(desk, found, wrong)
@@ -156,10 +157,17 @@ async def change(desk: Desk) -> Response:
     """Another name, address or answer; keepers follow at once."""
     found = await acts.found(desk)
     try:
+        _must_be_proven(desk)
         again = await acts.change(desk, found, _wished(desk))
     except Refused as wrong:
         return _form(desk, found, desk.fields, wrong)
     return desk.go(f"/console/routers/{found.id}", "router-again" if again else "router-saved")
+
+
+def _must_be_proven(desk: Desk) -> None:
+    """Whoever may say where a router is could have its password sent there; raises `Refused`."""
+    if not desk.proven:
+        raise Refused("router-prove", status=403)
 
 
 async def password_form(desk: Desk) -> Response:
@@ -229,7 +237,7 @@ SCREENS = (
     get("/routers/{id}/script/file", "routers.change", file, proof=True),
     get("/routers/{id}/meet", "routers.change", meet),
     post("/routers/{id}/pin", "routers.change", pin),
-    get("/routers/{id}/change", "routers.change", change_form),
+    get("/routers/{id}/change", "routers.change", change_form, proof=True),
     post("/routers/{id}/change", "routers.change", change),
     get("/routers/{id}/password", "routers.change", password_form, proof=True),
     post("/routers/{id}/password", "routers.change", password, proof=True),
