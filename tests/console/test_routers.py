@@ -194,6 +194,7 @@ MISTAKES = [
     ("interface", "", "on which interface"),
     ("interface", "ether2,,ether3", "on which interface"),
     ("interface", "e" * 61, "on which interface"),
+    ("interface", "ether2," * 43 + "ether3", "on which interface"),
     ("network", "10.5.50.1/24", "begins at its first address"),
     ("network", "10.0.0.0/8", "begins at its first address"),
     ("network", "10.5.50.0/30", "begins at its first address"),

@@ -17,6 +17,7 @@ from portal.mikrotik.provisioning import ScriptOptions, script
 from portal.tenancy.store import Router
 
 LONGEST_NAME = 60
+LONGEST_PORTS = 300
 SHORTEST_PASSWORD = 16  # that a script takes; the command line can be given others
 MOST_ADDRESSES = 8  # of the portal
 KINDS = ("ports", "bridge", "adopt")
@@ -174,7 +175,9 @@ def _interface(text: str, kind: str) -> str:
     ports = [each.strip() for each in text.split(",")]
     if len(ports) > 1 and kind != "ports":
         raise Refused("router-interfaces")
-    return ",".join(_words(each, 60, "router-interface") for each in ports[:48])
+    if len(text) > LONGEST_PORTS:
+        raise Refused("router-interface")
+    return ",".join(_words(each, 60, "router-interface") for each in ports)
 
 
 def _words(text: str, longest: int, key: str) -> str:
