@@ -16,6 +16,7 @@ import pytest
 from portal.clock import MINUTE
 from portal.console.routers import form
 from portal.console.routers.state import clock_words
+from portal.mikrotik.difference import Difference, Errand
 from portal.mikrotik.keepers import Keepers
 from portal.mikrotik.provisioning import files
 from portal.tenancy import store as tenancy
@@ -474,3 +475,10 @@ def test_clocks_in_words() -> None:
         "90 s ahead",
         "10 min behind",
     ]
+
+
+def test_what_a_comparison_had_to_change_is_counted_by_kind() -> None:
+    put_off = Errand(device_id=1, remove_users=("*1",), remove_active=("*2", "*3"))
+    let_in = Errand(device_id=2, login=("10.5.50.9", "02:00:00:00:00:01", "bando-2"))
+    assert Difference(errands=(put_off, let_in)).counts == {"removed": 1, "let in": 1, "put off": 2}
+    assert Difference().counts == {}
