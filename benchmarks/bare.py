@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from benchmarks.ground import address_of, arrive, mac_of, watch
 from portal.mikrotik.link import Wire
 from portal.mikrotik.wire import Address, connect
+from sandbox.net import LOOPBACK
 from sandbox.world import Site
 
 
@@ -31,7 +32,9 @@ async def put_online(site: Site, numbers: Sequence[int], *, pipelined: bool) -> 
 
 def _address(site: Site) -> Address:
     pin = site.row.fingerprint
-    return Address(host="127.0.0.1", port=site.api.port, username="bando", password="sandbox", fingerprint=pin)
+    return Address(
+        host="127.0.0.1", policy=LOOPBACK, port=site.api.port, username="bando", password="sandbox", fingerprint=pin
+    )
 
 
 async def _one(wire: Wire, number: int, pipelined: bool) -> None:

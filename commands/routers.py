@@ -11,11 +11,13 @@ import click
 from commands.ground import Ground, run, table, tenant_option, when
 from portal.errors import Misconfigured, RouterUnreachable
 from portal.findings import report
+from portal.mikrotik.addresses import Policy, check_typed, policy_for
 from portal.mikrotik.inspection import inspect
 from portal.mikrotik.picture import Expected
 from portal.mikrotik.provisioning import ScriptOptions, script
 from portal.mikrotik.router_files import files
-from portal.mikrotik.wire import Address, connect, fingerprint_of
+from portal.mikrotik.visit import address_of
+from portal.mikrotik.wire import connect, fingerprint_of
 from portal.settings import Settings
 from portal.tenancy import store
 from portal.tenancy.store import Router
@@ -30,7 +32,7 @@ def router() -> None:
 @tenant_option
 @click.argument("name")
 @click.option("--host", required=True, help="Address under which the portal reaches the router's API.")
-@click.option("--port", default=8729, show_default=True)
+@click.option("--port", type=int, help="8729 when left out, or 8728 with --tunnel.")
 @click.option("--username", default="bando", show_default=True)
 @click.option("--password", default="", help="Of the API user; made up when left out, for the set-up script.")
 @click.option("--hotspot-host", default="login.wifi", show_default=True, help="Host of the router's login page.")
@@ -42,7 +44,7 @@ def add(
     tenant_name: str,
     name: str,
     host: str,
-    port: int,
+    port: int | None,
     username: str,
     password: str,
     hotspot_host: str,
@@ -53,15 +55,18 @@ def add(
 
     async def work(ground: Ground) -> None:
         tenant = await ground.tenant(tenant_name)
-        pin = None if tunnel else fingerprint or await _certificate_at(host, port)
+        policy = policy_for(ground.settings, tenant.router_networks)
+        at = port or (8728 if tunnel else 8729)
+        kept = check_typed(host, at, tunnel=tunnel, policy=policy)
+        pin = None if tunnel else fingerprint or await _certificate_at(kept, at, policy)
         router_id = await ground.db.write(
             tenant.id,
             store.add_router,
             ground.vault,
             ground.clock.now(),
             name=name,
-            host=host,
-            port=port,
+            host=kept,
+            port=at,
             username=username,
             password=password or secrets.token_urlsafe(18),
             hotspot_host=hotspot_host,
@@ -77,10 +82,10 @@ def add(
     run(settings, work)
 
 
-async def _certificate_at(host: str, port: int) -> str | None:
+async def _certificate_at(host: str, port: int, policy: Policy) -> str | None:
     """None when nothing answers there: a fresh router has no certificate before its set-up script has run."""
     try:
-        return await fingerprint_of(host, port)
+        return await fingerprint_of(host, port, policy=policy)
     except RouterUnreachable:
         return None
 
@@ -111,7 +116,9 @@ def pin(settings: Settings, tenant_name: str, name: str, fingerprint: str) -> No
     async def work(ground: Ground) -> None:
         tenant = await ground.tenant(tenant_name)
         found = await ground.router(tenant, name)
-        pinned = fingerprint.replace(":", "").replace(" ", "").lower() or await fingerprint_of(found.host, found.port)
+        policy = policy_for(ground.settings, tenant.router_networks)
+        pinned = fingerprint.replace(":", "").replace(" ", "").lower()
+        pinned = pinned or await fingerprint_of(found.host, found.port, policy=policy)
         if not re.fullmatch(r"[0-9a-f]{64}", pinned):
             raise Misconfigured("A fingerprint is SHA-256, 64 hexadecimal digits, as the set-up script printed it.")
         await ground.db.write(tenant.id, store.pin, found.id, pinned)
@@ -165,15 +172,8 @@ def check(settings: Settings, tenant_name: str, name: str) -> None:
     async def work(ground: Ground) -> bool:
         tenant = await ground.tenant(tenant_name)
         found = await ground.router(tenant, name)
-        address = Address(
-            host=found.host,
-            port=found.port,
-            username=found.username,
-            password=found.password(ground.vault),
-            fingerprint=found.fingerprint,
-            tunnel=found.tunnel,
-        )
-        wire = await connect(address)
+        policy = policy_for(ground.settings, tenant.router_networks)
+        wire = await connect(address_of(found, ground.vault, policy))
         try:
             findings = await inspect(
                 wire,
@@ -243,6 +243,7 @@ def script_(
             version=6 if v6 else 7,
             bridge=bridge,
             adopt=adopt,
+            tunnel=found.tunnel,
             dns_name=dns_name or found.hotspot_host,
             certificate=certificate,
             portal_addresses=portal_address,

@@ -10,7 +10,7 @@ import click
 
 from commands.ground import Ground, run, table, tenant_option
 from portal.errors import Misconfigured
-from portal.settings import Settings
+from portal.settings import Settings, networks_of
 from portal.tenancy import logos, store
 
 
@@ -74,6 +74,7 @@ def list_(settings: Settings) -> None:
 @click.option("--privacy-contact", help="Who answers for personal data.")
 @click.option("--timezone", help="Of dates on pages and cards, like Africa/Nairobi.")
 @click.option("--language", type=click.Choice(["en", "sw"]), help="Of pages and cards; guests can change it.")
+@click.option("--router-networks", help="Where its routers may be, like 10.9.1.0/24; empty: as the installation says.")
 @click.option("--logo", type=click.Path(path_type=Path), help="A PNG of at most 200 KB, for vouchers.")
 @click.option("--no-logo", is_flag=True, help="Print vouchers without a logo.")
 @click.pass_obj
@@ -104,6 +105,10 @@ def _must_be_good(changes: dict[str, Any]) -> None:
         raise Misconfigured("The name of an ISP cannot be empty.")
     if len(changes.get("ssid", "").encode()) > 32:
         raise Misconfigured("The name of a Wi-Fi (--ssid) has at most 32 bytes.")
+    try:
+        networks_of(changes.get("router_networks", ""))
+    except ValueError:
+        raise Misconfigured("--router-networks holds something that is not a network such as 10.9.1.0/24.") from None
     unprintable = [name for name, text in changes.items() if not text.isprintable()]
     if unprintable:
         raise Misconfigured(f"--{unprintable[0].replace('_', '-')} must be one line of text.")

@@ -7,7 +7,6 @@ at the first fault, and nothing that fails to answer makes the doctor fail.
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC
@@ -16,16 +15,12 @@ from pathlib import Path
 
 import httpx
 
-from portal.clock import MINUTE, SECOND, Clock, Moment, as_datetime
+from portal.clock import MINUTE, SECOND, Clock, as_datetime
 from portal.db import Database
 from portal.doctor_database import check_database
 from portal.doctor_web import check_public_url
-from portal.errors import Misconfigured, RouterError, RouterUnreachable
 from portal.findings import Finding, fault, healthy, report, warning
-from portal.mikrotik.inspection import Expected, inspect
-from portal.mikrotik.replies import RouterCertificateChanged, RouterRefusedLogin
-from portal.mikrotik.router_files import files
-from portal.mikrotik.wire import Address, connect
+from portal.mikrotik.visit import look_at
 from portal.seal import Vault
 from portal.settings import SANDBOX_KEY, Settings
 from portal.tenancy import store as tenancy
@@ -136,96 +131,30 @@ def _readable(path: Path) -> bool:
 
 async def check_routers(settings: Settings, db: Database, vault: Vault, clock: Clock) -> list[Finding]:
     """All active routers of all tenants."""
-    found: list[Router] = []
+    found: list[tuple[Router, str]] = []
     for tenant in await db.read(None, tenancy.tenants):
         if tenant.active:
-            found += [each for each in await db.read(tenant.id, tenancy.routers) if each.active]
+            routers = await db.read(tenant.id, tenancy.routers)
+            found += [(each, tenant.router_networks) for each in routers if each.active]
     if not found:
-        return [warning("no-router", "No router is known yet.", "Add one with: bando router add.")]
+        return [
+            warning(
+                "no-router",
+                "No router is known yet.",
+                "Add one in the console under Routers, or with: bando router add.",
+            )
+        ]
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def one(router: Router) -> list[Finding]:
+    async def one(known: tuple[Router, str]) -> list[Finding]:
+        router, networks = known
         async with gate:
-            return await check_router(router, settings, vault, clock)
+            return await check_router(router, settings, vault, clock, networks)
 
     return [each for group in await asyncio.gather(*map(one, found)) for each in group]
 
 
-async def check_router(router: Router, settings: Settings, vault: Vault, clock: Clock) -> list[Finding]:
+async def check_router(router: Router, settings: Settings, vault: Vault, clock: Clock, networks: str) -> list[Finding]:
     """One router: can it be reached and trusted, and is it set up well."""
-    try:
-        findings = await _visit(router, settings, vault, clock)
-    except Misconfigured:
-        findings = [_unpinned()]
-    except RouterError as error:
-        findings = [_no_connection(router, error)]
-    return [replace(each, subject=f"router {router.name}") for each in findings]
-
-
-async def _visit(router: Router, settings: Settings, vault: Vault, clock: Clock) -> list[Finding]:
-    address = Address(
-        host=router.host,
-        port=router.port,
-        username=router.username,
-        password=router.password(vault),
-        fingerprint=router.fingerprint,
-        tunnel=router.tunnel,
-    )
-    wire = await connect(address, timeout_s=PATIENCE_S)
-    try:
-        return await inspect(wire, await expected_of(router, settings, clock.now()))
-    finally:
-        await wire.aclose()
-
-
-async def expected_of(router: Router, settings: Settings, now: Moment) -> Expected:
-    """What the router should be like."""
-    host = httpx.URL(settings.public_url).host
-    return Expected(
-        portal_host=host,
-        hotspot_host=router.hotspot_host,
-        api_user=router.username,
-        now=now,
-        files=files(settings.public_url, router.public),
-        portal_addresses=await addresses_of(host),
-    )
-
-
-async def addresses_of(host: str) -> frozenset[str]:
-    """The IPv4 addresses of a name; none when it does not resolve."""
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, family=socket.AF_INET)
-    except OSError:
-        return frozenset()
-    return frozenset(str(each[4][0]) for each in found)
-
-
-def _unpinned() -> Finding:
-    return fault(
-        "router-unpinned",
-        "Its certificate is not pinned and no tunnel is declared, so Bando does not connect.",
-        "Give Bando the fingerprint that the set-up script printed, or declare the tunnel.",
-    )
-
-
-def _no_connection(router: Router, error: RouterError) -> Finding:
-    where = f"{router.host}:{router.port}"
-    if isinstance(error, RouterCertificateChanged):
-        return fault(
-            "router-pin",
-            f"Another certificate than the pinned one answers at {where}.",
-            "If you renewed it, compare the fingerprint on the router and pin it; if not, somebody is between.",
-        )
-    if isinstance(error, RouterRefusedLogin):
-        return fault(
-            "router-login",
-            f"The router refuses the API account {router.username}.",
-            "Check its password, that its group has the policy api, and that its address allows this machine.",
-        )
-    if isinstance(error, RouterUnreachable):
-        return fault(
-            "router-unreachable",
-            f"Nothing usable answers at {where}.",
-            "Check power, tunnel and firewall, and that /ip service has api-ssl enabled for this machine's address.",
-        )
-    return fault("router-refused", f"The router at {where} refused to be read.", "Check the policies of its API user.")
+    look = await look_at(router, settings, vault, clock.now(), networks=networks, patience_s=PATIENCE_S)
+    return [replace(each, subject=f"router {router.name}") for each in look.findings]

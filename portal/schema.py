@@ -45,6 +45,8 @@ tenants = Table(
     plain("licence_number", Text, nullable=False, server_default=""),
     plain("licence_until", Text),
     plain("active", Boolean, nullable=False, server_default="1"),
+    # In which its routers may be, separated by blanks; empty: wherever the installation lets routers be.
+    plain("router_networks", Text, nullable=False, server_default=""),
     # Bumped with every change of the tenant, its routers, plans or M-Pesa accounts; caches follow it.
     plain("version", Whole, nullable=False, server_default="1"),
     plain("created_at", Whole, nullable=False),
@@ -65,6 +67,8 @@ routers = Table(
     secret("password_sealed", nullable=False),
     # The host that link-login must name (R3): the hotspot's dns-name or address.
     plain("hotspot_host", Text, nullable=False),
+    # What was answered when its set-up script was made, as JSON, so that the script can be made again.
+    plain("answers", Text, nullable=False, server_default="{}"),
     plain("active", Boolean, nullable=False, server_default="1"),
     plain("wake_version", Whole, nullable=False, server_default="0"),
     plain("last_contact_at", Whole),

@@ -24,6 +24,11 @@ MPESA_SOURCES = (
     " 196.201.212.136 196.201.212.138"
 )
 
+# Private ones, those that providers share among their customers, and private IPv6: where tunnels to routers end.
+ROUTER_NETWORKS = "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 fc00::/7"
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
@@ -56,6 +61,8 @@ SETTINGS = tuple(
         ("BANDO_PROMPTS_DEVICE", "5", "prompts from one device in 10 minutes"),
         ("BANDO_PROMPTS_ROUTER", "300", "prompts from one router in 10 minutes"),
         ("BANDO_PROMPTS_TENANT", "2000", "prompts of one tenant in 10 minutes"),
+        ("BANDO_ROUTER_NETWORKS", ROUTER_NETWORKS, "networks in which routers may be"),
+        ("BANDO_PLATFORM_NETWORKS", "", "networks of Bando's own machines, in which no router may be"),
         ("BANDO_VOUCHER_MOVES", "3", "how often a day a voucher may bring a new device in place of an older one"),
         ("BANDO_CLOCK_FILE", "", "file of a clock that can be moved; sandbox only"),
         ("BANDO_LOG_LEVEL", "info", "debug, info, warning or error"),
@@ -87,6 +94,8 @@ class Settings:
     prompts_device: int
     prompts_router: int
     prompts_tenant: int
+    router_networks: tuple[Network, ...]
+    platform_networks: tuple[Network, ...]
     voucher_moves: int
     clock_file: str
     log_level: str
@@ -153,6 +162,8 @@ def _checked(text: Mapping[str, str]) -> Settings:
         prompts_device=_whole(text, "BANDO_PROMPTS_DEVICE"),
         prompts_router=_whole(text, "BANDO_PROMPTS_ROUTER"),
         prompts_tenant=_whole(text, "BANDO_PROMPTS_TENANT"),
+        router_networks=_networks(text, "BANDO_ROUTER_NETWORKS"),
+        platform_networks=_networks(text, "BANDO_PLATFORM_NETWORKS"),
         voucher_moves=_whole(text, "BANDO_VOUCHER_MOVES"),
         clock_file=text["BANDO_CLOCK_FILE"],
         log_level=_word(text, "BANDO_LOG_LEVEL", ("debug", "info", "warning", "error")),
@@ -195,6 +206,18 @@ def _addresses(text: Mapping[str, str], name: str) -> frozenset[str]:
         return frozenset(str(ipaddress.ip_address(each)) for each in found)
     except ValueError:
         raise Misconfigured(f"{name} holds something that is not an IP address.") from None
+
+
+def networks_of(text: str) -> tuple[Network, ...]:
+    """Networks and single addresses, separated by blanks or commas; raises `ValueError`."""
+    return tuple(ipaddress.ip_network(each) for each in text.replace(",", " ").split())
+
+
+def _networks(text: Mapping[str, str], name: str) -> tuple[Network, ...]:
+    try:
+        return networks_of(text[name])
+    except ValueError:
+        raise Misconfigured(f"{name} holds something that is not a network such as 10.9.0.0/24.") from None
 
 
 def refuse_unsafe(settings: Settings) -> None:

@@ -7,7 +7,11 @@ import contextlib
 import ssl
 from collections.abc import Awaitable, Callable
 
+from portal.mikrotik.addresses import Policy
+
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+LOOPBACK = Policy(loopback=True)  # the routers of the sandbox are on this machine
 
 CHUNK = 65_536
 PATIENCE_S = 30.0  # how long a peer may take over a request head or a handshake

@@ -37,6 +37,7 @@ from sandbox.internet import Internet, serve_internet
 from sandbox.mpesa.provider import SandboxMpesa
 from sandbox.mpesa.server import Server as MpesaServer
 from sandbox.mpesa.server import serve_mpesa
+from sandbox.net import LOOPBACK
 from sandbox.routeros.api import ApiServer, serve_api
 from sandbox.routeros.device import SandboxRouter
 
@@ -229,7 +230,7 @@ async def outside(
     mpesa_server = await serve_mpesa(mpesa, port=ports.get("mpesa", 0))
     vault = Vault(settings.secret_key.encode())
     migrate(settings.database)
-    pin = await fingerprint_of("127.0.0.1", api.port) if tls_api else None
+    pin = await fingerprint_of("127.0.0.1", api.port, policy=LOOPBACK) if tls_api else None
     tenant, row = await _fill(settings, vault, clock, mpesa_server.url, api, pin)
     _furnish(router, settings, row)
     address = ("127.0.0.1", settings.listen_port)

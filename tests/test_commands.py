@@ -84,6 +84,7 @@ async def add_account(shell: Shell, url: str, secrets: tuple[str, ...] = SECRETS
 async def test_an_isp_is_set_up_on_the_command_line(empty: Shell) -> None:
     shell = empty
     async with outside(shell.folder) as world:
+        shell.environ["BANDO_MODE"] = "sandbox"  # the router is on this machine
         made = await shell.well("migrate")
         await shell.well("tenant", "add", "Kilimani Wi-Fi", "--support-phone", "0700 000 000")
         tenants = await shell.well("tenant", "list")
@@ -135,6 +136,7 @@ async def test_the_script_of_a_router_is_the_one_place_that_shows_its_password(s
 
 async def test_a_fresh_router_is_added_before_it_has_a_certificate_and_pinned_afterwards(shell: Shell) -> None:
     async with outside(shell.folder) as world:
+        shell.environ["BANDO_MODE"] = "sandbox"  # the router is on this machine
         await shell.well("tenant", "add", "Kilimani Wi-Fi")
         added = await shell.well("router", "add", "Mall", "--host", "127.0.0.1", "--port", str(free_port()))
         before = await shell.well("router", "list")
@@ -156,6 +158,7 @@ async def test_a_fresh_router_is_added_before_it_has_a_certificate_and_pinned_af
 
 async def test_a_router_is_checked_against_the_real_thing(shell: Shell) -> None:
     async with outside(shell.folder) as world:
+        shell.environ["BANDO_MODE"] = "sandbox"  # the router is on this machine
         await shell.well("tenant", "add", "Kilimani Wi-Fi")
         await shell.well(
             "router", "add", "Mall", "--host", "127.0.0.1", "--port", str(world.api_port), "--password", PASSWORD
@@ -170,6 +173,7 @@ async def test_a_router_is_checked_against_the_real_thing(shell: Shell) -> None:
 
 async def test_the_doctor_names_each_fault_with_its_remedy_and_ends_with_one(shell: Shell) -> None:
     async with outside(shell.folder) as world:
+        shell.environ["BANDO_MODE"] = "sandbox"  # the router is on this machine
         await shell.well("tenant", "add", "Kilimani Wi-Fi")
         await add_account(shell, world.mpesa_url, (SECRETS[0], "a-wrong-secret", SECRETS[2]))
         ran = await shell("doctor", PUBLIC_URL="https://wifi-mpesa.example.test")
@@ -403,3 +407,21 @@ async def test_help_lists_every_command(shell: Shell) -> None:
         "tenant",
     ):
         assert re.search(rf"^  {name} ", text, re.MULTILINE), name
+
+
+async def test_a_router_is_added_only_where_routers_may_be(shell: Shell) -> None:
+    await shell.well("tenant", "add", "Kilimani Wi-Fi")
+    for host in ("127.0.0.1", "169.254.169.254", "2130706433", "8.8.8.8", "localhost", "admin@10.9.0.2"):
+        ran = await shell("router", "add", "Mall", "--host", host, "--fingerprint", "ab" * 32)
+        assert ran.sentence
+    assert "not a network" in (await shell("tenant", "set", "--router-networks", "10.9.1")).sentence
+    await shell.well("tenant", "set", "--router-networks", "10.9.1.0/24")
+    outside_it = await shell("router", "add", "Mall", "--host", "10.9.0.2", "--fingerprint", "ab" * 32)
+    assert "the ISP's routers" in outside_it.sentence
+    await shell.well("router", "add", "Mall", "--host", "10.9.1.2", "--fingerprint", "ab" * 32)
+    far = ("router", "add", "Far", "--host", "8.8.8.8", "--fingerprint", "ab" * 32)
+    public = await shell(*far, ROUTER_NETWORKS="8.8.8.8")
+    assert "the ISP's routers" in public.sentence, "an ISP's own networks narrow, whatever the installation allows"
+    await shell.well("tenant", "set", "--router-networks", "")
+    await shell.well(*far, ROUTER_NETWORKS="8.8.8.8")
+    assert "Mall" in await shell.well("router", "list")

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 from portal.access.catalog import Catalog
 from portal.clock import Clock
+from portal.console.looks import Looks
 from portal.console.work import Work
 from portal.db import Database
+from portal.mikrotik.addresses import Resolve, resolve
 from portal.mikrotik.keepers import Keepers
 from portal.payments.daraja import Daraja
 from portal.seal import Vault
@@ -29,4 +31,6 @@ class Services:
     keepers: Keepers | None = None
     provider: Daraja | None = None
     work: Work = field(default_factory=Work)
+    looks: Looks = field(default_factory=Looks)
+    resolve: Resolve = resolve
     observe: Observe = access_log

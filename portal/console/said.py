@@ -53,6 +53,14 @@ SAID = {
     "plan-offered": "The plan is on sale.",
     "plan-withdrawn": "The plan is withdrawn. What was sold or printed of it stays good.",
     "plan-sites": "Where it is sold is changed.",
+    "router-there": "This form was sent before, and added this router.",
+    "router-pinned": "The certificate is pinned. Bando connects now.",
+    "router-saved": "Saved.",
+    "router-again": "Saved. The set-up script has changed with it: import it again.",
+    "router-password": "The API has a new password. The router knows it once this script is imported.",
+    "router-off": "The router is switched off. Nobody was put offline; nobody new gets in.",
+    "router-on": "The router is switched on. Bando connects now.",
+    "router-allowed": "The next look at the router may remove them.",
 }
 
 

@@ -26,9 +26,9 @@ class Screen:
     upload: bool = False
 
 
-def get(path: str, permission: Permission, handler: Handler) -> Screen:
+def get(path: str, permission: Permission, handler: Handler, *, proof: bool = False) -> Screen:
     """A page."""
-    return Screen(method="GET", path=path, permission=permission, handler=handler)
+    return Screen(method="GET", path=path, permission=permission, handler=handler, proof=proof)
 
 
 def post(path: str, permission: Permission, handler: Handler, *, proof: bool = False, upload: bool = False) -> Screen:

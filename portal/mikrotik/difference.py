@@ -89,6 +89,19 @@ class Difference:
         return tuple(each.ends_pass for each in self.errands if each.ends_pass is not None)
 
     @property
+    def counts(self) -> Mapping[str, int]:
+        """How much there is to do, by kind; what there is none of is left out."""
+        found = {
+            "added": sum(each.add_user is not None for each in self.errands),
+            "changed": sum(each.set_user is not None for each in self.errands),
+            "removed": sum(len(each.remove_users) for each in self.errands),
+            "let in": sum(each.login is not None for each in self.errands),
+            "put off": sum(len(each.remove_active) for each in self.errands),
+            "blocked": sum(each.add_binding is not None for each in self.errands),
+        }
+        return {kind: count for kind, count in found.items() if count}
+
+    @property
     def suspicious(self) -> bool:
         """Whether so much would go that somebody should ask why."""
         return self.too_many(len(self.removed_passes))

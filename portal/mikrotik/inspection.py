@@ -71,7 +71,7 @@ def _hotspot(picture: Picture) -> Iterator[Finding]:
         yield fault(
             "no-server",
             "No interface of the router has a hotspot server.",
-            "Print the set-up script with: bando router script, and import it.",
+            "Import the set-up script; it is in the console under Routers, or printed by: bando router script.",
         )
     else:
         yield from _standing_still(picture.server)

@@ -8,7 +8,9 @@ off, rebooted, reset or edited by hand so heals by itself, and a lost command co
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
@@ -19,13 +21,15 @@ from portal.clock import SECOND, Clock, Moment
 from portal.db import Database, Observe, quiet
 from portal.errors import BandoError, RouterError, RouterUnreachable
 from portal.loops import first
+from portal.mikrotik.addresses import AddressRefused, Resolve, policy_for, resolve
 from portal.mikrotik.difference import Difference, Found, device_of, difference, marked
 from portal.mikrotik.errands import FEW, Errands
 from portal.mikrotik.hotspot import Hotspot
 from portal.mikrotik.pace import Pace
 from portal.mikrotik.replies import RouterCertificateChanged, RouterRefusedLogin
 from portal.mikrotik.sightings import sightings, silences, without
-from portal.mikrotik.wire import Address, Wire, connect
+from portal.mikrotik.visit import address_of
+from portal.mikrotik.wire import Wire, connect
 from portal.seal import Vault
 from portal.settings import Settings
 from portal.tenancy import store as tenancy
@@ -44,6 +48,15 @@ PART = 50  # devices written down in one transaction: about 10 ms
 CONTACT_EVERY_MS = 30 * SECOND  # how often a contact is written down
 SIGHT_MS = 45 * SECOND  # how long a reading of the host table holds beyond the longest pause between two polls
 PATIENCE_S = 10.0  # real seconds for one answer of a router; a stall of 7 s was seen (facts/mikrotik.md 1.6)
+REMEMBERED = 10  # troubles
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift:
+    """What a comparison of the whole router had to change, by kind; see `Difference.counts`."""
+
+    at: Moment
+    rows: Mapping[str, int]
 
 
 class Keeper:
@@ -51,7 +64,7 @@ class Keeper:
 
     def __init__(
         self, router: Router, *, db: Database, clock: Clock, vault: Vault, settings: Settings, installation: str,
-        observe: Observe = quiet, patience_s: float = PATIENCE_S,
+        observe: Observe = quiet, patience_s: float = PATIENCE_S, networks: str = "", resolve: Resolve = resolve,
     ) -> None:  # fmt: skip
         self.router = router
         self._db = db
@@ -60,14 +73,8 @@ class Keeper:
         self._installation = installation
         self._observe = observe
         self._patience_s = patience_s
-        self._address = Address(
-            host=router.host,
-            port=router.port,
-            username=router.username,
-            password=router.password(vault),
-            fingerprint=router.fingerprint,
-            tunnel=router.tunnel,
-        )
+        self._address = address_of(router, vault, policy_for(settings, networks))
+        self._resolve = resolve
         self._errands = Errands(router, vault=vault, db=db, clock=clock, installation=installation)
         self._pace = Pace()
         self._hotspot: Hotspot | None = None
@@ -85,6 +92,8 @@ class Keeper:
         self._failures = 0
         self._contact_at: Moment = 0
         self._trouble: str | None = router.trouble
+        self.troubles: deque[tuple[Moment, str]] = deque(maxlen=REMEMBERED)  # the latest ones: when, and which
+        self.drift: Drift | None = None  # what the last poll had to change; None before the first one
         self.agreed_at: Moment = 0  # when a whole poll last ended well …
         self.looked_at: Moment = 0  # … and when that one began
         db.listen(f"{store.WAKE}:{router.id}", self._on_wake)
@@ -92,6 +101,11 @@ class Keeper:
     @property
     def connected(self) -> bool:
         return self._hotspot is not None
+
+    @property
+    def latency_ms(self) -> int | None:
+        """How long one question and its answer take, at best; None while nobody knows."""
+        return None if self._hotspot is None or self._pace.best is None else round(self._pace.best * 1000)
 
     @property
     def idle(self) -> bool:
@@ -138,7 +152,13 @@ class Keeper:
 
     async def _once(self) -> None:
         try:
-            wire = await connect(self._address, pace=self._pace, observe=self._observe, timeout_s=self._patience_s)
+            wire = await connect(
+                self._address,
+                pace=self._pace,
+                observe=self._observe,
+                timeout_s=self._patience_s,
+                resolve=self._resolve,
+            )
             try:
                 await self._attend(wire)
             finally:
@@ -156,6 +176,7 @@ class Keeper:
         word = trouble_word(failed)
         if word != self._trouble:
             self._trouble = word
+            self.troubles.append((self._clock.now(), word))
             log.warning("router in trouble", router=self.router.public, trouble=word, error=str(failed))
             await self._write(tenancy.note_trouble, self.router.id, word)
         await self._pause(refused=word != "unreachable")
@@ -258,11 +279,12 @@ class Keeper:
         if found.whole:
             self._silent = silences(found, now)
 
-    async def _apply(self, wanted: Sequence[Wanted], found: Found, *, urgent: bool) -> None:
+    async def _apply(self, wanted: Sequence[Wanted], found: Found, *, urgent: bool) -> Mapping[str, int]:
+        """Make the router agree; what there was to do."""
         began = self._clock.now()
         diff = difference(wanted, found, self._installation)
         if not diff.errands:
-            return
+            return {}
         claimed = set() if urgent else {each.device_id for each in diff.errands}
         self._busy |= claimed  # who of these is woken now comes after us
         try:
@@ -276,6 +298,7 @@ class Keeper:
         finally:
             self._busy -= claimed
             self._bell.set()
+        return diff.counts
 
     async def _unless_held(self, diff: Difference) -> Difference:
         """Half of the marked rows at once: what our own books do not explain, staff see first (design 3)."""
@@ -314,7 +337,8 @@ class Keeper:
         wanted = self._still_known(await self._wanted(ids, macs))
         await self._note(found, wanted, unless=self._touched)
         wanted = self._still_known(await self._wanted(ids, macs))
-        await self._apply(wanted, without(found, self._touched, self._installation), urgent=False)
+        changed = await self._apply(wanted, without(found, self._touched, self._installation), urgent=False)
+        self.drift = Drift(at=self._clock.now(), rows=changed)
         await self._note_contact(self._clock.now())
         self.looked_at = began
         return len(found.hosts)
@@ -330,7 +354,9 @@ class Keeper:
 
 
 def trouble_word(failed: RouterError) -> str:
-    """One word for staff and pages: certificate, password or unreachable."""
+    """One word for staff and pages: address, certificate, password or unreachable."""
+    if isinstance(failed, AddressRefused):
+        return "address"
     if isinstance(failed, RouterCertificateChanged):
         return "certificate"
     return "password" if isinstance(failed, RouterRefusedLogin) else "unreachable"

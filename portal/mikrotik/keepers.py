@@ -18,6 +18,8 @@ from portal.tenancy.store import Router
 
 LOOK_EVERY_MS = 1 * SECOND  # how soon a change by another process is seen
 
+Kept = tuple[Router, str]  # a router, and the networks that its ISP's routers may be in
+
 
 def lasting(router: Router) -> Router:
     """The router without what its keeper itself writes down."""
@@ -44,7 +46,7 @@ class Keepers:
         self._catalog = catalog
         self._observe = observe
         self._installation = ""
-        self._kept: dict[int, tuple[Router, Keeper, asyncio.Task[None]]] = {}
+        self._kept: dict[int, tuple[Kept, Keeper, asyncio.Task[None]]] = {}
         self._versions: dict[int, int] = {}
         self._heard: set[int] = set()
         self.loop = Every("keepers", LOOK_EVERY_MS, self.look, clock)
@@ -74,7 +76,7 @@ class Keepers:
             self._installation = await self._db.write(None, tenancy.installation_id)
         await self._catalog.refresh()
         wanted = {
-            router.id: lasting(router)
+            router.id: (lasting(router), view.tenant.router_networks)
             for view in self._catalog.all()
             for router in view.routers.values()
             if router.active and router.trusted and view.tenant.active
@@ -98,7 +100,8 @@ class Keepers:
                 if version > known and keeper is not None:
                     keeper.poll()
 
-    def _start(self, router: Router) -> None:
+    def _start(self, kept: Kept) -> None:
+        router, networks = kept
         keeper = Keeper(
             router,
             db=self._db,
@@ -107,12 +110,13 @@ class Keepers:
             settings=self._settings,
             installation=self._installation,
             observe=self._observe,
+            networks=networks,
         )
         if router.id not in self._heard:
             self._heard.add(router.id)
             self._db.listen(f"{store.WAKE}:{router.id}", lambda _tenant, _device: self._heard_own(router.id))
         task = asyncio.create_task(keeper.run(), name=f"keeper {router.public}")
-        self._kept[router.id] = (router, keeper, task)
+        self._kept[router.id] = (kept, keeper, task)
 
     def _heard_own(self, router_id: int) -> None:
         """A wake-up of this process was heard at once; its version is no news."""

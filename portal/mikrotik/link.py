@@ -23,6 +23,8 @@ Row = dict[str, str]
 Observe = Callable[[str], None]
 
 MAX_HELD = 64 << 20  # bytes of unfinished answers over all commands: a table of 100 000 rows is about 30 MB
+MAX_STRANGE = 1 << 20  # the same before the login, when anybody may be there
+MAX_UNASKED = 1 << 16  # bytes that come while nothing is asked
 FAREWELL_S = 1.0
 
 
@@ -60,6 +62,7 @@ class Wire(asyncio.Protocol):
         self.why_closed = ""
         self.on_lost: Callable[[str], None] | None = None
         self.observe: Observe = _unobserved
+        self.max_held = MAX_STRANGE
         self._loop = asyncio.get_running_loop()
         self._decoder = Decoder()
         self._transport: asyncio.Transport | None = None
@@ -68,6 +71,7 @@ class Wire(asyncio.Protocol):
         self._outgoing: list[bytes] = []
         self._last_tag = 0
         self._held = 0
+        self._unasked = 0
 
     # what callers use
 
@@ -182,6 +186,10 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.why_closed:
             return
+        self._unasked = 0 if self._underway else self._unasked + len(data)
+        if self._unasked > MAX_UNASKED:
+            self.drop("the router sends what nobody asked for")
+            return
         try:
             for sentence in self._decoder.feed(data):
                 if not self.why_closed:
@@ -215,14 +223,16 @@ class Wire(asyncio.Protocol):
         elif kind == "!trap":
             self._hold(command, sentence)
             command.traps.append(row)
-        elif kind != "!empty":
+        elif kind == "!empty":
+            self._hold(command, sentence)
+        else:
             raise BadSentence(f"an unknown reply {printable(kind[:20])}")
 
     def _hold(self, command: _Command, sentence: Sentence) -> None:
         size = sum(map(len, sentence)) + 200
         command.held += size
         self._held += size
-        if self._held > MAX_HELD:
+        if self._held > self.max_held:
             raise BadSentence("an answer is too long")
 
     def _finish(self, command: _Command, row: Row) -> None:

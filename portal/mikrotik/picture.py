@@ -19,7 +19,7 @@ _FIREWALL = (
     "connection-mark,connection-state,protocol,dst-port,hotspot,disabled,dynamic"
 )
 MENUS: Mapping[str, str] = {
-    "/system/resource": "version,free-memory,total-memory,free-hdd-space,total-hdd-space",
+    "/system/resource": "version,board-name,uptime,free-memory,total-memory,free-hdd-space,total-hdd-space",
     "/system/clock": "",
     "/system/ntp/client": "enabled",
     "/system/device-mode": "",

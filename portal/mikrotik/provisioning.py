@@ -27,6 +27,7 @@ class ScriptOptions:
 
     `interface`: the ports of the guests, separated by commas; with `bridge` one bridge that exists; with `adopt`
     the interface on which the hotspot runs already. `management`: the address or network from which Bando comes.
+    `tunnel`: the API is spoken plain, inside of the operator's tunnel.
     `certificate`: the name of a trusted certificate for `dns_name` that the router has; only then is option 114 sent.
     """
 
@@ -42,6 +43,7 @@ class ScriptOptions:
     version: Literal[6, 7] = 7
     bridge: bool = False
     adopt: bool = False
+    tunnel: bool = False
     dns_name: str = ""
     certificate: str = ""
     portal_addresses: tuple[str, ...] = ()

@@ -33,7 +33,7 @@ def policy(version: int) -> str:
 
 def guards(options: ScriptOptions) -> list[str]:
     """Refusals: another version, no hotspot allowed, no such interface, a hotspot that is not ours."""
-    version = f"this script is for RouterOS {options.version}; print it again with --version"
+    version = f"this script is for RouterOS {options.version}; choose the other version and import that script"
     first = refuse(f'[:pick [/system resource get version] 0 1] != "{options.version}"', version)
     return [first, _hotspot_allowed(options), *_interface_guards(options)]
 
@@ -59,26 +59,28 @@ def _hotspot_allowed(options: ScriptOptions) -> str:
 def _interface_guards(options: ScriptOptions) -> list[str]:
     if options.adopt:
         where = {"interface": options.interface}
-        nothing = f"there is no hotspot on {options.interface} to adopt; print the script without --adopt"
+        nothing = f"there is no hotspot on {options.interface} to adopt; name another, or choose what is there"
         return [refuse(missing(SERVER, where), nothing)]
     kind = "bridge" if options.bridge else "interface"
     return [text for port in options.ports for text in _port_guards(options, port, kind)]
 
 
 def _port_guards(options: ScriptOptions, port: str, kind: str) -> list[str]:
-    menu = "/interface bridge" if options.bridge else "/interface"
+    menu, cli = "/interface bridge" if options.bridge else "/interface", "bando router script"
     foreign = f'[:len [{SERVER} find interface={quote(port)} name!="bando"]] > 0'
     leasing = f'[:len [/ip dhcp-server find interface={quote(port)} name!="bando"]] > 0'
     texts = [
         refuse(missing(menu, {"name": port}), f"there is no {kind} {port} on this router"),
-        refuse(foreign, f"{port} has a hotspot already; to keep it and use it, print the script with --adopt"),
+        refuse(foreign, f"{port} has a hotspot already; to keep it, choose a hotspot that runs ({cli}: --adopt)"),
         refuse(leasing, f"{port} has a DHCP server already (from the factory's set-up?); remove it first"),
     ]
     if not options.bridge:
         member = f'[:len [/interface bridge port find interface={quote(port)} bridge!="bando"]] > 0'
         is_bridge = f"[:len [/interface bridge find name={quote(port)}]] > 0"
-        texts.append(refuse(is_bridge, f"{port} is a bridge; print the script with --bridge"))
-        texts.append(refuse(member, f"{port} belongs to a bridge; name that bridge and --bridge, or take it out first"))
+        texts.append(refuse(is_bridge, f"{port} is a bridge; choose a bridge ({cli}: --bridge)"))
+        texts.append(
+            refuse(member, f"{port} belongs to a bridge; choose that bridge ({cli}: --bridge), or take it out")
+        )
     return texts
 
 
@@ -88,7 +90,8 @@ def _port_guards(options: ScriptOptions, port: str, kind: str) -> list[str]:
 def service_side(options: ScriptOptions) -> list[Step]:
     """Name, time, the API over TLS, its user, and the firewall that lets only Bando reach it."""
     fresh: list[Step] = [] if options.adopt else [_identity(options), _time_zone(options)]
-    return [*fresh, _ntp(options), *_certificate(options), *_account(options), *_wan(options), *_firewall(options)]
+    api = _plain_api(options) if options.tunnel else _certificate(options)
+    return [*fresh, _ntp(options), *api, *_account(options), *_wan(options), *_firewall(options)]
 
 
 def _identity(options: ScriptOptions) -> Act:
@@ -143,6 +146,14 @@ def _certificate(options: ScriptOptions) -> list[Step]:
     ]
 
 
+def _plain_api(options: ScriptOptions) -> list[Step]:
+    """The API without TLS, for the portal's address alone; on a router that works already others may use it, too."""
+    service = '[/ip service find name="api"]'
+    off = f"[/ip service get {service} disabled] = true"
+    on = f"/ip service set {service} disabled=no address={options.management}"
+    return [Act(what="the API inside of the tunnel", script=when(off, on) if options.adopt else on, unless=off)]
+
+
 def _account(options: ScriptOptions) -> list[Step]:
     group = {"policy": policy(options.version)}
     user: Words = {"group": "bando", "password": Raw(quote(options.api_password)), "address": options.management}
@@ -171,7 +182,8 @@ def _wan(options: ScriptOptions) -> list[Step]:
 
 def _firewall(options: ScriptOptions) -> list[Step]:
     """The way in for Bando stands before whatever drops; from the internet nobody else reaches DNS and API."""
-    api = {"src-address": options.management, "protocol": "tcp", "dst-port": "8729", "action": "accept"}
+    port = "8728" if options.tunnel else "8729"
+    api = {"src-address": options.management, "protocol": "tcp", "dst-port": port, "action": "accept"}
     drops = {"chain": "input", "action": "drop", "dynamic": "no"}
     steps: list[Step] = [rule("the portal may use the API", "input", api, before=drops)]
     if options.adopt:
@@ -202,7 +214,7 @@ def farewell(options: ScriptOptions) -> list[str]:
     """What the person at the router needs next."""
     used = '[/ip service get [/ip service find name="api-ssl"] certificate]'
     fingerprint = f"[/certificate get [/certificate find name={used}] fingerprint]"
-    lines = [f':put ("bando: certificate fingerprint " . {fingerprint})']
+    lines = [] if options.tunnel else [f':put ("bando: certificate fingerprint " . {fingerprint})']
     if options.adopt:
         profile = f'[{PROFILE} find name="bando"]'
         lines.append(f':put ("bando: hotspot host " . [{PROFILE} get {profile} dns-name] . " " . '

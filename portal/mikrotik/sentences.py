@@ -15,6 +15,7 @@ Sentence = list[str]
 MAX_WORD = 1 << 20  # the longest real word is a file's content, about 61 KB
 MAX_SENTENCE = 4 << 20
 MAX_WORDS = 2_000
+MAX_EMPTY = 1_000  # sentences in a row: a router sends some to keep a way open, never a stream of them
 
 
 class BadSentence(Exception):
@@ -46,6 +47,7 @@ class Decoder:
         self._needed = 1  # do not look again before so many bytes are there
         self._words: Sentence = []
         self._size = 0
+        self._empty = 0
 
     def feed(self, data: bytes) -> list[Sentence]:
         buffer = self._buffer
@@ -62,13 +64,20 @@ class Decoder:
                 self._take(buffer[start : start + length].decode("utf-8", "surrogateescape"), length)
             elif self._words:
                 sentences.append(self._words)
-                self._words, self._size = [], 0
+                self._words, self._size, self._empty = [], 0, 0
+            else:
+                self._nothing()
             position = start + length
         else:
             start, length = position + 1, 0
         del buffer[:position]
         self._needed = max(start + length - position, 1)
         return sentences
+
+    def _nothing(self) -> None:
+        self._empty += 1
+        if self._empty > MAX_EMPTY:
+            raise BadSentence("nothing but empty sentences")
 
     def _take(self, word: str, length: int) -> None:
         self._words.append(word)

@@ -2,7 +2,7 @@
 
 The pin is the SHA-256 of the router's own certificate, taken when the router is added; it stands in for authority
 and host name, neither of which a router has. It is compared before the password is sent. Plain TCP only where the
-operator declared a tunnel.
+operator declared a tunnel. Where a router may be at all says the policy of `addresses`, asked with every connection.
 """
 
 from __future__ import annotations
@@ -10,22 +10,31 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import ssl
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from portal.errors import Misconfigured, RouterTrap, RouterUnreachable
-from portal.mikrotik.link import FAREWELL_S, Observe, Reply, Row, Wire
+from portal.mikrotik.addresses import Policy, Resolve, reach, resolve
+from portal.mikrotik.link import FAREWELL_S, MAX_HELD, Observe, Reply, Row, Wire
 from portal.mikrotik.pace import Pace
 from portal.mikrotik.replies import RouterCertificateChanged, RouterRefusedLogin
 
 __all__ = ["Address", "Reply", "Row", "Wire", "connect", "fingerprint_of"]
 
+P = TypeVar("P", bound=asyncio.BaseProtocol)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Address:
-    """Where a router answers, as whom we come, and what its certificate is (SHA-256 in hex, colons allowed)."""
+    """Where a router answers, as whom we come, and what its certificate is (SHA-256 in hex, colons allowed).
+
+    `policy` has no default, so that nobody connects without having thought of it.
+    """
 
     host: str
     port: int
+    policy: Policy
     username: str
     password: str = field(repr=False)
     fingerprint: str | None = None
@@ -37,9 +46,18 @@ class Address:
 
 
 async def connect(
-    address: Address, *, timeout_s: float = 10, observe: Observe | None = None, pace: Pace | None = None
+    address: Address,
+    *,
+    timeout_s: float = 10,
+    observe: Observe | None = None,
+    pace: Pace | None = None,
+    resolve: Resolve = resolve,
+    max_held: int = MAX_HELD,
 ) -> Wire:
-    """A connection that is logged in. Keep one `Pace` per router and hand it in, so that what it learned stays."""
+    """A connection that is logged in. Keep one `Pace` per router and hand it in, so that what it learned stays.
+
+    `max_held`: bytes of unfinished answers that are taken from it.
+    """
     if not address.fingerprint and not address.tunnel:
         raise Misconfigured(
             f"router {address.where}: pin its certificate, or declare that a tunnel protects the way to it"
@@ -47,7 +65,8 @@ async def connect(
     wire = Wire(pace=pace)
     try:
         async with asyncio.timeout(timeout_s):
-            await _open(wire, address)
+            ips = await reach(address.host, address.port, tunnel=address.tunnel, policy=address.policy, resolve=resolve)
+            await _open(wire, address, ips)
             await _login(wire, address, timeout_s)
     except (OSError, TimeoutError) as error:
         wire.drop("the connection was not made")
@@ -55,37 +74,50 @@ async def connect(
     except BaseException:
         wire.drop("the login did not succeed")
         raise
+    wire.max_held = max_held
     if observe is not None:
         wire.observe = observe
     return wire
 
 
-async def fingerprint_of(host: str, port: int, *, timeout_s: float = 10) -> str:
+async def fingerprint_of(
+    host: str, port: int, *, policy: Policy, timeout_s: float = 10, resolve: Resolve = resolve
+) -> str:
     """The certificate that answers there now, for a person to compare when a router is added."""
+    transport: asyncio.BaseTransport | None = None
     try:
         async with asyncio.timeout(timeout_s):
-            _, writer = await asyncio.open_connection(host, port, ssl=_tls())
+            ips = await reach(host, port, tunnel=False, policy=policy, resolve=resolve)
+            transport = await _first(ips, port, asyncio.Protocol, ssl=_tls(), ssl_shutdown_timeout=FAREWELL_S)
+            return _fingerprint(transport)
     except (OSError, TimeoutError) as error:
         raise RouterUnreachable(f"router {host}:{port}: {_reason(error)}") from error
-    try:
-        return _fingerprint(writer.transport)
     finally:
-        writer.transport.abort()
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.abort()
 
 
-async def _open(wire: Wire, address: Address) -> None:
-    loop = asyncio.get_running_loop()
+async def _open(wire: Wire, address: Address, ips: Sequence[str]) -> None:
     if not address.fingerprint:
-        await loop.create_connection(lambda: wire, address.host, address.port)
+        await _first(ips, address.port, lambda: wire)
         return
-    transport, _ = await loop.create_connection(
-        lambda: wire, address.host, address.port, ssl=_tls(), ssl_shutdown_timeout=FAREWELL_S
-    )
+    transport = await _first(ips, address.port, lambda: wire, ssl=_tls(), ssl_shutdown_timeout=FAREWELL_S)
     found = _fingerprint(transport)
     if not found or found != _plain(address.fingerprint):
         raise RouterCertificateChanged(
             f"router {address.where}: another certificate than the pinned one; if it was renewed, pin the new one"
         )
+
+
+async def _first(ips: Sequence[str], port: int, protocol: Callable[[], P], **tls: Any) -> asyncio.BaseTransport:
+    """A connection to the first of these that answers. They are addresses already: nothing is resolved again."""
+    loop = asyncio.get_running_loop()
+    for ip in ips[:-1]:
+        try:
+            return (await loop.create_connection(protocol, ip, port, **tls))[0]
+        except OSError:
+            continue
+    return (await loop.create_connection(protocol, ips[-1], port, **tls))[0]
 
 
 async def _login(wire: Wire, address: Address, timeout_s: float) -> None:

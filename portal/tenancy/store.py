@@ -25,6 +25,7 @@ class Tenant:
     language: str
     theme: str
     ssid: str
+    router_networks: str = ""  # in which its routers may be; empty: wherever the installation lets them
     active: bool
     version: int
     accent: str = ""  # the colour of its guest pages; "" is Bando's own
@@ -54,6 +55,7 @@ class Router:
     username: str
     password_sealed: bytes
     hotspot_host: str
+    answers: str = "{}"  # to the questions of its set-up script
     active: bool
     wake_version: int
     last_contact_at: Moment | None
@@ -158,8 +160,11 @@ def add_router(
     hotspot_host: str,
     fingerprint: str | None = None,
     tunnel: bool = False,
+    public: str = "",
+    answers: str = "{}",
 ) -> Unit[int]:
-    public = new_public(4)
+    """A further router; `answers` are those to the questions of its set-up script, as JSON."""
+    public = public or new_public(4)
     sealed = vault.seal(password, table="routers", row=public, column="password_sealed")
     return (
         yield from insert(
@@ -173,6 +178,7 @@ def add_router(
             username=username,
             password_sealed=sealed,
             hotspot_host=hotspot_host.lower(),
+            answers=answers,
             created_at=now,
         )
     )
@@ -208,7 +214,8 @@ def hold_back(router_id: int, removals: int, of: int, now: Moment) -> Unit[None]
     yield from set_mass_removal(router_id, "held")
     detail = (
         f"Agreeing would remove {removals} of {of} rows of Bando on this router, and the database does not know"
-        " their passes. If the database was restored or moved, allow it with: bando router allow"
+        " their passes. If the database was restored or moved, allow it on the router's page,"
+        " or with: bando router allow"
     )
     yield from say_again("mass-removal", f"router:{router_id}", detail, now)
 

@@ -17,6 +17,7 @@ from portal.units import update, value
 from tests.console import guests, money
 from tests.console.office import Visitor
 from tests.console.test_plans import GOOD
+from tests.console.test_routers import GOOD as ROUTER
 from tests.console.test_settings import ACCOUNT, PROFILE
 from tests.support import Seed
 
@@ -151,6 +152,15 @@ def on_staff(action: str, **fields: str) -> Sample:
     return sample
 
 
+def on_router(action: str, **fields: str) -> Sample:
+    async def sample(who: Visitor) -> Request:
+        home = who.office.home
+        await home.write(tenancy.set_mass_removal, home.router_id, "held")
+        return f"/routers/{home.router_id}/{action}", fields
+
+    return sample
+
+
 def on_account(action: str, **fields: str) -> Sample:
     async def sample(who: Visitor) -> Request:
         home = who.office.home
@@ -205,6 +215,12 @@ SAMPLES: dict[str, Sample] = {
     "/staff/{id}/state": on_staff("state", to="off"),
     "/staff/{id}/reset": on_staff("reset"),
     "/staff/{id}/second": on_staff("second"),
+    "/routers/new": plain("/routers/new", **ROUTER),
+    "/routers/{id}/pin": on_router("pin", fingerprint="ab" * 32),
+    "/routers/{id}/change": on_router("change", **{**ROUTER, "name": "Renamed"}),
+    "/routers/{id}/password": on_router("password", reason="because"),
+    "/routers/{id}/switch": on_router("switch", state="off", reason="because"),
+    "/routers/{id}/allow": on_router("allow", reason="because"),
     "/settings/profile": plain("/settings/profile", **PROFILE),
     "/settings/look": plain("/settings/look", accent="#1d4ed8", welcome="", welcome_sw=""),
     "/settings/look/own": plain("/settings/look/own"),

@@ -17,6 +17,7 @@ from portal.mikrotik.wire import fingerprint_of
 from portal.tenancy import store as tenancy
 from portal.units import Sql, Unit
 from sandbox.ca import Authority
+from sandbox.net import LOOPBACK
 from sandbox.routeros.api import serve_api
 from sandbox.routeros.device import Faults, SandboxRouter
 from tests.flows.site import ADDRESS, MAC, USERS, Site, a_site, address_of, kept, mac_of
@@ -155,7 +156,7 @@ async def test_a_changed_api_password_is_named_and_changed_back_it_heals(site: S
 async def test_another_certificate_is_refused_and_named(tmp_path: Path) -> None:
     true, false = Authority(tmp_path / "true"), Authority(tmp_path / "false")
     probe = await serve_api(SandboxRouter(TravelClock()), tls=true.server_context("router.test"))
-    pin = await fingerprint_of("127.0.0.1", probe.port)
+    pin = await fingerprint_of("127.0.0.1", probe.port, policy=LOOPBACK)
     await probe.aclose()
     async with a_site(tmp_path, tls=true.server_context("router.test"), fingerprint=pin, tunnel=False) as site:
         device = await site.arrive()

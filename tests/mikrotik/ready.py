@@ -14,6 +14,7 @@ from portal.mikrotik.picture import Expected
 from portal.mikrotik.provisioning import ScriptOptions, files, script
 from portal.mikrotik.wire import Address, Wire, connect, fingerprint_of
 from sandbox.ca import Authority
+from sandbox.net import LOOPBACK
 from sandbox.routeros.api import serve_api
 from sandbox.routeros.device import SandboxRouter
 from sandbox.routeros.rsc import import_rsc
@@ -70,7 +71,7 @@ async def secure_api(router: SandboxRouter) -> AsyncIterator[tuple[int, str]]:
     """The router's api-ssl: its port and the certificate's fingerprint."""
     server = await serve_api(router, tls=certificate_tls(*certificate()))
     try:
-        yield server.port, await fingerprint_of("127.0.0.1", server.port)
+        yield server.port, await fingerprint_of("127.0.0.1", server.port, policy=LOOPBACK)
     finally:
         await server.aclose()
 
@@ -80,7 +81,9 @@ async def wired(router: SandboxRouter, *, password: str = OPTIONS.api_password) 
     """Logged in as the script's API user."""
     async with secure_api(router) as (port, fingerprint):
         user = OPTIONS.api_user
-        address = Address(host="127.0.0.1", port=port, fingerprint=fingerprint, username=user, password=password)
+        address = Address(
+            host="127.0.0.1", policy=LOOPBACK, port=port, fingerprint=fingerprint, username=user, password=password
+        )
         wire = await connect(address)
         try:
             yield wire

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from portal.mikrotik.pace import Pace
 from portal.mikrotik.sentences import Decoder, Sentence, encode
 from portal.mikrotik.wire import Address, Wire, connect
+from sandbox.net import LOOPBACK
 
 
 class Visitor:
@@ -83,6 +84,7 @@ class Router:
     def address(self, *, fingerprint: str | None = None, password: str = "secret-of-the-router") -> Address:
         return Address(
             host="127.0.0.1",
+            policy=LOOPBACK,
             port=self.port,
             username="bando",
             password=password,

@@ -14,6 +14,7 @@ from portal.mikrotik.errands import Errands
 from portal.mikrotik.hotspot import Hotspot
 from portal.mikrotik.wire import Address, connect
 from portal.tenancy import store as tenancy
+from sandbox.net import LOOPBACK
 from sandbox.routeros.api import serve_api
 from sandbox.routeros.device import SandboxRouter
 from tests.support import seed
@@ -48,7 +49,9 @@ async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
     made = await seed(tmp_path, clock=clock, port=server.port, password="sandbox")
     row = await made.read(tenancy.router, made.router_id)
     said: list[str] = []
-    address = Address(host="127.0.0.1", port=server.port, username="bando", password="sandbox", tunnel=True)
+    address = Address(
+        host="127.0.0.1", policy=LOOPBACK, port=server.port, username="bando", password="sandbox", tunnel=True
+    )
     wire = await connect(address, observe=said.append)
     errands = Errands(row, vault=made.vault, db=made.db, clock=clock, installation="x")
     errands.connected(Hotspot(wire))

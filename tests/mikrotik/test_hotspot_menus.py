@@ -18,6 +18,7 @@ from portal.mikrotik.replies import Answer, RouterRefusedLogin, answer_of
 from portal.mikrotik.rows import user
 from portal.mikrotik.values import Rate
 from portal.mikrotik.wire import Address, connect
+from sandbox.net import LOOPBACK
 from sandbox.routeros.api import ApiServer, serve_api
 from sandbox.routeros.device import SandboxRouter
 
@@ -50,6 +51,7 @@ class World:
 def address_of(api: ApiServer, *, password: str = "sandbox", fingerprint: str | None = None) -> Address:
     return Address(
         host="127.0.0.1",
+        policy=LOOPBACK,
         port=api.port,
         username="bando",
         password=password,

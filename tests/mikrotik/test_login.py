@@ -19,6 +19,7 @@ from cryptography.x509.oid import NameOID
 from portal.errors import Misconfigured, RouterError, RouterUnreachable
 from portal.mikrotik.replies import RouterCertificateChanged, RouterRefusedLogin
 from portal.mikrotik.wire import Address, connect, fingerprint_of
+from sandbox.net import LOOPBACK
 
 from .scripted import Visitor, router, tag_of
 
@@ -139,13 +140,19 @@ async def test_a_port_that_nobody_listens_at_is_unreachable() -> None:
         port = listener.getsockname()[1]
 
     with pytest.raises(RouterUnreachable, match=f"127.0.0.1:{port}"):
-        await connect(Address(host="127.0.0.1", port=port, username="a", password="b", tunnel=True))
+        await connect(Address(host="127.0.0.1", policy=LOOPBACK, port=port, username="a", password="b", tunnel=True))
 
 
 @pytest.mark.parametrize("fingerprint", [None, "00" * 32])
 async def test_a_half_open_router_costs_no_more_than_the_time_allowed(deaf_port: int, fingerprint: str | None) -> None:
     address = Address(
-        host="127.0.0.1", port=deaf_port, username="a", password="b", fingerprint=fingerprint, tunnel=True
+        policy=LOOPBACK,
+        host="127.0.0.1",
+        port=deaf_port,
+        username="a",
+        password="b",
+        fingerprint=fingerprint,
+        tunnel=True,
     )
     async with asyncio.timeout(2):
         with pytest.raises(RouterUnreachable):
@@ -154,7 +161,7 @@ async def test_a_half_open_router_costs_no_more_than_the_time_allowed(deaf_port:
 
 @pytest.mark.parametrize("fingerprint", [None, ""])
 async def test_plain_text_needs_a_declared_tunnel(fingerprint: str | None) -> None:
-    address = Address(host="127.0.0.1", port=1, username="a", password="b", fingerprint=fingerprint)
+    address = Address(host="127.0.0.1", policy=LOOPBACK, port=1, username="a", password="b", fingerprint=fingerprint)
 
     with pytest.raises(Misconfigured, match="tunnel"):
         await connect(address)
@@ -165,7 +172,7 @@ async def test_the_pinned_certificate_is_accepted_in_any_spelling(certificate: C
     spelled = ":".join(digest[at : at + 2] for at in range(0, 64, 2))
 
     async with router(stay, tls=certificate.context) as it:
-        assert await fingerprint_of("127.0.0.1", it.port) == certificate.fingerprint
+        assert await fingerprint_of("127.0.0.1", it.port, policy=LOOPBACK) == certificate.fingerprint
         for fingerprint in (certificate.fingerprint, spelled):
             wire = await connect(it.address(fingerprint=fingerprint))
             assert not wire.closed.is_set()
@@ -194,7 +201,7 @@ async def test_a_plain_port_is_no_tls_router() -> None:
 
 async def test_a_cancelled_connect_leaves_nothing_behind(deaf_port: int) -> None:
     before = asyncio.all_tasks()
-    address = Address(host="127.0.0.1", port=deaf_port, username="a", password="b", tunnel=True)
+    address = Address(host="127.0.0.1", policy=LOOPBACK, port=deaf_port, username="a", password="b", tunnel=True)
     task = asyncio.create_task(connect(address))
     await asyncio.sleep(0.05)
     task.cancel()

@@ -242,7 +242,7 @@ def test_a_hotspot_that_is_there_is_left_alone_without_adopt() -> None:
         ({"interface": "br7", "bridge": True}, "there is no bridge br7 on this router"),
         ({"interface": "ether3"}, "ether3 belongs to a bridge"),
         ({"interface": "ether4"}, "ether4 has a DHCP server already"),
-        ({"interface": "lan"}, "lan is a bridge; print the script with --bridge"),
+        ({"interface": "lan"}, "lan is a bridge; choose a bridge (bando router script: --bridge)"),
         ({"adopt": True}, "there is no hotspot on ether2 to adopt"),
     ],
 )

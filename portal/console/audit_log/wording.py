@@ -58,6 +58,15 @@ ACTS = {
     "mpesa.keys": "replaced the keys of M-Pesa",
     "mpesa.on": "switched a paybill or till on",
     "mpesa.off": "switched a paybill or till off",
+    "router.add": "added a router",
+    "router.script": "looked at a router's set-up script, which holds its password",
+    "router.file": "downloaded a router's set-up script, which holds its password",
+    "router.pin": "pinned a router's certificate",
+    "router.change": "changed a router",
+    "router.password": "gave a router's API a new password",
+    "router.off": "switched a router off",
+    "router.on": "switched a router on",
+    "router.allow": "allowed a removal that was held",
     "audit.clear": "cleared personal details that were too old to keep",
 }
 ACTORS = {"command": "the command line", "clock": "Bando itself"}
@@ -65,6 +74,7 @@ _PLACES = {
     "device": "/console/guests/device/{}",
     "payment": "/console/payments/{}",
     "batch": "/console/vouchers/batch/{}",
+    "router": "/console/routers/{}",
 }
 
 

@@ -73,6 +73,7 @@ _TROUBLE = {
     "certificate": "shows another certificate: nothing is sent to it",
     "password": "refuses our password",
     "unreachable": "cannot be reached",
+    "address": "has an address that is not allowed",
 }
 
 

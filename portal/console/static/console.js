@@ -39,3 +39,13 @@ document.querySelectorAll("[data-colour]").forEach(function (sample) {
     text.dispatchEvent(new Event("input", { bubbles: true }));
   });
 });
+/* Buttons that copy a text are there only where they work. */
+Array.prototype.forEach.call(document.querySelectorAll("[data-copy]"), function (button) {
+  var text = document.getElementById(button.getAttribute("data-copy"));
+  button.hidden = false;
+  button.addEventListener("click", function () {
+    function done() { button.textContent = "Copied"; setTimeout(function () { button.textContent = "Copy"; }, 2000); }
+    function select() { getSelection().selectAllChildren(text); if (document.execCommand("copy")) done(); }
+    if (navigator.clipboard) navigator.clipboard.writeText(text.textContent).then(done, select); else select();
+  });
+});

@@ -1,0 +1,105 @@
+"""How a router is, in words. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from portal.access.admission import FRESH_MS
+from portal.clock import MINUTE, SECOND, Moment
+from portal.tenancy.store import Router
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """`word` stands in a pill of the colour `kind`; `since` completes it; `advice` says the next step."""
+
+    word: str
+    kind: str
+    advice: str = ""
+    since: Moment | None = None
+
+
+WELL = State(word="well", kind="good")
+OFF = State(
+    word="switched off",
+    kind="",
+    advice="Nobody new gets in. Guests who are online stay so until their time ends.",
+)
+UNPINNED = State(
+    word="certificate not pinned",
+    kind="warn",
+    advice="Import the set-up script on the router, then accept its certificate here.",
+)
+HELD = State(
+    word="removal held",
+    kind="bad",
+    advice="Most of its guests would be removed, so somebody has to look first.",
+)
+NOT_MET = State(word="not met yet", kind="warn", advice="Import the set-up script on the router.")
+TROUBLES = {
+    "certificate": State(
+        word="another certificate answers",
+        kind="bad",
+        advice="Nothing is sent to it. If you renewed it, compare and accept it; if not, somebody is between.",
+    ),
+    "password": State(
+        word="refuses our password",
+        kind="bad",
+        advice="Import the set-up script again: it sets the password of the API user.",
+    ),
+    "address": State(
+        word="address not allowed",
+        kind="bad",
+        advice="Bando does not connect to this address. Change it, or ask whoever runs this installation.",
+    ),
+}
+SILENT_ADVICE = "Check its power and the way to it. Guests who are online stay so; those who pay wait until it answers."
+
+
+def is_met(router: Router, now: Moment) -> bool:
+    """Whether it answered lately, and nothing was wrong then."""
+    return router.trouble is None and router.last_contact_at is not None and now - router.last_contact_at <= FRESH_MS
+
+
+def state_of(router: Router, now: Moment) -> State:
+    """The worst of what is known."""
+    if not router.active:
+        return OFF
+    if not router.trusted:
+        return UNPINNED
+    if router.trouble in TROUBLES:
+        return TROUBLES[router.trouble]
+    if router.mass_removal == "held":
+        return HELD
+    if is_met(router, now):
+        return WELL
+    if router.last_contact_at is None:
+        return NOT_MET
+    return State(word="no answer since", kind="bad", advice=SILENT_ADVICE, since=router.last_contact_at)
+
+
+TROUBLE_WORDS = {
+    "certificate": "another certificate answered",
+    "password": "it refused our password",
+    "address": "its address was not allowed",
+    "unreachable": "it did not answer",
+}
+
+
+def trouble_in_words(word: str) -> str:
+    """What was wrong once."""
+    return TROUBLE_WORDS.get(word, word)
+
+
+def grouped(fingerprint: str) -> str:
+    """A fingerprint in groups of four, to be compared by eye."""
+    return " ".join(fingerprint[at : at + 4] for at in range(0, len(fingerprint), 4))
+
+
+def clock_words(off_ms: int) -> str:
+    """How far a clock is from ours; whole seconds, because it tells no more than these."""
+    seconds = abs(off_ms) // SECOND
+    if seconds < 3:
+        return "right"
+    much = f"{seconds} s" if seconds < 120 else f"{abs(off_ms) // MINUTE:,} min"
+    return f"{much} {'ahead' if off_ms > 0 else 'behind'}"
