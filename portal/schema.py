@@ -165,7 +165,7 @@ passes = Table(
     Index(None, "tenant_id", "state", "ends_at"),
 )
 
-# Free trials: which device had one on which day of the ISP's calendar, and at which router. They are counted, not looked for.
+# Free trials: which device had one on which day of the ISP's calendar, and at which router.
 trials = Table(
     "trials",
     metadata,

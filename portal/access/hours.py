@@ -1,7 +1,7 @@
 """Hours of sale: on which days of the week, from when until when, by the ISP's clock on the wall. Pure.
 
-A sale that runs over midnight belongs to the day on which it begins. Where the clocks change, the hours are counted from
-and until the moments that the wall then shows; what falls into a skipped hour is moved by it.
+A sale that runs over midnight belongs to the day on which it begins. Where the clocks change, it begins and ends when
+the wall first shows these hours; what falls into a skipped hour is moved by it.
 """
 
 from __future__ import annotations
