@@ -117,12 +117,12 @@ def clock(minute: int) -> str:
 
 
 def in_words(hours: Hours | None) -> str:
-    """``Mon-Fri 22:00-06:00``, as staff read it and as the command line takes it."""
+    """``Mon–Fri 22:00–06:00``, as staff read it."""
     if hours is None:
         return "always"
     times = "" if hours.begin == hours.end else f"{clock(hours.begin)}\u2013{clock(hours.end)}"
     days = ", ".join(_runs(hours.days)) if hours.days != WEEK else ""
-    return f"{days} {times}".strip()
+    return f"{days} {times}".strip() or "always"
 
 
 def _runs(days: Sequence[int]) -> Iterator[str]:

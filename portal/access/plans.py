@@ -51,6 +51,11 @@ class Plan:
         """Whether it is given away, and never sold."""
         return self.trial_days is not None
 
+    @property
+    def by_staff(self) -> bool:
+        """Whether staff sell it and print it: at any hour, and though guests do not see it."""
+        return self.on_sale and not self.trial
+
     def at(self, router_id: int) -> bool:
         """Whether it is offered at this router at all."""
         return self.on_sale and (self.sites is None or router_id in self.sites)

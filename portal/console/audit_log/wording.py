@@ -38,6 +38,12 @@ ACTS = {
     "voucher.print": "printed vouchers",
     "voucher.export": "exported vouchers",
     "voucher.void": "voided vouchers",
+    "plan.add": "added a plan",
+    "plan.change": "changed a plan",
+    "plan.withdraw": "withdrew a plan",
+    "plan.offer": "put a plan on sale again",
+    "plan.sites": "changed where a plan is sold",
+    "plan.move": "changed the order of the plans",
     "audit.clear": "cleared personal details that were too old to keep",
 }
 ACTORS = {"command": "the command line", "clock": "Bando itself"}
