@@ -26,8 +26,8 @@ EMPTY = {
     "rate_unit": "Mbps",
     "devices": "1",
 }
-EMPTY_TRIAL = {
-    **EMPTY,
+TRIAL = {
+    "trial": "1",
     "name": "Free trial",
     "time": "15",
     "time_unit": "minutes",
