@@ -33,6 +33,9 @@ class Hours:
         return self.end <= self.begin
 
 
+ALWAYS = Hours(days=WEEK, begin=0, end=0)  # stands as no hours at all
+
+
 def text(hours: Hours | None) -> str | None:
     """How hours stand in the database."""
     return None if hours is None else json.dumps({"days": hours.days, "begin": hours.begin, "end": hours.end})
@@ -121,8 +124,8 @@ def in_words(hours: Hours | None) -> str:
     if hours is None:
         return "always"
     times = "" if hours.begin == hours.end else f"{clock(hours.begin)}\u2013{clock(hours.end)}"
-    days = ", ".join(_runs(hours.days)) if hours.days != WEEK else ""
-    return f"{days} {times}".strip() or "always"
+    days = ", ".join(_runs(hours.days)) if hours.days != WEEK else "daily"
+    return f"{days} {times}".strip()
 
 
 def _runs(days: Sequence[int]) -> Iterator[str]:

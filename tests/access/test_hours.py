@@ -141,7 +141,7 @@ def test_what_the_clocks_skip_is_sold_after_it_and_what_comes_twice_is_sold_once
     ("sale", "words"),
     [
         (None, "always"),
-        (NIGHT, "22:00\u201306:00"),
+        (NIGHT, "daily 22:00\u201306:00"),
         (WEEKEND, "Sat\u2013Sun 08:00\u201318:00"),
         (Hours(days=(0, 1, 2, 4), begin=0, end=0), "Mon\u2013Wed, Fri"),
     ],

@@ -95,7 +95,8 @@ def hours_of(fields: Mapping[str, str]) -> Hours | None:
     begin, end = (_minute(each) if each else 0 for each in texts)
     if begin == end != 0:
         raise Refused("plan-hours")
-    return None if (days, begin, end) == (WEEK, 0, 0) else Hours(days=days, begin=begin, end=end)
+    sale = Hours(days=days, begin=begin, end=end)
+    return None if sale == hours.ALWAYS else sale
 
 
 def _minute(text: str) -> int:

@@ -31,6 +31,7 @@ TRIAL = {
     "name": "Free trial",
     "time": "15",
     "time_unit": "minutes",
+    "data_unit": "MB",
     "every": "1",
     "cap": str(trials.CAP),
 }
