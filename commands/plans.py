@@ -155,7 +155,7 @@ def _free(
 ) -> dict[str, Any]:
     if price is not None or used or window or devices > 1 or locked or hidden:
         raise Misconfigured(
-            "A free trial runs by the clock on one device: without --price, --used, --window, --devices, --locked, --hidden."
+            "A free trial runs by the clock on one device: no --price, --used, --window, --devices, --locked, --hidden."
         )
     return {"price": Money(0), "kind": "wall", "use_by_ms": USE_BY_MS, "trial_days": every, "trial_cap": cap}
 
