@@ -30,7 +30,6 @@ from portal.web.security import refuse_foreign
 
 _Key = tuple[int, int, str, str, str]
 NONE, OFFER = "", "offer"  # of the free trial; else the day from which this device may have the next one
-MOST = 4096  # pages in all; they are made anew when there are more
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,9 @@ class _Kept:
 class Shelf:
     """Pages of plans, ready made."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 4096) -> None:
         self._kept: dict[_Key, _Kept] = {}
+        self._most = most  # pages in all; they are made anew when there are more
 
     def plans(self, visit: Visit, note: str, now: Moment, trial: str = NONE) -> Ready:
         """The page of plans as of now and of the tenant's present version."""
@@ -56,7 +56,7 @@ class Shelf:
         kept = self._kept.get(key)
         if kept is None or kept.version != tenant.version or not kept.since <= now < kept.until:
             kept = self._make(visit, note, now, trial)
-            if len(self._kept) >= MOST:
+            if len(self._kept) >= self._most:
                 self._kept.clear()
             self._kept[key] = kept
         return kept.ready
