@@ -32,7 +32,7 @@ _Key = tuple[int, int, str, str, str]
 NONE, OFFER = "", "offer"  # of the free trial; else the day from which this device may have the next one
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Kept:
     """A page, and what it is true for: a version of the ISP, and a span in which nothing begins or ends."""
 
@@ -139,10 +139,12 @@ def note_of(visit: Visit, found: Arrival, kind: str) -> str:
 
 def trial_of(visit: Visit, found: Arrival, kind: str, now: Moment) -> str:
     """What the page says of the free trial: nothing, that this device may have it, or the day of the next one."""
-    plan = visit.view.trial_at(visit.site.id, now) if visit.view.tries else None
-    if plan is None or kind != "none" or (found.standing and found.standing.device.hold.blocked):
+    if not visit.view.tries or kind != "none" or (found.standing and found.standing.device.hold.blocked):
         return NONE
-    again = again_on(plan, found.tried, local_day(now, visit.view.tenant.timezone)) if found.tried else None
+    if not found.tried:
+        return OFFER  # if there is one at this hour, which the page knows
+    plan = visit.view.trial_at(visit.site.id, now)
+    again = again_on(plan, found.tried, local_day(now, visit.view.tenant.timezone)) if plan else None
     return again.isoformat() if again else OFFER
 
 
