@@ -210,7 +210,7 @@ def _put_on_sale(settings: Settings, tenant_name: str, name: str, on_sale: bool,
         chosen = await plan_named(ground, tenant, name, on_sale=not on_sale)
         await ground.db.write(tenant.id, store.set_on_sale, chosen.id, on_sale)
         await ground.changed(tenant)
-        click.echo(f"{chosen.name} for {chosen.price} {after}")
+        click.echo(f"{chosen.name} for {_price(chosen)} {after}")
 
     run(settings, work)
 
