@@ -106,7 +106,7 @@ def plan() -> None:
     "--cap", type=click.IntRange(1, 100_000), default=CAP, show_default=True, help="Trials per router and day."
 )
 @click.pass_obj
-def add(settings: Settings, tenant_name: str, name: str, **asked: Any) -> None:
+def add(settings: Settings, /, tenant_name: str, name: str, **asked: Any) -> None:
     """Put a plan on sale."""
     made = _made(name, **asked)
 

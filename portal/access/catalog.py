@@ -38,10 +38,6 @@ class TenantView:
         """What guests of this router may buy, at least at some hours."""
         return tuple(each for each in self.plans if each.sold_at(router_id))
 
-    def plans_now(self, router_id: int, now: Moment) -> tuple[Plan, ...]:
-        """What guests of this router may buy now."""
-        return tuple(each for each in self.plans_at(router_id) if self._open(each, now))
-
     def trial_at(self, router_id: int, now: Moment) -> Plan | None:
         """The plan that guests of this router may try for nothing now."""
         return next((each for each in self.plans if each.tried_at(router_id) and self._open(each, now)), None)

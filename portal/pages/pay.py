@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -61,7 +62,7 @@ def in_its_hours(visit: Visit, plan: Plan) -> None:
         raise Refused("plan-hours", **not_now(visit, plan, now))
 
 
-def not_now(visit: Visit, plan: Plan, now: Moment) -> dict[str, str]:
+def not_now(visit: Visit, plan: Plan, now: Moment) -> dict[str, Any]:
     """Which plan it is, and when it is sold again."""
     opens = next_change(plan.hours, now, visit.view.tenant.timezone)
     return {"plan": plan_title(plan, visit.lang), "when": visit.clock_words(opens) if opens else "–"}
@@ -72,7 +73,7 @@ def mend(visit: Visit, request: Request, fields: Mapping[str, str], wrong: Refus
     return answer(request, plans_page(visit, visit.services.clock.now(), wrong=wrong, **typed(fields)), 422)
 
 
-def typed(fields: Mapping[str, str]) -> dict[str, str]:
+def typed(fields: Mapping[str, str]) -> dict[str, Any]:
     """What the guest filled in."""
     return {"plan": fields.get("plan", "")[:40], "phone": fields.get("phone", "")[:40]}
 

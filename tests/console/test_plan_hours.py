@@ -28,7 +28,7 @@ from tests.console.test_plans import GOOD, acts, plans_of, seen_by_guests
 from tests.support import a_plan
 from tests.vouchers.cards import print_cards
 
-TRIAL = {
+TRIAL: dict[str, Any] = {
     "trial": "1",
     "public": "00c0ff04",
     "name": "Free trial",
@@ -62,7 +62,7 @@ async def told(o: Office) -> dict[str, Any]:
 
 async def test_a_plan_for_the_night(o: Office) -> None:
     who = await o.of("owner")
-    await who.post("/plans/new", **GOOD, **{"from": "22:00", "until": "06:00"})
+    await who.post("/plans/new", **{**GOOD, "from": "22:00", "until": "06:00"})
     made = await newest(o)
     assert made.hours == Hours(days=WEEK, begin=22 * 60, end=6 * 60)
     assert (await told(o))["after"]["hours"] == "daily 22:00\u201306:00"
@@ -84,13 +84,13 @@ async def test_days_of_the_week(o: Office) -> None:
 
 async def test_all_days_and_no_hours_is_always(o: Office) -> None:
     who = await o.of("owner")
-    await who.post("/plans/new", **GOOD, **{f"day{day}": "1" for day in WEEK})
+    await who.post("/plans/new", **{**GOOD, **{f"day{day}": "1" for day in WEEK}})
     assert (await newest(o)).hours is None
-    await who.post("/plans/new", **{**GOOD, "public": "00c0ffe1"}, **{"from": "00:00", "until": "00:00"})
+    await who.post("/plans/new", **{**GOOD, "public": "00c0ffe1", "from": "00:00", "until": "00:00"})
     assert (await newest(o)).hours is None
 
 
-MISTAKES = [
+MISTAKES: list[dict[str, Any]] = [
     {"from": "22:00"},
     {"until": "06:00"},
     {"from": "22:00", "until": "22:00"},
@@ -224,7 +224,7 @@ async def test_what_the_form_shows_saves_as_it_is(o: Office) -> None:
     assert (await told(o))["after"] == {"name": "Odd"}
 
 
-def _fields(page: str) -> dict[str, str]:
+def _fields(page: str) -> dict[str, Any]:
     """What a browser sends of the form of a plan."""
     form = page.partition('class="stack">')[2].partition("</form>")[0]
     boxes = re.findall(r'<input type="checkbox" name="(\w+)" value="1" checked', form)

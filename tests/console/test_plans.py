@@ -20,7 +20,7 @@ from tests.console.office import Office, office
 from tests.support import a_plan
 from tests.vouchers.cards import print_cards
 
-GOOD = {
+GOOD: dict[str, Any] = {
     "public": "00c0ffee",
     "name": "3 hours",
     "price": "50",
@@ -138,7 +138,7 @@ async def test_a_new_price_is_for_guests_and_printed_cards_keep_theirs(o: Office
     await print_cards(o.home, 1)
     who = await o.of("owner")
     plan_id = o.home.plan.id
-    fields = {**GOOD, "name": "One hour", "time": "1", "price": "30", "locked": "1"}
+    fields: dict[str, Any] = {**GOOD, "name": "One hour", "time": "1", "price": "30", "locked": "1"}
     await who.post(f"/plans/{plan_id}", **fields)
     [changed] = seen_by_guests(o)
     assert (changed.name, changed.price, changed.locked) == ("One hour", Money(3000), True)

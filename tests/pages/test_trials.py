@@ -42,7 +42,8 @@ async def h(tmp_path: Path) -> AsyncIterator[House]:
 
 
 async def device(h: House, mac: str = MAC) -> Device:
-    return await h.home.write(access.touch_device, mac, h.home.router_id, h.home.clock.now())
+    found: Device = await h.home.write(access.touch_device, mac, h.home.router_id, h.home.clock.now())
+    return found
 
 
 async def ends(h: House, mac: str = MAC) -> None:
