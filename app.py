@@ -26,6 +26,7 @@ import commands
 from commands.ground import clock_for, must_be_usable, trust_for
 from portal.access import record
 from portal.access.catalog import Catalog
+from portal.access.trials import Trials
 from portal.clock import Clock
 from portal.console import site as console
 from portal.console.doors import Services as ConsoleServices
@@ -124,6 +125,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         settings=settings,
         payments=payments,
         vouchers=vouchers,
+        trials=Trials(db, clock, keepers.sees),
         observe=access_log,
     )
     bando = Bando(

@@ -100,6 +100,10 @@ plans = Table(
     plain("on_sale", Boolean, nullable=False, server_default="1"),
     # A voucher of this plan stays with the device that redeemed it first.
     plain("locked", Boolean, nullable=False, server_default="0"),
+    plain("hours", Text),  # JSON: days of the week and minutes of the day of its sale, or NULL for always
+    plain("hidden", Boolean, nullable=False, server_default="0"),  # staff sell it, guests do not see it
+    plain("trial_days", Whole),  # a free trial: once per device in so many days; NULL: it is sold
+    plain("trial_cap", Whole),  # a free trial: at most so many per router and day
     plain("created_at", Whole, nullable=False),
     UniqueConstraint("tenant_id", "public"),
 )
@@ -174,6 +178,21 @@ passes = Table(
     UniqueConstraint("tenant_id", "cause_kind", "cause_ref"),
     Index(None, "tenant_id", "device_id", "state"),
     Index(None, "tenant_id", "state", "ends_at"),
+)
+
+# Free trials: which device had one on which day of the ISP's calendar, and at which router.
+trials = Table(
+    "trials",
+    metadata,
+    key(),
+    tenant(),
+    link("device_id", "devices", nullable=False),
+    link("router_id", "routers", nullable=False),
+    link("plan_id", "plans", nullable=False),
+    plain("day", Text, nullable=False),  # 2026-11-28
+    plain("taken_at", Whole, nullable=False),
+    UniqueConstraint("tenant_id", "device_id", "day"),
+    Index(None, "tenant_id", "router_id", "day"),
 )
 
 # Which devices may use a pass; the first is the one it was bought for.

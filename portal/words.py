@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_timedelta
+from babel.dates import format_date, format_timedelta
 from babel.numbers import format_decimal
 
 from portal.clock import DAY, HOUR, MINUTE, Moment, as_datetime
@@ -82,3 +82,8 @@ def clock_time(moment: Moment, now: Moment, timezone: str) -> str:
     then, today = as_datetime(moment).astimezone(zone), as_datetime(now).astimezone(zone)
     text = f"{then:%H:%M}"
     return text if then.date() == today.date() else f"{text}, {then.day}/{then.month}"
+
+
+def weekday(day: date, lang: str) -> str:
+    """``Monday, 30 November``"""
+    return format_date(day, "EEEE, d MMMM", locale=lang)

@@ -6,11 +6,16 @@ has moved on; a change by another process is seen within a second.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
 from types import MappingProxyType
 
+from portal.access import hours
 from portal.access import store as access
 from portal.access.plans import Plan
+from portal.clock import Moment
 from portal.db import Database
 from portal.tenancy import marks
 from portal.tenancy import store as tenancy
@@ -32,8 +37,34 @@ class TenantView:
         return next((each for each in self.plans if each.public == public), None)
 
     def plans_at(self, router_id: int) -> tuple[Plan, ...]:
-        """What guests of this router may buy."""
+        """What guests of this router may buy, at least at some hours."""
         return tuple(each for each in self.plans if each.sold_at(router_id))
+
+    def trial_at(self, router_id: int, now: Moment) -> Plan | None:
+        """The plan that guests of this router may try for nothing now."""
+        return next((each for each in self.plans if each.tried_at(router_id) and self._open(each, now)), None)
+
+    @cached_property
+    def tries(self) -> bool:
+        """Whether there is a free trial anywhere."""
+        return any(each.trial for each in self.plans)
+
+    def next_sale(self, router_id: int, now: Moment) -> Moment | None:
+        """When something is on sale again here, where nothing is now."""
+        return self._next_change(self.plans_at(router_id), now)
+
+    def changes_at(self, router_id: int, now: Moment) -> Moment:
+        """Until when a page of plans stays true: the next begin or end of a sale here, or of the day."""
+        zone = self.tenant.timezone
+        tomorrow = hours.midnight(hours.local_day(now, zone) + timedelta(days=1), zone)
+        return min(tomorrow, self._next_change([each for each in self.plans if each.at(router_id)], now) or tomorrow)
+
+    def _open(self, plan: Plan, now: Moment) -> bool:
+        return hours.is_open(plan.hours, now, self.tenant.timezone)
+
+    def _next_change(self, plans: Iterable[Plan], now: Moment) -> Moment | None:
+        found = [hours.next_change(each.hours, now, self.tenant.timezone) for each in plans]
+        return min((each for each in found if each is not None), default=None)
 
 
 def _parts() -> Unit[tuple[list[Router], list[Plan], bytes | None]]:

@@ -59,17 +59,7 @@ def plan_list() -> Unit[list[Plan]]:
 
 def add_plan(plan: Plan, now: Moment) -> Unit[int]:
     """Put a plan on sale."""
-    fields = {k: v for k, v in plan.__dict__.items() if k not in ("id", "price", "sites")}
-    return (
-        yield from insert(
-            "plans",
-            **fields,
-            price_minor=plan.price.minor,
-            currency=plan.price.currency,
-            sites=plans.sites_text(plan.sites),
-            created_at=now,
-        )
-    )
+    return (yield from insert("plans", **plans.to_columns(plan), created_at=now))
 
 
 def set_on_sale(plan_id: int, on_sale: bool) -> Unit[None]:

@@ -88,6 +88,12 @@ class VouchersRoom(Protocol):
         ...
 
 
+class TrialsRoom(Protocol):
+    """Gives free trials; raises `Refused` with a ``trial-…`` key."""
+
+    async def take(self, view: TenantView, router: Router, mac: str) -> object: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """Everything the pages use."""
@@ -99,4 +105,5 @@ class Services:
     settings: Settings
     payments: PaymentsRoom
     vouchers: VouchersRoom
+    trials: TrialsRoom
     observe: Observe = access_log

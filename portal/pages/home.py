@@ -1,15 +1,23 @@
 """The first page: any arrival finds its state again (R2): online, waiting, a payment being checked, or plans.
 
-The page of plans is made once per version of the tenant, router and language; a request only picks the bytes.
+The page of plans is made once per version of the tenant, router and language, and again when a sale begins or ends; a
+request only picks the bytes.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from portal.access import admission, store
+from portal.access.hours import is_open, local_day, still_sold
+from portal.access.plans import Plan
+from portal.access.trials import again_on
 from portal.clock import Moment
+from portal.errors import Refused
 from portal.pages import voucher
 from portal.pages.doors import Services
 from portal.pages.progress import MOVING, Arrival, arrive, left_ms, place
@@ -21,32 +29,71 @@ from portal.web import forms
 from portal.web.answers import answer, see_other
 from portal.web.security import refuse_foreign
 
-_Key = tuple[int, int, str, str]
+_Key = tuple[int, int, str, str, str]
+NONE, OFFER = "", "offer"  # of the free trial; else the day from which this device may have the next one
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A page, and what it is true for: a version of the ISP, and a span in which nothing begins or ends."""
+
+    version: int
+    since: Moment
+    until: Moment
+    ready: Ready
 
 
 class Shelf:
     """Pages of plans, ready made."""
 
-    def __init__(self) -> None:
-        self._kept: dict[_Key, tuple[int, Ready]] = {}
+    def __init__(self, most: int = 4096) -> None:
+        self._kept: dict[_Key, _Kept] = {}
+        self._most = most  # pages in all; they are made anew when there are more
 
-    def plans(self, visit: Visit, note: str) -> Ready:
-        """The page of plans as of the tenant's present version."""
+    def plans(self, visit: Visit, note: str, now: Moment, trial: str = NONE) -> Ready:
+        """The page of plans as of now and of the tenant's present version."""
         tenant, site = visit.view.tenant, visit.site
-        key = (tenant.id, site.id, visit.lang, note)
-        version, ready = self._kept.get(key, (-1, None))
-        if ready is None or version != tenant.version:
-            ready = Ready(plans_page(visit, note=note))
-            self._kept[key] = (tenant.version, ready)
-        return ready
+        key = (tenant.id, site.id, visit.lang, note, trial)
+        kept = self._kept.get(key)
+        if kept is None or kept.version != tenant.version or not kept.since <= now < kept.until:
+            kept = self._make(visit, note, now, trial)
+            if len(self._kept) >= self._most:
+                self._kept.clear()
+            self._kept[key] = kept
+        return kept.ready
+
+    def _make(self, visit: Visit, note: str, now: Moment, trial: str) -> _Kept:
+        until = visit.view.changes_at(visit.site.id, now)
+        return _Kept(visit.view.tenant.version, now, until, Ready(plans_page(visit, now, note=note, trial=trial)))
 
 
-def plans_page(visit: Visit, *, note: str = "", wrong: str = "", plan: str = "", phone: str = "") -> bytes:
-    """The page of plans, with what the guest filled in and what is wrong with it."""
-    offers = visit.view.plans_at(visit.site.id)
-    chosen = plan or (offers[0].public if len(offers) == 1 else "")
-    welcome = welcome_of(visit.view.tenant, visit.lang)
-    return visit.html("home", welcome=welcome, plans=offers, note=note, wrong=wrong, chosen=chosen, phone=phone)
+def plans_page(
+    visit: Visit, now: Moment, *, note: str = "", wrong: Refused | None = None, trial: str = NONE, **typed: str
+) -> bytes:
+    """The page of plans, with what the guest filled in (`plan`, `phone`) and what is wrong with it."""
+    view, site_id = visit.view, visit.site.id
+    offers = [each for each in view.plans_at(site_id) if offered(visit, each, now, typed.get("plan", ""))]
+    chosen = typed.get("plan", "") or (offers[0].public if len(offers) == 1 else "")
+    again = view.next_sale(site_id, now) if not offers else None
+    return visit.html(
+        "home",
+        welcome=welcome_of(view.tenant, visit.lang),
+        plans=offers,
+        opens=visit.clock_words(again) if again else "",
+        note=note,
+        wrong=wrong.key if wrong else "",
+        values=wrong.values if wrong else {},
+        chosen=chosen,
+        phone=typed.get("phone", ""),
+        trial=view.trial_at(site_id, now) if trial == OFFER else None,
+        tried=visit.day_words(date.fromisoformat(trial)) if trial not in (NONE, OFFER) else "",
+    )
+
+
+def offered(visit: Visit, plan: Plan, now: Moment, chosen: str) -> bool:
+    """Whether it is on sale now; what the guest has chosen stays a little longer."""
+    open_at = still_sold if plan.public == chosen else is_open
+    return open_at(plan.hours, now, visit.view.tenant.timezone)
 
 
 def welcome_of(tenant: Tenant, lang: str) -> str:
@@ -68,13 +115,15 @@ async def home(services: Services, shelf: Shelf, request: Request) -> Response:
             return offered
     if kind != "none" and "buy" not in asked:
         return standing_page(visit, request, found, kind, asked.get("was", ""))
-    return shelf.plans(visit, note_of(visit, found, kind)).answer(request)
+    return shelf.plans(visit, note_of(visit, found, kind), now, trial_of(visit, found, kind, now)).answer(request)
 
 
 def look(visit: Visit, now: Moment) -> Arrival:
     """What is known of the device of this visit."""
     assert visit.context is not None
-    return visit.services.db.read_here(visit.view.tenant.id, arrive, visit.context.mac, visit.site.id, now)
+    return visit.services.db.read_here(
+        visit.view.tenant.id, arrive, visit.context.mac, visit.site.id, now, visit.view.tries
+    )
 
 
 def kind_of(found: Arrival, visit: Visit, now: Moment) -> str:
@@ -93,6 +142,17 @@ def note_of(visit: Visit, found: Arrival, kind: str) -> str:
     if visit.context and visit.context.note:
         return visit.context.note
     return "ended" if found.ended and kind == "none" else ""
+
+
+def trial_of(visit: Visit, found: Arrival, kind: str, now: Moment) -> str:
+    """What the page says of the free trial: nothing, that this device may have it, or the day of the next one."""
+    if not visit.view.tries or kind != "none" or (found.standing and found.standing.device.hold.blocked):
+        return NONE
+    if not found.tried:
+        return OFFER  # if there is one at this hour, which the page knows
+    plan = visit.view.trial_at(visit.site.id, now)
+    again = again_on(plan, found.tried, local_day(now, visit.view.tenant.timezone)) if plan else None
+    return again.isoformat() if again else OFFER
 
 
 def left_of(found: Arrival, now: Moment) -> int:

@@ -27,7 +27,8 @@ class _Site:
 def first_page(view: TenantView, lang: str, now: Moment) -> tuple[bytes, Headers]:
     """The page of plans, and the headers with which the console's own pages may show it in a frame."""
     theme = themes().get(view.tenant.theme) or themes()["default"]
-    plans = tuple(each for each in view.plans if each.on_sale) or (SAMPLE,)
+    plans = tuple(each for each in view.plans if each.by_staff and not each.hidden) or (SAMPLE,)
+    trial = next((each for each in view.plans if each.on_sale and each.trial and not each.hidden), None)
     html = theme.page(
         "home",
         lang,
@@ -39,10 +40,14 @@ def first_page(view: TenantView, lang: str, now: Moment) -> tuple[bytes, Headers
         clock_time=lambda at: clock_time(at, now=now, timezone=view.tenant.timezone),
         welcome=welcome_of(view.tenant, lang),
         plans=plans,
+        opens="",
         note="",
         wrong="",
+        values={},
         chosen=plans[0].public,
         phone="",
+        trial=trial,
+        tried="",
     )
     return html, _framed(headers_for(policy([theme], view.tenant.accent, frame="'self'")))
 

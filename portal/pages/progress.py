@@ -10,6 +10,7 @@ from portal.access.admission import FRESH_MS, Standing
 from portal.access.allowance import good_at
 from portal.access.passes import Pass
 from portal.access.store import Cause
+from portal.access.trials import store as trials
 from portal.clock import MINUTE, SECOND, Moment
 from portal.payments import views
 from portal.payments.views import PaymentView
@@ -84,10 +85,11 @@ class Arrival:
     router: Router | None = None  # as it stands in the database: reachable or not
     checking: bool = False  # a payment for this device is open
     ended: bool = False  # it had a pass, which has ended
+    tried: str = ""  # the day of its last free trial, where that was asked for
 
 
-def arrive(mac: str, router_id: int, now: Moment) -> Unit[Arrival]:
-    """Everything that the first page needs, in one read."""
+def arrive(mac: str, router_id: int, now: Moment, tries: bool = False) -> Unit[Arrival]:
+    """Everything that the first page needs, in one read; `tries`: the ISP gives free trials."""
     device = yield from store.device_by_mac(mac)
     if device is None:
         return Arrival()
@@ -96,7 +98,8 @@ def arrive(mac: str, router_id: int, now: Moment) -> Unit[Arrival]:
         return Arrival(standing=standing, router=(yield from router_for(router_id, device.id)))
     checking = (yield from views.open_payment_of(device.id, now)) is not None
     ended = (yield from store.last_ended(device.id)) is not None
-    return Arrival(standing=standing, checking=checking, ended=ended)
+    tried = (yield from trials.last_trial(device.id)) if tries else ""
+    return Arrival(standing=standing, checking=checking, ended=ended, tried=tried)
 
 
 @dataclass(frozen=True, kw_only=True)

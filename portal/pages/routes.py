@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route, Router
 
 from portal import words
 from portal.errors import Refused
-from portal.pages import claim, entry, home, hooks, pay, router_files, scan, status, voucher, waiting
+from portal.pages import claim, entry, home, hooks, pay, router_files, scan, status, trial, voucher, waiting
 from portal.pages.doors import Services
 from portal.pages.render import policy, themes
 from portal.pages.visit import Visit, language
@@ -58,6 +58,8 @@ def _arrival(services: Services, whereabouts: Whereabouts) -> list[BaseRoute]:
         _get("/w/{token}/pay", Page(back)),
         _post("/w/{token}/connect", Page(home.connect, services)),
         _get("/w/{token}/connect", Page(back)),
+        _post("/w/{token}/trial", Page(trial.take, services)),
+        _get("/w/{token}/trial", Page(back)),
         _get("/w/{token}/claim", Page(claim.ask, services)),
         _post("/w/{token}/claim", Page(claim.claim, services)),
         _get("/w/{token}/voucher", Page(voucher.ask, services)),

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import lru_cache, partial
 from typing import Any
 
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
 from portal.access.catalog import TenantView
+from portal.access.hours import local_day
+from portal.clock import Moment
 from portal.errors import Refused
 from portal.pages import context as contexts
 from portal.pages.context import Context
@@ -20,7 +24,7 @@ from portal.seal import Vault
 from portal.tenancy.store import Router
 from portal.texts import LANGUAGES, Texts
 from portal.web.answers import answer, html_response, pack
-from portal.words import clock_time
+from portal.words import clock_time, weekday
 
 PURCHASE_TOKEN = re.compile(r"[0-9a-z]{2,32}\.[0-9a-f]{16,128}")
 
@@ -58,6 +62,20 @@ class Visit:
     def page(self, request: Request, name: str, status: int = 200, **values: Any) -> Response:
         """The page `name` as an answer."""
         return answer(request, self.html(name, **values), status)
+
+    def clock_words(self, at: Moment) -> str:
+        """``today at 22:00``, ``tomorrow at 06:00``, ``on Monday, 30 November at 06:00``."""
+        zone = self.view.tenant.timezone
+        day, time = local_day(at, zone), clock_time(at, at, zone)
+        return str(self._day(day, ("when.today-at", "when.tomorrow-at", "when.day-at"), time=time))
+
+    def day_words(self, day: date) -> str:
+        """``today``, ``tomorrow``, ``on Monday, 30 November``."""
+        return str(self._day(day, ("when.today", "when.tomorrow", "when.day")))
+
+    def _day(self, day: date, keys: tuple[str, str, str], **values: str) -> Markup:
+        today = local_day(self.services.clock.now(), self.view.tenant.timezone)
+        return self.texts(keys[min(2, max(0, (day - today).days))], day=weekday(day, self.lang), **values)
 
     def html(self, name: str, **values: Any) -> bytes:
         """The page `name` as bytes."""

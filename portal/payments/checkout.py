@@ -14,7 +14,7 @@ import structlog
 
 from portal.access.catalog import TenantView
 from portal.access.plans import Plan
-from portal.clock import Clock
+from portal.clock import Clock, Moment
 from portal.db import Database
 from portal.errors import ProviderRefused, ProviderUnknown, Refused
 from portal.payments import payment
@@ -71,15 +71,30 @@ class Checkout:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def begin(
-        self, view: TenantView, router: Router, plan: Plan, *, mac: str, phone: Phone, click: str
+        self,
+        view: TenantView,
+        router: Router,
+        plan: Plan,
+        *,
+        mac: str,
+        phone: Phone,
+        click: str,
+        after: Moment | None = None,
     ) -> Started:
         """The payment of this click; the same click of the same device gives the same payment.
 
+        `after`: when the payment was begun that failed, and is tried again.
         Raises `Refused`: prompt-open, prompt-limit-phone, prompt-limit-device, too-early, shop-busy (each with
-        `wait_s`), no-payments, plan, mac.
+        `wait_s`), no-payments, plan, plan-closed, mac.
         """
         order = Order(
-            tenant=view.tenant, router=router, plan=plan, mac=mac.upper(), phone=phone, click=click[:MAX_CLICK]
+            tenant=view.tenant,
+            router=router,
+            plan=plan,
+            mac=mac.upper(),
+            phone=phone,
+            click=click[:MAX_CLICK],
+            after=after,
         )
         if not view.tenant.active:
             raise Refused("no-payments", status=409)
@@ -110,7 +125,7 @@ class Checkout:
         router = view.routers.get(one.router_id or 0)
         if plan is None or router is None:
             raise Refused("plan", status=409)
-        return await self.begin(view, router, plan, mac=mac, phone=phone, click=click)
+        return await self.begin(view, router, plan, mac=mac, phone=phone, click=click, after=one.created_at)
 
     def send(self, tenant: Tenant, payment_id: int) -> None:
         """Send the prompt of a created payment, in the background."""

@@ -14,6 +14,7 @@ from typing import Literal
 from portal.access import admission
 from portal.access import store as access
 from portal.access.catalog import TenantView
+from portal.access.hours import still_sold
 from portal.access.plans import Plan, to_json
 from portal.access.store import Cause
 from portal.clock import Clock, Moment
@@ -46,6 +47,7 @@ class Claim:
     """A guest says: this money was mine, and it was for this device."""
 
     tenant_id: int
+    timezone: str
     router: Router
     plans: Sequence[Plan]
     mac: str
@@ -93,6 +95,7 @@ class Claims:
         guesses = await self._db.write(tenant.id, limits.reserve_guess, "receipt", subjects, self._clock.now())
         claim = Claim(
             tenant_id=tenant.id,
+            timezone=tenant.timezone,
             router=router,
             plans=view.plans_at(router.id),
             mac=mac.upper(),
@@ -145,8 +148,10 @@ def _move(claim: Claim, one: Payment, now: Moment) -> Unit[Claimed]:
 
 
 def _credit(vault: Vault, claim: Claim, receipt: Receipt, now: Moment) -> Unit[Claimed]:
-    """The receipt waits for its payment: it buys the one plan that costs as much."""
-    fitting = [each for each in claim.plans if each.price == receipt.amount]
+    """The receipt waits for its payment: it buys the one plan that costs as much, of those on sale when it was paid."""
+    paid_at = receipt.paid_at or receipt.seen_at
+    on_sale = [each for each in claim.plans if still_sold(each.hours, paid_at, claim.timezone)]
+    fitting = [each for each in on_sale if each.price == receipt.amount]
     if len(fitting) != 1 or receipt.account_id is None:
         raise Refused("receipt-amount", status=409)
     device = yield from access.touch_device(claim.mac, claim.router.id, now)

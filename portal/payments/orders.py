@@ -7,8 +7,9 @@ import secrets
 from dataclasses import dataclass
 
 from portal.access import store as access
+from portal.access.hours import still_sold
 from portal.access.plans import Plan, to_json
-from portal.clock import Moment
+from portal.clock import MINUTE, Moment
 from portal.errors import ProviderRefused, ProviderUnknown, Refused
 from portal.payments import channels, limits, payment, settle, store
 from portal.payments.accounts import MpesaAccount, current_account, get_account
@@ -26,6 +27,7 @@ from portal.units import Unit
 # No vowels (no words), nothing that looks like something else.
 REF_LETTERS = "23456789BCDFGHJKMNPQRSTVWXYZ"
 REF_LENGTH = 7
+AGAIN_MS = 30 * MINUTE  # so long a payment that failed may be tried again, although the sale is over by then
 MAC = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){5}")
 
 
@@ -39,6 +41,7 @@ class Order:
     mac: str
     phone: Phone
     click: str
+    after: Moment | None = None  # when the payment was begun that this one follows, with a new prompt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +88,7 @@ def create(vault: Vault, settings: Settings, order: Order, now: Moment) -> Unit[
     known = yield from store.payment_by_token(token_hash(token))
     if known is not None:
         return known.id, known.public, False
+    in_its_hours(order, now)
     account = yield from current_account()
     if account is None or order.plan.price.minor < 100 or order.plan.price.minor % 100:
         raise Refused("no-payments", status=409)
@@ -98,6 +102,14 @@ def create(vault: Vault, settings: Settings, order: Order, now: Moment) -> Unit[
         phone_index=index, device_id=device.id, router_id=order.router.id, payment_id=payment_id, sent_at=now
     )
     return payment_id, public, True
+
+
+def in_its_hours(order: Order, now: Moment) -> None:
+    """Raise `Refused("plan-closed")` outside the hours of sale; what was begun in time may be tried again."""
+    hours, timezone = order.plan.hours, order.tenant.timezone
+    begun = order.after is not None and now - order.after <= AGAIN_MS and still_sold(hours, order.after, timezone)
+    if not begun and not still_sold(hours, now, timezone):
+        raise Refused("plan-closed", status=409)
 
 
 def _one_prompt(person_id: int, plan: Plan, now: Moment) -> Unit[None]:

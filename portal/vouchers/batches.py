@@ -126,6 +126,8 @@ def begin(order: Order, now: Moment) -> Unit[Batch]:
     plan = next((each for each in (yield from access.plan_list()) if each.id == order.plan.id), None)
     if plan is None or not plan.on_sale:
         raise Misconfigured(f"{order.plan.name} is not on sale; first: bando plan offer {order.plan.public}")
+    if plan.trial:
+        raise Misconfigured(f"{plan.name} is a free trial; guests take it on the guest page, it is not printed.")
     number = yield from store.next_number()
     batch_id = yield from store.insert_batch(
         replace(plan, price=order.price or plan.price),

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from portal.errors import Refused
 
-MAX_FIELDS = 20
+MAX_FIELDS = 40
 MAX_QUERY = 6_000
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 

@@ -20,7 +20,7 @@ from tests.console.office import Office, office
 from tests.support import a_plan
 from tests.vouchers.cards import print_cards
 
-GOOD = {
+GOOD: dict[str, Any] = {
     "public": "00c0ffee",
     "name": "3 hours",
     "price": "50",
@@ -138,7 +138,8 @@ async def test_a_new_price_is_for_guests_and_printed_cards_keep_theirs(o: Office
     await print_cards(o.home, 1)
     who = await o.of("owner")
     plan_id = o.home.plan.id
-    await who.post(f"/plans/{plan_id}", name="One hour", price="30", locked="1")
+    fields: dict[str, Any] = {**GOOD, "name": "One hour", "time": "1", "price": "30", "locked": "1"}
+    await who.post(f"/plans/{plan_id}", **fields)
     [changed] = seen_by_guests(o)
     assert (changed.name, changed.price, changed.locked) == ("One hour", Money(3000), True)
     batch = await o.home.read(cards.batch, 1)
@@ -146,7 +147,7 @@ async def test_a_new_price_is_for_guests_and_printed_cards_keep_theirs(o: Office
     [act] = await o.acts()
     told = json.loads(act["payload"])
     assert (told["before"]["price"], told["after"]["price"]) == ("KES 20.00", "KES 30.00")
-    answer = await who.post(f"/plans/{plan_id}", 400, name="One hour", price="0")
+    answer = await who.post(f"/plans/{plan_id}", 400, **{**fields, "price": "0"})
     assert "whole number from 1" in answer.text
     assert len(await o.acts()) == 1
 

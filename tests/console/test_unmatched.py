@@ -296,6 +296,7 @@ async def claim(o: Office, mac: str = "02:00:00:00:00:05") -> claims.Claimed:
         tenant_id=o.home.tenant.id,
         router=router,
         plans=[o.home.plan],
+        timezone=o.home.tenant.timezone,
         mac=mac,
         number=NUMBER,
         phone=Phone("254712345678"),

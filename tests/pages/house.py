@@ -17,6 +17,7 @@ import uvicorn
 
 from portal.access import store as access
 from portal.access.catalog import Catalog
+from portal.access.trials import Trials
 from portal.clock import HOUR, Moment
 from portal.loops import Supervisor
 from portal.money import Money
@@ -52,6 +53,7 @@ class House:
     url: str
     http: httpx.AsyncClient
     seen: list[tuple[str, str, int]]
+    unseen: set[str]  # MACs that the router does not have in its host table
 
     @property
     def router(self) -> Router:
@@ -213,6 +215,7 @@ async def house(
         await catalog.refresh()
         payments = Payments(home.db, home.vault, home.clock, catalog, settings, http)
         seen: list[tuple[str, str, int]] = []
+        unseen: set[str] = set()
         services = Services(
             db=home.db,
             vault=home.vault,
@@ -221,6 +224,7 @@ async def house(
             settings=settings,
             payments=payments,
             vouchers=Vouchers(home.db, home.vault, home.clock, catalog, settings, lambda _router, _mac: True),
+            trials=Trials(home.db, home.clock, lambda _router, mac: mac not in unseen),
             observe=lambda method, route, status, _: seen.append((method, route, status)),
         )
         late.app = site(services)
@@ -238,6 +242,7 @@ async def house(
                     url=url,
                     http=browser,
                     seen=seen,
+                    unseen=unseen,
                 )
             finally:
                 await payments.stop()

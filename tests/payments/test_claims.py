@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from portal.access import admission
-from portal.clock import HOUR, MINUTE
+from portal.access.hours import WEEK, Hours, local_day
+from portal.clock import DAY, HOUR, MINUTE
 from portal.errors import Refused
+from portal.money import Money
 from portal.payments.claims import Claimed, find_receipt
 from portal.phone import Phone
 from portal.tenancy import store as tenancy
@@ -245,3 +247,36 @@ async def test_a_text_without_a_receipt_is_refused(tmp_path: Path) -> None:
     async with road(tmp_path) as r:
         assert await refusal(r, "I have paid, I swear") == "receipt-text"
         assert await refusal(r, "UKM1AB2CD3", mac="not a mac") == "mac"
+
+
+# --- plans that are not for sale then, or not to guests ---
+
+
+async def test_of_two_plans_at_that_price_the_one_on_sale_when_it_was_paid_is_meant(tmp_path: Path) -> None:
+    async with road(tmp_path) as r:
+        today = local_day(r.home.clock.now(), "Africa/Nairobi").weekday()
+        await r.home.plan_of(name="another day", hours=Hours(days=((today + 3) % 7,), begin=0, end=0))
+        await r.home.write(tenancy.bump, r.home.tenant.id)
+        await r.catalog.refresh()
+        await r.register_c2b()
+        receipt = await by_hand(r)
+        r.home.clock.advance(3 * DAY)  # the claim may come at any time
+
+        assert (await claim(r, receipt)).how == "connected"
+        assert [each["plan_name"] for each in await r.passes()] == ["1 hour"]
+
+
+@pytest.mark.parametrize("why", ["hidden", "hours"])
+async def test_money_buys_no_plan_that_guests_could_not_buy(tmp_path: Path, why: str) -> None:
+    async with road(tmp_path) as r:
+        far = (r.home.clock.now() // MINUTE + 12 * 60) % (24 * 60)  # half a day from now, at Greenwich and in Nairobi
+        sale = Hours(days=WEEK, begin=far, end=(far + 1) % (24 * 60))
+        changes: dict[str, Any] = {"hidden": True} if why == "hidden" else {"hours": sale}
+        await r.home.plan_of(name="cheap", price=Money(500), **changes)
+        await r.home.write(tenancy.bump, r.home.tenant.id)
+        await r.catalog.refresh()
+        await r.register_c2b()
+        receipt = await by_hand(r, amount=5)
+
+        assert await refusal(r, receipt) == "receipt-amount"
+        assert (await r.passes(), await r.lines()) == ([], {"unmatched-money"})

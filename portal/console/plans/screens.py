@@ -7,11 +7,13 @@ from typing import Any
 
 from starlette.responses import Response
 
+from portal.access import hours, trials
 from portal.access import store as access
-from portal.access.plans import Plan
+from portal.access.plans import Plan, to_columns
 from portal.console import asked
 from portal.console.desk import Desk
 from portal.console.plans import form, store
+from portal.console.plans.telling import changes, told
 from portal.console.screens import get, post
 from portal.errors import Refused
 from portal.seal import new_public
@@ -24,33 +26,55 @@ EMPTY = {
     "rate_unit": "Mbps",
     "devices": "1",
 }
+TRIAL = {
+    "trial": "1",
+    "name": "Free trial",
+    "time": "15",
+    "time_unit": "minutes",
+    "data_unit": "MB",
+    "every": "1",
+    "cap": str(trials.CAP),
+}
 NAMES = (
-    *("public", "name", "price", "kind", "time", "time_unit", "window", "window_unit"),
-    *("data", "data_unit", "up", "down", "rate_unit", "devices", "locked"),
+    *("public", "trial", "name", "price", "kind", "time", "time_unit", "window", "window_unit"),
+    *("data", "data_unit", "up", "down", "rate_unit", "devices", "locked", "hidden"),
+    *("every", "cap", "from", "until", *(f"day{day}" for day in hours.WEEK)),
+)
+# What the form of a plan changes; its places, its order and whether it is on sale are changed by themselves.
+CHANGED = (
+    *("name", "price_minor", "kind", "span_ms", "window_ms", "data_bytes", "rate_up", "rate_down"),
+    *("max_devices", "locked", "hidden", "hours", "trial_days", "trial_cap"),
 )
 
 
 async def plans(desk: Desk) -> Response:
     """What is for sale, in the order in which guests see it."""
     listed = await desk.read(access.plan_list)
-    return desk.page("plans", plans=listed, routers=desk.view.routers)
+    closed = {each.id for each in listed if not hours.is_open(each.hours, desk.now, desk.view.tenant.timezone)}
+    return desk.page("plans", plans=listed, routers=desk.view.routers, hours=hours, closed=closed)
 
 
 async def ask(desk: Desk) -> Response:
-    """The form of a new plan."""
-    return _new(desk, {**EMPTY, "public": new_public(4)})
+    """The form of a new plan, or of a new free trial."""
+    more = TRIAL if desk.query.get("kind") == "trial" else {}
+    return _new(desk, {**EMPTY, **more, "public": new_public(4)})
 
 
 def _new(desk: Desk, fields: Mapping[str, str], wrong: str = "", status: int = 200) -> Response:
-    filled = {name: fields.get(name, "")[:200] for name in NAMES}
-    return desk.page("plan", status, plan=None, filled=filled, form=form, wrong=wrong)
+    trial = fields.get("trial") == "1"
+    return desk.page("plan", status, plan=None, trial=trial, filled=_shown(fields), form=form, hours=hours, wrong=wrong)
+
+
+def _shown(fields: Mapping[str, str]) -> dict[str, str]:
+    """What was typed, for the form again."""
+    return {name: fields.get(name, "")[:200] for name in NAMES}
 
 
 async def add(desk: Desk) -> Response:
     """Put it on sale; the public name in the form makes a second sending find the plan."""
     try:
-        made = form.plan_of(desk.fields, desk.view.tenant.currency)
-        await _act(desk, "plan.add", f"plan:{made.public}", store.add, made, desk.now, after=_told(made))
+        made = form.plan_of(desk.fields, desk.view.tenant.currency, trial=desk.fields.get("trial") == "1")
+        await _act(desk, "plan.add", f"plan:{made.public}", store.add, made, desk.now, after=told(made))
     except Refused as wrong:
         if wrong.key == "plan-there":
             return desk.go(f"/console/plans/{wrong.values['plan']}", "plan-there")
@@ -64,14 +88,6 @@ async def _act(desk: Desk, act: str, subject: str, unit: Any, *args: Any, **kwar
     await desk.services.catalog.refresh()
 
 
-def _told(plan: Plan) -> dict[str, object]:
-    """A plan as the audit log keeps it."""
-    plain = {
-        name: value for name, value in plan.__dict__.items() if name not in ("id", "position") and value is not None
-    }
-    return {**plain, "price": str(plan.price), "sites": plan.sites and list(plan.sites)}
-
-
 async def _found(desk: Desk) -> Plan:
     return await desk.read(store.plan, asked.number(desk.request.path_params["id"]))
 
@@ -82,33 +98,23 @@ async def plan(desk: Desk) -> Response:
 
 
 def _one(desk: Desk, found: Plan, wrong: str = "", status: int = 200) -> Response:
-    filled = {"name": found.name, "price": str(found.price.whole), "locked": "1" if found.locked else ""}
-    if desk.fields:
-        filled = {name: desk.fields.get(name, "")[:200] for name in filled}
-    routers = desk.view.routers.values()
-    return desk.page("plan", status, plan=found, filled=filled, form=form, routers=routers, wrong=wrong)
+    typed = desk.fields if "name" in desk.fields else form.filled(found)
+    more = {"routers": desk.view.routers.values(), "trial": found.trial, "hours": hours}
+    return desk.page("plan", status, plan=found, filled=_shown(typed), form=form, wrong=wrong, **more)
 
 
 async def change(desk: Desk) -> Response:
-    """Another name or price; what was sold stays as it was."""
+    """Change what is for sale from now on; what was sold stays as it was."""
     found = await _found(desk)
+    fields = {**desk.fields, "public": found.public}
     try:
-        name = form.name_of(desk.fields.get("name", ""))
-        price = form.price_of(desk.fields.get("price", ""), found.price.currency)
+        made = form.plan_of(fields, found.price.currency, trial=found.trial)
     except Refused as wrong:
         return _one(desk, found, wrong.key, wrong.status)
-    locked = desk.fields.get("locked") == "1"
+    before, after = changes(found, made)
+    columns = {name: value for name, value in to_columns(made).items() if name in CHANGED}
     await _act(
-        desk,
-        "plan.change",
-        f"plan:{found.public}",
-        store.change,
-        found.id,
-        name=name,
-        price_minor=price.minor,
-        locked=locked,
-        before={"name": found.name, "price": str(found.price), "locked": found.locked},
-        after={"name": name, "price": str(price), "locked": locked},
+        *(desk, "plan.change", f"plan:{found.public}", store.change, found.id), before=before, after=after, **columns
     )
     return desk.go(f"/console/plans/{found.id}", "plan-saved")
 

@@ -52,6 +52,8 @@ def order_of(fields: Mapping[str, str], plans: Sequence[Plan], tenant: Tenant, n
     plan = next((each for each in plans if str(each.id) == fields.get("plan", "")), None)
     if plan is None or not plan.on_sale:
         raise Refused("plan-off")
+    if plan.trial:
+        raise Refused("plan-trial")
     style = codes.STYLES.get(fields.get("style", ""))
     if style is None:
         raise Refused("form")

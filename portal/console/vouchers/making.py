@@ -48,7 +48,7 @@ async def ask(desk: Desk) -> Response:
 
 
 async def _form(desk: Desk, fields: Mapping[str, str], wrong: str = "", status: int = 200, **more: Any) -> Response:
-    plans = [each for each in await desk.read(access.plan_list) if each.on_sale]
+    plans = [each for each in await desk.read(access.plan_list) if each.by_staff]
     styles: list[StyleChoice] = style_choices()
     names = ("plan", "count", "use_by", "price", "style", "agent", "note", "key")
     filled = {name: fields.get(name, "")[:200] for name in names}

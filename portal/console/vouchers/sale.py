@@ -39,7 +39,7 @@ async def counter(desk: Desk) -> Response:
 
 
 async def _counter(desk: Desk, wrong: str = "", status: int = 200) -> Response:
-    plans = [each for each in await desk.read(access.plan_list) if each.on_sale]
+    plans = [each for each in await desk.read(access.plan_list) if each.by_staff]
     since = desk.calendar.begin_of_day()
     sold = await desk.read(store.sold_since, desk.staff.id, since, desk.now, LATEST)
     return desk.page(
