@@ -73,7 +73,7 @@ class Hour:
         return out.decode()
 
 
-async def walk(hour: Hour, guest: Path | None = None) -> None:
+async def walk(hour: Hour) -> None:
     """All of it; what does not come about raises."""
     link = await invited(hour)
     await takes_the_link(hour, link)
@@ -122,52 +122,73 @@ async def two_steps(hour: Hour) -> None:
 
 async def papers(hour: Hour) -> None:
     """Who the ISP is."""
+    await hour.press("Say who you are")
+    await hour.fill(legal_name="Kilimani Networks Ltd", ssid="Kilimani Free", email="office@kilimani.test")
+    await hour.fill(protection_number="ODPC-4711", protection_until="2028-06-30")
+    await hour.keep("05-profile", whole=True)
+    await hour.press("Save")
+    await hour.says("Saved. Guests see it now.")
 
 
 async def mpesa(hour: Hour) -> None:
     """Its own paybill, so that the money is its own at once."""
-    _ = APP, PASSKEY, SHORTCODE
+    await hour.go("/")
+    await hour.press("Add your paybill or till")
+    await hour.fill(shortcode=SHORTCODE, consumer_key=APP[0], consumer_secret=APP[1], passkey=PASSKEY)
+    await hour.choose("environment", "sandbox")
+    await hour.fill(base_url=hour.world.mpesa_server.url)
+    await hour.keep("06-mpesa", whole=True)
+    await hour.press("Add it")
+    await hour.press("Try the keys")
+    await hour.says("M-Pesa takes these keys")
+    await hour.keep("07-mpesa-tried")
 
 
 async def a_plan(hour: Hour) -> None:
-    await hour.go("/plans")
-    await hour.press("Add a plan")
+    await hour.go("/")
+    await hour.press("Put a plan on sale")
     await hour.fill(name="1 hour", price="10", time="1")
     await hour.choose("time_unit", "hours")
-    await hour.keep("07-plan", whole=True)
+    await hour.keep("08-plan", whole=True)
     await hour.press("Put it on sale")
     await hour.says("The plan is on sale")
 
 
 async def the_look(hour: Hour) -> None:
-    """Its own colour."""
+    """Its own colour, with the real page beside the form."""
+    await hour.go("/settings/look")
+    await hour.fill(accent="#1d4ed8", welcome="Welcome to Kilimani Mall")
+    await hour.page.frame_locator("iframe[name=preview]").get_by_text("Welcome to Kilimani Mall").wait_for()
+    await hour.keep("09-look")
+    await hour.press("Save")
 
 
 async def a_router(hour: Hour) -> None:
     """The form, the script, the import on the router, the first contact."""
-    await hour.go("/routers")
+    await hour.go("/")
+    await hour.press("Set up your first router")
     await hour.press("Add")
     await hour.fill(name="Kilimani Mall", host="127.0.0.1", management="127.0.0.1", interface="ether2")
     await hour.page.get_by_text("More, where the usual is not right").click()
     await hour.fill(port=str(hour.world.api_port), hotspot_host="login.wifi.test")
-    await hour.keep("09-router", whole=True)
+    await hour.keep("10-router", whole=True)
     await hour.press("Make its script")
     await hour.says("What to do")
-    await hour.keep("10-script")
+    await hour.keep("11-script")
     text = await hour.page.locator("pre.script").inner_text()
     await hour.press("I have imported it")
     await hour.says("Waiting for the router")
-    await hour.keep("11-waiting")
+    await hour.keep("12-waiting")
     said = await hour.world.set_up_router(text)
     printed = next(line.rsplit(" ", 1)[1] for line in said if "certificate fingerprint" in line)
     await hour.says("Is it your router?")
     shown = await hour.page.locator(".fingerprint").first.inner_text()
     assert re.sub(r"[^0-9a-f]", "", shown.lower()) == printed, "the same on both"
-    await hour.keep("12-compare")
+    await hour.keep("13-compare")
     await hour.press("They are the same")
     await hour.says("The router is there", 30)
     await hour.press("See how it is")
-    await hour.keep("13-router")
+    await hour.keep("14-router")
 
 
 async def a_guest(hour: Hour) -> None:
@@ -177,7 +198,7 @@ async def a_guest(hour: Hour) -> None:
         page = context.pages[0]
         await page.goto(FIRST)
         await page.wait_for_url(f"{world.settings.public_url}/w/**")
-        await hour.album.keep(page, "hour-14-guest")
+        await hour.album.keep(page, "hour-15-guest")
         await page.locator("input[name=phone]").fill(GUEST)
         await page.locator("form[action=pay] button").first.click()
         await page.locator("button[name=confirm]").click()
@@ -191,13 +212,13 @@ async def a_guest(hour: Hour) -> None:
             while not world.router.is_authorized(phone.mac, phone.address):
                 await world.clock.sleep(100)
         await page.goto(waiting)
-        await hour.album.keep(page, "hour-15-online")
+        await hour.album.keep(page, "hour-16-online")
 
 
 async def the_first_taking(hour: Hour) -> None:
     await hour.go("/")
     await hour.says("KSh 10")
-    await hour.keep("16-first-taking")
+    await hour.keep("17-first-taking")
 
 
 async def walked(browser: Browser, folder: Path, build: Build, album: Album, size: str = "desk") -> None:
