@@ -56,10 +56,9 @@ async def run(repeats: int) -> None:
     async with place() as site:
         await site.api.aclose()  # the routers are out of reach: their readings stay as they are
         year = await filled(site)
-        async with portal(site, tls=False) as process:
-            async with _client(site, year) as http:
-                pages = [await _asked(http, process.pid, path, repeats) async for path in _paths(http, year)]
-                searches = [await _searched(http, process.pid, each, year, repeats) for each in year.sought]
+        async with portal(site, tls=False) as process, _client(site, year) as http:
+            pages = [await _asked(http, process.pid, path, repeats) async for path in _paths(http, year)]
+            searches = [await _searched(http, process.pid, each, year, repeats) for each in year.sought]
     load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
     size = year.size
     show(
@@ -152,7 +151,9 @@ def _further(page: str, path: str) -> Iterator[str]:
     """Filters of a kind that there are many of are asked for twice."""
     for part in _LINKS.findall(page):
         links = [unescape(each) for each in _HREF.findall(part)]
-        yield from (each for each in (links if len(links) < 9 else links[:2]) if each.split("?")[0] == path.split("?")[0])
+        yield from (
+            each for each in (links if len(links) < 9 else links[:2]) if each.split("?")[0] == path.split("?")[0]
+        )
 
 
 async def _asked(http: httpx.AsyncClient, process: int, path: str, repeats: int) -> Timed:
@@ -179,7 +180,9 @@ async def _searched(http: httpx.AsyncClient, process: int, what: str, year: Year
         if answer.status_code not in (200, 303):
             raise SystemExit(f"search for {what}: {answer.status_code}")
     told = f"search: {what} ({'found' if answer and 'device' in answer.headers.get('location', '') else 'page'})"
-    return Timed(what=told, ms=ms, cpu_ms=(_work(process) - before) / len(ms), size=len(answer.content) if answer else 0)
+    return Timed(
+        what=told, ms=ms, cpu_ms=(_work(process) - before) / len(ms), size=len(answer.content) if answer else 0
+    )
 
 
 def _work(process: int) -> float:

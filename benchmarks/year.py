@@ -76,14 +76,14 @@ class Filling:
         return drive(unit, self.year.tenant.id, executor(self._connection, quiet))
 
     def next_id(self, table: str) -> int:
-        return int(self._connection.execute(f"SELECT COALESCE(MAX(id), 0) + 1 FROM {table}").fetchone()[0])  # noqa: S608 own names
+        return int(self._connection.execute(f"SELECT COALESCE(MAX(id), 0) + 1 FROM {table}").fetchone()[0])
 
     def many(self, table: str, names: str, values: Iterable[Sequence[Any]]) -> None:
         """Rows of a tenant's table."""
         marks = ", ".join("?" * (names.count(",") + 2))
         tenant = self.year.tenant.id
         self._connection.executemany(
-            f"INSERT INTO {table} (tenant_id, {names}) VALUES ({marks})",  # noqa: S608 own names
+            f"INSERT INTO {table} (tenant_id, {names}) VALUES ({marks})",
             ((tenant, *each) for each in values),
         )
 
@@ -134,7 +134,9 @@ def _house(of: Filling) -> None:
         totp = of.vault.seal("JBSWY3DPEHPK3PXP", table="staff", row=public, column="totp")
         index = of.vault.index(0, "staff e-mail", mail)
         staff.append((first + number, public, index, sealed, f"Amina {number}", role, "active", totp, now, now))
-    of.many("staff", "id, public, email_index, email_sealed, name, role, state, totp_sealed, created_at, changed_at", staff)
+    of.many(
+        "staff", "id, public, email_index, email_sealed, name, role, state, totp_sealed, created_at, changed_at", staff
+    )
     year.token = new_token(year.tenant.public, size=32)
     login = (first, token_hash(year.token), now, now, now, "127.0.0.1", "Benchmark")
     of.many("logins", "staff_id, token_hash, begun_at, seen_at, proven_at, address, browser", [login])
@@ -186,7 +188,21 @@ def _vouchers(of: Filling) -> list[str]:
         plan = year.plans[n % len(year.plans)]
         copy, note = plan_text.to_json(plan), "counter sale" if count == 1 else ""
         rows.append(
-            (first_batch + n, n + 1, plan.id, copy, plan.price.minor, "KES", "letters-10", count, use_by, note, "bench", made, made)
+            (
+                first_batch + n,
+                n + 1,
+                plan.id,
+                copy,
+                plan.price.minor,
+                "KES",
+                "letters-10",
+                count,
+                use_by,
+                note,
+                "bench",
+                made,
+                made,
+            )
         )
     of.many(
         "batches",
@@ -212,7 +228,12 @@ def _vouchers(of: Filling) -> list[str]:
     label = batches.label_of(last[1], 7, last[7])
     of._connection.execute(
         "UPDATE vouchers SET code_index = ?, state = 'printed', code_sealed = ? WHERE tenant_id = ? AND label = ?",
-        (batches.code_index(of.vault, code), batches.seal_code(of.vault, year.tenant.id, label, code), year.tenant.id, label),
+        (
+            batches.code_index(of.vault, code),
+            batches.seal_code(of.vault, year.tenant.id, label, code),
+            year.tenant.id,
+            label,
+        ),
     )
     redeemed = [each for each in redeemed if each != label]
     acts = [(row[0], act, 1, row[7], "bench", row[11]) for row in rows for act in ("made", "printed")]
@@ -282,7 +303,9 @@ def _account(of: Filling) -> Unit[int]:
 # --- sessions ---
 
 
-def _passes(of: Filling, first_device: int, persons: Sequence[int], labels: list[str], paid: list[tuple[str, int]]) -> None:
+def _passes(
+    of: Filling, first_device: int, persons: Sequence[int], labels: list[str], paid: list[tuple[str, int]]
+) -> None:
     """A pass for each payment and each redeemed card, the rest given by staff; each was used by its device."""
     year, random = of.year, of.random
     first, plan = of.next_id("passes"), year.plans[0]

@@ -7,12 +7,18 @@ disagrees with this file. Moments are epoch milliseconds, money is minor units, 
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
+from sqlalchemy import Boolean, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, text
 
 from portal import schema_staff
 from portal.columns import Whole, key, link, metadata, personal, plain, secret, tenant
 
 __all__ = ["TENANT_TABLES", "metadata", "schema_staff"]
+
+
+def _part(*columns: str, where: str) -> Index:
+    """An index of those rows alone."""
+    return Index(None, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
 
 installation = Table(
     "installation",
@@ -207,9 +213,27 @@ presence = Table(
     plain("active_uptime_s", Whole),
     plain("active_bytes_in", Whole, nullable=False, server_default="0"),
     plain("active_bytes_out", Whole, nullable=False, server_default="0"),
+    # The IPv4 address that the router's hotspot knew it by, written when it changes.
+    personal("address", Text, purpose="help a guest who reads out their address", keep="session"),
+    # Between the last two readings of one session, in bit/s; NULL when that cannot be said.
+    plain("rate_up", Whole),
+    plain("rate_down", Whole),
     UniqueConstraint("tenant_id", "router_id", "device_id"),
     Index(None, "tenant_id", "device_id"),
     Index(None, "tenant_id", "online_since"),
+    Index(None, "tenant_id", "address"),
+)
+
+# How many devices were online at a router at the first reading of each quarter of an hour; nobody's data.
+online_counts = Table(
+    "online_counts",
+    metadata,
+    key(),
+    tenant(),
+    plain("slot", Whole, nullable=False),  # when the quarter began
+    link("router_id", "routers", nullable=False),
+    plain("devices", Integer, nullable=False),
+    UniqueConstraint("tenant_id", "slot", "router_id"),
 )
 
 # A tenant's own M-Pesa credentials: money goes straight to the tenant's till or paybill.
@@ -362,6 +386,8 @@ batches = Table(
     plain("created_at", Whole, nullable=False),
     plain("ready_at", Whole),  # NULL while its codes are being drawn
     UniqueConstraint("tenant_id", "number"),
+    # Without what was sold one by one at the counter, which may be thousands between two batches.
+    _part("tenant_id", "number", where="NOT (count = 1 AND note = 'counter sale')"),
 )
 
 # A printed code worth one pass. `spent` and `expired` are not stored: they follow from its pass and its use-by.
@@ -385,6 +411,8 @@ vouchers = Table(
     UniqueConstraint("code_index"),
     UniqueConstraint("tenant_id", "batch_id", "serial"),
     UniqueConstraint("tenant_id", "label"),
+    # Unused cards are counted as all of a batch less those in here: written once in a card's life (decision 23).
+    _part("tenant_id", "batch_id", "state", where="state <> 'printed'"),
 )
 
 # Whose a code is, for a guest who comes without a router's word (/V/CODE over mobile data).

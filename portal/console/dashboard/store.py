@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from portal.clock import Moment
+from portal.console.vouchers.store import unused
 from portal.tenancy.store import Router, routers
 from portal.units import Row, Unit, rows, value
 
@@ -51,7 +52,7 @@ def overview(currency: str, times: Times) -> Unit[Overview]:
         month=(yield from takings(currency, times.month)),
         begun=(yield from begun(times.hours)),
         online=(yield from online(times.seen_since)),
-        unused=(yield from unused_vouchers(times.now)),
+        unused=(yield from unused(times.now)),
         lines=(yield from open_lines()),
         routers=(yield from routers()),
     )
@@ -103,19 +104,6 @@ def online(seen_since: Moment) -> Unit[int]:
                 "SELECT COUNT(*) FROM presence WHERE tenant_id = :tenant AND online_since IS NOT NULL"
                 " AND seen_at >= :seen_since",
                 seen_since=seen_since,
-            )
-        )
-    )
-
-
-def unused_vouchers(now: Moment) -> Unit[int]:
-    """How many printed cards are good and not used yet."""
-    return int(
-        (
-            yield from value(
-                "SELECT COUNT(*) FROM vouchers v WHERE v.tenant_id = :tenant AND v.state = 'printed'"
-                " AND v.use_by > :now",
-                now=now,
             )
         )
     )
