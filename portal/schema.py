@@ -163,7 +163,8 @@ passes = Table(
     plain("end_reason", Text),
     # I2: one cause makes at most one pass.
     UniqueConstraint("tenant_id", "cause_kind", "cause_ref"),
-    Index(None, "tenant_id", "device_id", "state"),
+    _part("tenant_id", "device_id", where="state <> 'ended'"),  # queues, short however long the past is
+    Index(None, "tenant_id", "device_id", "bought_at"),  # the past, page by page
     Index(None, "tenant_id", "state", "ends_at"),
 )
 
@@ -297,6 +298,7 @@ payments = Table(
     UniqueConstraint("tenant_id", "click_key"),
     UniqueConstraint("tenant_id", "account_ref"),
     Index(None, "tenant_id", "state", "next_query_at"),
+    Index(None, "tenant_id", "state", "id"),
     Index(None, "tenant_id", "device_id", "created_at"),
     Index(None, "tenant_id", "person_id", "created_at"),
     Index(None, "tenant_id", "account_id", "phone_tail", "created_at"),

@@ -1,7 +1,6 @@
 """The statements of the payments pages.
 
-A list is read in two steps: which ids, from indexes alone, then their rows. Rows of one state that wait for nothing
-have no next query, and among these the index of queries keeps the order of ids.
+A list is read in two steps: which ids, of each state by an index that keeps their order, then their rows.
 """
 
 from __future__ import annotations
@@ -60,16 +59,14 @@ def _ids(states: Iterable[State], span: Span, below: int) -> Unit[set[int]]:
         if state == "paid" and span != ALWAYS:
             found |= yield from _paid(span, below)
             continue
-        for text in _OF_STATE:
-            some = yield from rows(text, state=state, before=below, since=span[0], until=span[1], limit=PAGE + 1)
-            found |= {row["id"] for row in some}
+        some = yield from rows(_OF_STATE, state=state, before=below, since=span[0], until=span[1], limit=PAGE + 1)
+        found |= {row["id"] for row in some}
     return found
 
 
-_OF_STATE = tuple(
-    f"SELECT id FROM payments WHERE tenant_id = :tenant AND state = :state AND {queried} AND id < :before"  # noqa: S608 own
+_OF_STATE = (
+    "SELECT id FROM payments WHERE tenant_id = :tenant AND state = :state AND id < :before"
     " AND created_at >= :since AND created_at < :until ORDER BY id DESC LIMIT :limit"
-    for queried in ("next_query_at IS NULL", "next_query_at >= 0")
 )
 
 

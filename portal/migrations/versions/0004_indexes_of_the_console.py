@@ -41,6 +41,22 @@ def upgrade() -> None:
             postgresql_where=sa.text("NOT (count = 1 AND note = 'counter sale')"),
         )
 
+    with op.batch_alter_table("passes", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_passes_tenant_id_device_id_state"))
+        batch_op.create_index(
+            batch_op.f("ix_passes_tenant_id_device_id"),
+            ["tenant_id", "device_id"],
+            unique=False,
+            sqlite_where=sa.text("state <> 'ended'"),
+            postgresql_where=sa.text("state <> 'ended'"),
+        )
+        batch_op.create_index(
+            batch_op.f("ix_passes_tenant_id_device_id_bought_at"), ["tenant_id", "device_id", "bought_at"], unique=False
+        )
+
+    with op.batch_alter_table("payments", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_payments_tenant_id_state_id"), ["tenant_id", "state", "id"], unique=False)
+
     with op.batch_alter_table("presence", schema=None) as batch_op:
         batch_op.add_column(sa.Column("address", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("rate_up", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
@@ -95,6 +111,20 @@ def downgrade() -> None:
         batch_op.drop_column("rate_down")
         batch_op.drop_column("rate_up")
         batch_op.drop_column("address")
+
+    with op.batch_alter_table("payments", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_payments_tenant_id_state_id"))
+
+    with op.batch_alter_table("passes", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_passes_tenant_id_device_id_bought_at"))
+        batch_op.drop_index(
+            batch_op.f("ix_passes_tenant_id_device_id"),
+            sqlite_where=sa.text("state <> 'ended'"),
+            postgresql_where=sa.text("state <> 'ended'"),
+        )
+        batch_op.create_index(
+            batch_op.f("ix_passes_tenant_id_device_id_state"), ["tenant_id", "device_id", "state"], unique=False
+        )
 
     with op.batch_alter_table("batches", schema=None) as batch_op:
         batch_op.drop_index(
