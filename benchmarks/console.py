@@ -1,7 +1,7 @@
 """Every page of the console, of an ISP with a year behind it: a million sessions, 200 000 payments, 500 000 vouchers.
 
 The screens are those that the site itself knows, so that a new page is measured without a word here; what its address
-names must be known to `named`. Of each page its filters and its second page are asked for, too, as the page links to them.
+names must be known to `named`. Of each page its filters and its second page are asked for, as the page links to them.
 Beside each time stands what the portal's process worked for it, on all its threads: others may be using the machine.
 """
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from benchmarks.ground import address_of, mac_of
+from benchmarks.ground import mac_of
 from portal.access import plans as plan_text
 from portal.access import store as access
 from portal.access.plans import Plan
@@ -103,6 +103,7 @@ def fill(connection: sqlite3.Connection, vault: Vault, year: Year) -> None:
     publics = _payments(of, first_device, persons)
     _passes(of, first_device, persons, labels, publics)
     _presence(of, first_device)
+    _online(of)
     _log(of, first_device, publics)
     connection.execute("COMMIT")
 
@@ -151,7 +152,7 @@ def _devices(of: Filling) -> int:
     )
     of.many("devices", "id, mac, created_at, last_seen_at, last_router_id", made)
     year.named["device"] = str(first)
-    year.sought |= {"mac": mac_of(7), "unknown": "RABCDEFGHJ", "ip": address_of(17)}
+    year.sought |= {"mac": mac_of(7), "unknown": "RABCDEFGHJ", "ip": "10.6.0.18"}
     return first
 
 
@@ -206,7 +207,8 @@ def _vouchers(of: Filling) -> list[str]:
         )
     of.many(
         "batches",
-        "id, number, plan_id, plan_copy, price_minor, currency, style, count, use_by, note, made_by, created_at, ready_at",
+        "id, number, plan_id, plan_copy, price_minor, currency, style, count, use_by, note,"
+        " made_by, created_at, ready_at",
         rows,
     )
 
@@ -282,7 +284,8 @@ def _payments(of: Filling, first_device: int, persons: Sequence[int]) -> list[tu
     )
     of.many(
         "receipts",
-        "provider, environment, number, amount_minor, currency, payer_tail, paid_at, seen_at, seen_via, payment_id, state",
+        "provider, environment, number, amount_minor, currency, payer_tail, paid_at, seen_at,"
+        " seen_via, payment_id, state",
         receipts,
     )
     of.many("inbox", "ref, channel, payment_id, account_id, body_sealed, received_at, processed_at, verdict", inbox)
@@ -358,13 +361,24 @@ def _presence(of: Filling, first_device: int) -> None:
             at = year.now + HOUR if on else of.at(random.random())
             since = year.now - random.randrange(3 * HOUR) if on else None
             size = random.randrange(10**9)
-            yield (year.routers[n % ROUTERS], first_device + n, at, since, at, 3600 if on else None, size // 9, size)
+            address = f"10.6.{n % 60_000 // 250}.{1 + n % 250}"
+            yield (
+                year.routers[n % ROUTERS], first_device + n, at, since, at, 3600 if on else None, size // 9, size, address
+            )  # fmt: skip
 
     of.many(
         "presence",
-        "router_id, device_id, seen_at, online_since, read_at, active_uptime_s, active_bytes_in, active_bytes_out",
+        "router_id, device_id, seen_at, online_since, read_at, active_uptime_s, active_bytes_in, active_bytes_out,"
+        " address",
         seen(),
     )
+
+
+def _online(of: Filling) -> None:
+    """Of each quarter of the year and each router."""
+    last = of.year.now - of.year.now % SLOT
+    slots = range(last - YEAR // max(1, 1_000_000 // of.year.size.sessions), last, SLOT)
+    of.many("online_counts", "slot, router_id, devices", ((each, n, 90) for each in slots for n in of.year.routers))
 
 
 # --- what was done, and what waits ---

@@ -7,18 +7,12 @@ disagrees with this file. Moments are epoch milliseconds, money is minor units, 
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, text
+from sqlalchemy import Boolean, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
 
 from portal import schema_staff
-from portal.columns import Whole, key, link, metadata, personal, plain, secret, tenant
+from portal.columns import Whole, key, link, metadata, part, personal, plain, secret, tenant
 
 __all__ = ["TENANT_TABLES", "metadata", "schema_staff"]
-
-
-def _part(*columns: str, where: str) -> Index:
-    """An index of those rows alone."""
-    return Index(None, *columns, sqlite_where=text(where), postgresql_where=text(where))
-
 
 installation = Table(
     "installation",
@@ -163,7 +157,7 @@ passes = Table(
     plain("end_reason", Text),
     # I2: one cause makes at most one pass.
     UniqueConstraint("tenant_id", "cause_kind", "cause_ref"),
-    _part("tenant_id", "device_id", where="state <> 'ended'"),  # queues, short however long the past is
+    part("tenant_id", "device_id", where="state <> 'ended'"),  # queues, short however long the past is
     Index(None, "tenant_id", "device_id", "bought_at"),  # the past, page by page
     Index(None, "tenant_id", "state", "ends_at"),
 )
@@ -214,10 +208,8 @@ presence = Table(
     plain("active_uptime_s", Whole),
     plain("active_bytes_in", Whole, nullable=False, server_default="0"),
     plain("active_bytes_out", Whole, nullable=False, server_default="0"),
-    # The IPv4 address that the router's hotspot knew it by, written when it changes.
     personal("address", Text, purpose="help a guest who reads out their address", keep="session"),
-    # Between the last two readings of one session, in bit/s; NULL when that cannot be said.
-    plain("rate_up", Whole),
+    plain("rate_up", Whole),  # bit/s between the last two readings; NULL when that cannot be said
     plain("rate_down", Whole),
     UniqueConstraint("tenant_id", "router_id", "device_id"),
     Index(None, "tenant_id", "device_id"),
@@ -389,7 +381,7 @@ batches = Table(
     plain("ready_at", Whole),  # NULL while its codes are being drawn
     UniqueConstraint("tenant_id", "number"),
     # Without what was sold one by one at the counter, which may be thousands between two batches.
-    _part("tenant_id", "number", where="NOT (count = 1 AND note = 'counter sale')"),
+    part("tenant_id", "number", where="NOT (count = 1 AND note = 'counter sale')"),
 )
 
 # A printed code worth one pass. `spent` and `expired` are not stored: they follow from its pass and its use-by.
@@ -414,7 +406,7 @@ vouchers = Table(
     UniqueConstraint("tenant_id", "batch_id", "serial"),
     UniqueConstraint("tenant_id", "label"),
     # Unused cards are counted as all of a batch less those in here: written once in a card's life (decision 23).
-    _part("tenant_id", "batch_id", "state", where="state <> 'printed'"),
+    part("tenant_id", "batch_id", "state", where="state <> 'printed'"),
 )
 
 # Whose a code is, for a guest who comes without a router's word (/V/CODE over mobile data).

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from portal.access import admission, store
 from portal.access.allowance import Allowance
 from portal.access.passes import Pass
+from portal.access.places import store as places
 from portal.clock import MINUTE, SECOND, Moment
 from portal.sessions.meter import PACE_MS, SLACK_MS, Pace, Reading, Use, pace_between, same_session, use_between
 from portal.units import Unit
@@ -70,7 +71,7 @@ def record(router_id: int, sightings: Iterable[Sighting], now: Moment) -> Unit[N
             router_id, each.device_id, each.reading, since, seen_at, _pace(last, each.reading)
         )
         if _moved(last, each):
-            yield from store.set_address(router_id, each.device_id, each.address or "")
+            yield from places.set_address(router_id, each.device_id, each.address or "")
     for device_id in sorted(owners):
         yield from admission.refresh(device_id, now)
 
@@ -198,7 +199,7 @@ def let_time_act(now: Moment) -> Unit[int]:
 def make_good(router_id: int, lost_ms: int, now: Moment) -> Unit[int]:
     """Make good an outage of a whole router: each running wall-clock pass there gets the lost time back."""
     done = 0
-    for seen in (yield from store.present_lately(router_id, now - lost_ms)):
+    for seen in (yield from places.present_lately(router_id, now - lost_ms)):
         queue = yield from store.queue_of(seen)
         for one in queue[:1]:
             if one.kind == "wall" and one.state == "running" and one.ends_at is not None:

@@ -349,7 +349,7 @@ def shared_with(device_id: int) -> Unit[list[Pass]]:
 # --- presence and use ---
 
 
-def _presence(row: Row) -> Presence:
+def read_presence(row: Row) -> Presence:
     reading = None
     if row["read_at"] is not None:
         reading = Reading(
@@ -378,7 +378,7 @@ def presence_at(router_id: int, device_id: int) -> Unit[Presence | None]:
         router_id=router_id,
         device_id=device_id,
     )
-    return None if row is None else _presence(row)
+    return None if row is None else read_presence(row)
 
 
 def presence_of(device_id: int) -> Unit[list[Presence]]:
@@ -387,26 +387,7 @@ def presence_of(device_id: int) -> Unit[list[Presence]]:
         "SELECT * FROM presence WHERE tenant_id = :tenant AND device_id = :device_id ORDER BY seen_at DESC",
         device_id=device_id,
     )
-    return [_presence(row) for row in found]
-
-
-def online_at(router_id: int) -> Unit[list[Presence]]:
-    """Whoever was online at this router when it was last read."""
-    found = yield from rows(
-        "SELECT * FROM presence WHERE tenant_id = :tenant AND router_id = :router_id AND online_since IS NOT NULL",
-        router_id=router_id,
-    )
-    return [_presence(row) for row in found]
-
-
-def present_lately(router_id: int, since: Moment) -> Unit[list[int]]:
-    """Devices that this router saw after `since`."""
-    found = yield from rows(
-        "SELECT device_id FROM presence WHERE tenant_id = :tenant AND router_id = :router_id AND seen_at >= :since",
-        router_id=router_id,
-        since=since,
-    )
-    return [row["device_id"] for row in found]
+    return [read_presence(row) for row in found]
 
 
 def save_presence(
@@ -439,25 +420,6 @@ def save_presence(
             "rate_down": pace.down if pace else None,
         },
     )
-
-
-def set_address(router_id: int, device_id: int, address: str) -> Unit[None]:
-    """By which address a router knows a device; a statement of its own, since it seldom changes and has an index."""
-    yield Sql(
-        "UPDATE presence SET address = :address WHERE tenant_id = :tenant AND router_id = :router_id"
-        " AND device_id = :device_id",
-        {"router_id": router_id, "device_id": device_id, "address": address},
-    )
-
-
-def with_address(address: str, limit: int) -> Unit[list[Presence]]:
-    """Which devices have this address, or had it when they were last seen; the latest first."""
-    found = yield from rows(
-        "SELECT * FROM presence WHERE tenant_id = :tenant AND address = :address ORDER BY seen_at DESC LIMIT :limit",
-        address=address,
-        limit=limit,
-    )
-    return [_presence(row) for row in found]
 
 
 def add_use(pass_id: int, device_id: int, use: Use, now: Moment) -> Unit[None]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from portal.access import record, store
+from portal.access.places import store as places
 from portal.access.record import Sighting
 from portal.clock import MINUTE, SECOND
 from portal.console.guests.clues import clues
@@ -69,8 +70,8 @@ async def test_another_address_of_the_same_device_takes_the_place_of_the_old_one
 
     await site.polled()
 
-    assert [each.device_id for each in await site.seed.read(store.with_address, "10.5.50.77", 9)] == [device.id]
-    assert await site.seed.read(store.with_address, ADDRESS, 9) == []
+    assert [each.device_id for each in await site.seed.read(places.with_address, "10.5.50.77", 9)] == [device.id]
+    assert await site.seed.read(places.with_address, ADDRESS, 9) == []
 
 
 @pytest.mark.parametrize("said", ["", "0.0.0.0", "224.0.0.1", "127.0.0.1", "10.5.50", "::1", "<script>", "9" * 400])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from portal.access import admission
 from portal.access import store as access
 from portal.access.admission import Standing
+from portal.access.places import store as places
 from portal.access.store import Cause
 from portal.clock import Moment
 from portal.console.guests import store
@@ -80,7 +81,7 @@ def _standings(ids: Iterable[int], now: Moment) -> Unit[list[Standing]]:
 def _holders(clues: Clues, now: Moment) -> Unit[dict[int, list[Holder]]]:
     """Who has an address now, at each router, and then who had it; the same one may be in use at two sites."""
     found: dict[int, list[Holder]] = {}
-    for each in (yield from access.with_address(clues.ip, MOST)) if clues.ip else ():
+    for each in (yield from places.with_address(clues.ip, MOST)) if clues.ip else ():
         holder = Holder(router_id=each.router_id, seen_at=each.seen_at, now=now - each.seen_at <= admission.FRESH_MS)
         found.setdefault(each.device_id, []).append(holder)
     return found

@@ -149,7 +149,8 @@ def joined(device_id: int, before: Moment, limit: int) -> Unit[Sequence[Row]]:
     return (
         yield from rows(
             "SELECT d.added_at AS at, s.plan_name, s.device_id AS owner FROM (SELECT * FROM pass_devices"
-            " WHERE tenant_id = :tenant AND device_id = :device_id AND added_at < :before ORDER BY id DESC LIMIT :most) d"
+            " WHERE tenant_id = :tenant AND device_id = :device_id AND added_at < :before"
+            " ORDER BY id DESC LIMIT :most) d"
             " JOIN passes s ON s.tenant_id = d.tenant_id AND s.id = d.pass_id"
             " WHERE d.tenant_id = :tenant AND s.tenant_id = :tenant AND d.added_at > s.bought_at"
             " ORDER BY d.added_at DESC LIMIT :limit",
