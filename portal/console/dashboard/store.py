@@ -76,7 +76,7 @@ def online(seen_since: Moment) -> Unit[int]:
     return int(
         (
             yield from value(
-                "SELECT COUNT(*) FROM presence WHERE tenant_id = :tenant AND online_since IS NOT NULL"
+                "SELECT COUNT(*) FROM presence WHERE tenant_id = :tenant AND online_since > 0"
                 " AND seen_at >= :seen_since",
                 seen_since=seen_since,
             )
