@@ -325,8 +325,9 @@ def _passes(
             # Those that go on do so until the measurement is over.
             end = None if live else at + HOUR
             yield (
-                first + n, devices[n], persons[n % len(persons)], plan.id, plan.name, 1000, "KES", "wall", HOUR, 1, kind,
-                ref, "running" if live else "ended", n, at, at, at + DAY, at, year.now + DAY if live else at + HOUR,
+                first + n, devices[n], persons[n % len(persons)], plan.id, plan.name, 1000, "KES", "wall", HOUR, 1,
+                kind, ref, "running" if live else "ended", n, at, at, at + DAY, at,
+                year.now + DAY if live else at + HOUR,
                 HOUR, 50_000_000, end, None if live else "time",
             )  # fmt: skip
 
@@ -363,7 +364,8 @@ def _presence(of: Filling, first_device: int) -> None:
             size = random.randrange(10**9)
             address = f"10.6.{n % 60_000 // 250}.{1 + n % 250}"
             yield (
-                year.routers[n % ROUTERS], first_device + n, at, since, at, 3600 if on else None, size // 9, size, address
+                year.routers[n % ROUTERS], first_device + n, at, since, at,
+                3600 if on else None, size // 9, size, address,
             )  # fmt: skip
 
     of.many(
@@ -395,7 +397,8 @@ def _log(of: Filling, first_device: int, paid: list[tuple[str, int]]) -> None:
             actor = f"staff:{staff}{n % STAFF}"
             payload = '{"address":"127.0.0.1","name":"Amina"}'
             yield (
-                n + 1, of.at(n / year.size.acts), actor, acts[n % 6], f"device:{device}", payload, b"d" * 32, b"c" * 32, 0
+                n + 1, of.at(n / year.size.acts), actor, acts[n % 6], f"device:{device}", payload,
+                b"d" * 32, b"c" * 32, 0,
             )  # fmt: skip
 
     of.many("audit", "number, at, actor, act, subject, payload, payload_digest, chain, money", done())

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import ConsoleMessage, async_playwright
 
+from portal.access.places import store as places
 from portal.access.store import touch_device
 from portal.clock import DAY, HOUR, MINUTE, Moment
 from portal.console import spans
@@ -154,6 +155,8 @@ async def test_no_statement_of_the_page_goes_through_a_whole_table(o: Office) ->
 
 @pytest.mark.browser
 async def test_a_browser_draws_both_charts_and_finds_nothing_against_the_policy(o: Office, chromium_path: str) -> None:
+    now = o.home.clock.now()
+    await o.home.write(places.count_online, o.home.router_id, now - now % places.SLOT_MS, 5)
     name, _, token = (await o.of("owner")).http.headers["Cookie"].partition("=")
     complaints: list[str] = []
 
