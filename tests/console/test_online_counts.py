@@ -18,7 +18,7 @@ from portal.units import rows
 from tests.console.office import Office, office
 from tests.flows.site import Site, a_site
 
-ALL = "SELECT slot, router_id, devices FROM online_counts WHERE tenant_id = :tenant ORDER BY slot"
+ALL = "SELECT * FROM online_counts WHERE tenant_id = :tenant ORDER BY slot"
 
 
 @pytest.fixture
