@@ -115,7 +115,13 @@ def _house(of: Filling) -> None:
     """Routers, plans, and staff of whom one is logged in."""
     year, now = of.year, of.year.now
     for number in range(len(of.unit(tenancy.routers())), ROUTERS):
-        fields = {"host": "127.0.0.1", "port": 1, "username": "bando", "password": "x", "hotspot_host": "b.test"}
+        fields: dict[str, Any] = {
+            "host": "127.0.0.1",
+            "port": 1,
+            "username": "bando",
+            "password": "x",
+            "hotspot_host": "b.test",
+        }
         of.unit(tenancy.add_router(of.vault, now, name=f"Site {number + 1}", tunnel=True, **fields))
     year.routers = [each.id for each in of.unit(tenancy.routers())]
     if not of.unit(access.plan_list()):
