@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Integer, LargeBinary, MetaData
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, text
 
 # Retention classes and their default periods in days (R8); a tenant sets its own inside the bounds.
 RETENTION_DAYS = {
@@ -55,3 +55,8 @@ def tenant() -> Column[Any]:
 
 def link(name: str, target: str, **kw: Any) -> Column[Any]:
     return plain(name, Whole, ForeignKey(f"{target}.id"), **kw)
+
+
+def part(*columns: str, where: str) -> Index:
+    """An index of those rows alone for which this is so."""
+    return Index(None, *columns, sqlite_where=text(where), postgresql_where=text(where))

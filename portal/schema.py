@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
 
-from portal import schema_staff
-from portal.columns import Whole, key, link, metadata, personal, plain, secret, tenant
+from portal import schema_staff, schema_vouchers
+from portal.columns import Whole, key, link, metadata, part, personal, plain, secret, tenant
 
-__all__ = ["TENANT_TABLES", "metadata", "schema_staff"]
+__all__ = ["TENANT_TABLES", "metadata", "schema_staff", "schema_vouchers"]
 
 installation = Table(
     "installation",
@@ -176,7 +176,8 @@ passes = Table(
     plain("end_reason", Text),
     # I2: one cause makes at most one pass.
     UniqueConstraint("tenant_id", "cause_kind", "cause_ref"),
-    Index(None, "tenant_id", "device_id", "state"),
+    part("tenant_id", "device_id", where="state <> 'ended'"),  # queues, short however long the past is
+    Index(None, "tenant_id", "device_id", "bought_at"),  # the past, page by page
     Index(None, "tenant_id", "state", "ends_at"),
 )
 
@@ -241,9 +242,25 @@ presence = Table(
     plain("active_uptime_s", Whole),
     plain("active_bytes_in", Whole, nullable=False, server_default="0"),
     plain("active_bytes_out", Whole, nullable=False, server_default="0"),
+    personal("address", Text, purpose="help a guest who reads out their address", keep="session"),
+    plain("rate_up", Whole),  # bit/s between the last two readings; NULL when that cannot be said
+    plain("rate_down", Whole),
     UniqueConstraint("tenant_id", "router_id", "device_id"),
     Index(None, "tenant_id", "device_id"),
     Index(None, "tenant_id", "online_since"),
+    Index(None, "tenant_id", "address"),
+)
+
+# How many devices were online at a router at the first reading of each quarter of an hour; nobody's data.
+online_counts = Table(
+    "online_counts",
+    metadata,
+    key(),
+    tenant(),
+    plain("slot", Whole, nullable=False),  # when the quarter began
+    link("router_id", "routers", nullable=False),
+    plain("devices", Integer, nullable=False),
+    UniqueConstraint("tenant_id", "slot", "router_id"),
 )
 
 # A tenant's own M-Pesa credentials: money goes straight to the tenant's till or paybill.
@@ -307,6 +324,7 @@ payments = Table(
     UniqueConstraint("tenant_id", "click_key"),
     UniqueConstraint("tenant_id", "account_ref"),
     Index(None, "tenant_id", "state", "next_query_at"),
+    Index(None, "tenant_id", "state", "id"),
     Index(None, "tenant_id", "device_id", "created_at"),
     Index(None, "tenant_id", "person_id", "created_at"),
     Index(None, "tenant_id", "account_id", "phone_tail", "created_at"),
@@ -379,106 +397,6 @@ prompts = Table(
     Index(None, "tenant_id", "device_id", "sent_at"),
     Index(None, "tenant_id", "router_id", "sent_at"),
     Index(None, "tenant_id", "sent_at"),
-)
-
-# What staff create, print, sell and void together. Its plan and price are frozen when it is made.
-batches = Table(
-    "batches",
-    metadata,
-    key(),
-    tenant(),
-    plain("number", Whole, nullable=False),  # counts up in a tenant; vouchers are called B<number>-<serial>
-    link("plan_id", "plans", nullable=False),
-    plain("plan_copy", Text, nullable=False),  # JSON: the plan at this price, as it was
-    plain("price_minor", Whole, nullable=False),
-    plain("currency", Text, nullable=False),
-    plain("style", Text, nullable=False),  # a name of portal.vouchers.codes.STYLES
-    plain("count", Whole, nullable=False),
-    plain("use_by", Whole, nullable=False),
-    plain("note", Text, nullable=False, server_default=""),
-    plain("agent", Text, nullable=False, server_default=""),
-    personal("made_by", Text, purpose="answer for stock", keep="act", nullable=False),
-    link("staff_id", "staff"),  # who made it in the console; names may be alike
-    plain("form_key", Text),  # of the form that made it: sent twice, it makes one batch
-    plain("created_at", Whole, nullable=False),
-    plain("ready_at", Whole),  # NULL while its codes are being drawn
-    UniqueConstraint("tenant_id", "number"),
-    Index(None, "tenant_id", "form_key", unique=True),
-    Index(None, "tenant_id", "note", "created_at"),
-)
-
-# A printed code worth one pass. `spent` and `expired` are not stored: they follow from its pass and its use-by.
-vouchers = Table(
-    "vouchers",
-    metadata,
-    key(),
-    tenant(),
-    link("batch_id", "batches", nullable=False),
-    plain("serial", Whole, nullable=False),  # from 1 in its batch
-    plain("label", Text, nullable=False),  # B12-0043: on the card, and the cause of its pass
-    secret("code_index", nullable=False),  # keyed hash over the whole installation
-    secret("code_sealed", nullable=False),
-    plain("state", Text, nullable=False, server_default="printed"),  # printed | redeemed | void
-    plain("use_by", Whole, nullable=False),
-    plain("redeemed_at", Whole),
-    link("redeemed_router_id", "routers"),
-    plain("voided_at", Whole),
-    personal("voided_by", Text, purpose="answer for stock", keep="act"),
-    plain("void_reason", Text),
-    UniqueConstraint("code_index"),
-    UniqueConstraint("tenant_id", "batch_id", "serial"),
-    UniqueConstraint("tenant_id", "label"),
-)
-
-# Whose a code is, for a guest who comes without a router's word (/V/CODE over mobile data).
-code_owners = Table(
-    "code_owners",
-    metadata,
-    secret("code_index", primary_key=True),
-    link("owner", "tenants", nullable=False),
-)
-
-# What staff did with a range of a batch: made, printed, printed again, exported, voided.
-voucher_acts = Table(
-    "voucher_acts",
-    metadata,
-    key(),
-    tenant(),
-    link("batch_id", "batches", nullable=False),
-    plain("act", Text, nullable=False),  # made | printed | reprinted | exported | voided
-    plain("how", Text, nullable=False, server_default=""),  # sheet 4x9, slip 58, html, csv
-    plain("first_serial", Whole, nullable=False),
-    plain("last_serial", Whole, nullable=False),
-    plain("reason", Text, nullable=False, server_default=""),
-    personal("actor", Text, purpose="answer for stock", keep="act", nullable=False),
-    plain("done_at", Whole, nullable=False),
-    Index(None, "tenant_id", "batch_id", "act", "done_at"),
-)
-
-# A voucher that brought a new device in place of an older one; the daily limit counts these.
-voucher_moves = Table(
-    "voucher_moves",
-    metadata,
-    key(),
-    tenant(),
-    link("voucher_id", "vouchers", nullable=False),
-    link("from_device_id", "devices", nullable=False),
-    link("to_device_id", "devices", nullable=False),
-    plain("moved_at", Whole, nullable=False),
-    Index(None, "tenant_id", "voucher_id", "moved_at"),
-    Index(None, "tenant_id", "from_device_id"),
-    Index(None, "tenant_id", "to_device_id"),
-)
-
-# The ISP's logo on paper: a PNG, as checked when it was given.
-logos = Table(
-    "logos",
-    metadata,
-    key(),
-    tenant(),
-    plain("png", LargeBinary, nullable=False),
-    plain("small", LargeBinary),  # the same for guest pages, made small; NULL: none there
-    UniqueConstraint("tenant_id"),
 )
 
 # Failed guesses at codes whose tenant is not known (/V/CODE without a router's word).

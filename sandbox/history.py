@@ -10,6 +10,7 @@ from random import Random
 
 from portal.access import plans as plan_text
 from portal.access import store as access
+from portal.access.places import store as places
 from portal.access.plans import Plan
 from portal.clock import DAY, HOUR, MINUTE, SECOND, Moment
 from portal.db import Database
@@ -64,12 +65,23 @@ def _month(site: Place, now: Moment) -> Unit[None]:
         guests += [(yield from _guest(site, number, now))]
     for number, (at, plan) in enumerate(sorted(_sales(random, plans, now), key=itemgetter(0)), start=1):
         yield from _payment(site, random, number, random.choice(guests), plan, int(account), at)
+    yield from _online(site, random, now)
     yield from tenancy.open_exception(
         "unmatched-money",
         "receipt:SKL4TQ8ZPM",
         "KSh 50 came under account WIFI. Money came that belongs to no payment.",
         now,
     )
+
+
+def _online(site: Place, random: Random, now: Moment) -> Unit[None]:
+    """How many were online at each quarter of an hour: a day's curve, which wavers."""
+    last = now - now % places.SLOT_MS
+    for slot in range(last - DAYS * DAY, last, places.SLOT_MS):
+        hour = (slot + 3 * HOUR) % DAY / HOUR
+        here, there = HOURS[int(hour)], HOURS[(int(hour) + 1) % 24]
+        busy = (here + (there - here) * (hour % 1)) * (1.3 if slot // DAY % 7 == 2 else 1)
+        yield from places.count_online(site.router_id, slot, max(0, round(busy * random.uniform(0.85, 1.15))))
 
 
 def _sales(random: Random, plans: Sequence[Plan], now: Moment) -> Iterator[tuple[Moment, Plan]]:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from portal.access import admission, store
 from portal.access.allowance import Allowance
 from portal.access.passes import Pass
+from portal.access.places import store as places
 from portal.clock import MINUTE, SECOND, Moment
-from portal.sessions.meter import SLACK_MS, Reading, Use, same_session, use_between
+from portal.sessions.meter import PACE_MS, SLACK_MS, Pace, Reading, Use, pace_between, same_session, use_between
 from portal.units import Unit
 
 # A used-time pass pauses when its device was silent for so long, and this silence is not charged (design 3b).
@@ -30,6 +31,7 @@ class Sighting:
     here: bool = True  # in the router's host table, online or not
     silent_since: Moment | None = None  # since when it had sent nothing when it was last read
     pass_id: int | None = None  # the pass that its row at the router stands for
+    address: str | None = None  # its IPv4 address there, when it is there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +67,11 @@ def record(router_id: int, sightings: Iterable[Sighting], now: Moment) -> Unit[N
                 yield from admission.refresh(device_id, sure)
         since = _online_since(last, each.reading)
         seen_at = each.reading.read_at if each.here or last is None else last.seen_at
-        yield from store.save_presence(router_id, each.device_id, each.reading, since, seen_at)
+        yield from store.save_presence(
+            router_id, each.device_id, each.reading, since, seen_at, _pace(last, each.reading)
+        )
+        if _moved(last, each):
+            yield from places.set_address(router_id, each.device_id, each.address or "")
     for device_id in sorted(owners):
         yield from admission.refresh(device_id, now)
 
@@ -90,10 +96,26 @@ def _session_end(last: store.Presence | None, this: Sighting) -> Moment | None:
 
 def _nothing_new(last: store.Presence, this: Sighting) -> bool:
     then, now = last.reading, this.reading
+    if _moved(last, this):
+        return False
     if then is None or now.active_uptime_s is not None or then.active_uptime_s is not None:
         return False
     quiet = replace(then, read_at=now.read_at) == now
     return quiet and (not this.here or now.read_at - last.seen_at < STILL_HERE_MS)
+
+
+def _moved(last: store.Presence | None, this: Sighting) -> bool:
+    """Whether it has another address than it had."""
+    return this.address is not None and (last is None or this.address != last.address)
+
+
+def _pace(last: store.Presence | None, this: Reading) -> Pace | None:
+    """How fast it was lately: what was known before stays when this reading came too soon to tell."""
+    if last is None or last.reading is None or this.active_uptime_s is None:
+        return None
+    if this.read_at - last.reading.read_at < PACE_MS and same_session(last.reading, this):
+        return last.pace
+    return pace_between(last.reading, this)
 
 
 def _online_since(last: store.Presence | None, this: Reading) -> Moment | None:
@@ -177,7 +199,7 @@ def let_time_act(now: Moment) -> Unit[int]:
 def make_good(router_id: int, lost_ms: int, now: Moment) -> Unit[int]:
     """Make good an outage of a whole router: each running wall-clock pass there gets the lost time back."""
     done = 0
-    for seen in (yield from store.present_lately(router_id, now - lost_ms)):
+    for seen in (yield from places.present_lately(router_id, now - lost_ms)):
         queue = yield from store.queue_of(seen)
         for one in queue[:1]:
             if one.kind == "wall" and one.state == "running" and one.ends_at is not None:

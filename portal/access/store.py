@@ -11,7 +11,7 @@ from portal.access.allowance import Hold
 from portal.access.passes import Pass
 from portal.access.plans import Plan
 from portal.clock import Moment
-from portal.sessions.meter import Reading, Use
+from portal.sessions.meter import Pace, Reading, Use
 from portal.units import Row, Signal, Sql, Unit, any_of, insert, insert_new_text, one, rows, update, value
 
 WAKE = "wake"  # signal topic: the key is a router's id
@@ -38,6 +38,8 @@ class Presence:
     seen_at: Moment
     online_since: Moment | None
     reading: Reading | None
+    address: str | None = None  # by which the router's hotspot knew it last
+    pace: Pace | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -337,7 +339,7 @@ def shared_with(device_id: int) -> Unit[list[Pass]]:
 # --- presence and use ---
 
 
-def _presence(row: Row) -> Presence:
+def read_presence(row: Row) -> Presence:
     reading = None
     if row["read_at"] is not None:
         reading = Reading(
@@ -355,6 +357,8 @@ def _presence(row: Row) -> Presence:
         seen_at=row["seen_at"],
         online_since=row["online_since"],
         reading=reading,
+        address=row["address"],
+        pace=None if row["rate_up"] is None else Pace(up=row["rate_up"], down=row["rate_down"]),
     )
 
 
@@ -364,7 +368,7 @@ def presence_at(router_id: int, device_id: int) -> Unit[Presence | None]:
         router_id=router_id,
         device_id=device_id,
     )
-    return None if row is None else _presence(row)
+    return None if row is None else read_presence(row)
 
 
 def presence_of(device_id: int) -> Unit[list[Presence]]:
@@ -373,47 +377,37 @@ def presence_of(device_id: int) -> Unit[list[Presence]]:
         "SELECT * FROM presence WHERE tenant_id = :tenant AND device_id = :device_id ORDER BY seen_at DESC",
         device_id=device_id,
     )
-    return [_presence(row) for row in found]
-
-
-def online_at(router_id: int) -> Unit[list[Presence]]:
-    """Whoever was online at this router when it was last read."""
-    found = yield from rows(
-        "SELECT * FROM presence WHERE tenant_id = :tenant AND router_id = :router_id AND online_since IS NOT NULL",
-        router_id=router_id,
-    )
-    return [_presence(row) for row in found]
-
-
-def present_lately(router_id: int, since: Moment) -> Unit[list[int]]:
-    """Devices that this router saw after `since`."""
-    found = yield from rows(
-        "SELECT device_id FROM presence WHERE tenant_id = :tenant AND router_id = :router_id AND seen_at >= :since",
-        router_id=router_id,
-        since=since,
-    )
-    return [row["device_id"] for row in found]
+    return [read_presence(row) for row in found]
 
 
 def save_presence(
-    router_id: int, device_id: int, reading: Reading, online_since: Moment | None, seen_at: Moment
+    router_id: int,
+    device_id: int,
+    reading: Reading,
+    online_since: Moment | None,
+    seen_at: Moment,
+    pace: Pace | None = None,
 ) -> Unit[None]:
     yield Sql(
         "INSERT INTO presence (tenant_id, router_id, device_id, seen_at, online_since, read_at, user_uptime_s,"
-        " user_bytes_in, user_bytes_out, active_uptime_s, active_bytes_in, active_bytes_out) VALUES (:tenant,"
+        " user_bytes_in, user_bytes_out, active_uptime_s, active_bytes_in, active_bytes_out, rate_up, rate_down)"
+        " VALUES (:tenant,"
         " :router_id, :device_id, :seen_at, :online_since, :read_at, :user_uptime_s, :user_bytes_in,"
-        " :user_bytes_out, :active_uptime_s, :active_bytes_in, :active_bytes_out)"
+        " :user_bytes_out, :active_uptime_s, :active_bytes_in, :active_bytes_out, :rate_up, :rate_down)"
         " ON CONFLICT (tenant_id, router_id, device_id) DO UPDATE SET seen_at = excluded.seen_at,"
         " online_since = excluded.online_since, read_at = excluded.read_at,"
         " user_uptime_s = excluded.user_uptime_s, user_bytes_in = excluded.user_bytes_in,"
         " user_bytes_out = excluded.user_bytes_out, active_uptime_s = excluded.active_uptime_s,"
-        " active_bytes_in = excluded.active_bytes_in, active_bytes_out = excluded.active_bytes_out",
+        " active_bytes_in = excluded.active_bytes_in, active_bytes_out = excluded.active_bytes_out,"
+        " rate_up = excluded.rate_up, rate_down = excluded.rate_down",
         {
             **reading.__dict__,
             "router_id": router_id,
             "device_id": device_id,
             "online_since": online_since,
             "seen_at": seen_at,
+            "rate_up": pace.up if pace else None,
+            "rate_down": pace.down if pace else None,
         },
     )
 

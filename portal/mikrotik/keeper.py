@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import structlog
 
 from portal.access import record, store
+from portal.access.places import store as places
 from portal.access.record import Wanted
 from portal.clock import SECOND, Clock, Moment
 from portal.db import Database, Observe, quiet
@@ -91,6 +92,7 @@ class Keeper:
         self._sights: dict[str, Moment] = {}  # the MACs in its host table, and when they were last read there
         self._failures = 0
         self._contact_at: Moment = 0
+        self._slot: Moment = 0  # of which quarter of an hour its guests were counted
         self._trouble: str | None = router.trouble
         self.troubles: deque[tuple[Moment, str]] = deque(maxlen=REMEMBERED)  # the latest ones: when, and which
         self.drift: Drift | None = None  # what the last poll had to change; None before the first one
@@ -328,7 +330,7 @@ class Keeper:
         began = self._clock.now()
         found = await self._errands.read_all()
         ours = {device_of(row.name) for row in found.users if marked(row.comment, self._installation)}
-        online = await self._db.read(self.router.tenant_id, store.online_at, self.router.id)
+        online = await self._db.read(self.router.tenant_id, places.online_at, self.router.id)
         blocked = await self._db.read(self.router.tenant_id, store.blocked_devices)
         ids = {each for each in ours if each is not None}
         ids |= {each.device_id for each in online} | {each.id for each in blocked}
@@ -340,8 +342,19 @@ class Keeper:
         changed = await self._apply(wanted, without(found, self._touched, self._installation), urgent=False)
         self.drift = Drift(at=self._clock.now(), rows=changed)
         await self._note_contact(self._clock.now())
+        await self._count(found, began)
         self.looked_at = began
         return len(found.hosts)
+
+    async def _count(self, found: Found, now: Moment) -> None:
+        """Write down how many devices are online, once in a quarter of an hour."""
+        slot = now - now % places.SLOT_MS
+        if slot == self._slot:
+            return
+        ours = {row.name for row in found.users if marked(row.comment, self._installation)}
+        online = len({row.mac for row in found.active if row.user in ours})
+        await self._write(places.count_online, self.router.id, slot, online)
+        self._slot = slot
 
     def _still_known(self, wanted: Sequence[Wanted]) -> list[Wanted]:
         return [each for each in wanted if each.device_id not in self._touched]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 from portal.access.record import Sighting, Wanted
 from portal.clock import SECOND, Moment
@@ -34,6 +35,24 @@ def silences(found: Found, now: Moment) -> dict[tuple[str, str], Moment]:
     return {(row.user, row.mac): now - row.idle_s * SECOND for row in found.active}
 
 
+def addresses(found: Found) -> dict[str, str | None]:
+    """The address of each MAC in the host table: as the device itself has it, which a hotspot may translate.
+
+    A device that has two stands there twice; the one by which it is logged in counts, else the later one.
+    """
+    ordered = sorted(found.hosts, key=lambda row: row.authorized)
+    return {row.mac: ipv4(row.address) for row in ordered}
+
+
+def ipv4(text: str) -> str | None:
+    """An address that a device can have; a router may say anything."""
+    try:
+        found = IPv4Address(text)
+    except ValueError:
+        return None
+    return None if found.is_unspecified or found.is_multicast or found.is_loopback else str(found)
+
+
 def sightings(
     found: Found, wanted: Iterable[Wanted], now: Moment, installation: str, silent: Mapping[tuple[str, str], Moment]
 ) -> list[Sighting]:
@@ -41,7 +60,7 @@ def sightings(
     users = {row.name: row for row in found.users if marked(row.comment, installation)}
     foreign = {row.name for row in found.users} - set(users)
     active = {(row.user, row.mac): row for row in found.active if row.user not in foreign}
-    here = {row.mac for row in found.hosts}
+    here = addresses(found)
     made: list[Sighting] = []
     for each in wanted:
         name = user_name(each.device_id)
@@ -56,9 +75,17 @@ def sightings(
             active_bytes_out=online.bytes_out if online else 0,
         )
         present = online is not None or each.mac in here
+        address = here.get(each.mac) or (ipv4(online.address) if online else None)
         quiet = silent.get((name, each.mac))
         given = row_number(user.comment.rpartition(":")[2]) if user else None
         made.append(
-            Sighting(device_id=each.device_id, reading=reading, here=present, silent_since=quiet, pass_id=given)
+            Sighting(
+                device_id=each.device_id,
+                reading=reading,
+                here=present,
+                silent_since=quiet,
+                pass_id=given,
+                address=address if present else None,
+            )
         )
     return made

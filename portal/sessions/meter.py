@@ -41,6 +41,28 @@ class Use:
     bytes_down: int
 
 
+PACE_MS = 5 * SECOND  # readings nearer to each other say little about how fast somebody is
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How fast a device was between two readings, in bit/s."""
+
+    up: int
+    down: int
+
+
+def pace_between(last: Reading, this: Reading) -> Pace | None:
+    """How fast it was since `last`; None when that was another session, or just now."""
+    apart = this.read_at - last.read_at
+    if apart < PACE_MS or not same_session(last, this):
+        return None
+    return Pace(
+        up=max(0, this.active_bytes_in - last.active_bytes_in) * 8 * SECOND // apart,
+        down=max(0, this.active_bytes_out - last.active_bytes_out) * 8 * SECOND // apart,
+    )
+
+
 def same_session(last: Reading, this: Reading) -> bool:
     """Whether both readings saw the same session.
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import ConsoleMessage, async_playwright
 
-from portal.access import admission
-from portal.access.store import Cause, touch_device
+from portal.access.places import store as places
+from portal.access.store import touch_device
 from portal.clock import DAY, HOUR, MINUTE, Moment
 from portal.console import spans
 from portal.console.dashboard import store
@@ -42,7 +42,6 @@ def times(now: Moment, zone: str = NAIROBI) -> Times:
         now=now,
         month=spans.month_span(now, zone),
         days=spans.last_days(now, zone, 30),
-        hours=spans.last_hours(now, 24),
         seen_since=now - MINUTE,
     )
 
@@ -82,20 +81,6 @@ def test_a_day_may_have_23_hours() -> None:
     spring = [until - since for since, until in spans.last_days(utc(2026, 3, 29, 20), "Europe/Berlin", 3)]
 
     assert spring == [24 * HOUR, 24 * HOUR, 23 * HOUR]
-
-
-async def test_passes_begun_are_counted_in_their_hour(o: Office) -> None:
-    now = o.home.clock.now()
-    hours = spans.last_hours(now, 24)
-    for n, at in enumerate((hours[3][0], hours[3][1] - 1, hours[4][0], hours[0][0] - 1)):
-        device = await o.home.write(touch_device, f"02:AB:CD:00:00:0{n}", o.home.router_id, now)
-        made = await o.home.write(admission.grant, o.home.plan, device.id, Cause(kind="staff", ref=str(n)), now)
-        await o.home.write(
-            update, "passes", made.id, state="ended", started_at=at, ends_at=at + HOUR, ended_at=at + HOUR
-        )
-    counts = await o.home.read(store.begun, hours)
-
-    assert (counts[3], counts[4], sum(counts)) == (2, 1, 3)
 
 
 async def test_the_page_shows_takings_routers_and_lines_with_what_to_do(o: Office) -> None:
@@ -166,11 +151,12 @@ async def test_no_statement_of_the_page_goes_through_a_whole_table(o: Office) ->
 
     assert scans(found) == []
     assert any("ix_payments_tenant_id_receipt_state_settled_at" in each for each in found)
-    assert any("ix_passes_tenant_id_state_ends_at" in each for each in found)
 
 
 @pytest.mark.browser
 async def test_a_browser_draws_both_charts_and_finds_nothing_against_the_policy(o: Office, chromium_path: str) -> None:
+    now = o.home.clock.now()
+    await o.home.write(places.count_online, o.home.router_id, now - now % places.SLOT_MS, 5)
     name, _, token = (await o.of("owner")).http.headers["Cookie"].partition("=")
     complaints: list[str] = []
 

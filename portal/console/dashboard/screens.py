@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.responses import Response
 
 from portal import words
 from portal.access.admission import FRESH_MS
-from portal.console import spans
+from portal.access.places import store as places
+from portal.access.places.store import SLOT_MS
+from portal.clock import HOUR, Moment
+from portal.console import asked, spans
 from portal.console.dashboard import setup, store
 from portal.console.dashboard.store import Overview, Times
 from portal.console.desk import Desk
@@ -16,8 +21,11 @@ from portal.console.screens import get
 from portal.money import Money
 from portal.staff.roles import Permission
 from portal.tenancy.store import Router
+from portal.units import Row
 
-DAYS, HOURS, LINES = 30, 24, 8
+DAYS, LINES = 30, 8
+# How far the chart of guests online goes back: its step, how many of them, and how each is written.
+SPANS = {"day": (SLOT_MS, 96, "%H:%M"), "week": (HOUR, 168, "%a %H:%M")}
 
 # Where somebody goes who may not see takings.
 ELSEWHERE: tuple[tuple[str, Permission], ...] = (
@@ -35,6 +43,8 @@ async def dashboard(desk: Desk) -> Response:
         return desk.go(next(path for path, needed in ELSEWHERE if desk.may(needed)))
     times = _times(desk)
     overview = await desk.read(store.overview, desk.view.tenant.currency, times)
+    span = asked.one_of(desk.query.get("online", ""), tuple(SPANS))
+    counted = await desk.read(places.online_counts, _online_since(desk.now, span))
     open_ones = await desk.read(lines.open_page, LINES)
     steps = await desk.read(setup.steps, desk.view)
     active = [each for each in overview.routers if each.active]
@@ -49,7 +59,8 @@ async def dashboard(desk: Desk) -> Response:
         routers=[(each, *router_state(each, desk.now)) for each in active],
         up=sum(is_up(each, desk.now) for each in active),
         takings=takings_chart(desk, times, overview),
-        begun=begun_chart(desk, times, overview),
+        online=online_chart(desk, span, counted) if counted else None,
+        span=span,
     )
 
 
@@ -59,7 +70,6 @@ def _times(desk: Desk) -> Times:
         now=desk.now,
         month=spans.month_span(desk.now, zone),
         days=spans.last_days(desk.now, zone, DAYS),
-        hours=spans.last_hours(desk.now, HOURS),
         seen_since=desk.now - FRESH_MS,
     )
 
@@ -96,6 +106,7 @@ def takings_chart(desk: Desk, times: Times, overview: Overview) -> Chart:
     local = desk.calendar.local
     return {
         "kind": "bars",
+        "what": "Takings",
         "unit": words.SYMBOLS.get(desk.view.tenant.currency, desk.view.tenant.currency),
         "labels": [local(since).strftime("%-d %b") for since, _ in times.days],
         "values": [minor / 100 for minor in overview.days],
@@ -103,10 +114,27 @@ def takings_chart(desk: Desk, times: Times, overview: Overview) -> Chart:
     }
 
 
-def begun_chart(desk: Desk, times: Times, overview: Overview) -> Chart:
-    """Passes that began in each hour."""
-    labels = [desk.calendar.local(since).strftime("%H:%M") for since, _ in times.hours]
-    return {"kind": "line", "unit": "", "labels": labels, "values": list(overview.begun), "links": []}
+def online_chart(desk: Desk, span: str, counted: Sequence[Row]) -> Chart:
+    """Devices online: at each quarter of the last day, or the most of each hour of the last week."""
+    step, count, written = SPANS[span]
+    found: dict[Moment, int] = {}
+    for row in counted:
+        at = row["slot"] - row["slot"] % step
+        found[at] = max(found.get(at, 0), int(row["devices"]))
+    times = [_online_since(desk.now, span) + n * step for n in range(count)]
+    return {
+        "kind": "line",
+        "unit": "",
+        "what": "Devices",
+        "labels": [desk.calendar.local(each).strftime(written) for each in times],
+        "values": [found.get(each) for each in times],  # None: no router was read then
+        "links": [],
+    }
+
+
+def _online_since(now: Moment, span: str) -> Moment:
+    step, count, _ = SPANS[span]
+    return now - now % step - (count - 1) * step
 
 
 # Its permission is everybody's, since it leads whoever may not see takings to their own first page.

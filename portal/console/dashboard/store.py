@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from portal.clock import Moment
+from portal.console.vouchers.store import unused
 from portal.tenancy.store import Router, routers
-from portal.units import Row, Unit, rows, value
+from portal.units import Unit, value
 
 MANY = 100  # of the lines for staff no more than this are counted
 Span = tuple[Moment, Moment]  # from, and before
@@ -20,7 +21,6 @@ class Times:
     now: Moment
     month: Span
     days: Sequence[Span]  # oldest first; the last one is today
-    hours: Sequence[Span]
     seen_since: Moment  # what a router said before this is old
 
 
@@ -30,7 +30,6 @@ class Overview:
 
     days: Sequence[int]  # takings in minor units
     month: int
-    begun: Sequence[int]  # passes begun in each hour
     online: int
     unused: int
     lines: int
@@ -49,9 +48,8 @@ def overview(currency: str, times: Times) -> Unit[Overview]:
     return Overview(
         days=days,
         month=(yield from takings(currency, times.month)),
-        begun=(yield from begun(times.hours)),
         online=(yield from online(times.seen_since)),
-        unused=(yield from unused_vouchers(times.now)),
+        unused=(yield from unused(times.now)),
         lines=(yield from open_lines()),
         routers=(yield from routers()),
     )
@@ -81,49 +79,14 @@ def has_been_paid() -> Unit[bool]:
     return found is not None
 
 
-# Whatever began lately and knows its end has not ended long ago, so the index of ends finds it.
-_BEGUN = (
-    "SELECT started_at FROM passes WHERE tenant_id = :tenant"
-    " AND state IN ('queued', 'waiting', 'running', 'paused', 'ended') AND ends_at >= :since"
-    " AND started_at >= :since AND started_at < :until",
-    # Online time without a window has no end by the clock.
-    "SELECT started_at FROM passes WHERE tenant_id = :tenant AND state IN ('queued', 'waiting', 'running', 'paused')"
-    " AND ends_at IS NULL AND started_at >= :since AND started_at < :until",
-)
-
-
-def begun(hours: Sequence[Span]) -> Unit[list[int]]:
-    """How many passes began in each of these hours, which follow each other."""
-    found: list[Row] = []
-    for text in _BEGUN:
-        found += yield from rows(text, since=hours[0][0], until=hours[-1][1])
-    counts = [0] * len(hours)
-    for row in found:
-        counts[next(n for n, span in enumerate(hours) if row["started_at"] < span[1])] += 1
-    return counts
-
-
 def online(seen_since: Moment) -> Unit[int]:
     """How many devices are online at routers that answer."""
     return int(
         (
             yield from value(
-                "SELECT COUNT(*) FROM presence WHERE tenant_id = :tenant AND online_since IS NOT NULL"
+                "SELECT COUNT(*) FROM presence WHERE tenant_id = :tenant AND online_since > 0"
                 " AND seen_at >= :seen_since",
                 seen_since=seen_since,
-            )
-        )
-    )
-
-
-def unused_vouchers(now: Moment) -> Unit[int]:
-    """How many printed cards are good and not used yet."""
-    return int(
-        (
-            yield from value(
-                "SELECT COUNT(*) FROM vouchers v WHERE v.tenant_id = :tenant AND v.state = 'printed'"
-                " AND v.use_by > :now",
-                now=now,
             )
         )
     )

@@ -26,6 +26,15 @@ PAYERS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
+class Address:
+    """The IP address that it has at a site, or had there last."""
+
+    address: str
+    site: str
+    now: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Card:
     """A device as its page shows it."""
 
@@ -34,6 +43,7 @@ class Card:
     state: State
     phones: Sequence[Phone]
     sites: Sequence[str]
+    addresses: Sequence[Address]
     others: Mapping[int, str]  # further devices of its pass, with their MACs
     lines: Sequence[Line]
     extendable: bool
@@ -82,6 +92,7 @@ def card(look: Look, device_id: int) -> Unit[Card]:
         state=state_of(stands, _known(look, places, newest)),
         phones=[phone for phone in payers.values() if phone is not None],
         sites=_sites(stands, places),
+        addresses=_addresses(places, look.calendar.now),
         others=(yield from _others(stands)),
         lines=newest_first(told),
         extendable=bool(stands.queue or newest.passes),
@@ -157,6 +168,20 @@ def _sites(stands: Standing, places: _Places) -> list[str]:
     ids = [each.router_id for each in places.seen]
     ids += [] if stands.device.last_router_id is None else [stands.device.last_router_id]
     return [site_name(places.routers, each) for each in dict.fromkeys(ids)]
+
+
+def _addresses(places: _Places, now: Moment) -> list[Address]:
+    """The ones that it has now; else the one of the site that saw it last."""
+    found = [
+        Address(
+            address=each.address,
+            site=site_name(places.routers, each.router_id),
+            now=now - each.seen_at <= admission.FRESH_MS,
+        )
+        for each in places.seen
+        if each.address
+    ]
+    return [each for each in found if each.now] or found[:1]
 
 
 def _whereabouts(stands: Standing, places: _Places) -> list[Line]:

@@ -18,6 +18,7 @@ from portal.vouchers import codes
 LONGEST = 500  # a pasted M-Pesa message is shorter
 _LABEL = re.compile(r"B\s*([0-9]{1,9})\s*[-–/]\s*([0-9]{1,9})", re.IGNORECASE)
 _MAC = re.compile(r"[0-9A-F]{12}")
+_DOTTED = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){3}", re.ASCII)
 _BETWEEN = re.compile(r"[:.\-\s\u2010-\u2015]")
 
 
@@ -30,11 +31,12 @@ class Clues:
     code: str | None = None
     label: tuple[int, int] | None = None  # batch and serial
     mac: str | None = None
-    ip: bool = False
+    ip: str | None = None  # IPv4, as a hotspot gives them
+    ip_wrong: str = ""  # an address that no guest of a hotspot has: v6, or no address at all
 
     @property
     def any(self) -> bool:
-        return any((self.receipt, self.phone, self.code, self.label, self.mac))
+        return any((self.receipt, self.phone, self.code, self.label, self.mac, self.ip))
 
 
 def clues(text: str) -> Clues:
@@ -48,7 +50,8 @@ def clues(text: str) -> Clues:
         code=_code(plain),
         label=_label(plain),
         mac=mac_of(plain),
-        ip=_is_ip(plain),
+        ip=_ip(plain),
+        ip_wrong=_ip_wrong(plain),
     )
 
 
@@ -82,9 +85,29 @@ def _label(text: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def _is_ip(text: str) -> bool:
+def _ip(text: str) -> str | None:
+    """An IPv4 address, also where it is written as a part of an IPv6 one."""
     try:
-        ipaddress.ip_address(text)
+        found = ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
+    if isinstance(found, ipaddress.IPv6Address):
+        return str(found.ipv4_mapped) if found.ipv4_mapped else None
+    return str(found)
+
+
+def _ip_wrong(text: str) -> str:
+    if _ip(text) is not None:
+        return ""
+    if _DOTTED.fullmatch(text):
+        return "none"
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return ""
+    return "v6"
+
+
+def is_public(address: str) -> bool:
+    """Whether this is an address of the internet at large: no hotspot gives such a one to a guest."""
+    return ipaddress.ip_address(address).is_global

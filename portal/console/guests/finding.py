@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from portal.access import admission
 from portal.access import store as access
 from portal.access.admission import Standing
+from portal.access.places import store as places
 from portal.access.store import Cause
 from portal.clock import Moment
 from portal.console.guests import store
@@ -27,18 +28,30 @@ MOST = 50  # devices of one phone number
 
 
 @dataclass(frozen=True, kw_only=True)
+class Holder:
+    """Where a device has an address, or had it when it was last seen there."""
+
+    router_id: int
+    seen_at: Moment
+    now: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Found:
     """The devices that were found, and the money and cards that lead to none."""
 
     devices: Sequence[Standing] = ()
     receipts: Sequence[Receipt] = ()
     vouchers: Sequence[tuple[Voucher, State]] = ()
+    holders: Mapping[int, Sequence[Holder]] = field(default_factory=dict)  # by device, of an address that was sought
 
     @property
     def only(self) -> int | None:
         """The one device, when there is nothing else."""
         alone = len(self.devices) == 1 and not self.receipts and not self.vouchers
-        return self.devices[0].device.id if alone else None
+        if not alone or any(not each.now for held in self.holders.values() for each in held):
+            return None  # who had an address before may not be who was meant
+        return self.devices[0].device.id
 
     @property
     def any(self) -> bool:
@@ -52,8 +65,9 @@ def find(vault: Vault, tenant_id: int, clues: Clues, now: Moment) -> Unit[Found]
     ids += yield from _by_phone(vault, tenant_id, clues)
     by_receipt, receipts = yield from _by_receipt(clues)
     by_voucher, cards = yield from _by_voucher(vault, clues, now)
-    devices = yield from _standings([*ids, *by_receipt, *by_voucher], now)
-    return Found(devices=devices, receipts=receipts, vouchers=cards)
+    holders = yield from _holders(clues, now)
+    devices = yield from _standings([*ids, *by_receipt, *by_voucher, *holders], now)
+    return Found(devices=devices, receipts=receipts, vouchers=cards, holders=holders)
 
 
 def _standings(ids: Iterable[int], now: Moment) -> Unit[list[Standing]]:
@@ -61,6 +75,15 @@ def _standings(ids: Iterable[int], now: Moment) -> Unit[list[Standing]]:
     for each in dict.fromkeys(ids):
         stands = yield from admission.standing(each, now)
         found += [] if stands is None else [stands]
+    return found
+
+
+def _holders(clues: Clues, now: Moment) -> Unit[dict[int, list[Holder]]]:
+    """Who has an address now, at each router, and then who had it; the same one may be in use at two sites."""
+    found: dict[int, list[Holder]] = {}
+    for each in (yield from places.with_address(clues.ip, MOST)) if clues.ip else ():
+        holder = Holder(router_id=each.router_id, seen_at=each.seen_at, now=now - each.seen_at <= admission.FRESH_MS)
+        found.setdefault(each.device_id, []).append(holder)
     return found
 
 

@@ -15,7 +15,7 @@ from portal.console.desk import Desk
 from portal.console.guests import acts
 from portal.console.guests.acts import Gift
 from portal.console.guests.card import Look, card
-from portal.console.guests.clues import clues, mac_of
+from portal.console.guests.clues import clues, is_public, mac_of
 from portal.console.guests.finding import find
 from portal.console.guests.state import Known, left, state_of
 from portal.console.screens import get, post
@@ -32,7 +32,7 @@ LONGEST_NOTE = 1_000
 
 async def ask(desk: Desk) -> Response:
     """What the search box can find."""
-    return desk.page("guests", found=None, clues=None, find="")
+    return desk.page("guests", found=None, clues=None, find="", public=is_public)
 
 
 async def look_up(desk: Desk) -> Response:
@@ -46,7 +46,7 @@ async def look_up(desk: Desk) -> Response:
         return desk.go(_path(found.only))
     known = Known(routers={each.id: each for each in await desk.read(routers)}, calendar=desk.calendar)
     states = {each.device.id: state_of(each, known) for each in found.devices}
-    return desk.page("guests", found=found, clues=meant, find=text[:200], states=states, sites=known)
+    return desk.page("guests", found=found, clues=meant, find=text[:200], states=states, sites=known, public=is_public)
 
 
 # --- the device ---

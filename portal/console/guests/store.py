@@ -11,6 +11,7 @@ from portal.clock import Moment
 from portal.units import Row, Sql, Unit, any_of, one, rows, value
 
 FOREVER = 2**62
+MOST = 500  # passes of a device that are looked through for one page
 
 
 def created_at(device_id: int) -> Unit[Moment | None]:
@@ -141,16 +142,22 @@ def passes(device_id: int, before: Moment, limit: int) -> Unit[Sequence[Row]]:
 
 
 def joined(device_id: int, before: Moment, limit: int) -> Unit[Sequence[Row]]:
-    """Passes that the device may use, or took over, later than they were bought."""
+    """Passes that the device may use, or took over, later than they were bought.
+
+    Looked for among its latest ones: what is older than those is older than the page of passes, too.
+    """
     return (
         yield from rows(
-            "SELECT d.added_at AS at, s.plan_name, s.device_id AS owner FROM pass_devices d JOIN passes s"
-            " ON s.tenant_id = d.tenant_id AND s.id = d.pass_id WHERE d.tenant_id = :tenant"
-            " AND d.device_id = :device_id AND d.added_at > s.bought_at AND d.added_at < :before"
+            "SELECT d.added_at AS at, s.plan_name, s.device_id AS owner FROM (SELECT * FROM pass_devices"
+            " WHERE tenant_id = :tenant AND device_id = :device_id AND added_at < :before"
+            " ORDER BY id DESC LIMIT :most) d"
+            " JOIN passes s ON s.tenant_id = d.tenant_id AND s.id = d.pass_id"
+            " WHERE d.tenant_id = :tenant AND s.tenant_id = :tenant AND d.added_at > s.bought_at"
             " ORDER BY d.added_at DESC LIMIT :limit",
             device_id=device_id,
             before=before,
             limit=limit,
+            most=MOST,
         )
     )
 

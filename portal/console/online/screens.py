@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
@@ -12,7 +14,7 @@ from portal.access import admission
 from portal.access import store as access
 from portal.access.admission import FRESH_MS, Standing
 from portal.access.store import Device
-from portal.clock import Moment
+from portal.clock import MINUTE, Moment
 from portal.console import asked
 from portal.console.desk import Desk
 from portal.console.guests.state import silent, site_name
@@ -24,6 +26,7 @@ from portal.tenancy.store import Router, routers
 from portal.units import Row, Unit
 
 PAGE = 50
+OLD_MS = MINUTE  # a reading that is older is said to be
 _PLACE = re.compile(r"([0-9]{1,15})-([0-9]{1,15})")
 
 
@@ -38,8 +41,13 @@ class Line:
     plan: str
     left_ms: int | None  # None: without a pass; its router is about to end that
     bytes_left: int | None
-    used_bytes: int  # since it went online
+    up: int  # bytes since it went online
+    down: int
+    pace_up: int | None  # in bit/s, between the last two readings
+    pace_down: int | None
+    read_at: Moment
     since: Moment
+    address: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +56,7 @@ class Asked:
 
     now: Moment
     router_id: int | None
+    order: str  # one of `store.ORDERS`
     before: Place | None
     kicked: int | None
 
@@ -68,7 +77,7 @@ def seen(asks: Asked) -> Unit[Seen]:
     known = {each.id: each for each in (yield from routers())}
     if asks.router_id is not None and asks.router_id not in known:
         raise Refused("not-found", status=404)
-    found = yield from store.online(asks.now - FRESH_MS, asks.router_id, asks.before, PAGE + 1)
+    found = yield from store.online(asks.now - FRESH_MS, asks.router_id, asks.order, asks.before, PAGE + 1)
     lines: list[Line] = []
     for row in found[:PAGE]:
         stands = yield from admission.standing(row["device_id"], asks.now, row["router_id"])
@@ -80,7 +89,7 @@ def seen(asks: Asked) -> Unit[Seen]:
         routers=known,
         silent=[each for each in known.values() if silent(each, asks.now) and asks.router_id in (None, each.id)],
         kicked=kicked if kicked and kicked.hold.by == "staff" and kicked.hold.holds(asks.now) else None,
-        further=f"{last['online_since']}-{last['id']}" if last else "",
+        further=f"{last['place']}-{last['id']}" if last else "",
     )
 
 
@@ -94,8 +103,13 @@ def _line(row: Row, stands: Standing | None, site: str) -> Line:
         plan=head.plan_name if head else "",
         left_ms=allowance.seconds * 1000 if allowance else None,
         bytes_left=allowance.bytes if allowance else None,
-        used_bytes=row["active_bytes_in"] + row["active_bytes_out"],
+        up=row["active_bytes_in"],
+        down=row["active_bytes_out"],
+        pace_up=row["rate_up"],
+        pace_down=row["rate_down"],
+        read_at=row["read_at"] or row["seen_at"],
         since=row["online_since"],
+        address=row["address"] or "",
     )
 
 
@@ -104,10 +118,18 @@ async def online(desk: Desk) -> Response:
     asks = Asked(
         now=desk.now,
         router_id=asked.number_or_none(desk.query.get("router", "")),
+        order=asked.one_of(desk.query.get("order", ""), store.ORDERS),
         before=_place(desk.query.get("before", "")),
         kicked=asked.number_or_none(desk.query.get("kicked", "")),
     )
-    return desk.page("online", seen=await desk.read(seen, asks), asks=asks, address=_address(desk))
+    return desk.page(
+        "online",
+        seen=await desk.read(seen, asks),
+        asks=asks,
+        address=_address(desk),
+        link=partial(_link, asks),
+        old=OLD_MS,
+    )
 
 
 def _place(text: str) -> Place | None:
@@ -119,9 +141,16 @@ def _place(text: str) -> Place | None:
     return int(found[1]), int(found[2])
 
 
+def _link(asks: Asked, **changed: object) -> str:
+    """The list with the same site and order but for what is `changed`."""
+    kept = {"router": asks.router_id, "order": None if asks.order == "since" else asks.order, **changed}
+    query = urlencode({name: each for name, each in kept.items() if each is not None})
+    return "/console/online" + (f"?{query}" if query else "")
+
+
 def _address(desk: Desk) -> str:
     """This very list, without what was said once."""
-    kept = [f"{name}={desk.query[name]}" for name in ("router", "before") if desk.query.get(name)]
+    kept = [f"{name}={desk.query[name]}" for name in ("router", "order", "before") if desk.query.get(name)]
     return "/console/online" + ("?" + "&".join(kept) if kept else "")
 
 

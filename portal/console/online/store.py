@@ -7,24 +7,28 @@ from collections.abc import Sequence
 from portal.clock import Moment
 from portal.units import Row, Unit, rows
 
-Place = tuple[Moment, int]  # where a page of the list ends: online since, and the row's id
+Place = tuple[int, int]  # where a page of the list ends: what it is ordered by, and the row's id
+# By an index; and by a look at everybody who is online, which are thousands and not a million.
+_BY = {"since": "online_since", "data": "active_bytes_in + active_bytes_out"}
+ORDERS = tuple(_BY)
 
 
-def online(fresh: Moment, router_id: int | None, before: Place | None, limit: int) -> Unit[Sequence[Row]]:
-    """Devices that a router said to be online since `fresh`, whoever came last first."""
-    narrow = " AND n.router_id = :router_id" if router_id is not None else ""
+def online(fresh: Moment, router_id: int | None, order: str, before: Place | None, limit: int) -> Unit[Sequence[Row]]:
+    """Devices that a router said to be online since `fresh`: whoever came last first, or who used most."""
+    narrow, by = " AND router_id = :router_id" if router_id is not None else "", _BY[order]
     if before is not None:
-        narrow += " AND (n.online_since < :since OR (n.online_since = :since AND n.id < :id))"
-    since, row_id = before or (None, None)
+        narrow += f" AND ({by} < :value OR ({by} = :value AND id < :id))"
+    value, row_id = before or (None, None)
     return (
         yield from rows(
-            "SELECT n.id, n.router_id, n.device_id, n.online_since, n.active_bytes_in, n.active_bytes_out, d.mac"  # noqa: S608 own texts
-            " FROM presence n JOIN devices d ON d.tenant_id = n.tenant_id AND d.id = n.device_id"
-            " WHERE n.tenant_id = :tenant AND n.online_since IS NOT NULL AND n.seen_at >= :fresh"
-            f"{narrow} ORDER BY n.online_since DESC, n.id DESC LIMIT :limit",
+            f"SELECT n.*, d.mac FROM (SELECT presence.*, {by} AS place FROM presence"  # noqa: S608 own texts
+            " WHERE tenant_id = :tenant AND online_since > 0 AND seen_at >= :fresh"
+            f"{narrow} ORDER BY {by} DESC, id DESC LIMIT :limit) n"
+            " JOIN devices d ON d.tenant_id = n.tenant_id AND d.id = n.device_id WHERE d.tenant_id = :tenant"
+            " ORDER BY n.place DESC, n.id DESC",
             fresh=fresh,
             router_id=router_id,
-            since=since,
+            value=value,
             id=row_id,
             limit=limit,
         )

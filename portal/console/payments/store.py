@@ -1,8 +1,7 @@
 """The statements of the payments pages.
 
-A list is read in two steps: which ids, from indexes alone, then their rows. Rows of one state that wait for nothing
-have no next query, and among these the index of queries keeps the order of ids. `tenant_id + 0` where ids are named:
-else SQLite may take an index of the whole ISP for the narrower one.
+A list is read in two steps: which ids, of each state by an index that keeps their order, then their rows.
+`tenant_id + 0` where ids are named: else SQLite may take an index of the whole ISP for the narrower one.
 """
 
 from __future__ import annotations
@@ -70,17 +69,14 @@ def _found(want: Wanted, below: int, limit: int) -> Unit[list[int]]:
 def _ids(states: Iterable[State], below: int, limit: int) -> Unit[set[int]]:
     found: set[int] = set()
     for state in states:
-        for text in _OF_STATE:
-            some = yield from rows(text, state=state, before=below, limit=limit)
-            found |= {row["id"] for row in some}
+        some = yield from rows(_OF_STATE, state=state, before=below, limit=limit)
+        found |= {row["id"] for row in some}
     return found
 
 
-_OF_STATE = tuple(
-    f"SELECT id FROM payments WHERE tenant_id = :tenant AND state = :state AND {queried} AND id < :before"  # noqa: S608 own
-    " ORDER BY id DESC LIMIT :limit"
-    for queried in ("next_query_at IS NULL", "next_query_at >= 0")
-)
+_OF_STATE = """
+SELECT id FROM payments WHERE tenant_id = :tenant AND state = :state AND id < :before ORDER BY id DESC LIMIT :limit
+"""
 
 
 def _narrow(want: Wanted, below: int, limit: int) -> Unit[set[int]]:

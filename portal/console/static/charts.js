@@ -22,7 +22,7 @@
       ],
       series: [
         { label: bars ? "Day" : "From", value: function (_, n) { return named(n); } },
-        Object.assign({ label: bars ? "Takings" : "Passes", stroke: colour("--accent"), fill: colour(bars ? "--accent" : "--tint"), width: bars ? 0 : 2, points: { show: false },
+        Object.assign({ label: data.what, stroke: colour("--accent"), fill: colour(bars ? "--accent" : "--tint"), width: bars ? 0 : 2, points: { show: false },
           value: function (_, value) { return much(value); } }, bars ? { paths: uPlot.paths.bars({ size: [.7, 40], radius: .15 }) } : {})
       ]
     }, [many, data.values], place);

@@ -48,7 +48,7 @@ async def page(desk: Desk, one: Batch, serials: str = "", wrong: str = "", statu
     first, last = span or (1, one.count)
     after = max(asked.number_or_none(desk.query.get("after", "")) or 0, first - 1)
     until = min(after + CARDS, last)
-    sight = await desk.read(store.sight, one.id, after + 1, until, one.count, desk.now)
+    sight = await desk.read(store.sight, one, after + 1, until, desk.now)
     over = [
         (each, states.shown_state(each.state, past=each.use_by <= desk.now, over=each.label in sight.spent))
         for each in sight.vouchers

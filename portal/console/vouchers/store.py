@@ -24,10 +24,12 @@ Only = Literal["all", "stock", "counter"]
 FILTERS: tuple[Only, ...] = ("all", "stock", "counter")
 BEYOND = 10**15  # no batch has this number
 
+_PRINTED = "NOT (b.count = 1 AND b.note = 'counter sale')"  # as an index of batches says it
+# How many cards of a batch were used or taken back: counted in an index of those alone (decision 23).
+_GONE = "(SELECT COUNT(*) FROM vouchers v WHERE v.tenant_id = :tenant AND v.batch_id = b.id AND v.state <> 'printed')"
 _ONLY = {
-    "all": "NOT (b.count = 1 AND b.note = :counter)",
-    "stock": "NOT (b.count = 1 AND b.note = :counter) AND b.use_by > :now AND EXISTS (SELECT 1 FROM vouchers v"
-    " WHERE v.tenant_id = :tenant AND v.batch_id = b.id AND v.state = 'printed')",
+    "all": _PRINTED,
+    "stock": f"{_PRINTED} AND b.use_by > :now AND b.count > {_GONE}",
     "counter": "b.count = 1 AND b.note = :counter",
 }
 
@@ -63,14 +65,27 @@ def shelf(only: Only, before: int | None, now: Moment, limit: int) -> Unit[Shelf
 
 def stock(now: Moment) -> Unit[dict[int, int]]:
     """How many unused cards there are to sell, by plan; what was sold at the counter is nobody's stock."""
-    found = yield from rows(
-        "SELECT b.plan_id AS plan_id, COUNT(*) AS n FROM batches b JOIN vouchers v ON v.tenant_id = b.tenant_id"
-        " AND v.batch_id = b.id WHERE b.tenant_id = :tenant AND b.use_by > :now AND v.state = 'printed'"
-        " AND NOT (b.count = 1 AND b.note = :counter) GROUP BY b.plan_id",
-        now=now,
-        counter=COUNTER,
+    found: Counter[int] = Counter()
+    for row in (yield from _unused(_PRINTED, now)):
+        found[row["plan_id"]] += int(row["n"])
+    return {plan_id: n for plan_id, n in found.items() if n}
+
+
+def unused(now: Moment) -> Unit[int]:
+    """How many cards are good and not used yet, sold at the counter or not."""
+    return sum(int(row["n"]) for row in (yield from _unused("TRUE", now)))
+
+
+def _unused(which: str, now: Moment) -> Unit[Sequence[Row]]:
+    """Of each good batch its cards that are still as they were printed; one that is not whole yet has fewer."""
+    there = "(SELECT COUNT(*) FROM vouchers v WHERE v.tenant_id = :tenant AND v.batch_id = b.id)"
+    return (
+        yield from rows(
+            f"SELECT b.plan_id AS plan_id, CASE WHEN b.ready_at IS NULL THEN {there} ELSE b.count END - {_GONE} AS n"  # noqa: S608 own texts
+            f" FROM batches b WHERE b.tenant_id = :tenant AND b.use_by > :now AND {which}",
+            now=now,
+        )
     )
-    return {row["plan_id"]: int(row["n"]) for row in found}
 
 
 def tallies(listed: Sequence[Batch], now: Moment) -> Unit[dict[int, Tally]]:
@@ -81,23 +96,35 @@ def tallies(listed: Sequence[Batch], now: Moment) -> Unit[dict[int, Tally]]:
     if not listed:
         return {}
     marks, bound = any_of(each.id for each in listed)
-    stored = yield from rows(
+    gone = yield from rows(
         "SELECT v.batch_id AS batch_id, v.state AS state, COUNT(*) AS n FROM vouchers v WHERE v.tenant_id = :tenant"  # noqa: S608 marks only
-        f" AND v.batch_id IN ({marks}) GROUP BY 1, 2",
+        f" AND v.batch_id IN ({marks}) AND v.state <> 'printed' GROUP BY v.batch_id, v.state",
         **bound,
     )
-    counts = {(row["batch_id"], row["state"]): int(row["n"]) for row in stored}
-    used = yield from _in_use()
+    counts = {(row["batch_id"], row["state"]): int(row["n"]) for row in gone}
+    for each in listed:
+        drawn = each.count if each.ready_at is not None else (yield from _drawn(each.id))
+        counts[each.id, "printed"] = drawn - sum(counts.get((each.id, state), 0) for state in ("redeemed", "void"))
+    used = Counter(number for number, _ in (yield from _in_use()))
     return {each.id: _tally(each, counts, used[each.number], now) for each in listed}
 
 
-def _in_use() -> Unit[Counter[int]]:
-    """How many vouchers have a pass that goes on, by the number of their batch, which their labels begin with."""
+def _drawn(batch_id: int) -> Unit[int]:
+    """How many cards a batch has that is not whole yet."""
+    found = yield from value(
+        "SELECT COUNT(*) FROM vouchers WHERE tenant_id = :tenant AND batch_id = :batch_id", batch_id=batch_id
+    )
+    return int(found)
+
+
+def _in_use() -> Unit[list[tuple[int, int]]]:
+    """Batch number and serial, which a label is made of, of each voucher whose pass goes on."""
     found = yield from rows(
         "SELECT cause_ref FROM passes WHERE tenant_id = :tenant"
-        " AND state IN ('queued', 'waiting', 'running', 'paused') AND cause_kind || '' = 'voucher'"
+        " AND state <> 'ended' AND cause_kind || '' = 'voucher'"  # by the index of queues, which has no others
     )
-    return Counter(int(row["cause_ref"][1:].partition("-")[0]) for row in found)
+    named = (row["cause_ref"][1:].partition("-") for row in found)
+    return [(int(number), int(serial)) for number, _, serial in named]
 
 
 def _tally(one: Batch, counts: Mapping[tuple[int, str], int], in_use: int, now: Moment) -> Tally:
@@ -110,24 +137,19 @@ def _tally(one: Batch, counts: Mapping[tuple[int, str], int], in_use: int, now: 
     return states.tally([*plain, group("redeemed", in_use), group("redeemed", redeemed - in_use, over=True)])
 
 
-def tally_of(batch_id: int, first: int, last: int, now: Moment) -> Unit[Tally]:
+def tally_of(whole: Batch, first: int, last: int, now: Moment) -> Unit[Tally]:
     """What became of a range of a batch."""
+    if (first, last) == (1, whole.count):
+        return (yield from tallies([whole], now))[whole.id]
     found = yield from rows(
-        "SELECT v.state AS state, CASE WHEN v.use_by <= :now THEN 1 ELSE 0 END AS past,"
-        " CASE WHEN p.state = 'ended' THEN 1 ELSE 0 END AS over, COUNT(*) AS n FROM vouchers v LEFT JOIN passes p"
-        " ON v.state = 'redeemed' AND p.tenant_id = v.tenant_id AND p.cause_kind = 'voucher' AND p.cause_ref = v.label"
-        " WHERE v.tenant_id = :tenant AND v.batch_id = :batch_id AND v.serial BETWEEN :first AND :last"
-        " GROUP BY 1, 2, 3",
-        now=now,
-        batch_id=batch_id,
+        "SELECT v.state AS state, COUNT(*) AS n FROM vouchers v WHERE v.tenant_id = :tenant AND v.batch_id = :batch_id"
+        " AND v.serial BETWEEN :first AND :last GROUP BY v.state",
+        batch_id=whole.id,
         first=first,
         last=last,
     )
-    return states.tally(_group(row) for row in found)
-
-
-def _group(row: Row) -> Group:
-    return Group(state=row["state"], past=bool(row["past"]), over=bool(row["over"]), count=int(row["n"]))
+    used = [serial for number, serial in (yield from _in_use()) if number == whole.number and first <= serial <= last]
+    return _tally(whole, {(whole.id, row["state"]): int(row["n"]) for row in found}, len(used), now)
 
 
 def batch(batch_id: int) -> Unit[Batch]:
@@ -148,13 +170,13 @@ class Sight:
     acts: list[Row]
 
 
-def sight(batch_id: int, first: int, last: int, count: int, now: Moment) -> Unit[Sight]:
+def sight(one: Batch, first: int, last: int, now: Moment) -> Unit[Sight]:
     """Vouchers `first` to `last` of a batch, and the whole batch in numbers."""
     return Sight(
-        tally=(yield from tally_of(batch_id, 1, count, now)),
-        vouchers=(yield from cards.in_range(batch_id, first, last)),
-        spent=(yield from cards.spent_of(batch_id, first, last)),
-        acts=(yield from cards.acts(batch_id)),
+        tally=(yield from tallies([one], now))[one.id],
+        vouchers=(yield from cards.in_range(one.id, first, last)),
+        spent=(yield from cards.spent_of(one.id, first, last)),
+        acts=(yield from cards.acts(one.id)),
     )
 
 

@@ -27,7 +27,7 @@ async def _page(desk: Desk, batch: Batch, serials: str, wrong: str = "", status:
     if span is None:
         wrong, status = "serials", 400
     first, last = span or (1, batch.count)
-    tally = await desk.read(store.tally_of, batch.id, first, last, desk.now)
+    tally = await desk.read(store.tally_of, batch, first, last, desk.now)
     return desk.page(
         "batch_void",
         status,
@@ -75,7 +75,7 @@ def _check(desk: Desk, batch: Batch, reason: str) -> None:
 
 async def _written_down(desk: Desk, batch: Batch, span: tuple[int, int], reason: str, end: bool) -> None:
     batches.check_void(batch, *span, reason, desk.staff.name)
-    tally = await desk.read(store.tally_of, batch.id, *span, desk.now)
+    tally = await desk.read(store.tally_of, batch, *span, desk.now)
     taken = tally.counts["printed"] + tally.counts["expired"]
     if not taken and not (end and tally.counts["redeemed"]):
         raise Refused("void-nothing", status=409)
