@@ -386,7 +386,7 @@ def _online(of: Filling) -> None:
     """Of each quarter of the year and each router."""
     last = of.year.now - of.year.now % SLOT
     slots = range(last - YEAR // max(1, 1_000_000 // of.year.size.sessions), last, SLOT)
-    of.many("online_counts", "slot, router_id, devices", ((each, n, 90) for each in slots for n in of.year.routers))
+    of.many("online_counts", "slot, router_id, online", ((each, n, 90) for each in slots for n in of.year.routers))
 
 
 # --- what was done, and what waits ---

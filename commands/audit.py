@@ -30,7 +30,10 @@ def audit() -> None:
 
 
 async def _meant(ground: Ground, name: str) -> list[Tenant]:
-    return [await ground.tenant(name)] if name else await ground.db.read(None, tenancy.tenants)
+    if name:
+        return [await ground.tenant(name)]
+    platform = await ground.db.read(None, tenancy.platform)
+    return [*([platform] if platform else []), *await ground.db.read(None, tenancy.tenants)]
 
 
 def kept_in(path: Path) -> Kept:

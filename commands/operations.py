@@ -46,6 +46,9 @@ def check(settings: Settings) -> None:
             found += [f"{tenant.name}: {each}" for each in breaches]
             broken = await ground.db.read(tenant.id, audit.verify_all, ground.vault)
             found += [f"{tenant.name}: I9: {broken}; see: bando audit verify"] if broken else []
+        platform = await ground.db.read(None, tenancy.platform)
+        broken = await ground.db.read(platform.id, audit.verify_all, ground.vault) if platform else None
+        found += [f"Platform: I9: {broken}; see: bando audit verify"] if broken else []
         return found
 
     found = run(settings, work)

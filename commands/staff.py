@@ -13,6 +13,7 @@ from portal.errors import Misconfigured, Refused
 from portal.settings import Settings
 from portal.staff import passwords, roles, store
 from portal.staff.store import Staff
+from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
 from portal.units import Unit
 
@@ -92,16 +93,28 @@ def _link(ground: Ground, token: str) -> str:
 @staff.command()
 @click.argument("email")
 @click.argument("name")
-@click.option("--role", type=click.Choice(list(roles.ROLES)), required=True, help="What they may do.")
+@click.option("--role", type=click.Choice(list(roles.of_kind("isp"))), help="What they may do.")
+@click.option("--platform", "at_platform", is_flag=True, help="Somebody who runs the installation, of no ISP.")
 @click.option("--password", "with_password", is_flag=True, help="Ask for a password, or read it from what is piped in.")
 @tenant_option
 @click.pass_obj
-def add(settings: Settings, email: str, name: str, role: str, with_password: bool, tenant_name: str) -> None:
+def add(
+    settings: Settings,
+    email: str,
+    name: str,
+    role: str | None,
+    at_platform: bool,
+    with_password: bool,
+    tenant_name: str,
+) -> None:
     """Invite somebody; or, with --password, make the account usable at once."""
+    if (role is None) != at_platform:
+        raise Misconfigured("Say what they may do with --role, or --platform for somebody who runs the installation.")
+    role = role or roles.PLATFORM
     password = secret_of("Password") if with_password else ""
 
     async def work(ground: Ground) -> None:
-        tenant = await ground.tenant(tenant_name)
+        tenant = await _platform(ground) if at_platform else await ground.tenant(tenant_name)
         hashed = await _hashed(password, email, name) if with_password else None
         made, token = await _act(
             ground, tenant.id, "invite", first, _add, ground, email, name, role, tenant.language, hashed
@@ -109,6 +122,14 @@ def add(settings: Settings, email: str, name: str, role: str, with_password: boo
         _say_added(ground, tenant, made, token)
 
     run(settings, work)
+
+
+async def _platform(ground: Ground) -> Tenant:
+    """The platform, made with its first person."""
+    found = await ground.db.read(None, tenancy.platform)
+    if found is None:
+        found = await ground.db.write(None, tenancy.add_tenant, "Platform", ground.clock.now(), kind="platform")
+    return found
 
 
 def _add(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
@@ -9,6 +10,7 @@ from zoneinfo import available_timezones
 import click
 
 from commands.ground import Ground, run, table, tenant_option
+from portal.console.isps import acts
 from portal.errors import Misconfigured
 from portal.settings import Settings, networks_of
 from portal.tenancy import logos, store
@@ -96,6 +98,40 @@ def set_(settings: Settings, /, tenant_name: str, logo: Path | None, no_logo: bo
         click.echo(f"{changes.get('name', found.name)} is changed.")
 
     run(settings, work)
+
+
+@tenant.command()
+@tenant_option
+@click.option("--reason", required=True, help="Why; it stands in the ISP's audit log.")
+@click.pass_obj
+def off(settings: Settings, tenant_name: str, reason: str) -> None:
+    """Switch an ISP off: no sales, nobody online, no logins. Its records stay and can be exported."""
+    run(settings, partial(_switch, tenant_name, "tenant.off", reason))
+
+
+@tenant.command()
+@tenant_option
+@click.option("--reason", required=True, help="Why; it stands in the ISP's audit log.")
+@click.pass_obj
+def on(settings: Settings, tenant_name: str, reason: str) -> None:
+    """Switch an ISP on again; passes that have time left come back by themselves."""
+    run(settings, partial(_switch, tenant_name, "tenant.on", reason))
+
+
+@tenant.command()
+@tenant_option
+@click.option("--reason", required=True, help="Why; it stands in the ISP's audit log.")
+@click.pass_obj
+def close(settings: Settings, tenant_name: str, reason: str) -> None:
+    """Close an ISP: off for good. Its records may be erased after 90 days; until then `bando tenant on` undoes it."""
+    run(settings, partial(_switch, tenant_name, "tenant.close", reason))
+
+
+async def _switch(tenant_name: str, act: str, reason: str, ground: Ground) -> None:
+    found = await ground.tenant(tenant_name)
+    payload = {"after": {"reason": reason}}
+    await ground.db.write(found.id, acts.switched, ground.vault, found.id, act, "command", payload, ground.clock.now())
+    click.echo(f"{found.name} is {acts.WORDS[act]}.")
 
 
 def _must_be_good(changes: dict[str, Any]) -> None:

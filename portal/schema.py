@@ -45,6 +45,9 @@ tenants = Table(
     plain("licence_number", Text, nullable=False, server_default=""),
     plain("licence_until", Text),
     plain("active", Boolean, nullable=False, server_default="1"),
+    plain("kind", Text, nullable=False, server_default="isp"),  # isp | platform: whoever runs the installation
+    plain("closed_at", Whole),  # closed for good, and from when its records may be erased
+    plain("erase_from", Whole),
     # In which its routers may be, separated by blanks; empty: wherever the installation lets routers be.
     plain("router_networks", Text, nullable=False, server_default=""),
     # Bumped with every change of the tenant, its routers, plans or M-Pesa accounts; caches follow it.
@@ -259,7 +262,7 @@ online_counts = Table(
     tenant(),
     plain("slot", Whole, nullable=False),  # when the quarter began
     link("router_id", "routers", nullable=False),
-    plain("devices", Integer, nullable=False),
+    plain("online", Integer, nullable=False),
     UniqueConstraint("tenant_id", "slot", "router_id"),
 )
 

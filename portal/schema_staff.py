@@ -76,11 +76,26 @@ logins = Table(
     plain("seen_at", Whole, nullable=False),
     plain("proven_at", Whole, nullable=False),  # the password was last given; some acts want it fresh
     plain("ended_at", Whole),
-    plain("end_reason", Text),  # out | idle | age | other | password | role | off
+    plain("end_reason", Text),  # out | idle | age | other | password | role | off | tenant
+    link("looks_at", "tenants"),  # the ISP that somebody of the platform looks into
     personal("address", Text, purpose="show logins to their owner", keep="act", nullable=False),
     personal("browser", Text, purpose="show logins to their owner", keep="act", nullable=False),
     UniqueConstraint("tenant_id", "token_hash"),
     Index(None, "tenant_id", "staff_id", "ended_at"),
+)
+
+# The platform's staff may look in: opened and closed by the ISP, never by them.
+support_windows = Table(
+    "support_windows",
+    metadata,
+    key(),
+    tenant(),
+    link("opened_by", "staff", nullable=False),
+    plain("reason", Text, nullable=False),
+    plain("opened_at", Whole, nullable=False),
+    plain("until", Whole, nullable=False),
+    plain("closed_at", Whole),
+    Index(None, "tenant_id", "until"),
 )
 
 # Logins that failed: shown to the owner of the account, and counted by the throttle.

@@ -122,6 +122,11 @@ class Catalog:
         view = self._by_public.get(public)
         return view if view is not None and view.tenant.active else None
 
+    def shut(self, public: str) -> TenantView | None:
+        """A tenant that is switched off, by its public id or by that of one of its routers."""
+        found = self._by_public.get(public) or self._routers.get(public, (None,))[0]
+        return None if found is None or found.tenant.active else found
+
     def router_by_public(self, public: str) -> tuple[TenantView, Router] | None:
         """An active router of an active tenant by its public id."""
         found = self._routers.get(public)

@@ -50,6 +50,7 @@ class Desk:
     view: TenantView
     fields: Mapping[str, str]  # what was posted
     files: Mapping[str, bytes] = field(default_factory=dict)
+    until: Moment | None = None  # of somebody of the platform who looks in: until when
 
     @property
     def staff(self) -> Staff:
@@ -79,7 +80,10 @@ class Desk:
         return Calendar(self.view.tenant.timezone, self.now)
 
     def may(self, permission: Permission) -> bool:
-        return roles.may(self.staff.role, permission)
+        if self.until is not None:
+            return permission in roles.VISITOR
+        on = self.view.tenant.active or permission in roles.WHEN_OFF
+        return on and roles.may(self.staff.role, permission)
 
     def must(self, permission: Permission) -> None:
         """Raise `Refused("not-allowed")` without this permission."""

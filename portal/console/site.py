@@ -19,6 +19,7 @@ from portal.console import (
     dashboard,
     entrance,
     guests,
+    isps,
     online,
     payments,
     plans,
@@ -27,8 +28,10 @@ from portal.console import (
     routers,
     settings,
     staff_list,
+    support,
     takings,
     unmatched,
+    visiting,
     vouchers,
 )
 from portal.console.desk import COOKIE, Desk, check_csrf, theme_of
@@ -56,6 +59,8 @@ SCREENS: tuple[Screen, ...] = (
     *routers.SCREENS,
     *staff_list.SCREENS,
     *settings.SCREENS,
+    *support.SCREENS,
+    *isps.SCREENS,
     *audit_log.SCREENS,
     *prove.SCREENS,
     *account.SCREENS,
@@ -88,14 +93,23 @@ async def _open(services: Services, screen: Screen, request: Request) -> Respons
     """Let somebody in who may be here."""
     alone = screen.method == "GET" and "hx-request" in request.headers
     present = await services.staff.enter(request.cookies.get(COOKIE, ""), alone=alone)
-    view = services.catalog.tenant(present.tenant_id) if present else None
+    view = visiting.own_view(services, present) if present else None
     if present is None or view is None:
         if alone:
             return Response(status_code=204, headers={"hx-redirect": "/console/login"})
         return see_other("/console/login") if screen.method == "POST" else entrance.first(request)
     request.scope["bando.staff"] = present
+    visit = await visiting.visit_of(services, present, screen.path)
     fields, files = await _posted(screen, request)
-    desk = Desk(services=services, request=request, present=present, view=view, fields=fields, files=files)
+    desk = Desk(
+        services=services,
+        request=request,
+        present=present,
+        view=visit.view if visit else view,
+        fields=fields,
+        files=files,
+        until=visit.until if visit else None,
+    )
     request.scope["bando.desk"] = desk
     if present.must_set_up and not screen.path.startswith("/account"):
         return see_other(SECOND)
@@ -106,6 +120,8 @@ async def _open(services: Services, screen: Screen, request: Request) -> Respons
         if screen.method == "GET":
             return desk.go("/console/account/prove", next=request.url.path)
         raise Refused("prove", status=403)
+    if visit is not None:
+        await visiting.write_down(services, present, visit, screen.path, desk.address)
     return await screen.handler(desk)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import structlog
@@ -18,7 +18,7 @@ import structlog
 from portal.access import record, store
 from portal.access.places import store as places
 from portal.access.record import Wanted
-from portal.clock import SECOND, Clock, Moment
+from portal.clock import MINUTE, SECOND, Clock, Moment
 from portal.db import Database, Observe, quiet
 from portal.errors import BandoError, RouterError, RouterUnreachable
 from portal.loops import first
@@ -48,6 +48,7 @@ LONG = 1_200  # failures; above it (ten minutes at least) the pause is long
 PART = 50  # devices written down in one transaction: about 10 ms
 CONTACT_EVERY_MS = 30 * SECOND  # how often a contact is written down
 SIGHT_MS = 45 * SECOND  # how long a reading of the host table holds beyond the longest pause between two polls
+CLOSED_EVERY_MS = 5 * MINUTE  # an empty router of an ISP that is switched off: somebody may bring a backup back
 PATIENCE_S = 10.0  # real seconds for one answer of a router; a stall of 7 s was seen (facts/mikrotik.md 1.6)
 REMEMBERED = 10  # troubles
 
@@ -60,14 +61,21 @@ class Drift:
     rows: Mapping[str, int]
 
 
+def nobody(wanted: Wanted) -> Wanted:
+    """The same device while its ISP is switched off: neither let in nor blocked."""
+    return replace(wanted, allowance=None, blocked=False)
+
+
 class Keeper:
     """Keeps one router; `run` until it is told to stop."""
 
     def __init__(
         self, router: Router, *, db: Database, clock: Clock, vault: Vault, settings: Settings, installation: str,
         observe: Observe = quiet, patience_s: float = PATIENCE_S, networks: str = "", resolve: Resolve = resolve,
+        closed: bool = False,
     ) -> None:  # fmt: skip
         self.router = router
+        self.closed = closed  # its ISP is switched off: nobody may be online, and nothing of ours stays on it
         self._db = db
         self._clock = clock
         self._settings = settings
@@ -211,6 +219,8 @@ class Keeper:
             poll.cancel()
 
     def _period(self, size: int) -> int:
+        if self.closed:
+            return CLOSED_EVERY_MS
         return self._settings.poll_every_large_ms if size > LARGE else self._settings.poll_every_ms
 
     async def _until_due(self, wire: Wire, due: Moment) -> None:
@@ -264,9 +274,10 @@ class Keeper:
         await self._apply(wanted, found, urgent=len(ids) <= FEW)  # a crowd is no emergency
 
     async def _wanted(self, ids: Iterable[int], macs: Sequence[str]) -> list[Wanted]:
-        return await self._db.read(
+        wanted: list[Wanted] = await self._db.read(
             self.router.tenant_id, record.wanted, self.router.id, list(ids), list(macs), self._clock.now()
         )
+        return [nobody(each) for each in wanted] if self.closed else wanted
 
     async def _write(self, unit: Callable[..., Unit[T]], *args: object) -> T:
         return await self._db.write(self.router.tenant_id, unit, *args)
@@ -290,7 +301,7 @@ class Keeper:
         claimed = set() if urgent else {each.device_id for each in diff.errands}
         self._busy |= claimed  # who of these is woken now comes after us
         try:
-            if diff.suspicious or self._held:
+            if (diff.suspicious or self._held) and not self.closed:  # of a closed ISP all of it goes, on purpose
                 diff = await self._unless_held(diff)
             done = await self._errands.run(diff, urgent=urgent)
             by_id = {each.device_id: each for each in wanted}

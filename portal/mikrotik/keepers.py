@@ -18,7 +18,7 @@ from portal.tenancy.store import Router
 
 LOOK_EVERY_MS = 1 * SECOND  # how soon a change by another process is seen
 
-Kept = tuple[Router, str]  # a router, and the networks that its ISP's routers may be in
+Kept = tuple[Router, str, bool]  # with the networks of its ISP, and whether that is switched off
 
 
 def lasting(router: Router) -> Router:
@@ -76,10 +76,10 @@ class Keepers:
             self._installation = await self._db.write(None, tenancy.installation_id)
         await self._catalog.refresh()
         wanted = {
-            router.id: (lasting(router), view.tenant.router_networks)
+            router.id: (lasting(router), view.tenant.router_networks, not view.tenant.active)
             for view in self._catalog.all()
             for router in view.routers.values()
-            if router.active and router.trusted and view.tenant.active
+            if router.active and router.trusted
         }
         for router_id in [key for key, (kept, _, _) in self._kept.items() if wanted.get(key) != kept]:
             await self._stop(router_id)
@@ -101,7 +101,7 @@ class Keepers:
                     keeper.poll()
 
     def _start(self, kept: Kept) -> None:
-        router, networks = kept
+        router, networks, closed = kept
         keeper = Keeper(
             router,
             db=self._db,
@@ -111,6 +111,7 @@ class Keepers:
             installation=self._installation,
             observe=self._observe,
             networks=networks,
+            closed=closed,
         )
         if router.id not in self._heard:
             self._heard.add(router.id)

@@ -18,7 +18,7 @@ from portal.errors import Refused
 from portal.pages import context as contexts
 from portal.pages.context import Context
 from portal.pages.doors import Services
-from portal.pages.visit import Visit, language, remember
+from portal.pages.visit import Visit, language, refuse_shut, remember
 from portal.pages.whereabouts import Whereabouts
 from portal.tenancy.store import Router
 from portal.web import forms
@@ -32,6 +32,7 @@ NOTES = (("session limit reached", "site-full"), ("no more free addresses", "sit
 async def enter(services: Services, whereabouts: Whereabouts, request: Request) -> Response:
     found = services.catalog.router_by_public(request.path_params["router"])
     if found is None:
+        refuse_shut(services, request, request.path_params["router"])
         raise Refused("no-router", status=404)
     view, router = found
     accept = request.headers.get("accept-language", "")

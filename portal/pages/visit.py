@@ -117,6 +117,15 @@ def remember(request: Request, visit: Visit) -> Visit:
     return visit
 
 
+def refuse_shut(services: Services, request: Request, public: str) -> None:
+    """Say so when the ISP, named by itself or by its router, is switched off; raises `Refused("isp-closed")`."""
+    shut = services.catalog.shut(public) if len(public) <= contexts.MAX_TOKEN else None
+    if shut is not None:
+        accept = request.headers.get("accept-language", "")
+        remember(request, Visit(services=services, view=shut, lang=language(shut, None, accept)))
+        raise Refused("isp-closed", status=503)
+
+
 def split_token(services: Services, token: str) -> tuple[TenantView, str]:
     """The tenant of a token, and the rest of it."""
     public, dot, rest = token.partition(".")
@@ -135,6 +144,7 @@ def _opened(vault: Vault, tenant_public: str, sealed: str) -> Context:
 def open_visit(services: Services, request: Request) -> Visit:
     """The visit of ``/w/{token}/``."""
     token: str = request.path_params["token"]
+    refuse_shut(services, request, token.partition(".")[0])
     view, sealed = split_token(services, token)
     try:
         context = _opened(services.vault, view.tenant.public, sealed)
@@ -159,6 +169,7 @@ def _with_context(services: Services, view: TenantView, context: Context, token:
 def purchase_visit(services: Services, request: Request, context_token: str | None, asked: str | None) -> Visit:
     """The visit of ``/p/{token}/``: the purchase's own token, with the arrival it came from if that is known."""
     token: str = request.path_params["token"]
+    refuse_shut(services, request, token.partition(".")[0])
     view, _ = split_token(services, token)
     lang = language(view, asked, request.headers.get("accept-language", ""))
     bare = remember(request, Visit(services=services, view=view, lang=lang))

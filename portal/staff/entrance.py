@@ -8,7 +8,7 @@ from typing import Literal
 from portal.clock import Moment
 from portal.errors import Refused
 from portal.seal import Vault, new_token, token_hash
-from portal.staff import second, store, throttle
+from portal.staff import roles, second, store, throttle
 from portal.staff.logins import age
 from portal.staff.logins import store as logins
 from portal.staff.logins.store import Failure, Login
@@ -89,6 +89,8 @@ def let_in(vault: Vault, seen: Account, given: str, visitor: Visitor, now: Momen
         if refused is not None:
             return refused
     yield from throttle.welcome(visitor.knock, visitor.tries, now)
+    if not roles.may(account.staff.role, "export") and not (yield from store.tenant_is_on()):
+        return Refused("login-tenant-off", status=403)  # only its records may still be taken away
     return account.staff, (yield from _begin(account.staff, visitor, now))
 
 

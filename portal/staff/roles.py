@@ -26,14 +26,17 @@ Permission = Literal[
     "export",  # take the ISP's records away as files
     "support",  # whether the platform's staff may look in
     "support.change",  # let them in, and out again
+    "stock",  # an agent's own stock of vouchers
+    "isps",  # the ISPs of the installation
     "staff",  # who works here
     "staff.change",  # invite, change the role, switch off, reset
     "audit",  # who did what
     "profile",  # one's own account; everybody has it
 ]
-Role = Literal["owner", "manager", "cashier", "support", "auditor"]
+Role = Literal["owner", "manager", "cashier", "support", "auditor", "agent", "platform"]
 
-ALL: frozenset[Permission] = frozenset(get_args(Permission))
+# Everything at an ISP. What an agent does and what the platform does is nobody else's.
+ALL: frozenset[Permission] = frozenset(get_args(Permission)) - {"stock", "isps"}
 LOOKING: frozenset[Permission] = frozenset(
     {"dashboard", "online", "guests", "payments", "vouchers", "plans", "routers", "profile"}
 )
@@ -46,11 +49,28 @@ ROLES: dict[Role, frozenset[Permission]] = {
     ),
     "support": frozenset({"online", "guests", "guests.help", "payments", "vouchers", "plans", "routers", "profile"}),
     "auditor": LOOKING | {"staff", "audit", "tenant", "accounts", "export", "support"},
+    "agent": frozenset({"stock", "profile"}),
+    # Whoever runs the installation: of an ISP's guests they see nothing.
+    "platform": frozenset({"isps", "staff", "staff.change", "audit", "profile"}),
 }
+PLATFORM: Role = "platform"
 
-SECOND_FACTOR: frozenset[Role] = frozenset({"owner", "manager"})  # may see and change money: never by password alone
+# What platform staff may look at while an ISP's support window is open: no form, no file, no secret.
+VISITOR: frozenset[Permission] = LOOKING - {"profile"} | {"tenant"}
+
+
+WHEN_OFF: frozenset[Permission] = frozenset({"export", "profile"})  # what is left while the ISP is switched off
+
+SECOND_FACTOR: frozenset[Role] = frozenset(
+    {"owner", "manager", "platform"}
+)  # may see and change money: never by password alone
 
 
 def may(role: str, permission: Permission) -> bool:
     """Whether this role has this permission; a role that is not known has none."""
     return permission in ROLES.get(role, frozenset())  # type: ignore[call-overload]
+
+
+def of_kind(kind: str) -> tuple[str, ...]:
+    """The roles that there are at an ISP, or at the platform."""
+    return tuple(each for each in ROLES if (each == PLATFORM) == (kind == "platform"))

@@ -101,7 +101,8 @@ class StaffRoom:
     async def _let_in(self, tenant_id: int, account: Account, given: str, visitor: Visitor, now: Moment) -> Entered:
         found = await self._db.write(tenant_id, entrance.let_in, self._vault, account, given, visitor, now)
         if isinstance(found, Refused):
-            raise self._failed(account, found, "second") if found.key != "login-second" else found
+            known = found.key in ("login-second", "login-tenant-off")
+            raise found if known else self._failed(account, found, "second")
         staff, token = found
         log.info("login", staff=staff.public)
         return Entered(token=token, tenant_id=tenant_id, staff=staff)

@@ -99,6 +99,11 @@ def tenant_of(public: str) -> Unit[int | None]:
     return found
 
 
+def tenant_is_on() -> Unit[bool]:
+    """Whether this ISP is switched on."""
+    return bool((yield from value("SELECT active FROM tenants WHERE id = :tenant")))
+
+
 def public_of_tenant() -> Unit[str]:
     return str((yield from value("SELECT public FROM tenants WHERE id = :tenant")))
 
@@ -134,14 +139,15 @@ def all_staff() -> Unit[list[Staff]]:
     return [_staff(row) for row in found]
 
 
-def other_owners(staff_id: int) -> Unit[int]:
-    """How many other owners can act."""
+def other_owners(staff_id: int, role: str = "owner") -> Unit[int]:
+    """How many others can log in with this role."""
     return int(
         (
             yield from value(
-                "SELECT COUNT(*) FROM staff WHERE tenant_id = :tenant AND role = 'owner' AND state = 'active'"
+                "SELECT COUNT(*) FROM staff WHERE tenant_id = :tenant AND role = :role AND state = 'active'"
                 " AND id <> :id",
                 id=staff_id,
+                role=role,
             )
         )
     )
@@ -258,7 +264,7 @@ def invite(
     vault: Vault, now: Moment, *, email: str, name: str, role: str, language: str = "en"
 ) -> Unit[tuple[Staff, str]]:
     """A new account and the link that makes it usable; raises `Refused`."""
-    _must_be_role(role)
+    yield from _must_be_role(role)
     index, public = email_index(vault, email), new_public()
     address, name = _email(email), _name(name)
     if not (yield from claim_email(index)):
@@ -303,7 +309,7 @@ def set_password(staff_id: int, hashed: str, now: Moment) -> Unit[None]:
 def set_role(staff_id: int, role: str, now: Moment) -> Unit[Staff]:
     """Another role; logins with the old one end. Raises `Refused`."""
     found = yield from must_know(staff_id)
-    if _must_be_role(role) == found.role:
+    if (yield from _must_be_role(role)) == found.role:
         return found
     yield from _must_not_be_last(found)
     yield from change_staff(staff_id, now, role=role)
@@ -353,14 +359,22 @@ def _link(staff_id: int, kind: str, now: Moment, good_ms: int) -> Unit[str]:
 
 
 def _must_not_be_last(found: Staff) -> Unit[None]:
-    if (found.role, found.state) == ("owner", "active") and not (yield from other_owners(found.id)):
+    if found.state != "active" or found.role not in ("owner", roles.PLATFORM):
+        return
+    if not (yield from other_owners(found.id, found.role)):
         raise Refused("last-owner", status=409)
 
 
-def _must_be_role(role: str) -> str:
-    if role not in roles.ROLES:
+def _must_be_role(role: str) -> Unit[str]:
+    kind = yield from value("SELECT kind FROM tenants WHERE id = :tenant")
+    if role not in roles.of_kind(str(kind)):
         raise Refused("staff-role")
     return role
+
+
+def must_be_email(text: str) -> str:
+    """An e-mail address as it is kept; raises `Refused`."""
+    return _email(text)
 
 
 def _email(text: str) -> str:

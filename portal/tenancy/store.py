@@ -38,6 +38,15 @@ class Tenant:
     protection_until: str | None = None  # its last day, as 2026-11-28
     licence_number: str = ""
     licence_until: str | None = None
+    kind: str = "isp"
+    closed_at: Moment | None = None
+    erase_from: Moment | None = None
+    created_at: Moment = 0
+
+    @property
+    def state(self) -> str:
+        """on, off or closed."""
+        return "closed" if self.closed_at is not None else "on" if self.active else "off"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,13 +93,26 @@ def _router(row: Row) -> Router:
 
 
 def tenants() -> Unit[list[Tenant]]:
-    found = yield from rows("SELECT * FROM tenants ORDER BY id")
+    """All ISPs; the platform itself is none."""
+    found = yield from rows("SELECT * FROM tenants WHERE kind = 'isp' ORDER BY id")
     return [_tenant(row) for row in found]
+
+
+def tenant(tenant_id: int) -> Unit[Tenant | None]:
+    """This ISP, or the platform."""
+    row = yield from one("SELECT * FROM tenants WHERE id = :id", id=tenant_id)
+    return None if row is None else _tenant(row)
+
+
+def platform() -> Unit[Tenant | None]:
+    """Whoever runs the installation, once somebody of them has been added."""
+    row = yield from one("SELECT * FROM tenants WHERE kind = 'platform' ORDER BY id LIMIT 1")
+    return None if row is None else _tenant(row)
 
 
 def versions() -> Unit[dict[int, int]]:
     """The version of each tenant; what is kept in memory follows it."""
-    found = yield from rows("SELECT id, version FROM tenants")
+    found = yield from rows("SELECT id, version FROM tenants WHERE kind = 'isp'")
     return {row["id"]: row["version"] for row in found}
 
 

@@ -7,7 +7,7 @@ import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from portal.console.site import site
 from portal.seal import new_token, token_hash
 from portal.settings import Settings, load
 from portal.staff.room import StaffRoom
+from portal.tenancy import store as tenancy
+from portal.tenancy.store import Tenant
 from portal.units import Row, Unit, insert, rows
 from sandbox.mpesa.server import QuietUvicorn
 from tests.support import Seed, seed
@@ -40,12 +42,28 @@ class Office:
 
     async def of(self, role: str, *, second: bool = True) -> Visitor:
         """Somebody with this role, logged in."""
+        if role == "platform":
+            return await self._of_platform(second)
         staff_id = await self.home.write(_member, self.home, role, second)
         return await self.logged_in(role, staff_id)
 
-    async def logged_in(self, role: str, staff_id: int) -> Visitor:
-        token = new_token(self.home.tenant.public, size=32)
-        await self.home.write(_login, staff_id, token, self.home.clock.now())
+    async def platform(self) -> Tenant:
+        """Whoever runs the installation."""
+        found = await self.home.db.read(None, tenancy.platform)
+        if found is None:
+            now = self.home.clock.now()
+            found = await self.home.db.write(None, tenancy.add_tenant, "Platform", now, kind="platform")
+        return found
+
+    async def _of_platform(self, second: bool) -> Visitor:
+        there = replace(self.home, tenant=await self.platform())
+        staff_id = await there.write(_member, there, "platform", second)
+        return await self.logged_in("platform", staff_id, there)
+
+    async def logged_in(self, role: str, staff_id: int, home: Seed | None = None) -> Visitor:
+        home = home or self.home
+        token = new_token(home.tenant.public, size=32)
+        await home.write(_login, staff_id, token, home.clock.now())
         client = httpx.AsyncClient(base_url=self.url, trust_env=False, headers={"Cookie": f"{COOKIE}={token}"})
         self.clients[f"{role} {staff_id}"] = client
         return Visitor(office=self, http=client, role=role, staff_id=staff_id)

@@ -169,6 +169,11 @@ def on_account(action: str, **fields: str) -> Sample:
     return sample
 
 
+async def shut_window(who: Visitor) -> Request:
+    await who.post("/support/open", 303, hours="1", reason="because")
+    return "/support/close", {}
+
+
 async def own_password(who: Visitor) -> Request:
     hashed = await who.office.services.staff.passwords.hash(PASSWORD)
     await who.office.home.write(update, "staff", who.staff_id, password_hash=hashed.encode())
@@ -227,6 +232,8 @@ SAMPLES: dict[str, Sample] = {
     "/settings/mpesa": plain("/settings/mpesa", **ACCOUNT),
     "/settings/mpesa/{id}/keys": on_account("keys", consumer_key="k", consumer_secret="s", passkey="p"),
     "/settings/mpesa/{id}/state": on_account("state", to="off"),
+    "/support/open": plain("/support/open", hours="1", reason="because"),
+    "/support/close": shut_window,
     "/account/end": plain("/account/end", login="others"),
     "/account/password": own_password,
     "/account/second": own_second,

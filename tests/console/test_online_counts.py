@@ -56,7 +56,7 @@ async def test_the_first_reading_of_a_slot_stays_and_what_is_older_than_thirteen
     await s.write(places.count_online, s.router_id, slot, 4)
     await s.write(places.count_online, s.router_id, slot, 7)
 
-    assert [(row["slot"], row["devices"]) for row in await s.read(rows, ALL)] == [(slot, 4)]
+    assert [(row["slot"], row["online"]) for row in await s.read(rows, ALL)] == [(slot, 4)]
 
 
 async def test_the_chart_shows_a_day_and_a_week_and_leaves_gaps_where_no_router_was_read(o: Office) -> None:

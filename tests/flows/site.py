@@ -303,7 +303,9 @@ def _devices() -> Unit[list[Device]]:
     return found
 
 
-def a_keeper(made: Seed, row: Router, installation: str, patience_s: float, steps: list[str] | None = None) -> Keeper:
+def a_keeper(
+    made: Seed, row: Router, installation: str, patience_s: float, steps: list[str] | None = None, closed: bool = False
+) -> Keeper:
     def observe(step: str) -> None:
         if steps is not None and step.startswith("router:") and step.endswith(":before"):
             steps.append(step.split(":")[1])
@@ -317,6 +319,7 @@ def a_keeper(made: Seed, row: Router, installation: str, patience_s: float, step
         installation=installation,
         observe=observe if steps is not None else quiet,
         patience_s=patience_s,
+        closed=closed,
     )
 
 

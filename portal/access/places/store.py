@@ -53,7 +53,7 @@ def with_address(address: str, limit: int) -> Unit[list[Presence]]:
 def count_online(router_id: int, slot: Moment, devices: int) -> Unit[None]:
     """How many devices are online at a router at the first reading of a slot; later ones of it change nothing."""
     yield Sql(
-        "INSERT INTO online_counts (tenant_id, slot, router_id, devices) VALUES (:tenant, :slot, :router_id, :devices)"
+        "INSERT INTO online_counts (tenant_id, slot, router_id, online) VALUES (:tenant, :slot, :router_id, :devices)"
         " ON CONFLICT (tenant_id, slot, router_id) DO NOTHING",
         {"slot": slot, "router_id": router_id, "devices": devices},
     )
@@ -64,7 +64,7 @@ def online_counts(since: Moment) -> Unit[Sequence[Row]]:
     """Of each slot that a router was read in: how many devices were online at all of those routers."""
     return (
         yield from rows(
-            "SELECT slot, SUM(devices) AS devices FROM online_counts WHERE tenant_id = :tenant AND slot >= :since"
+            "SELECT slot, SUM(online) AS online FROM online_counts WHERE tenant_id = :tenant AND slot >= :since"
             " GROUP BY slot ORDER BY slot",
             since=since,
         )

@@ -15,7 +15,7 @@ from portal.console.screens import get
 from portal.errors import Refused
 
 _ACT = re.compile(r"[a-z][a-z0-9.-]{0,40}")
-_ACTOR = re.compile(r"(?:staff:[a-z0-9]{1,64}|[a-z]{1,20})")
+_ACTOR = re.compile(r"(?:(?:staff|platform):[a-z0-9]{1,64}|[a-z]{1,20})")
 
 
 async def audit(desk: Desk) -> Response:

@@ -67,6 +67,18 @@ ACTS = {
     "router.off": "switched a router off",
     "router.on": "switched a router on",
     "router.allow": "allowed a removal that was held",
+    "tenant.off": "switched the ISP off",
+    "tenant.on": "switched the ISP on",
+    "tenant.close": "closed the ISP",
+    "support.open": "let the platform's support look in",
+    "support.close": "shut the support window",
+    "support.look": "looked at a page, for support",
+    "isp.add": "added an ISP",
+    "isp.off": "switched an ISP off",
+    "isp.on": "switched an ISP on",
+    "isp.close": "closed an ISP",
+    "isp.look": "went into an ISP that let them look in",
+    "isp.leave": "left it",
     "audit.clear": "cleared personal details that were too old to keep",
 }
 ACTORS = {"command": "the command line", "clock": "Bando itself"}
@@ -94,7 +106,7 @@ class Told:
 
 def told(row: Row, staff: Mapping[str, Staff]) -> Told:
     """One row of the log."""
-    payload = _payload(row["payload"])
+    payload = payload_of(row["payload"])
     about, link = _about(row["subject"], staff)
     return Told(
         number=row["number"],
@@ -108,7 +120,7 @@ def told(row: Row, staff: Mapping[str, Staff]) -> Told:
     )
 
 
-def _payload(text: object) -> Mapping[str, object]:
+def payload_of(text: object) -> Mapping[str, object]:
     """What was written beside the act; nothing once it was cleared."""
     found = json.loads(text) if isinstance(text, str) else {}
     return found if isinstance(found, dict) else {}

@@ -33,6 +33,8 @@ ELSEWHERE: tuple[tuple[str, Permission], ...] = (
     ("/console/guests", "guests"),
     ("/console/payments", "payments"),
     ("/console/vouchers", "vouchers"),
+    ("/console/isps", "isps"),
+    ("/console/export", "export"),
     ("/console/account", "profile"),
 )
 
@@ -120,7 +122,7 @@ def online_chart(desk: Desk, span: str, counted: Sequence[Row]) -> Chart:
     found: dict[Moment, int] = {}
     for row in counted:
         at = row["slot"] - row["slot"] % step
-        found[at] = max(found.get(at, 0), int(row["devices"]))
+        found[at] = max(found.get(at, 0), int(row["online"]))
     times = [_online_since(desk.now, span) + n * step for n in range(count)]
     return {
         "kind": "line",

@@ -16,7 +16,7 @@ from portal.console.screens import get, post
 from portal.console.staff_list import store
 from portal.errors import Refused
 from portal.staff import store as staff
-from portal.staff.roles import ROLES, SECOND_FACTOR
+from portal.staff.roles import ROLES, SECOND_FACTOR, of_kind
 from portal.staff.store import Staff
 
 ROLE_WORDS = {
@@ -24,6 +24,8 @@ ROLE_WORDS = {
     "manager": "everything but changing staff, with two-step login",
     "cashier": "sells and prints vouchers, helps guests, kicks and blocks",
     "support": "helps guests; sees payments, vouchers and routers",
+    "agent": "a reseller: sees and sells the own stock of vouchers, nothing else",
+    "platform": "runs the installation: adds and switches off ISPs, sees nothing of their guests",
     "auditor": "sees takings, payments, staff and the audit log; changes nothing",
 }
 STATES = {"active": ("works here", "good"), "invited": ("invited", "warn"), "off": ("switched off", "bad")}
@@ -41,10 +43,15 @@ async def _people(desk: Desk, wrong: Refused | None = None) -> Response:
         wrong.status if wrong else 200,
         members=[(each, each.staff.email(desk.services.vault)) for each in members],
         states=STATES,
-        roles=ROLE_WORDS,
+        roles=_roles(desk),
         filled={name: desk.fields.get(name, "")[:254] for name in ("name", "email", "role")},
         wrong=wrong.key if wrong else "",
     )
+
+
+def _roles(desk: Desk) -> Mapping[str, str]:
+    """What somebody here can be."""
+    return {role: ROLE_WORDS[role] for role in of_kind(desk.view.tenant.kind)}
 
 
 async def invite(desk: Desk) -> Response:
@@ -83,7 +90,7 @@ async def member(desk: Desk) -> Response:
         found=found,
         email=found.email(desk.services.vault),
         state=STATES[found.state],
-        roles=ROLE_WORDS,
+        roles=_roles(desk),
         needs_second=found.role in SECOND_FACTOR,
         itself=found.id == desk.staff.id,
     )

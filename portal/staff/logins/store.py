@@ -21,6 +21,7 @@ class Login:
     proven_at: Moment
     ended_at: Moment | None
     end_reason: str | None
+    looks_at: int | None  # the ISP that somebody of the platform has been let into
     address: str = field(repr=False)
     browser: str = field(repr=False)
 
@@ -85,6 +86,21 @@ def end_logins(staff_id: int, now: Moment, reason: str = "other", but: int | Non
         now=now,
         reason=reason,
         but=but or 0,
+    )
+    return len(found)
+
+
+def look_at(login_id: int, tenant_id: int | None) -> Unit[None]:
+    """Look into this ISP with this login, or into none."""
+    yield from update("logins", login_id, looks_at=tenant_id)
+
+
+def end_all_logins(now: Moment) -> Unit[int]:
+    """End every login of this ISP; how many were open."""
+    found = yield from rows(
+        "UPDATE logins SET ended_at = :now, end_reason = 'tenant' WHERE tenant_id = :tenant AND ended_at IS NULL"
+        " RETURNING id",
+        now=now,
     )
     return len(found)
 

@@ -1,0 +1,39 @@
+"""Switching an ISP off, on again, and closing it. Units; each counts the ISP's version up, which everything follows.
+
+Off acts at once: guests' pages sell nothing, keepers empty the routers, open logins end. Its records stay, and whoever
+may take them away still can. Passes stay in the books: by the clock they run on, and what is left comes back.
+"""
+
+from __future__ import annotations
+
+from portal.clock import DAY, Moment
+from portal.errors import Refused
+from portal.tenancy import store
+from portal.tenancy.store import Tenant
+from portal.units import Unit
+
+ERASE_AFTER_MS = 90 * DAY  # from the closing; until then it can be opened again
+
+
+def must_know(tenant_id: int) -> Unit[Tenant]:
+    """This ISP; raises `Refused`."""
+    found = yield from store.tenant(tenant_id)
+    if found is None or found.kind != "isp":
+        raise Refused("not-found", status=404)
+    return found
+
+
+def switch(tenant_id: int, on: bool) -> Unit[Tenant]:
+    """Off, or on again; opening again what was closed takes the date of erasing away. Raises `Refused`."""
+    found = yield from must_know(tenant_id)
+    if found.active != on or found.closed_at is not None:
+        yield from store.change_tenant(tenant_id, active=on, closed_at=None, erase_from=None)
+    return found
+
+
+def close(tenant_id: int, now: Moment) -> Unit[Tenant]:
+    """Off for good; raises `Refused`."""
+    found = yield from must_know(tenant_id)
+    if found.closed_at is None:
+        yield from store.change_tenant(tenant_id, active=False, closed_at=now, erase_from=now + ERASE_AFTER_MS)
+    return found
