@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8443
 
-.PHONY: lock pictures run test check lint types sweep bench migration clean help
+.PHONY: lock pictures run test check lint types sweep bench migration manual clean help
 
 help:  ## show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -53,3 +53,6 @@ clean:
 
 pictures: $(VENV)/ready  ## draw the pictures of the manual anew
 	$(BIN)/python -m sandbox.pictures docs/pictures 360
+
+manual: $(VENV)/ready  ## draw the pictures of the console's manual anew
+	$(BIN)/python -m sandbox.manual docs/manual/pictures

@@ -20,12 +20,12 @@ from portal.access import store as access
 from portal.access.store import Cause
 from sandbox.cards import printed
 from sandbox.history import lived
-from sandbox.owner import Owner, owner
+from sandbox.owner import Owner, owner, runner
 from sandbox.phone import CHROMIUM
 from sandbox.stock import stocked
 from sandbox.world import Build, Site, world
 
-SIZES = {"phone": (360, 740), "desk": (1100, 760)}
+SIZES = {"phone": (360, 740), "desk": (1100, 760), "platform": (1100, 520)}
 COLOURS = 128  # of a picture: enough for flat pages, and a fifth of the bytes
 GUESTS = 4  # phones that are online while the pictures are drawn
 
@@ -153,7 +153,7 @@ async def _in_window(browser: Browser, site: Site, bando: Any, size: str, shots:
     async with window(browser, size) as page:
         if size != "phone":
             await site.clock.sleep(31_000)  # a code of two-step login works once
-        await log_in(page, home, await owner(site, bando.db))
+        await log_in(page, home, await (runner if size == "platform" else owner)(site, bando.db))
         for shot in shots:
             await page.goto(f"{home}/console{shot.path}")
             if shot.way:
@@ -170,7 +170,9 @@ def names(text: str) -> list[str]:
 if __name__ == "__main__":
     from app import build  # the composition root is only known here
     from portal.logs import configure
+    from sandbox import first_hour
     from sandbox.manual_shots import SHOTS
 
     configure("warning")
     asyncio.run(draw(Path(sys.argv[1]), build, SHOTS))
+    asyncio.run(first_hour.draw(Path(sys.argv[1]), build))

@@ -6,7 +6,7 @@ import io
 import tomllib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -17,6 +17,7 @@ from portal.texts import THEMES
 COLOURS = st.integers(0, 0xFFFFFF).map(lambda number: f"#{number:06x}")
 
 
+@settings(deadline=None)
 @given(COLOURS, st.booleans())
 def test_any_colour_can_be_read_wherever_it_is_used(colour: str, dark: bool) -> None:
     ground, found = (look.DARK if dark else look.LIGHT), look.shades(colour, dark)

@@ -16,6 +16,7 @@ from portal.tenancy import store as tenancy
 from portal.units import update, value
 from tests.console import guests, money
 from tests.console.office import Visitor
+from tests.console.test_isps import NEW as ISP
 from tests.console.test_plans import GOOD
 from tests.console.test_routers import GOOD as ROUTER
 from tests.console.test_settings import ACCOUNT, PROFILE
@@ -174,6 +175,19 @@ async def shut_window(who: Visitor) -> Request:
     return "/support/close", {}
 
 
+def on_isp(action: str, **fields: str) -> Sample:
+    async def sample(who: Visitor) -> Request:
+        return f"/isps/{who.office.home.tenant.id}/{action}", fields
+
+    return sample
+
+
+async def look_in(who: Visitor) -> Request:
+    owner = await who.office.of("owner")
+    await owner.post("/support/open", 303, hours="1", reason="because")
+    return f"/isps/{who.office.home.tenant.id}/look", {}
+
+
 async def own_password(who: Visitor) -> Request:
     hashed = await who.office.services.staff.passwords.hash(PASSWORD)
     await who.office.home.write(update, "staff", who.staff_id, password_hash=hashed.encode())
@@ -211,7 +225,7 @@ SAMPLES: dict[str, Sample] = {
     "/vouchers/batch/{id}/void": void_batch,
     "/sale": sell,
     "/plans/new": plain("/plans/new", **GOOD),
-    "/plans/{id}": on_plan("", name="Renamed", price="30"),
+    "/plans/{id}": on_plan("", **{**GOOD, "name": "Renamed", "price": "30"}),
     "/plans/{id}/sale": on_plan("/sale", sell="no"),
     "/plans/{id}/site": on_plan("/site", site="all"),
     "/plans/{id}/move": on_plan("/move", way="down"),
@@ -234,6 +248,10 @@ SAMPLES: dict[str, Sample] = {
     "/settings/mpesa/{id}/state": on_account("state", to="off"),
     "/support/open": plain("/support/open", hours="1", reason="because"),
     "/support/close": shut_window,
+    "/isps/new": plain("/isps/new", **ISP),
+    "/isps/{id}/switch": on_isp("switch", to="off", reason="because"),
+    "/isps/{id}/look": look_in,
+    "/isps/leave": plain("/isps/leave"),
     "/account/end": plain("/account/end", login="others"),
     "/account/password": own_password,
     "/account/second": own_second,

@@ -20,7 +20,7 @@ async def test_a_form_token_of_letters_that_are_not_ascii_is_refused(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "query", ["a=1&a=2", "a=%FF", "a=%00", "&".join(f"a{n}=1" for n in range(30)), "a=" + "b" * 7000]
+    "query", ["a=1&a=2", "a=%FF", "a=%00", "&".join(f"a{n}=1" for n in range(50)), "a=" + "b" * 7000]
 )
 async def test_a_broken_address_is_refused_inside_the_console(tmp_path: Path, query: str) -> None:
     async with office(tmp_path) as house:

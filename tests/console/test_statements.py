@@ -20,6 +20,7 @@ from portal.console.desk import COOKIE
 from portal.console.site import SCREENS, site
 from portal.db import Database, executor, open_connection, quiet
 from portal.groups import positional
+from portal.staff.roles import may
 from portal.units import Row, bind, drive
 from portal.units import Sql as Statement
 from tests.console.office import Office, office
@@ -99,7 +100,7 @@ async def test_no_page_reads_a_whole_large_table(o: Office) -> None:
     try:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=o.url, headers=headers) as http:
             for screen in SCREENS:
-                if screen.method == "GET":
+                if screen.method == "GET" and may("owner", screen.permission):
                     answer = await http.get(named(screen.path, year))
                     assert answer.status_code < 500, screen.path
             csrf = re.search(r'name="csrf" value="([0-9a-f]+)"', (await http.get("/console/account")).text)

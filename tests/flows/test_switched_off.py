@@ -42,6 +42,8 @@ async def test_off_empties_the_router_and_on_brings_the_rest_back(tmp_path: Path
         assert "mass-removal" not in await s.lines()
 
         s.clock.advance(10 * MINUTE)
+        for n in range(1, 26):
+            s.appear(mac_of(n))  # the phones are still there
         await switch(s, True)
         await keeps(s, closed=False)
         await s.until(lambda: all(s.online(mac_of(n)) for n in range(1, 26)))

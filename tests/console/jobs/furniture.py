@@ -5,17 +5,26 @@ from __future__ import annotations
 import re
 
 from portal.access import admission
+from portal.console.routers.form import Answers
 from portal.console.site import SCREENS
 from portal.staff import store as staff
+from portal.staff.roles import may
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
-from portal.units import Unit, rows
+from portal.units import Unit, rows, update
 from tests.console import guests
 from tests.console.jobs.shop import Shop
 from tests.vouchers import cards
 
-PAGES = tuple(each.path for each in SCREENS if each.method == "GET")
+# What an owner sees; a file is no page to look at.
+FILES = ("/routers/{id}/script/file",)
+PAGES = tuple(
+    each.path for each in SCREENS if each.method == "GET" and each.path not in FILES and may("owner", each.permission)
+)
 # What stands for the number in an address: a table, whose newest row of this ISP is taken.
+ANSWERS = Answers(
+    kind="ports", interface="ether2", wan="ether1", network="10.5.50.0/24", management="10.9.0.1", version="7"
+)
 SAMPLES = {
     "/guests/device/{device}": "devices",
     "/guests/device/{device}/block": "devices",
@@ -64,6 +73,7 @@ async def furnish(s: Shop) -> None:
     await s.online()
     blocked = await s.online()
     await s.home.write(admission.block, blocked.id, True, s.home.clock.now())
+    await s.home.write(update, "routers", s.home.router_id, answers=ANSWERS.kept())
     await sells(s)
     await cards.print_cards(s.home, 60)
     await guests.paid(s.home, (await s.online()).id, receipt=f"TKM9X7Y{next(s.numbers):03d}")
