@@ -7,7 +7,7 @@ disagrees with this file. Moments are epoch milliseconds, money is minor units, 
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
+from sqlalchemy import Boolean, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, text
 
 from portal import schema_staff
 from portal.columns import Whole, key, link, metadata, personal, plain, secret, tenant
@@ -376,12 +376,14 @@ batches = Table(
     plain("agent", Text, nullable=False, server_default=""),
     personal("made_by", Text, purpose="answer for stock", keep="act", nullable=False),
     link("staff_id", "staff"),  # who made it in the console; names may be alike
+    link("agent_id", "staff"),  # whose stock it is; NULL: the ISP's own
     plain("form_key", Text),  # of the form that made it: sent twice, it makes one batch
     plain("created_at", Whole, nullable=False),
     plain("ready_at", Whole),  # NULL while its codes are being drawn
     UniqueConstraint("tenant_id", "number"),
     Index(None, "tenant_id", "form_key", unique=True),
     Index(None, "tenant_id", "note", "created_at"),
+    Index(None, "tenant_id", "agent_id"),
 )
 
 # A printed code worth one pass. `spent` and `expired` are not stored: they follow from its pass and its use-by.
@@ -402,9 +404,20 @@ vouchers = Table(
     plain("voided_at", Whole),
     personal("voided_by", Text, purpose="answer for stock", keep="act"),
     plain("void_reason", Text),
+    plain("handed_at", Whole),  # an agent showed its code and sold it; once
+    plain("handed_key", Text),  # of the form that took it: sent twice, it takes one card
     UniqueConstraint("code_index"),
     UniqueConstraint("tenant_id", "batch_id", "serial"),
     UniqueConstraint("tenant_id", "label"),
+    # Redeeming writes neither of its columns, so it has nothing to do with this index.
+    Index(
+        "uq_vouchers_handed",
+        "tenant_id",
+        "handed_key",
+        unique=True,
+        sqlite_where=text("handed_key IS NOT NULL"),
+        postgresql_where=text("handed_key IS NOT NULL"),
+    ),
 )
 
 # Whose a code is, for a guest who comes without a router's word (/V/CODE over mobile data).

@@ -40,6 +40,7 @@ SAID = {
     "batch-there": "This form was sent before, and made this batch. To make another one like it, open the form anew.",
     "voided": "The cards are void.",
     "sale-there": "This is the card that you made a moment ago. For another one, tap “Next sale” first.",
+    "hand-there": "This is the card that you sold a moment ago. For another one, go back to your stock.",
     "profile-saved": "Saved. Guests see it now.",
     "look-saved": "Saved. Guests see it now.",
     "look-own": "Guests see Bando's own look again.",

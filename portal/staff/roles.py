@@ -29,23 +29,26 @@ Permission = Literal[
     "staff",  # who works here
     "staff.change",  # invite, change the role, switch off, reset
     "audit",  # who did what
+    "stock",  # one's own cards, and nothing else of the ISP: for agents alone
     "profile",  # one's own account; everybody has it
 ]
-Role = Literal["owner", "manager", "cashier", "support", "auditor"]
+Role = Literal["owner", "manager", "cashier", "support", "auditor", "agent"]
 
 ALL: frozenset[Permission] = frozenset(get_args(Permission))
+HOUSE: frozenset[Permission] = ALL - {"stock"}  # nobody of the house has stock of their own
 LOOKING: frozenset[Permission] = frozenset(
     {"dashboard", "online", "guests", "payments", "vouchers", "plans", "routers", "profile"}
 )
 
 ROLES: dict[Role, frozenset[Permission]] = {
-    "owner": ALL,
-    "manager": ALL - {"staff.change", "accounts.change", "support.change"},
+    "owner": HOUSE,
+    "manager": HOUSE - {"staff.change", "accounts.change", "support.change"},
     "cashier": frozenset(
         {"online", "guests", "guests.help", "guests.stop", "payments", "vouchers", "vouchers.make", "plans", "profile"}
     ),
     "support": frozenset({"online", "guests", "guests.help", "payments", "vouchers", "plans", "routers", "profile"}),
     "auditor": LOOKING | {"staff", "audit", "tenant", "accounts", "export", "support"},
+    "agent": frozenset({"stock", "profile"}),
 }
 
 SECOND_FACTOR: frozenset[Role] = frozenset({"owner", "manager"})  # may see and change money: never by password alone

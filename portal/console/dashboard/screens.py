@@ -25,6 +25,7 @@ ELSEWHERE: tuple[tuple[str, Permission], ...] = (
     ("/console/guests", "guests"),
     ("/console/payments", "payments"),
     ("/console/vouchers", "vouchers"),
+    ("/console/stock", "stock"),
     ("/console/account", "profile"),
 )
 

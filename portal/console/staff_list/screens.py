@@ -24,6 +24,7 @@ ROLE_WORDS = {
     "manager": "everything but changing staff, with two-step login",
     "cashier": "sells and prints vouchers, helps guests, kicks and blocks",
     "support": "helps guests; sees payments, vouchers and routers",
+    "agent": "sells cards of their own stock, and sees nothing else",
     "auditor": "sees takings, payments, staff and the audit log; changes nothing",
 }
 STATES = {"active": ("works here", "good"), "invited": ("invited", "warn"), "off": ("switched off", "bad")}

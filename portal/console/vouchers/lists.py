@@ -53,11 +53,13 @@ async def page(desk: Desk, one: Batch, serials: str = "", wrong: str = "", statu
         (each, states.shown_state(each.state, past=each.use_by <= desk.now, over=each.label in sight.spent))
         for each in sight.vouchers
     ]
+    owner = await desk.read(store.stock_of, one)
     return desk.page(
         "batch",
         status,
         batch=one,
         sight=sight,
+        owner=owner,
         vouchers=over,
         serials=serials[:20],
         after=until if until < last else None,
