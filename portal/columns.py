@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Integer, LargeBinary, MetaData
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, text
 
 # Retention classes and their default periods in days (R8); a tenant sets its own inside the bounds.
 RETENTION_DAYS = {
@@ -55,3 +55,9 @@ def tenant() -> Column[Any]:
 
 def link(name: str, target: str, **kw: Any) -> Column[Any]:
     return plain(name, Whole, ForeignKey(f"{target}.id"), **kw)
+
+
+def where(name: str, condition: str, *columns: str) -> Index:
+    """A unique index over the rows that meet a condition; writing any other row does not touch it."""
+    only = text(condition)
+    return Index(name, *columns, unique=True, sqlite_where=only, postgresql_where=only)

@@ -7,12 +7,12 @@ disagrees with this file. Moments are epoch milliseconds, money is minor units, 
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, text
+from sqlalchemy import Boolean, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
 
-from portal import schema_staff
-from portal.columns import Whole, key, link, metadata, personal, plain, secret, tenant
+from portal import schema_staff, schema_vouchers
+from portal.columns import Whole, key, link, metadata, personal, plain, secret, tenant, where
 
-__all__ = ["TENANT_TABLES", "metadata", "schema_staff"]
+__all__ = ["TENANT_TABLES", "metadata", "schema_staff", "schema_vouchers"]
 
 installation = Table(
     "installation",
@@ -410,39 +410,7 @@ vouchers = Table(
     UniqueConstraint("tenant_id", "batch_id", "serial"),
     UniqueConstraint("tenant_id", "label"),
     # Redeeming writes neither of its columns, so it has nothing to do with this index.
-    Index(
-        "uq_vouchers_handed",
-        "tenant_id",
-        "handed_key",
-        unique=True,
-        sqlite_where=text("handed_key IS NOT NULL"),
-        postgresql_where=text("handed_key IS NOT NULL"),
-    ),
-)
-
-# Whose a code is, for a guest who comes without a router's word (/V/CODE over mobile data).
-code_owners = Table(
-    "code_owners",
-    metadata,
-    secret("code_index", primary_key=True),
-    link("owner", "tenants", nullable=False),
-)
-
-# What staff did with a range of a batch: made, printed, printed again, exported, voided.
-voucher_acts = Table(
-    "voucher_acts",
-    metadata,
-    key(),
-    tenant(),
-    link("batch_id", "batches", nullable=False),
-    plain("act", Text, nullable=False),  # made | printed | reprinted | exported | voided
-    plain("how", Text, nullable=False, server_default=""),  # sheet 4x9, slip 58, html, csv
-    plain("first_serial", Whole, nullable=False),
-    plain("last_serial", Whole, nullable=False),
-    plain("reason", Text, nullable=False, server_default=""),
-    personal("actor", Text, purpose="answer for stock", keep="act", nullable=False),
-    plain("done_at", Whole, nullable=False),
-    Index(None, "tenant_id", "batch_id", "act", "done_at"),
+    where("uq_vouchers_handed", "handed_key IS NOT NULL", "tenant_id", "handed_key"),
 )
 
 # A voucher that brought a new device in place of an older one; the daily limit counts these.

@@ -10,7 +10,7 @@ import pytest
 from portal.console.audit_log.wording import ACTS
 from portal.console.site import SCREENS
 from tests.console.office import Office, office
-from tests.console.samples import SAMPLES, WITHOUT
+from tests.console.samples import ROLES, SAMPLES, WITHOUT
 
 FORMS = sorted({each.path for each in SCREENS if each.method == "POST"})
 
@@ -31,7 +31,7 @@ def test_each_form_has_a_sample_or_a_reason_why_it_leaves_no_act() -> None:
 
 @pytest.mark.parametrize("path", [each for each in FORMS if each in SAMPLES])
 async def test_a_form_leaves_its_line(o: Office, path: str) -> None:
-    who = await o.of("owner")
+    who = await o.of(ROLES.get(path, "owner"))
     address, fields = await SAMPLES[path](who)
     before = len(await o.acts())
     answer = await who.http.post(f"/console{address}", data={"csrf": await who.token(), **fields})

@@ -82,6 +82,16 @@ async def test_many_taps_at_the_same_time_hand_out_each_card_once(o: Office) -> 
     assert [each.status_code for each in answers].count(409) == 12
 
 
+async def test_without_taking_it_in_one_statement_all_taps_would_find_the_same_card(o: Office) -> None:
+    """The negative control: whoever looks first and writes later hands the first card to everybody."""
+    who = await o.of("agent")
+    await print_cards(o.home, 20, agent_id=who.staff_id)
+    look = f"SELECT MIN(v.id) AS id FROM {store.CARDS} WHERE {store.OURS} AND {store.TO_SELL}"
+    now = o.home.clock.now()
+    found = await asyncio.gather(*(o.home.read(rows, look, agent=who.staff_id, now=now) for _ in range(8)))
+    assert len({each[0]["id"] for each in found}) == 1
+
+
 async def test_a_card_on_paper_is_not_sold_a_second_time(o: Office) -> None:
     who, owner = await o.of("agent"), await o.of("owner")
     await print_cards(o.home, 2, agent_id=who.staff_id)

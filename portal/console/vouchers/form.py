@@ -48,7 +48,12 @@ def whole(text: str, low: int, high: int, key: str) -> int:
 
 
 def order_of(
-    fields: Mapping[str, str], plans: Sequence[Plan], tenant: Tenant, now: Moment, staff: Staff, agents: Sequence[Staff] = ()
+    fields: Mapping[str, str],
+    plans: Sequence[Plan],
+    tenant: Tenant,
+    now: Moment,
+    staff: Staff,
+    agents: Sequence[Staff] = (),
 ) -> Order:
     """The batch that was asked for; raises `Refused`."""
     plan = next((each for each in plans if str(each.id) == fields.get("plan", "")), None)

@@ -102,7 +102,11 @@ async def card(desk: Desk) -> Response:
         raise Refused("not-found", status=404)
     fresh = batch.staff_id == desk.staff.id and desk.now - batch.created_at < SHOWN_MS and voucher.state == "printed"
     return desk.page(
-        "sale", batch=batch, card=Shown(desk, batch, voucher.label, voucher.code_sealed) if fresh else voucher, fresh=fresh, wrong=""
+        "sale",
+        batch=batch,
+        card=Shown(desk, batch, voucher.label, voucher.code_sealed) if fresh else voucher,
+        fresh=fresh,
+        wrong="",
     )
 
 
