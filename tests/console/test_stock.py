@@ -48,7 +48,7 @@ async def test_a_batch_is_made_for_an_agent_who_sells_one_card_with_one_tap(o: O
     await owner.post("/vouchers/new", 303, **await order(owner, count="3", agent="", stock_of=str(who.staff_id)))
     page = await owner.get("/vouchers/batch/1")
     assert "<dt>Stock of</dt><dd>Amina Agent</dd>" in page
-    answers = [await who.post("/stock/sell", **tap(who)) for _ in range(2)]
+    answers = [await who.post("/stock/sell", 303, **tap(who)) for _ in range(2)]
     path = answers[0].headers["location"].removeprefix("/console")
     assert answers[1].headers["location"] == f"/console{path}?said=hand-there"
     assert len(await handed(o)) == 1
@@ -65,7 +65,7 @@ async def test_a_batch_is_made_for_an_agent_who_sells_one_card_with_one_tap(o: O
 async def test_a_code_is_shown_for_ten_minutes(o: Office) -> None:
     who = await o.of("agent")
     await print_cards(o.home, 1, agent_id=who.staff_id)
-    path = (await who.post("/stock/sell", **tap(who))).headers["location"].removeprefix("/console")
+    path = (await who.post("/stock/sell", 303, **tap(who))).headers["location"].removeprefix("/console")
     o.home.clock.advance(10 * MINUTE)
     assert CODE.search(await who.get(path)) is None
     assert "No card of this plan is left" in (await who.post("/stock/sell", 409, **tap(who, 1))).text
@@ -96,7 +96,7 @@ async def test_a_card_on_paper_is_not_sold_a_second_time(o: Office) -> None:
     who, owner = await o.of("agent"), await o.of("owner")
     await print_cards(o.home, 2, agent_id=who.staff_id)
     await owner.post("/vouchers/batch/1/file", 200, form="slips", serials="1")
-    await who.post("/stock/sell", **tap(who))
+    await who.post("/stock/sell", 303, **tap(who))
     await who.post("/stock/sell", 409, **tap(who, 1))
 
 
@@ -104,7 +104,7 @@ async def test_nothing_of_the_house_or_of_another_agent_is_within_reach(o: Offic
     who, other = await o.of("agent"), await o.of("agent")
     await print_cards(o.home, 2)
     await print_cards(o.home, 2, agent_id=other.staff_id)
-    await other.post("/stock/sell", **tap(other))
+    await other.post("/stock/sell", 303, **tap(other))
     before = await handed(o)
     for number in range(1, 5):
         await who.get(f"/stock/card/{number}", 404)
@@ -125,3 +125,23 @@ async def test_only_agents_get_stock(o: Office) -> None:
     for wrong in (str(owner.staff_id), "999", "x"):
         answer = await owner.post("/vouchers/new", 400, **await order(owner, stock_of=wrong))
         assert "Choose an agent" in answer.text
+
+
+async def test_staff_filter_the_batches_by_whose_stock_they_are(o: Office) -> None:
+    agent, owner = await o.of("agent"), await o.of("owner")
+    await print_cards(o.home, 1)
+    await print_cards(o.home, 1, agent_id=agent.staff_id, agent="Amina Agent")
+    page = await owner.get("/vouchers", agent=str(agent.staff_id))
+    assert "B2</b>" in page
+    assert "B1</b>" not in page
+    await owner.get("/vouchers", 400, agent="x")
+
+
+async def test_an_agent_who_is_off_leaves_the_stock_with_the_isp(o: Office) -> None:
+    agent, owner = await o.of("agent"), await o.of("owner")
+    await print_cards(o.home, 1, agent_id=agent.staff_id)
+    await owner.post(f"/staff/{agent.staff_id}/state", to="off")
+    assert "Amina Agent (off)" in await owner.get("/vouchers/batch/1")
+    assert (await agent.http.get("/console/stock")).status_code == 303
+    assert (await agent.http.post("/console/stock/sell", data=tap(agent))).status_code == 303
+    assert await handed(o) == []

@@ -44,15 +44,17 @@ class Shelf:
     tallies: dict[int, Tally]
 
 
-def shelf(only: Only, before: int | None, now: Moment, limit: int) -> Unit[Shelf]:
-    """Batches below the number `before`, the newest first."""
+def shelf(only: Only, before: int | None, now: Moment, limit: int, agent: int | None = None) -> Unit[Shelf]:
+    """Batches below the number `before`, the newest first; of one agent's stock, when `agent` says whose."""
+    whose, bound = ("", {}) if agent is None else (" AND b.agent_id = :agent", {"agent": agent})
     found = yield from rows(
-        f"SELECT b.* FROM batches b WHERE b.tenant_id = :tenant AND b.number < :before AND {_ONLY[only]}"  # noqa: S608 own text
+        f"SELECT b.* FROM batches b WHERE b.tenant_id = :tenant AND b.number < :before AND {_ONLY[only]}{whose}"  # noqa: S608 own text
         " ORDER BY b.number DESC LIMIT :limit",
         before=BEYOND if before is None else before,
         counter=COUNTER,
         now=now,
         limit=limit,
+        **bound,
     )
     listed = [cards.read_batch(row) for row in found]
     return Shelf(
