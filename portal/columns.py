@@ -60,3 +60,9 @@ def link(name: str, target: str, **kw: Any) -> Column[Any]:
 def part(*columns: str, where: str) -> Index:
     """An index of those rows alone for which this is so."""
     return Index(None, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+def where(name: str, condition: str, *columns: str) -> Index:
+    """A unique index over the rows that meet a condition; writing any other row does not touch it."""
+    only = text(condition)
+    return Index(name, *columns, unique=True, sqlite_where=only, postgresql_where=only)

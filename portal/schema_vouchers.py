@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Index, LargeBinary, Table, Text, UniqueConstraint
 
-from portal.columns import Whole, key, link, metadata, part, personal, plain, secret, tenant
+from portal.columns import Whole, key, link, metadata, part, personal, plain, secret, tenant, where
 
 # What staff create, print, sell and void together. Its plan and price are frozen when it is made.
 batches = Table(
@@ -24,12 +24,14 @@ batches = Table(
     plain("agent", Text, nullable=False, server_default=""),
     personal("made_by", Text, purpose="answer for stock", keep="act", nullable=False),
     link("staff_id", "staff"),  # who made it in the console; names may be alike
+    link("agent_id", "staff"),  # whose stock it is; NULL: the ISP's own
     plain("form_key", Text),  # of the form that made it: sent twice, it makes one batch
     plain("created_at", Whole, nullable=False),
     plain("ready_at", Whole),  # NULL while its codes are being drawn
     UniqueConstraint("tenant_id", "number"),
     Index(None, "tenant_id", "form_key", unique=True),
     Index(None, "tenant_id", "note", "created_at"),
+    Index(None, "tenant_id", "agent_id"),
     # Without what was sold one by one at the counter, which may be thousands between two batches.
     part("tenant_id", "number", where="NOT (count = 1 AND note = 'counter sale')"),
 )
@@ -52,11 +54,15 @@ vouchers = Table(
     plain("voided_at", Whole),
     personal("voided_by", Text, purpose="answer for stock", keep="act"),
     plain("void_reason", Text),
+    plain("handed_at", Whole),  # an agent showed its code and sold it; once
+    plain("handed_key", Text),  # of the form that took it: sent twice, it takes one card
     UniqueConstraint("code_index"),
     UniqueConstraint("tenant_id", "batch_id", "serial"),
     UniqueConstraint("tenant_id", "label"),
     # Unused cards are counted as all of a batch less those in here: written once in a card's life (decision 23).
     part("tenant_id", "batch_id", "state", where="state <> 'printed'"),
+    # Redeeming writes neither of its columns, so it has nothing to do with this index.
+    where("uq_vouchers_handed", "handed_key IS NOT NULL", "tenant_id", "handed_key"),
 )
 
 # Whose a code is, for a guest who comes without a router's word (/V/CODE over mobile data).

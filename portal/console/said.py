@@ -45,6 +45,7 @@ SAID = {
     "isp-off": "The ISP is switched off. Its routers are being emptied.",
     "isp-on": "The ISP is on again. Guests with time left come back by themselves.",
     "isp-close": "The ISP is closed.",
+    "hand-there": "This is the card that you sold a moment ago. For another one, go back to your stock.",
     "profile-saved": "Saved. Guests see it now.",
     "look-saved": "Saved. Guests see it now.",
     "look-own": "Guests see Bando's own look again.",

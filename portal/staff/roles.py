@@ -26,11 +26,11 @@ Permission = Literal[
     "export",  # take the ISP's records away as files
     "support",  # whether the platform's staff may look in
     "support.change",  # let them in, and out again
-    "stock",  # an agent's own stock of vouchers
     "isps",  # the ISPs of the installation
     "staff",  # who works here
     "staff.change",  # invite, change the role, switch off, reset
     "audit",  # who did what
+    "stock",  # one's own cards, and nothing else of the ISP: for agents alone
     "profile",  # one's own account; everybody has it
 ]
 Role = Literal["owner", "manager", "cashier", "support", "auditor", "agent", "platform"]
@@ -61,9 +61,8 @@ VISITOR: frozenset[Permission] = LOOKING - {"profile"} | {"tenant"}
 
 WHEN_OFF: frozenset[Permission] = frozenset({"export", "profile"})  # what is left while the ISP is switched off
 
-SECOND_FACTOR: frozenset[Role] = frozenset(
-    {"owner", "manager", "platform"}
-)  # may see and change money: never by password alone
+# They may see and change money, or all ISPs: never by password alone.
+SECOND_FACTOR: frozenset[Role] = frozenset({"owner", "manager", "platform"})
 
 
 def may(role: str, permission: Permission) -> bool:

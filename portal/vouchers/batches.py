@@ -85,6 +85,7 @@ class Order:
     price: Money | None = None  # instead of the plan's; 0 is a free card
     note: str = ""
     agent: str = ""
+    agent_id: int | None = None  # the agent with a login whose stock it becomes
     by: str
     staff_id: int | None = None  # `by`, where it is somebody with a login
     form_key: str | None = None  # of the form that asked for it; makes one batch
@@ -137,6 +138,7 @@ def begin(order: Order, now: Moment) -> Unit[Batch]:
         use_by=order.use_by,
         note=order.note,
         agent=order.agent,
+        agent_id=order.agent_id,
         made_by=order.by,
         staff_id=order.staff_id,
         form_key=order.form_key,

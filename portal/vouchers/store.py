@@ -33,6 +33,7 @@ class Batch:
     created_at: Moment
     ready_at: Moment | None  # None while its codes are being drawn
     staff_id: int | None = None  # who made it in the console
+    agent_id: int | None = None  # whose stock it is
 
 
 @dataclass(frozen=True, kw_only=True)

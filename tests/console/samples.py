@@ -21,6 +21,7 @@ from tests.console.test_plans import GOOD
 from tests.console.test_routers import GOOD as ROUTER
 from tests.console.test_settings import ACCOUNT, PROFILE
 from tests.support import Seed
+from tests.vouchers.cards import print_cards
 
 Request = tuple[str, Mapping[str, str]]
 Sample = Callable[[Visitor], Awaitable[Request]]
@@ -136,6 +137,12 @@ async def sell(who: Visitor) -> Request:
     return "/sale", {"plan": str(who.office.home.plan.id), "key": KEY}
 
 
+async def hand(who: Visitor) -> Request:
+    home = who.office.home
+    await print_cards(home, 1, agent_id=who.staff_id)
+    return "/stock/sell", {"plan": str(home.plan.id), "price": str(home.plan.price.minor), "key": KEY}
+
+
 def on_plan(action: str, **fields: str) -> Sample:
     async def sample(who: Visitor) -> Request:
         home = who.office.home
@@ -201,6 +208,10 @@ async def own_second(who: Visitor) -> Request:
     return "/account/second", {"secret": secret[1], "code": code}
 
 
+ROLES = {
+    "/stock/sell": "agent",
+    **dict.fromkeys(("/isps/new", "/isps/{id}/switch", "/isps/{id}/look", "/isps/leave"), "platform"),
+}  # whose form it is, where it is not an owner's
 SAMPLES: dict[str, Sample] = {
     "/guests/device/{device}/connect": on_device("connect"),
     "/guests/device/{device}/extend": on_device("extend", give="hour", key=KEY),
@@ -224,6 +235,7 @@ SAMPLES: dict[str, Sample] = {
     "/vouchers/batch/{id}/file": print_batch,
     "/vouchers/batch/{id}/void": void_batch,
     "/sale": sell,
+    "/stock/sell": hand,
     "/plans/new": plain("/plans/new", **GOOD),
     "/plans/{id}": on_plan("", **{**GOOD, "name": "Renamed", "price": "30"}),
     "/plans/{id}/sale": on_plan("/sale", sell="no"),

@@ -11,7 +11,7 @@ from portal.console.audit_log.wording import ACTS
 from portal.console.site import SCREENS
 from portal.units import Row, rows
 from tests.console.office import Office, Visitor, office
-from tests.console.samples import SAMPLES, WITHOUT
+from tests.console.samples import ROLES, SAMPLES, WITHOUT
 
 FORMS = sorted({each.path for each in SCREENS if each.method == "POST"})
 
@@ -38,7 +38,7 @@ def test_each_form_has_a_sample_or_a_reason_why_it_leaves_no_act() -> None:
 
 @pytest.mark.parametrize("path", [each for each in FORMS if each in SAMPLES])
 async def test_a_form_leaves_its_line(o: Office, path: str) -> None:
-    who = await o.of("platform" if path.startswith("/isps") else "owner")
+    who = await o.of(ROLES.get(path, "owner"))
     address, fields = await SAMPLES[path](who)
     before = len(await acts_of(o, who))
     answer = await who.http.post(f"/console{address}", data={"csrf": await who.token(), **fields})

@@ -42,6 +42,7 @@ ACTS = {
     "voucher.make": "made vouchers",
     "voucher.finish": "had the rest of a batch drawn",
     "voucher.sell": "sold a voucher",
+    "voucher.hand": "sold a voucher of their own stock",
     "voucher.print": "printed vouchers",
     "voucher.export": "exported vouchers",
     "voucher.void": "voided vouchers",

@@ -35,6 +35,7 @@ ELSEWHERE: tuple[tuple[str, Permission], ...] = (
     ("/console/vouchers", "vouchers"),
     ("/console/isps", "isps"),
     ("/console/export", "export"),
+    ("/console/stock", "stock"),
     ("/console/account", "profile"),
 )
 

@@ -24,7 +24,7 @@ ROLE_WORDS = {
     "manager": "everything but changing staff, with two-step login",
     "cashier": "sells and prints vouchers, helps guests, kicks and blocks",
     "support": "helps guests; sees payments, vouchers and routers",
-    "agent": "a reseller: sees and sells the own stock of vouchers, nothing else",
+    "agent": "sells cards of their own stock, and sees nothing else",
     "platform": "runs the installation: adds and switches off ISPs, sees nothing of their guests",
     "auditor": "sees takings, payments, staff and the audit log; changes nothing",
 }

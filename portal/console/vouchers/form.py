@@ -47,7 +47,14 @@ def whole(text: str, low: int, high: int, key: str) -> int:
     return int(plain)
 
 
-def order_of(fields: Mapping[str, str], plans: Sequence[Plan], tenant: Tenant, now: Moment, staff: Staff) -> Order:
+def order_of(
+    fields: Mapping[str, str],
+    plans: Sequence[Plan],
+    tenant: Tenant,
+    now: Moment,
+    staff: Staff,
+    agents: Sequence[Staff] = (),
+) -> Order:
     """The batch that was asked for; raises `Refused`."""
     plan = next((each for each in plans if str(each.id) == fields.get("plan", "")), None)
     if plan is None or not plan.on_sale:
@@ -59,6 +66,7 @@ def order_of(fields: Mapping[str, str], plans: Sequence[Plan], tenant: Tenant, n
         raise Refused("form")
     price = fields.get("price", "").strip()
     note, agent = one_line(fields.get("note", "")), one_line(fields.get("agent", ""))
+    owner = _stock_of(fields.get("stock_of", ""), agents)
     return Order(
         plan=plan,
         count=whole(fields.get("count", ""), 1, batches.MOST, "batch-count"),
@@ -66,11 +74,22 @@ def order_of(fields: Mapping[str, str], plans: Sequence[Plan], tenant: Tenant, n
         use_by=_use_by(fields.get("use_by", ""), tenant, now),
         price=Money(whole(price, 0, HIGHEST_PRICE, "batch-price") * 100, plan.price.currency) if price else None,
         note=note,
-        agent=agent,
+        agent=agent or (owner.name if owner else ""),
+        agent_id=owner.id if owner else None,
         by=staff.name,
         staff_id=staff.id,
         form_key=f"{staff.id}:{console_asked.key(fields.get('key', ''))}",
     )
+
+
+def _stock_of(text: str, agents: Sequence[Staff]) -> Staff | None:
+    """The agent whose stock the batch becomes, or nobody; raises `Refused`."""
+    if not text:
+        return None
+    found = next((each for each in agents if str(each.id) == text), None)
+    if found is None:
+        raise Refused("batch-agent")
+    return found
 
 
 def one_line(text: str) -> str:

@@ -24,10 +24,13 @@ async def vouchers(desk: Desk) -> Response:
     """Stock, and the batches."""
     only = asked.one_of(desk.query.get("only", ""), store.FILTERS)
     before = asked.number_or_none(desk.query.get("before", ""))
-    shelf = await desk.read(store.shelf, only, before, desk.now, BATCHES + 1)
+    agent = asked.number_or_none(desk.query.get("agent", ""))
+    shelf = await desk.read(store.shelf, only, before, desk.now, BATCHES + 1, agent)
     shown = shelf.batches[:BATCHES]
     more = shown[-1].number if len(shelf.batches) > BATCHES else None
-    return desk.page("vouchers", only=only, shelf=shelf, batches=shown, before=before, more=more, bars=bars)
+    return desk.page(
+        "vouchers", only=only, shelf=shelf, batches=shown, before=before, more=more, agent=agent, bars=bars
+    )
 
 
 async def found(desk: Desk) -> Batch:
@@ -53,11 +56,13 @@ async def page(desk: Desk, one: Batch, serials: str = "", wrong: str = "", statu
         (each, states.shown_state(each.state, past=each.use_by <= desk.now, over=each.label in sight.spent))
         for each in sight.vouchers
     ]
+    owner = await desk.read(store.stock_of, one)
     return desk.page(
         "batch",
         status,
         batch=one,
         sight=sight,
+        owner=owner,
         vouchers=over,
         serials=serials[:20],
         after=until if until < last else None,

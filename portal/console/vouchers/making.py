@@ -49,17 +49,19 @@ async def ask(desk: Desk) -> Response:
 
 async def _form(desk: Desk, fields: Mapping[str, str], wrong: str = "", status: int = 200, **more: Any) -> Response:
     plans = [each for each in await desk.read(access.plan_list) if each.by_staff]
+    agents = await desk.read(store.agents)
     styles: list[StyleChoice] = style_choices()
-    names = ("plan", "count", "use_by", "price", "style", "agent", "note", "key")
+    names = ("plan", "count", "use_by", "price", "style", "agent", "stock_of", "note", "key")
     filled = {name: fields.get(name, "")[:200] for name in names}
-    values = {"easy": None, **more}
+    values = {"easy": None, "agents": agents, **more}
     return desk.page("batch_new", status, plans=plans, styles=styles, filled=filled, wrong=wrong, **values)
 
 
 async def make(desk: Desk) -> Response:
     """Make the batch; thousands of codes are drawn after the answer."""
     try:
-        order = order_of(desk.fields, await desk.read(access.plan_list), desk.view.tenant, desk.now, desk.staff)
+        plans, agents = await desk.read(access.plan_list), await desk.read(store.agents)
+        order = order_of(desk.fields, plans, desk.view.tenant, desk.now, desk.staff, agents)
         made = await _begin(desk, order)
     except TooEasy as easy:
         return await _form(desk, desk.fields, "batch-easy", 409, easy=easy)

@@ -26,7 +26,7 @@ from portal.vouchers import store as cards
 from portal.vouchers.batches import Order
 from portal.vouchers.faces import face
 from portal.vouchers.paper import Card
-from portal.vouchers.store import Batch, Voucher
+from portal.vouchers.store import Batch
 
 SHOWN_MS = 10 * MINUTE
 LATEST = 10
@@ -102,18 +102,22 @@ async def card(desk: Desk) -> Response:
         raise Refused("not-found", status=404)
     fresh = batch.staff_id == desk.staff.id and desk.now - batch.created_at < SHOWN_MS and voucher.state == "printed"
     return desk.page(
-        "sale", batch=batch, card=_Shown(desk, batch, voucher) if fresh else voucher, fresh=fresh, wrong=""
+        "sale",
+        batch=batch,
+        card=Shown(desk, batch, voucher.label, voucher.code_sealed) if fresh else voucher,
+        fresh=fresh,
+        wrong="",
     )
 
 
-class _Shown:
+class Shown:
     """What the screen shows of a card: the same words as on paper."""
 
-    def __init__(self, desk: Desk, batch: Batch, voucher: Voucher) -> None:
+    def __init__(self, desk: Desk, batch: Batch, label: str, sealed: bytes) -> None:
         tenant, services = desk.view.tenant, desk.services
-        code = batches.open_code(services.vault, tenant.id, voucher.label, voucher.code_sealed)
+        code = batches.open_code(services.vault, tenant.id, label, sealed)
         said = said_in(tenant.theme, tenant.language)
-        self.label = voucher.label
+        self.label = label
         self.face = face(tenant, batch, said, services.settings.public_url)
         self.code = codes.shown(code)
-        self.symbol = symbol(self.face.url(Card(label=voucher.label, code=code)))
+        self.symbol = symbol(self.face.url(Card(label=label, code=code)))

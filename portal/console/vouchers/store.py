@@ -12,6 +12,8 @@ from portal.access.plans import Plan
 from portal.clock import Moment
 from portal.errors import Refused
 from portal.seal import Vault
+from portal.staff import store as staff
+from portal.staff.store import Staff
 from portal.units import Row, Unit, any_of, rows, value
 from portal.vouchers import batches, states
 from portal.vouchers import store as cards
@@ -44,15 +46,17 @@ class Shelf:
     tallies: dict[int, Tally]
 
 
-def shelf(only: Only, before: int | None, now: Moment, limit: int) -> Unit[Shelf]:
-    """Batches below the number `before`, the newest first."""
+def shelf(only: Only, before: int | None, now: Moment, limit: int, agent: int | None = None) -> Unit[Shelf]:
+    """Batches below the number `before`, the newest first; of one agent's stock, when `agent` says whose."""
+    whose, bound = ("", {}) if agent is None else (" AND b.agent_id = :agent", {"agent": agent})
     found = yield from rows(
-        f"SELECT b.* FROM batches b WHERE b.tenant_id = :tenant AND b.number < :before AND {_ONLY[only]}"  # noqa: S608 own text
+        f"SELECT b.* FROM batches b WHERE b.tenant_id = :tenant AND b.number < :before AND {_ONLY[only]}{whose}"  # noqa: S608 own text
         " ORDER BY b.number DESC LIMIT :limit",
         before=BEYOND if before is None else before,
         counter=COUNTER,
         now=now,
         limit=limit,
+        **bound,
     )
     listed = [cards.read_batch(row) for row in found]
     return Shelf(
@@ -61,6 +65,16 @@ def shelf(only: Only, before: int | None, now: Moment, limit: int) -> Unit[Shelf
         batches=listed,
         tallies=(yield from tallies(listed, now)),
     )
+
+
+def agents() -> Unit[list[Staff]]:
+    """Whose stock a new batch may become."""
+    return [each for each in (yield from staff.all_staff()) if each.role == "agent" and each.state != "off"]
+
+
+def stock_of(one: Batch) -> Unit[Staff | None]:
+    """The agent whose stock a batch is, switched off or not."""
+    return None if one.agent_id is None else (yield from staff.must_know(one.agent_id))
 
 
 def stock(now: Moment) -> Unit[dict[int, int]]:
