@@ -18,6 +18,7 @@ from portal.console import (
     audit_log,
     dashboard,
     entrance,
+    export,
     guests,
     online,
     payments,
@@ -55,6 +56,7 @@ SCREENS: tuple[Screen, ...] = (
     *staff_list.SCREENS,
     *settings.SCREENS,
     *audit_log.SCREENS,
+    *export.SCREENS,
     *prove.SCREENS,
     *account.SCREENS,
 )

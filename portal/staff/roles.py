@@ -48,6 +48,9 @@ ROLES: dict[Role, frozenset[Permission]] = {
     "auditor": LOOKING | {"staff", "audit", "tenant", "accounts", "export", "support"},
 }
 
+# What is left to the staff of an ISP that is switched off, of what their role has.
+WHEN_OFF: frozenset[Permission] = frozenset({"export", "profile"})
+
 SECOND_FACTOR: frozenset[Role] = frozenset({"owner", "manager"})  # may see and change money: never by password alone
 
 
