@@ -20,7 +20,7 @@ FILES = sorted(
 )
 
 # Values without input or output; everybody may use them.
-GROUND = {"clock", "errors", "findings", "money", "phone", "seal", "settings", "texts", "units", "words"}
+GROUND = {"clock", "errors", "findings", "money", "phone", "seal", "settings", "spreadsheet", "texts", "units", "words"}
 # What each room may import beside the ground floor and itself. `sessions` here is its pure meter.
 MAY: dict[str, set[str]] = {
     # ground floor
@@ -31,6 +31,7 @@ MAY: dict[str, set[str]] = {
     "phone": set(),
     "seal": set(),
     "settings": set(),
+    "spreadsheet": set(),
     "texts": set(),
     "words": set(),
     "units": {"schema"},
@@ -58,6 +59,7 @@ MAY: dict[str, set[str]] = {
     "mikrotik": {"access", "sessions", "tenancy", "db", "loops"},
     # what looks at everything, and changes nothing
     "check": {"access"},
+    "export": {"access", "people", "staff", "tenancy", "vouchers", "db"},
     "doctor": {"db", "tenancy", "mikrotik", "doctor_database", "doctor_web"},
     "doctor_database": {"migrate"},
     "doctor_web": set(),
@@ -66,7 +68,7 @@ MAY: dict[str, set[str]] = {
     "web": set(),
     # `pages` for the preview of a guest's page beside the form that changes it
     "console": {
-        *("web", "staff", "audit", "access", "payments", "mikrotik", "people", "tenancy", "vouchers", "db", "pages")
+        *("web", "staff", "audit", "access", "payments", "mikrotik", "people", "tenancy", "vouchers", "db", "pages", "export")
     },
     "pages": {"web", "access", "payments", "mikrotik", "people", "tenancy", "vouchers", "db"},
 }

@@ -18,6 +18,7 @@ from portal.console import (
     audit_log,
     dashboard,
     entrance,
+    export,
     guests,
     isps,
     online,
@@ -64,6 +65,7 @@ SCREENS: tuple[Screen, ...] = (
     *support.SCREENS,
     *isps.SCREENS,
     *audit_log.SCREENS,
+    *export.SCREENS,
     *prove.SCREENS,
     *account.SCREENS,
 )

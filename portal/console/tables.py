@@ -1,31 +1,15 @@
-"""Tables that leave as a file: CSV that a spreadsheet opens as what it is, sent while it is read. Pure."""
+"""Tables that leave as a file, sent while they are read."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from starlette.responses import StreamingResponse
 
+from portal.spreadsheet import MARK, guarded, lines
 from portal.units import Unit
 
-MARK = "\ufeff"  # by which spreadsheets know UTF-8
-# What a spreadsheet takes for the beginning of a formula, which may send the cells beside it away.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-
-
-def guarded(cell: object) -> str:
-    """The cell as text, whatever it begins with."""
-    text = "" if cell is None else str(cell)
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) or text.startswith(_FORMULA) else text
-
-
-def lines(rows: Iterable[Sequence[object]]) -> str:
-    """Rows as lines."""
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows([guarded(cell) for cell in row] for row in rows)
-    return text.getvalue()
+__all__ = ["guarded", "leaves", "lines", "sent", "streamed"]
 
 
 def leaves() -> Unit[None]:
@@ -41,5 +25,10 @@ def streamed(name: str, head: Sequence[str], parts: AsyncIterator[str]) -> Strea
         async for part in parts:
             yield part.encode()
 
+    return sent(name, whole(), "text/csv; charset=utf-8")
+
+
+def sent(name: str, parts: AsyncIterator[bytes], media_type: str) -> StreamingResponse:
+    """Bytes as a file of this name."""
     headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(whole(), media_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingResponse(parts, media_type=media_type, headers=headers)

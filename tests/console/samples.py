@@ -241,6 +241,7 @@ SAMPLES: dict[str, Sample] = {
     "/plans/{id}/sale": on_plan("/sale", sell="no"),
     "/plans/{id}/site": on_plan("/site", site="all"),
     "/plans/{id}/move": on_plan("/move", way="down"),
+    "/export/{kind}": plain("/export/plans"),
     "/staff/invite": plain("/staff/invite", name="Wanjiru", email="wanjiru@isp.test", role="cashier"),
     "/staff/{id}/role": on_staff("role", role="support"),
     "/staff/{id}/state": on_staff("state", to="off"),

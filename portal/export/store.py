@@ -1,0 +1,124 @@
+"""The statements of the export: each class of records in chunks, from where the chunk before it ended.
+
+Columns are named one by one, so that nothing sealed or hashed is even read but what is opened on purpose. The order of
+each is one that never changes for a row and that an index has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from portal.units import Row, Unit, rows, value
+
+AT_ONCE = 1_000  # rows of a chunk
+MANY = 10_000  # what is counted at most
+
+After = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What is read, and in which order."""
+
+    text: str
+    order: tuple[str, ...]
+
+    def after(self, row: Row) -> After:
+        """Where the chunk that ends with this row ended."""
+        return tuple(row[name.rpartition(".")[2]] for name in self.order)
+
+
+STATEMENTS: Mapping[str, Statement] = {
+    "payments": Statement(
+        "SELECT p.id, p.public, p.created_at, p.submitted_at, p.settled_at, p.state, p.reason, p.amount_minor,"
+        " p.currency, p.plan_copy, p.account_ref, p.settled_by, p.environment, p.person_id, d.mac,"
+        " s.name AS site, r.number AS receipt FROM payments p"
+        " LEFT JOIN devices d ON d.tenant_id + 0 = :tenant AND d.id = p.device_id"
+        " LEFT JOIN routers s ON s.tenant_id + 0 = :tenant AND s.id = p.router_id"
+        " LEFT JOIN receipts r ON r.tenant_id + 0 = :tenant AND r.payment_id = p.id"
+        " WHERE p.tenant_id = :tenant",
+        ("p.created_at", "p.id"),
+    ),
+    # No index has the receipts of one ISP in an order that lasts, so this goes through those of all, once.
+    "receipts": Statement(
+        "SELECT r.id, r.provider, r.environment, r.number, r.amount_minor, r.currency, r.account_ref, r.shortcode,"
+        " r.payer_tail, r.paid_at, r.seen_at, r.seen_via, r.state, p.public AS payment FROM receipts r"
+        " LEFT JOIN payments p ON p.tenant_id + 0 = :tenant AND p.id = r.payment_id"
+        " WHERE r.tenant_id + 0 = :tenant",
+        ("r.id",),
+    ),
+    "passes": Statement(
+        "SELECT p.id, p.plan_name, p.price_minor, p.currency, p.cause_kind, p.cause_ref, p.state, p.end_reason,"
+        " p.bought_at, p.use_by, p.started_at, p.ends_at, p.ended_at, p.used_ms, p.used_bytes, d.mac FROM passes p"
+        " LEFT JOIN devices d ON d.tenant_id + 0 = :tenant AND d.id = p.device_id"
+        " WHERE p.tenant_id = :tenant",
+        ("p.cause_kind", "p.cause_ref"),
+    ),
+    "vouchers": Statement(
+        "SELECT v.batch_id, v.serial, v.label, v.state, v.use_by, v.redeemed_at, v.voided_at, v.voided_by,"
+        " v.void_reason, b.number, b.plan_copy, b.price_minor, b.currency, b.created_at, s.name AS site,"
+        " p.state AS pass_state FROM vouchers v"
+        " LEFT JOIN batches b ON b.tenant_id + 0 = :tenant AND b.id = v.batch_id"
+        " LEFT JOIN routers s ON s.tenant_id + 0 = :tenant AND s.id = v.redeemed_router_id"
+        " LEFT JOIN passes p ON p.tenant_id = :tenant AND p.cause_kind = 'voucher' AND p.cause_ref = v.label"
+        " WHERE v.tenant_id = :tenant",
+        ("v.batch_id", "v.serial"),
+    ),
+    "batches": Statement(
+        "SELECT b.number, b.plan_copy, b.price_minor, b.currency, b.count, b.style, b.use_by, b.note, b.agent,"
+        " b.made_by, b.created_at, b.ready_at FROM batches b WHERE b.tenant_id = :tenant",
+        ("b.number",),
+    ),
+    "devices": Statement(
+        "SELECT d.mac, d.created_at, d.last_seen_at, d.held_by, d.held_until, d.blocked_at, s.name AS site"
+        " FROM devices d LEFT JOIN routers s ON s.tenant_id + 0 = :tenant AND s.id = d.last_router_id"
+        " WHERE d.tenant_id = :tenant",
+        ("d.mac",),
+    ),
+    "plans": Statement(
+        "SELECT l.id, l.public, l.name, l.price_minor, l.currency, l.kind, l.span_ms, l.window_ms, l.data_bytes,"
+        " l.rate_up, l.rate_down, l.max_devices, l.use_by_ms, l.on_sale, l.locked, l.created_at"
+        " FROM plans l WHERE l.tenant_id = :tenant",
+        ("l.id",),
+    ),
+    "routers": Statement(
+        "SELECT s.id, s.public, s.name, s.host, s.port, s.tunnel, s.hotspot_host, s.active, s.last_contact_at,"
+        " s.created_at FROM routers s WHERE s.tenant_id = :tenant",
+        ("s.id",),
+    ),
+    "staff": Statement(
+        "SELECT m.id, m.public, m.name, m.email_sealed, m.role, m.state, m.language, m.created_at, m.changed_at"
+        " FROM staff m WHERE m.tenant_id = :tenant",
+        ("m.id",),
+    ),
+    "acts": Statement(
+        "SELECT a.number, a.at, a.actor, a.act, a.subject, a.payload, a.money FROM audit a WHERE a.tenant_id = :tenant",
+        ("a.number",),
+    ),
+}
+
+
+def chunk(name: str, after: After | None, limit: int = AT_ONCE) -> Unit[Sequence[Row]]:
+    """The rows of this class that come after, in their order."""
+    wanted = STATEMENTS[name]
+    order, bound = ", ".join(wanted.order), {f"k{n}": each for n, each in enumerate(after or ())}
+    beyond = f" AND ({order}) > ({', '.join(f':{each}' for each in bound)})" if bound else ""
+    return (yield from rows(f"{wanted.text}{beyond} ORDER BY {order} LIMIT :limit", limit=limit, **bound))
+
+
+def counts() -> Unit[dict[str, int]]:
+    """How many rows each class has, and one more than `MANY` when it has more."""
+    found: dict[str, int] = {}
+    for name in STATEMENTS:
+        table = "audit" if name == "acts" else name
+        found[name] = int(
+            (
+                yield from value(
+                    f"SELECT COUNT(*) FROM (SELECT 1 FROM {table} WHERE tenant_id = :tenant LIMIT :cap) AS some",  # noqa: S608 own
+                    cap=MANY + 1,
+                )
+            )
+        )
+    return found
