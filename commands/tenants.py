@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from zoneinfo import available_timezones
 
 import click
 
 from commands.ground import Ground, run, table, tenant_option
+from portal.audit import store as audit
 from portal.console.isps import acts
 from portal.errors import Misconfigured
+from portal.export.files import Source, readme
+from portal.export.files import table as table_of
+from portal.export.records import KINDS
 from portal.settings import Settings, networks_of
 from portal.tenancy import logos, store
 
@@ -132,6 +138,38 @@ async def _switch(tenant_name: str, act: str, reason: str, ground: Ground) -> No
     payload = {"after": {"reason": reason}}
     await ground.db.write(found.id, acts.switched, ground.vault, found.id, act, "command", payload, ground.clock.now())
     click.echo(f"{found.name} is {acts.WORDS[act]}.")
+
+
+@tenant.command()
+@tenant_option
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.pass_obj
+def export(settings: Settings, tenant_name: str, folder: Path) -> None:
+    """Write an ISP's records as tables (CSV) into a folder, readable for you alone. Also while it is switched off."""
+    run(settings, partial(_export, tenant_name, folder))
+
+
+async def _export(tenant_name: str, folder: Path, ground: Ground) -> None:
+    found = await ground.tenant(tenant_name)
+    await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
+    written = partial(audit.append, ground.vault, actor="command", act="export.whole", subject="records", money=True)
+    await ground.db.write(found.id, written, payload={}, now=ground.clock.now())
+    source = Source(db=ground.db, vault=ground.vault, tenant=found, now=ground.clock.now())
+    with _own_file(folder / "README.txt") as file:
+        file.write(readme(source))
+    for kind in KINDS.values():
+        with _own_file(folder / f"{kind.name}.csv") as file:
+            async for part in table_of(source, kind):
+                file.write(part)
+        click.echo(f"{kind.name}.csv")
+    click.echo(
+        f"The records of {found.name} are in {folder}. They hold personal data: keep them as safely as your books."
+    )
+
+
+def _own_file(path: Path) -> BinaryIO:
+    """A file that nobody else of the machine can read."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
 
 
 def _must_be_good(changes: dict[str, Any]) -> None:

@@ -24,6 +24,7 @@ SHOTS: tuple[Shot, ...] = (
     Shot(name="router", path="/routers/1"),
     Shot(name="settings", path="/settings"),
     Shot(name="support", path="/support"),
+    Shot(name="export", path="/export"),
     Shot(name="isps", path="/isps", size="platform"),
     Shot(name="staff", path="/staff", whole=True),
     Shot(name="audit", path="/audit"),

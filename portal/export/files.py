@@ -99,7 +99,7 @@ class _Sink:
 async def archive(source: Source) -> AsyncIterator[bytes]:
     """All tables and what explains them, as one ZIP."""
     sink = _Sink()
-    whole = zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED)  # type: ignore[arg-type]
+    whole = zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED)  # type: ignore[call-overload]
     whole.writestr(_entry(source, "README.txt"), readme(source))
     for kind in KINDS.values():
         with whole.open(_entry(source, f"{kind.name}.csv"), "w", force_zip64=True) as file:

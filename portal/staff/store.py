@@ -139,6 +139,11 @@ def all_staff() -> Unit[list[Staff]]:
     return [_staff(row) for row in found]
 
 
+def how_many() -> Unit[int]:
+    """How many people of this ISP can log in, or are invited."""
+    return int((yield from value("SELECT COUNT(*) FROM staff WHERE tenant_id = :tenant AND state <> 'off'")))
+
+
 def other_owners(staff_id: int, role: str = "owner") -> Unit[int]:
     """How many others can log in with this role."""
     return int(

@@ -17,7 +17,7 @@ from portal.staff.logins import store as logins
 from portal.staff.store import Staff
 from portal.tenancy import closing
 from portal.tenancy.store import Tenant
-from portal.units import Unit, rows
+from portal.units import Unit
 
 WORDS = {"tenant.off": "switched off", "tenant.on": "switched on", "tenant.close": "closed"}
 
@@ -52,5 +52,4 @@ def first_owner(
 
 def looked_at(now: Moment) -> Unit[tuple[int, windows.Window | None]]:
     """How many work at an ISP, and whether it lets anybody look in."""
-    found = yield from rows("SELECT id FROM staff WHERE tenant_id = :tenant AND state <> 'off'")
-    return len(found), (yield from windows.current(now))
+    return (yield from staff.how_many()), (yield from windows.current(now))
