@@ -1,4 +1,4 @@
-"""bando tenant add/list/set."""
+"""bando tenant add/list/set/export."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from zoneinfo import available_timezones
 import click
 
 from commands.ground import Ground, run, table, tenant_option
+from portal.audit import store as audit
 from portal.errors import Misconfigured
+from portal.export import files
+from portal.export.files import Source
 from portal.settings import Settings
 from portal.tenancy import logos, store
+from portal.units import Unit
 
 
 def _must_be_zone(timezone: str) -> None:
@@ -107,6 +111,52 @@ def _must_be_good(changes: dict[str, Any]) -> None:
     unprintable = [name for name, text in changes.items() if not text.isprintable()]
     if unprintable:
         raise Misconfigured(f"--{unprintable[0].replace('_', '-')} must be one line of text.")
+
+
+@tenant.command()
+@click.argument("name")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.pass_obj
+def export(settings: Settings, name: str, folder: Path) -> None:
+    """Write the records of an ISP into a folder as tables (CSV), also of one that is switched off.
+
+    They hold personal data: only the user who runs this may read them. Vouchers are without their codes.
+    """
+
+    async def work(ground: Ground) -> None:
+        found = await ground.tenant(name)
+        source = Source(db=ground.db, vault=ground.vault, tenant=found, now=ground.clock.now())
+        try:
+            _make_room(folder)
+            await ground.db.write(found.id, _leaves, ground)
+            await files.into(source, folder)
+        except OSError as error:
+            raise Misconfigured(f"{error.filename or folder} cannot be written: {error.strerror}.") from error
+        click.echo(f"Wrote the records of {found.name} into {folder}; they hold personal data, keep them safe.")
+
+    run(settings, work)
+
+
+def _make_room(folder: Path) -> None:
+    """The folder is there, and empty: two exports never mix."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise Misconfigured(
+            f"{folder} is not empty; name a new folder, so that no older tables lie among the new ones."
+        )
+
+
+def _leaves(ground: Ground) -> Unit[int]:
+    """Written down before the first byte."""
+    return audit.append(
+        ground.vault,
+        actor="command",
+        act="export.whole",
+        subject="records",
+        payload={},
+        now=ground.clock.now(),
+        money=True,
+    )
 
 
 COMMANDS = [tenant]

@@ -92,7 +92,7 @@ def _phone(row: Row, reading: Reading) -> str:
 
 
 def _voucher_state(row: Row, reading: Reading) -> str:
-    return shown_state(row["state"], past=row["use_by"] <= reading.now, over=row["pass_state"] == "ended")
+    return shown_state(row["state"], past=row["use_by"] <= reading.now, over=row["of_pass"] == "ended")
 
 
 def _email(row: Row, reading: Reading) -> str:
@@ -285,8 +285,7 @@ ACTS = Kind(
 )
 
 KINDS: Mapping[str, Kind] = {
-    each.name: each
-    for each in (PAYMENTS, RECEIPTS, PASSES, VOUCHERS, BATCHES, DEVICES, PLANS, ROUTERS, STAFF, ACTS)
+    each.name: each for each in (PAYMENTS, RECEIPTS, PASSES, VOUCHERS, BATCHES, DEVICES, PLANS, ROUTERS, STAFF, ACTS)
 }
 
 
@@ -304,9 +303,15 @@ def _explained(kind: Kind) -> str:
 _README = """The records of {name}
 Begun at {at}.
 
-Each table is a CSV file in UTF-8: commas between cells, quotes around cells that need them, the first row names the columns.
-Moments are in the zone {zone}, with their distance from UTC. Amounts have a point and two digits; the currency stands beside them.
-A cell that begins like a formula (with = + - @ or a tab) has an apostrophe before it, so that no spreadsheet calculates it.
-Work went on while the tables were written: what came in meanwhile may stand in one of them and not yet in another.
-They hold personal data of guests and staff. Keep them as safely as your books, and no longer than you need them.
+Each table is a CSV file in UTF-8: commas between cells, quotes around cells that need them, and
+the first row names the columns. Moments are in the zone {zone}, with their distance from UTC.
+Amounts have a point and two digits; the currency stands beside them.
+A cell that begins like a formula (with = + - @ or a tab) has an apostrophe before it, so that no
+spreadsheet calculates it.
+
+Work went on while the tables were written: what came in meanwhile may stand in one of them and
+not yet in another.
+
+They hold personal data of guests and staff. Keep them as safely as your books, and no longer
+than you need them.
 """
