@@ -141,9 +141,7 @@ def _make_room(folder: Path) -> None:
     """The folder is there, and empty: two exports never mix."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(folder.iterdir()):
-        raise Misconfigured(
-            f"{folder} is not empty; name a new folder, so that no older tables lie among the new ones."
-        )
+        raise Misconfigured(f"{folder} is not empty; name a new one, so that no older tables lie among these.")
 
 
 def _leaves(ground: Ground) -> Unit[int]:

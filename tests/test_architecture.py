@@ -67,20 +67,8 @@ MAY: dict[str, set[str]] = {
     "web": set(),
     # `pages` for the preview of a guest's page beside the form that changes it
     "console": {
-        *(
-            "web",
-            "staff",
-            "audit",
-            "access",
-            "payments",
-            "mikrotik",
-            "people",
-            "tenancy",
-            "vouchers",
-            "db",
-            "pages",
-            "export",
-        )
+        *("web", "staff", "audit", "access", "payments", "mikrotik", "people", "tenancy", "vouchers", "db", "pages"),
+        "export",
     },
     "pages": {"web", "access", "payments", "mikrotik", "people", "tenancy", "vouchers", "db"},
 }

@@ -20,7 +20,7 @@ async def shell(tmp_path: Path, forks: Forks) -> Shell:
     fresh_file(tmp_path)
     made = Shell(folder=tmp_path, forks=forks)
     await made.well("tenant", "add", "Kilimani Wi-Fi")
-    await made.well("plan", "add", "=1 hour", "--price", "20", "--hours", "1")
+    await made.well("plan", "add", "=1 hour", "--price", "20", "--time", "1h")
     return made
 
 
