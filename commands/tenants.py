@@ -1,12 +1,10 @@
-"""bando tenant add/list/set."""
+"""bando tenant add/list/set/export."""
 
 from __future__ import annotations
 
-import asyncio
-import os
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from zoneinfo import available_timezones
 
 import click
@@ -15,11 +13,11 @@ from commands.ground import Ground, run, table, tenant_option
 from portal.audit import store as audit
 from portal.console.isps import acts
 from portal.errors import Misconfigured
-from portal.export.files import Source, readme
-from portal.export.files import table as table_of
-from portal.export.records import KINDS
+from portal.export import files
+from portal.export.files import Source
 from portal.settings import Settings, networks_of
 from portal.tenancy import logos, store
+from portal.units import Unit
 
 
 def _must_be_zone(timezone: str) -> None:
@@ -140,38 +138,6 @@ async def _switch(tenant_name: str, act: str, reason: str, ground: Ground) -> No
     click.echo(f"{found.name} is {acts.WORDS[act]}.")
 
 
-@tenant.command()
-@tenant_option
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@click.pass_obj
-def export(settings: Settings, tenant_name: str, folder: Path) -> None:
-    """Write an ISP's records as tables (CSV) into a folder, readable for you alone. Also while it is switched off."""
-    run(settings, partial(_export, tenant_name, folder))
-
-
-async def _export(tenant_name: str, folder: Path, ground: Ground) -> None:
-    found = await ground.tenant(tenant_name)
-    await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
-    written = partial(audit.append, ground.vault, actor="command", act="export.whole", subject="records", money=True)
-    await ground.db.write(found.id, written, payload={}, now=ground.clock.now())
-    source = Source(db=ground.db, vault=ground.vault, tenant=found, now=ground.clock.now())
-    with _own_file(folder / "README.txt") as file:
-        file.write(readme(source))
-    for kind in KINDS.values():
-        with _own_file(folder / f"{kind.name}.csv") as file:
-            async for part in table_of(source, kind):
-                file.write(part)
-        click.echo(f"{kind.name}.csv")
-    click.echo(
-        f"The records of {found.name} are in {folder}. They hold personal data: keep them as safely as your books."
-    )
-
-
-def _own_file(path: Path) -> BinaryIO:
-    """A file that nobody else of the machine can read."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
-
-
 def _must_be_good(changes: dict[str, Any]) -> None:
     if "timezone" in changes:
         _must_be_zone(changes["timezone"])
@@ -186,6 +152,50 @@ def _must_be_good(changes: dict[str, Any]) -> None:
     unprintable = [name for name, text in changes.items() if not text.isprintable()]
     if unprintable:
         raise Misconfigured(f"--{unprintable[0].replace('_', '-')} must be one line of text.")
+
+
+@tenant.command()
+@click.argument("name")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.pass_obj
+def export(settings: Settings, name: str, folder: Path) -> None:
+    """Write the records of an ISP into a folder as tables (CSV), also of one that is switched off.
+
+    They hold personal data: only the user who runs this may read them. Vouchers are without their codes.
+    """
+
+    async def work(ground: Ground) -> None:
+        found = await ground.tenant(name)
+        source = Source(db=ground.db, vault=ground.vault, tenant=found, now=ground.clock.now())
+        try:
+            _make_room(folder)
+            await ground.db.write(found.id, _leaves, ground)
+            await files.into(source, folder)
+        except OSError as error:
+            raise Misconfigured(f"{error.filename or folder} cannot be written: {error.strerror}.") from error
+        click.echo(f"Wrote the records of {found.name} into {folder}; they hold personal data, keep them safe.")
+
+    run(settings, work)
+
+
+def _make_room(folder: Path) -> None:
+    """The folder is there, and empty: two exports never mix."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise Misconfigured(f"{folder} is not empty; name a new one, so that no older tables lie among these.")
+
+
+def _leaves(ground: Ground) -> Unit[int]:
+    """Written down before the first byte."""
+    return audit.append(
+        ground.vault,
+        actor="command",
+        act="export.whole",
+        subject="records",
+        payload={},
+        now=ground.clock.now(),
+        money=True,
+    )
 
 
 COMMANDS = [tenant]

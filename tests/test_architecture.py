@@ -59,7 +59,7 @@ MAY: dict[str, set[str]] = {
     "mikrotik": {"access", "sessions", "tenancy", "db", "loops"},
     # what looks at everything, and changes nothing
     "check": {"access"},
-    "export": {"access", "people", "staff", "tenancy", "vouchers", "db"},
+    "export": {"access", "people", "tenancy", "vouchers", "db"},
     "doctor": {"db", "tenancy", "mikrotik", "doctor_database", "doctor_web"},
     "doctor_database": {"migrate"},
     "doctor_web": set(),
@@ -68,20 +68,8 @@ MAY: dict[str, set[str]] = {
     "web": set(),
     # `pages` for the preview of a guest's page beside the form that changes it
     "console": {
-        *(
-            "web",
-            "staff",
-            "audit",
-            "access",
-            "payments",
-            "mikrotik",
-            "people",
-            "tenancy",
-            "vouchers",
-            "db",
-            "pages",
-            "export",
-        )
+        *("web", "staff", "audit", "access", "payments", "mikrotik", "people", "tenancy", "vouchers", "db", "pages"),
+        "export",
     },
     "pages": {"web", "access", "payments", "mikrotik", "people", "tenancy", "vouchers", "db"},
 }

@@ -6,9 +6,12 @@ A chunk is read, opened and written as lines in a reader's thread; between two c
 from __future__ import annotations
 
 import asyncio
+import os
 import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 from portal.clock import Moment, as_datetime
@@ -108,6 +111,20 @@ async def archive(source: Source) -> AsyncIterator[bytes]:
                 yield sink.taken()
     whole.close()
     yield sink.taken()
+
+
+async def into(source: Source, folder: Path) -> None:
+    """All tables as files of this folder, for nobody but their owner. Raises `OSError`, also when one is there."""
+    with _private(folder / "README.txt") as file:
+        file.write(readme(source))
+    for kind in KINDS.values():
+        with _private(folder / f"{kind.name}.csv") as file:
+            async for part in table(source, kind):
+                file.write(part)
+
+
+def _private(path: Path) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
 def readme(source: Source) -> bytes:

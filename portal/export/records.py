@@ -92,7 +92,7 @@ def _phone(row: Row, reading: Reading) -> str:
 
 
 def _voucher_state(row: Row, reading: Reading) -> str:
-    return shown_state(row["state"], past=row["use_by"] <= reading.now, over=row["of_pass"] == "ended")  # noqa: S105 a state
+    return shown_state(row["state"], past=row["use_by"] <= reading.now, over=bool(row["over"]))
 
 
 def _email(row: Row, reading: Reading) -> str:

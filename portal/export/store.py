@@ -59,7 +59,7 @@ STATEMENTS: Mapping[str, Statement] = {
     "vouchers": Statement(
         "SELECT v.batch_id, v.serial, v.label, v.state, v.use_by, v.redeemed_at, v.voided_at, v.voided_by,"
         " v.void_reason, b.number, b.plan_copy, b.price_minor, b.currency, b.created_at, s.name AS site,"
-        " p.state AS of_pass FROM vouchers v"
+        " CASE WHEN p.state = 'ended' THEN 1 ELSE 0 END AS over FROM vouchers v"
         " LEFT JOIN batches b ON b.tenant_id + 0 = :tenant AND b.id = v.batch_id"
         " LEFT JOIN routers s ON s.tenant_id + 0 = :tenant AND s.id = v.redeemed_router_id"
         " LEFT JOIN passes p ON p.tenant_id = :tenant AND p.cause_kind = 'voucher' AND p.cause_ref = v.label"
