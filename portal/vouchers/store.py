@@ -166,7 +166,7 @@ def with_batch(code_index: bytes) -> Unit[tuple[Voucher, Batch] | None]:
     """A voucher by its code, with its batch."""
     row = yield from one(
         "SELECT v.*, b.number, b.plan_copy, b.style, b.count, b.note, b.agent, b.made_by, b.created_at, b.ready_at,"
-        " b.staff_id"
+        " b.staff_id, b.agent_id"
         " FROM vouchers v JOIN batches b ON b.tenant_id = v.tenant_id AND b.id = v.batch_id"
         " WHERE v.tenant_id = :tenant AND v.code_index = :code_index",
         code_index=code_index,
