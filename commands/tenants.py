@@ -16,7 +16,7 @@ from portal.errors import Misconfigured
 from portal.export import files
 from portal.export.files import Source
 from portal.settings import Settings, networks_of
-from portal.tenancy import logos, store
+from portal.tenancy import logos, marks, store
 from portal.units import Unit
 
 
@@ -98,7 +98,7 @@ def set_(settings: Settings, /, tenant_name: str, logo: Path | None, no_logo: bo
         found = await ground.tenant(tenant_name)
         await ground.db.write(None, store.change_tenant, found.id, **changes)
         if png or no_logo:
-            await ground.db.write(found.id, store.set_logo, png)
+            await ground.db.write(found.id, store.set_logo, png, marks.small(png) if png else None)
         click.echo(f"{changes.get('name', found.name)} is changed.")
 
     run(settings, work)

@@ -77,7 +77,8 @@ logins = Table(
     plain("proven_at", Whole, nullable=False),  # the password was last given; some acts want it fresh
     plain("ended_at", Whole),
     plain("end_reason", Text),  # out | idle | age | other | password | role | off | tenant
-    link("looks_at", "tenants"),  # the ISP that somebody of the platform looks into
+    link("looks_at", "tenants"),  # the ISP that somebody of the platform looks into …
+    plain("looks_window", Whole),  # … and by which of its support windows
     personal("address", Text, purpose="show logins to their owner", keep="act", nullable=False),
     personal("browser", Text, purpose="show logins to their owner", keep="act", nullable=False),
     UniqueConstraint("tenant_id", "token_hash"),

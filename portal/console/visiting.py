@@ -46,7 +46,7 @@ async def visit_of(services: Services, present: Present, path: str) -> Visit | N
         return None
     view, now = services.catalog.tenant(looks_at), services.clock.now()
     window = services.db.read_here(looks_at, windows.current, now) if view is not None else None
-    if view is None or window is None:
+    if view is None or window is None or window.id != present.login.looks_window:
         await services.db.write(present.tenant_id, logins.look_at, present.login.id, None)
         return None
     return Visit(view=view, until=window.until)

@@ -56,7 +56,7 @@ ROLES: dict[Role, frozenset[Permission]] = {
 PLATFORM: Role = "platform"
 
 # What platform staff may look at while an ISP's support window is open: no form, no file, no secret.
-VISITOR: frozenset[Permission] = LOOKING - {"profile"} | {"tenant"}
+VISITOR: frozenset[Permission] = LOOKING | {"tenant"}
 
 
 WHEN_OFF: frozenset[Permission] = frozenset({"export", "profile"})  # what is left while the ISP is switched off

@@ -26,6 +26,8 @@ def must_know(tenant_id: int) -> Unit[Tenant]:
 def switch(tenant_id: int, on: bool) -> Unit[Tenant]:
     """Off, or on again; opening again what was closed takes the date of erasing away. Raises `Refused`."""
     found = yield from must_know(tenant_id)
+    if not on and found.closed_at is not None:
+        raise Refused("isp-closed", status=409)
     if found.active != on or found.closed_at is not None:
         yield from store.change_tenant(tenant_id, active=on, closed_at=None, erase_from=None)
     return found

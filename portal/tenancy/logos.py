@@ -23,7 +23,7 @@ def check(png: bytes) -> bytes:
             if max(width, height) > MOST_PIXELS:
                 raise Misconfigured(f"The logo has {width} x {height} points; at most {MOST_PIXELS} a side are taken.")
             picture.load()
-    except (OSError, SyntaxError, ValueError) as broken:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as broken:
         raise Misconfigured("The logo is no PNG, or not whole; save it as one again.") from broken
     return png
 

@@ -231,6 +231,28 @@ async def test_a_window_ends_by_the_clock_and_another_one_does_not_let_them_back
     await nothing_is_seen(o, who)
 
 
+async def test_another_window_wants_another_entering(o: Office) -> None:
+    owner, who = await opened(o), await o.of("platform")
+    await who.post(f"{home(o)}/look")
+    await owner.post("/support/close")
+    await owner.post("/support/open", hours="4", reason="another matter")
+    await nothing_is_seen(o, who)
+
+
+async def test_after_entering_the_first_page_is_the_isps(o: Office) -> None:
+    await opened(o)
+    who = await o.of("platform")
+    await who.post(f"{home(o)}/look")
+    assert "Takings today" in await who.get("/")
+
+
+async def test_what_is_closed_is_not_merely_switched_off(o: Office) -> None:
+    who = await o.of("platform")
+    await who.post(f"{home(o)}/switch", to="close", reason="gone", name=o.home.tenant.name)
+    await who.post(f"{home(o)}/switch", 409, to="off", reason="x")
+    assert (await the_isp(o)).state == "closed"
+
+
 async def test_whoever_leaves_is_out(o: Office) -> None:
     _, who = await opened(o), await o.of("platform")
     await who.post(f"{home(o)}/look")

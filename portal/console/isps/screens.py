@@ -168,7 +168,13 @@ async def look_in(desk: Desk) -> Response:
     if window is None:
         raise Refused("support-shut", status=403)
     await desk.act(
-        "isp.look", f"isp:{found.public}", logins.look_at, desk.present.login.id, found.id, after={"name": found.name}
+        "isp.look",
+        f"isp:{found.public}",
+        logins.look_at,
+        desk.present.login.id,
+        found.id,
+        window.id,
+        after={"name": found.name},
     )
     return desk.go("/console/")
 
@@ -185,7 +191,7 @@ SCREENS = (
     post("/isps/new", "isps", add, proof=True),
     post("/isps/leave", "isps", leave),
     get("/isps/{id}", "isps", isp),
-    get("/isps/{id}/switch", "isps", sure, proof=True),
+    get("/isps/{id}/switch", "isps", sure),
     post("/isps/{id}/switch", "isps", switch, proof=True),
     post("/isps/{id}/look", "isps", look_in),
 )

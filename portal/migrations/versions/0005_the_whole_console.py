@@ -76,8 +76,8 @@ def upgrade() -> None:
             sqlite_where=sa.text("NOT (count = 1 AND note = 'counter sale')"),
             postgresql_where=sa.text("NOT (count = 1 AND note = 'counter sale')"),
         )
-        batch_op.create_foreign_key(batch_op.f("fk_batches_staff_id"), "staff", ["staff_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_batches_agent_id"), "staff", ["agent_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_batches_staff_id"), "staff", ["staff_id"], ["id"])
 
     with op.batch_alter_table("devices", schema=None) as batch_op:
         batch_op.create_index(
@@ -88,6 +88,9 @@ def upgrade() -> None:
 
     with op.batch_alter_table("logins", schema=None) as batch_op:
         batch_op.add_column(sa.Column("looks_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
+        batch_op.add_column(
+            sa.Column("looks_window", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
+        )
         batch_op.create_foreign_key(batch_op.f("fk_logins_looks_at"), "tenants", ["looks_at"], ["id"])
 
     with op.batch_alter_table("logos", schema=None) as batch_op:
@@ -241,14 +244,15 @@ def downgrade() -> None:
 
     with op.batch_alter_table("logins", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("fk_logins_looks_at"), type_="foreignkey")
+        batch_op.drop_column("looks_window")
         batch_op.drop_column("looks_at")
 
     with op.batch_alter_table("devices", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_devices_tenant_id_last_router_id_last_seen_at"))
 
     with op.batch_alter_table("batches", schema=None) as batch_op:
-        batch_op.drop_constraint(batch_op.f("fk_batches_agent_id"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_batches_staff_id"), type_="foreignkey")
+        batch_op.drop_constraint(batch_op.f("fk_batches_agent_id"), type_="foreignkey")
         batch_op.drop_index(
             batch_op.f("ix_batches_tenant_id_number"),
             sqlite_where=sa.text("NOT (count = 1 AND note = 'counter sale')"),

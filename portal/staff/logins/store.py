@@ -21,7 +21,8 @@ class Login:
     proven_at: Moment
     ended_at: Moment | None
     end_reason: str | None
-    looks_at: int | None  # the ISP that somebody of the platform has been let into
+    looks_at: int | None  # the ISP that somebody of the platform has been let into …
+    looks_window: int | None  # … by this support window, and by no other
     address: str = field(repr=False)
     browser: str = field(repr=False)
 
@@ -90,9 +91,9 @@ def end_logins(staff_id: int, now: Moment, reason: str = "other", but: int | Non
     return len(found)
 
 
-def look_at(login_id: int, tenant_id: int | None) -> Unit[None]:
-    """Look into this ISP with this login, or into none."""
-    yield from update("logins", login_id, looks_at=tenant_id)
+def look_at(login_id: int, tenant_id: int | None, window_id: int | None = None) -> Unit[None]:
+    """Look into this ISP with this login, by this support window; or into none."""
+    yield from update("logins", login_id, looks_at=tenant_id, looks_window=window_id)
 
 
 def end_all_logins(now: Moment) -> Unit[int]:

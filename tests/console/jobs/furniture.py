@@ -16,8 +16,8 @@ from tests.console import guests
 from tests.console.jobs.shop import Shop
 from tests.vouchers import cards
 
-# What an owner sees; a file is no page to look at.
-FILES = ("/routers/{id}/script/file",)
+# What an owner sees; a file is no page to look at, and the script has a browser test of its own.
+FILES = ("/routers/{id}/script/file", "/routers/{id}/script")
 PAGES = tuple(
     each.path for each in SCREENS if each.method == "GET" and each.path not in FILES and may("owner", each.permission)
 )
