@@ -30,7 +30,7 @@ class Services:
     staff: StaffRoom
     keepers: Keepers | None = None
     provider: Daraja | None = None
-    looked: dict[tuple[int, str], int] = field(default_factory=dict)  # pages that visitors saw, by minute
+    looked: dict[tuple[int, int, str], int] = field(default_factory=dict)  # pages that visitors saw, by minute
     work: Work = field(default_factory=Work)
     looks: Looks = field(default_factory=Looks)
     resolve: Resolve = resolve

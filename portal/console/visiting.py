@@ -55,7 +55,7 @@ async def visit_of(services: Services, present: Present, path: str) -> Visit | N
 async def write_down(services: Services, present: Present, visit: Visit, path: str, address: str) -> None:
     """The page that is about to be shown, in the ISP's own log: once a minute for each page and login."""
     now = services.clock.now()
-    key = (present.login.id, path)
+    key = (visit.view.tenant.id, present.login.id, path)  # what stands in one ISP's log says nothing in another's
     if services.looked.get(key) == now // MINUTE:
         return
     await services.db.write(

@@ -59,7 +59,8 @@ PLATFORM: Role = "platform"
 VISITOR: frozenset[Permission] = LOOKING | {"tenant"}
 
 
-WHEN_OFF: frozenset[Permission] = frozenset({"export", "profile"})  # what is left while the ISP is switched off
+# What is left while the ISP is switched off: its records, and the door that it opened to the platform.
+WHEN_OFF: frozenset[Permission] = frozenset({"export", "support", "support.change", "profile"})
 
 # They may see and change money, or all ISPs: never by password alone.
 SECOND_FACTOR: frozenset[Role] = frozenset({"owner", "manager", "platform"})

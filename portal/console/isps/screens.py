@@ -122,7 +122,7 @@ async def _found(desk: Desk) -> Tenant:
 
 async def sure(desk: Desk) -> Response:
     """What switching off, on or closing means."""
-    return _sure(desk, await _found(desk), asked.one_of(desk.query.get("to", "-"), tuple(ACTS)))
+    return _sure(desk, await _found(desk), asked.one_of(desk.query.get("to") or "-", tuple(ACTS)))
 
 
 def _sure(desk: Desk, found: Tenant, to: str, wrong: Refused | None = None) -> Response:
@@ -133,7 +133,7 @@ def _sure(desk: Desk, found: Tenant, to: str, wrong: Refused | None = None) -> R
 
 async def switch(desk: Desk) -> Response:
     """Do it; routers, guests and staff of that ISP follow at once."""
-    found, to = await _found(desk), asked.one_of(desk.fields.get("to", "-"), tuple(ACTS))
+    found, to = await _found(desk), asked.one_of(desk.fields.get("to") or "-", tuple(ACTS))
     reason = asked.note(desk.fields.get("reason", ""))
     try:
         if not reason:
