@@ -219,8 +219,8 @@ class Keeper:
             poll.cancel()
 
     def _period(self, size: int) -> int:
-        if self.closed:
-            return CLOSED_EVERY_MS
+        if self.closed and self.drift is not None and not self.drift.rows:
+            return CLOSED_EVERY_MS  # it was found empty; before, it is looked at like any other
         return self._settings.poll_every_large_ms if size > LARGE else self._settings.poll_every_ms
 
     async def _until_due(self, wire: Wire, due: Moment) -> None:

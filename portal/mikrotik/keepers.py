@@ -81,8 +81,9 @@ class Keepers:
             for router in view.routers.values()
             if router.active and router.trusted
         }
-        for router_id in [key for key, (kept, _, _) in self._kept.items() if wanted.get(key) != kept]:
-            await self._stop(router_id)
+        changed = [key for key, (kept, _, _) in self._kept.items() if wanted.get(key) != kept]
+        # Side by side: a router that does not answer lets its keeper go late, and nobody else waits for that.
+        await asyncio.gather(*(self._replace(router_id, wanted.get(router_id)) for router_id in changed))
         for router_id in [key for key in wanted if key not in self._kept]:
             self._start(wanted[router_id])
         await self._hear_others()
@@ -99,6 +100,12 @@ class Keepers:
                 keeper = self.keeper(router_id)
                 if version > known and keeper is not None:
                     keeper.poll()
+
+    async def _replace(self, router_id: int, kept: Kept | None) -> None:
+        """Stop this keeper; the next one, if any, begins where it has ended."""
+        await self._stop(router_id)
+        if kept is not None:
+            self._start(kept)
 
     def _start(self, kept: Kept) -> None:
         router, networks, closed = kept
