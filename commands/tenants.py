@@ -12,12 +12,14 @@ import click
 from commands.ground import Ground, run, table, tenant_option
 from portal.audit import store as audit
 from portal.console.isps import acts
-from portal.errors import Misconfigured
+from portal.errors import Misconfigured, Refused
 from portal.export import files
 from portal.export.files import Source
 from portal.settings import Settings, networks_of
 from portal.tenancy import logos, marks, store
 from portal.units import Unit
+
+MAX_REASON = 300
 
 
 def _must_be_zone(timezone: str) -> None:
@@ -66,7 +68,7 @@ def list_(settings: Settings) -> None:
 
     async def work(ground: Ground) -> None:
         found = await ground.db.read(None, store.tenants)
-        body = [(each.public, each.name, each.support_phone or "-", "on" if each.active else "off") for each in found]
+        body = [(each.public, each.name, each.support_phone or "-", each.state) for each in found]
         table(("id", "name", "support", "state"), body, "No ISP yet. Add one with: bando tenant add NAME")
 
     run(settings, work)
@@ -133,9 +135,21 @@ def close(settings: Settings, tenant_name: str, reason: str) -> None:
 
 async def _switch(tenant_name: str, act: str, reason: str, ground: Ground) -> None:
     found = await ground.tenant(tenant_name)
-    payload = {"after": {"reason": reason}}
-    await ground.db.write(found.id, acts.switched, ground.vault, found.id, act, "command", payload, ground.clock.now())
+    payload = {"after": {"reason": _reason(reason)}}
+    now = ground.clock.now()
+    try:
+        await ground.db.write(found.id, acts.switched, ground.vault, found.id, act, "command", payload, now)
+    except Refused as refused:
+        raise Misconfigured(f"{found.name} is closed already; to open it again: bando tenant on") from refused
     click.echo(f"{found.name} is {acts.WORDS[act]}.")
+
+
+def _reason(text: str) -> str:
+    """Why, as the console wants it too: something, on one line."""
+    plain = text.strip()
+    if not plain or len(plain) > MAX_REASON or not plain.isprintable():
+        raise Misconfigured(f"The reason (--reason) is one line of at most {MAX_REASON} characters, and not empty.")
+    return plain
 
 
 def _must_be_good(changes: dict[str, Any]) -> None:
