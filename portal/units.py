@@ -10,13 +10,14 @@ they reach the engine, and binds ``:tenant`` itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 from portal.errors import BandoError
 from portal.schema import TENANT_TABLES
+from portal.sql import changes, listed, marks
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -86,8 +87,7 @@ def insert_new_text(table: str, *names: str) -> str:
 
 @lru_cache(maxsize=256)
 def _insert(table: str, names: tuple[str, ...]) -> str:
-    marks = ", ".join([":tenant", *(f":{name}" for name in names)])
-    return f"INSERT INTO {table} ({', '.join(['tenant_id', *names])}) VALUES ({marks})"  # noqa: S608 our own names
+    return f"INSERT INTO {table} (tenant_id, {listed(table, names)}) VALUES (:tenant, {marks(names)})"
 
 
 def picker(names: Sequence[str]) -> Callable[[Row], tuple[Any, ...]]:
@@ -97,19 +97,10 @@ def picker(names: Sequence[str]) -> Callable[[Row], tuple[Any, ...]]:
     return lambda row: tuple(row[name] for name in names)  # of one name `itemgetter` gives the bare value
 
 
-def any_of(values: Iterable[Any]) -> tuple[str, dict[str, Any]]:
-    """``:v0, :v1`` and what they stand for, for IN (…)."""
-    bound = {f"v{n}": value for n, value in enumerate(values)}
-    return ", ".join(f":{name}" for name in bound), bound
-
-
 def update(table: str, id: int, **columns: Any) -> Unit[None]:
     """Change a row of a tenant's table by its id."""
-    changes = ", ".join(f"{name} = :{name}" for name in columns)
-    yield Sql(
-        f"UPDATE {table} SET {changes} WHERE tenant_id = :tenant AND id = :row_id",  # noqa: S608 names come from our code
-        {**columns, "row_id": id},
-    )
+    text = f"UPDATE {table} SET {changes(table, columns)} WHERE tenant_id = :tenant AND id = :row_id"
+    yield Sql(text, {**columns, "row_id": id})
 
 
 # After a comma too: FROM passes, payments. A column that is called like a table would count, so none is.

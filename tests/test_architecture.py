@@ -20,7 +20,20 @@ FILES = sorted(
 )
 
 # Values without input or output; everybody may use them.
-GROUND = {"clock", "errors", "findings", "money", "phone", "seal", "settings", "spreadsheet", "texts", "units", "words"}
+GROUND = {
+    "clock",
+    "sql",
+    "errors",
+    "findings",
+    "money",
+    "phone",
+    "seal",
+    "settings",
+    "spreadsheet",
+    "texts",
+    "units",
+    "words",
+}
 # What each room may import beside the ground floor and itself. `sessions` here is its pure meter.
 MAY: dict[str, set[str]] = {
     # ground floor
@@ -34,6 +47,7 @@ MAY: dict[str, set[str]] = {
     "spreadsheet": set(),
     "texts": set(),
     "words": set(),
+    "sql": {"schema"},
     "units": {"schema"},
     "schema": {"columns", "schema_staff", "schema_vouchers"},
     "schema_staff": {"columns"},

@@ -12,7 +12,8 @@ from portal.access.passes import Pass
 from portal.access.plans import Plan
 from portal.clock import Moment
 from portal.sessions.meter import Pace, Reading, Use
-from portal.units import Row, Signal, Sql, Unit, any_of, insert, insert_new_text, one, rows, update, value
+from portal.sql import any_of
+from portal.units import Row, Signal, Sql, Unit, insert, insert_new_text, one, rows, update, value
 
 WAKE = "wake"  # signal topic: the key is a router's id
 
@@ -123,7 +124,7 @@ def devices_by_mac(macs: Sequence[str]) -> Unit[list[Device]]:
     found: list[Device] = []
     for start in range(0, len(macs), 500):
         marks, chunk = any_of(macs[start : start + 500])
-        text = f"SELECT * FROM devices WHERE tenant_id = :tenant AND mac IN ({marks})"  # noqa: S608 marks only
+        text = f"SELECT * FROM devices WHERE tenant_id = :tenant AND mac IN ({marks})"
         found += [_device(row) for row in (yield from rows(text, **chunk))]
     return found
 

@@ -101,7 +101,7 @@ def page(before: int | None, limit: int, act: str = "", actor: str = "") -> Unit
     narrow = {"before": " AND number < :before", "act": " AND act = :act", "actor": " AND actor = :actor"}
     given = {name: each for name, each in wanted.items() if each is not None}
     found = yield from rows(
-        f"SELECT * FROM audit WHERE tenant_id = :tenant{''.join(narrow[name] for name in given)}"  # noqa: S608 own texts
+        f"SELECT * FROM audit WHERE tenant_id = :tenant{''.join(narrow[name] for name in given)}"
         " ORDER BY number DESC LIMIT :limit",
         limit=limit,
         **given,
@@ -116,9 +116,9 @@ def clear(vault: Vault, *, before: Moment, money: bool, now: Moment) -> Unit[int
     """
     until = min(before, now)
     where = "tenant_id = :tenant AND money = :money AND at < :until AND payload IS NOT NULL"
-    count = yield from value(f"SELECT COUNT(*) FROM audit WHERE {where}", money=money, until=until)  # noqa: S608 our own
+    count = yield from value(f"SELECT COUNT(*) FROM audit WHERE {where}", money=money, until=until)
     if count:
-        yield Sql(f"UPDATE audit SET payload = NULL WHERE {where}", {"money": money, "until": until})  # noqa: S608 our own
+        yield Sql(f"UPDATE audit SET payload = NULL WHERE {where}", {"money": money, "until": until})
         subject = f"{'money' if money else 'other'}:{until}"
         yield from append(vault, actor="clock", act=CLEAR, subject=subject, payload={"acts": count}, now=now)
     return int(count)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from portal.sql import marks
 from portal.units import Row, Unit, rows, value
 
 AT_ONCE = 1_000  # rows of a chunk
@@ -104,7 +105,7 @@ def chunk(name: str, after: After | None, limit: int = AT_ONCE) -> Unit[Sequence
     """The rows of this class that come after, in their order."""
     wanted = STATEMENTS[name]
     order, bound = ", ".join(wanted.order), {f"k{n}": each for n, each in enumerate(after or ())}
-    beyond = f" AND ({order}) > ({', '.join(f':{each}' for each in bound)})" if bound else ""
+    beyond = f" AND ({order}) > ({marks(bound)})" if bound else ""
     return (yield from rows(f"{wanted.text}{beyond} ORDER BY {order} LIMIT :limit", limit=limit, **bound))
 
 
@@ -116,7 +117,7 @@ def counts() -> Unit[dict[str, int]]:
         found[name] = int(
             (
                 yield from value(
-                    f"SELECT COUNT(*) FROM (SELECT 1 FROM {table} WHERE tenant_id = :tenant LIMIT :cap) AS some",  # noqa: S608 own
+                    f"SELECT COUNT(*) FROM (SELECT 1 FROM {table} WHERE tenant_id = :tenant LIMIT :cap) AS some",
                     cap=MANY + 1,
                 )
             )

@@ -12,7 +12,8 @@ from portal.clock import DAY, MINUTE, Moment
 from portal.money import Money
 from portal.payments.payment import State
 from portal.seal import Vault
-from portal.units import Row, Sql, Unit, any_of, insert, insert_new, one, rows, update, value
+from portal.sql import any_of, listed, marks
+from portal.units import Row, Sql, Unit, insert, insert_new, one, rows, update, value
 
 PROVIDER = "mpesa"
 SLACK_MS = 2 * MINUTE  # two clocks disagree by less
@@ -153,7 +154,7 @@ def newest_of_device(device_id: int, states: Iterable[str], since: Moment) -> Un
     """The newest payment of a device in one of these states."""
     marks, bound = any_of(states)
     row = yield from one(
-        f"SELECT * FROM payments WHERE tenant_id = :tenant AND device_id = :device_id AND state IN ({marks})"  # noqa: S608 marks only
+        f"SELECT * FROM payments WHERE tenant_id = :tenant AND device_id = :device_id AND state IN ({marks})"
         " AND created_at >= :since ORDER BY id DESC LIMIT 1",
         device_id=device_id,
         since=since,
@@ -177,7 +178,7 @@ def in_state(states: Iterable[str], before: Moment) -> Unit[list[int]]:
     """Payments in one of these states since before this moment."""
     marks, bound = any_of(states)
     found = yield from rows(
-        f"SELECT id FROM payments WHERE tenant_id = :tenant AND state IN ({marks})"  # noqa: S608 marks only
+        f"SELECT id FROM payments WHERE tenant_id = :tenant AND state IN ({marks})"
         " AND COALESCE(submitted_at, created_at) <= :before ORDER BY id",
         before=before,
         **bound,
@@ -205,7 +206,7 @@ def without_receipt(account_id: int, amount: Money, tail: str | None, at: Moment
     """Payments of an account that a receipt of this amount, number's tail (if known) and moment may belong to."""
     payer = "AND p.phone_tail = :tail" if tail else ""
     found = yield from rows(
-        f"SELECT p.* FROM payments p WHERE p.tenant_id = :tenant AND p.account_id = :account_id {payer}"  # noqa: S608 one of two texts of our own
+        f"SELECT p.* FROM payments p WHERE p.tenant_id = :tenant AND p.account_id = :account_id {payer}"
         " AND p.amount_minor = :minor AND p.currency = :currency AND p.state <> 'review'"
         " AND p.created_at BETWEEN :oldest AND :begun"
         # The money moves soon after the prompt, however late we hear of it.
@@ -244,7 +245,7 @@ _ASKABLE = (
 def due_queries(now: Moment, limit: int = 200) -> Unit[list[Payment]]:
     """Payments to ask about, those first of which the least is known."""
     found = yield from rows(
-        f"SELECT * FROM payments WHERE {_ASKABLE} AND next_query_at <= :now"  # noqa: S608 own text
+        f"SELECT * FROM payments WHERE {_ASKABLE} AND next_query_at <= :now"
         " ORDER BY queries, next_query_at LIMIT :limit",
         now=now,
         limit=limit,
@@ -255,7 +256,7 @@ def due_queries(now: Moment, limit: int = 200) -> Unit[list[Payment]]:
 def next_query(after: Moment) -> Unit[Moment | None]:
     """When this tenant next wants to ask something."""
     found: Moment | None = yield from value(
-        f"SELECT MIN(next_query_at) FROM payments WHERE {_ASKABLE} AND next_query_at > :after",  # noqa: S608
+        f"SELECT MIN(next_query_at) FROM payments WHERE {_ASKABLE} AND next_query_at > :after",
         after=after,
     )
     return found
@@ -296,10 +297,9 @@ def _receipt(row: Row) -> Receipt:
 
 def insert_receipt(**columns: Any) -> Unit[Receipt | None]:
     """Write a receipt down; None when its number is known already, here or at another tenant (I3)."""
-    names = ", ".join(columns)
-    marks = ", ".join(f":{name}" for name in columns)
     row = yield from one(
-        f"INSERT INTO receipts (tenant_id, provider, {names}) VALUES (:tenant, '{PROVIDER}', {marks})"  # noqa: S608 own names
+        f"INSERT INTO receipts (tenant_id, provider, {listed('receipts', columns)})"
+        f" VALUES (:tenant, '{PROVIDER}', {marks(columns)})"
         " ON CONFLICT DO NOTHING RETURNING *",
         **columns,
     )
@@ -437,7 +437,7 @@ PROMPT_BUCKETS = {
 def nth_prompt(bucket: str, subject: object, nth: int) -> Unit[Moment | None]:
     """When the nth latest prompt of a bucket was sent; None when there were fewer."""
     found: Moment | None = yield from value(
-        f"SELECT sent_at FROM prompts WHERE tenant_id = :tenant AND {PROMPT_BUCKETS[bucket]}"  # noqa: S608 own text
+        f"SELECT sent_at FROM prompts WHERE tenant_id = :tenant AND {PROMPT_BUCKETS[bucket]}"
         " ORDER BY sent_at DESC LIMIT 1 OFFSET :skip",
         subject=subject,
         skip=nth - 1,
@@ -481,7 +481,7 @@ def close_lines(kinds: Iterable[str], subject: str, now: Moment) -> Unit[None]:
     """All of these matters about one thing are settled."""
     marks, bound = any_of(kinds)
     yield Sql(
-        f"UPDATE exceptions SET closed_at = :now WHERE tenant_id = :tenant AND kind IN ({marks})"  # noqa: S608 marks only
+        f"UPDATE exceptions SET closed_at = :now WHERE tenant_id = :tenant AND kind IN ({marks})"
         " AND subject = :subject AND closed_at IS NULL",
         {"subject": subject, "now": now, **bound},
     )

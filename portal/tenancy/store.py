@@ -8,6 +8,7 @@ from typing import Any
 
 from portal.clock import Moment
 from portal.seal import Vault, new_public
+from portal.sql import changes, listed, marks
 from portal.units import Row, Sql, Unit, insert, one, rows, update, value
 
 
@@ -119,16 +120,16 @@ def versions() -> Unit[dict[int, int]]:
 def add_tenant(name: str, now: Moment, **fields: Any) -> Unit[Tenant]:
     """A new ISP; `fields` are the optional columns of `tenants`."""
     columns = {"public": new_public(4), "name": name, "created_at": now, **fields}
-    names, marks = ", ".join(columns), ", ".join(f":{each}" for each in columns)
-    row = yield from one(f"INSERT INTO tenants ({names}) VALUES ({marks}) RETURNING *", **columns)  # noqa: S608 own names
+    text = f"INSERT INTO tenants ({listed('tenants', columns)}) VALUES ({marks(columns)}) RETURNING *"
+    row = yield from one(text, **columns)
     assert row is not None
     return _tenant(row)
 
 
 def change_tenant(tenant_id: int, **columns: Any) -> Unit[None]:
     """Change columns of an ISP; what is kept in memory of it follows."""
-    changes = ", ".join([*(f"{name} = :{name}" for name in columns), "version = version + 1"])
-    yield Sql(f"UPDATE tenants SET {changes} WHERE id = :id", {**columns, "id": tenant_id})  # noqa: S608 own names
+    text = f"UPDATE tenants SET {changes('tenants', columns)}, version = version + 1 WHERE id = :id"
+    yield Sql(text, {**columns, "id": tenant_id})
 
 
 def change_own(tenant_id: int, columns: Mapping[str, Any]) -> Unit[None]:

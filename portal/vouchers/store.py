@@ -125,8 +125,8 @@ def _add(count: int) -> tuple[str, str]:
     )
     owners = ", ".join(f"(:code_index{n}, :tenant)" for n in range(count))
     return (
-        f"INSERT INTO vouchers (tenant_id, batch_id, use_by, {', '.join(_DRAWN)}) VALUES {marks}",  # noqa: S608 marks only
-        f"INSERT INTO code_owners (code_index, owner) VALUES {owners}",  # noqa: S608 marks only
+        f"INSERT INTO vouchers (tenant_id, batch_id, use_by, {', '.join(_DRAWN)}) VALUES {marks}",
+        f"INSERT INTO code_owners (code_index, owner) VALUES {owners}",
     )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from portal.clock import Moment
-from portal.units import Row, Sql, Unit, any_of, one, rows, value
+from portal.sql import any_of
+from portal.units import Row, Sql, Unit, one, rows, value
 
 FOREVER = 2**62
 MOST = 500  # passes of a device that are looked through for one page
@@ -89,7 +90,7 @@ def macs(device_ids: Sequence[int]) -> Unit[dict[int, str]]:
     if not device_ids:
         return {}
     marks, bound = any_of(device_ids)
-    found = yield from rows(f"SELECT id, mac FROM devices WHERE tenant_id = :tenant AND id IN ({marks})", **bound)  # noqa: S608 marks only
+    found = yield from rows(f"SELECT id, mac FROM devices WHERE tenant_id = :tenant AND id IN ({marks})", **bound)
     return {row["id"]: row["mac"] for row in found}
 
 

@@ -21,7 +21,7 @@ def online(fresh: Moment, router_id: int | None, order: str, before: Place | Non
     value, row_id = before or (None, None)
     return (
         yield from rows(
-            f"SELECT n.*, d.mac FROM (SELECT presence.*, {by} AS place FROM presence"  # noqa: S608 own texts
+            f"SELECT n.*, d.mac FROM (SELECT presence.*, {by} AS place FROM presence"
             " WHERE tenant_id = :tenant AND online_since > 0 AND seen_at >= :fresh"
             f"{narrow} ORDER BY {by} DESC, id DESC LIMIT :limit) n"
             " JOIN devices d ON d.tenant_id = n.tenant_id AND d.id = n.device_id WHERE d.tenant_id = :tenant"

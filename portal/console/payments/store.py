@@ -19,7 +19,8 @@ from portal.payments.store import Payment, payment_of_row
 from portal.people import store as people
 from portal.phone import Phone
 from portal.seal import Vault
-from portal.units import Row, Unit, any_of, one, rows, value
+from portal.sql import any_of
+from portal.units import Row, Unit, one, rows, value
 
 PAGE = 50
 
@@ -96,7 +97,7 @@ def _between(column: str, states: Iterable[str], want: Wanted, below: int, limit
     marks, bound = any_of(states)
     text, values = _places(want)
     found = yield from rows(
-        f"SELECT id FROM payments WHERE tenant_id = :tenant AND {column} >= :since AND {column} < :until"  # noqa: S608 own
+        f"SELECT id FROM payments WHERE tenant_id = :tenant AND {column} >= :since AND {column} < :until"
         f" AND state || '' IN ({marks}) {text} AND id + 0 < :before ORDER BY id + 0 DESC LIMIT :limit",
         since=want.span[0],
         until=want.span[1],
@@ -129,13 +130,13 @@ def totals(want: Wanted, currency: str) -> Unit[Totals]:
     text, values = _places(want)
     bound = {"since": want.span[0], "until": want.span[1], **values}
     paid = yield from one(
-        "SELECT COUNT(*) AS n, COALESCE(SUM(amount_minor), 0) AS minor FROM payments WHERE tenant_id = :tenant"  # noqa: S608 own
+        "SELECT COUNT(*) AS n, COALESCE(SUM(amount_minor), 0) AS minor FROM payments WHERE tenant_id = :tenant"
         " AND settled_at >= :since AND settled_at < :until AND state || '' = 'paid' AND currency = :currency" + text,
         currency=currency,
         **bound,
     )
     others = yield from value(
-        "SELECT COUNT(*) FROM payments WHERE tenant_id = :tenant AND created_at >= :since AND created_at < :until"  # noqa: S608 own
+        "SELECT COUNT(*) FROM payments WHERE tenant_id = :tenant AND created_at >= :since AND created_at < :until"
         " AND state || '' <> 'paid'" + text,
         **bound,
     )
@@ -160,7 +161,7 @@ def _those(want: Wanted, ids: Sequence[int]) -> Unit[set[int]]:
     marks, bound = any_of(ids)
     text, values = _places(want)
     found = yield from rows(
-        f"SELECT id FROM payments WHERE tenant_id + 0 = :tenant AND id IN ({marks}) {text}"  # noqa: S608 own
+        f"SELECT id FROM payments WHERE tenant_id + 0 = :tenant AND id IN ({marks}) {text}"
         " AND COALESCE(settled_at, created_at) >= :since AND COALESCE(settled_at, created_at) < :until",
         since=want.span[0],
         until=want.span[1],
@@ -176,7 +177,7 @@ def ids_of(publics: Collection[str]) -> Unit[dict[str, int]]:
         return {}
     marks, bound = any_of(sorted(publics))
     found = yield from rows(
-        f"SELECT id, public FROM payments WHERE tenant_id + 0 = :tenant AND public IN ({marks})",  # noqa: S608 marks only
+        f"SELECT id, public FROM payments WHERE tenant_id + 0 = :tenant AND public IN ({marks})",
         **bound,
     )
     return {row["public"]: row["id"] for row in found}
@@ -187,7 +188,7 @@ def _listed(vault: Vault, ids: Sequence[int]) -> Unit[list[Listed]]:
         return []
     marks, bound = any_of(ids)
     found = yield from rows(
-        "SELECT p.*, r.number AS receipt_number FROM payments p LEFT JOIN receipts r"  # noqa: S608 marks only
+        "SELECT p.*, r.number AS receipt_number FROM payments p LEFT JOIN receipts r"
         " ON r.tenant_id = :tenant AND r.payment_id = p.id"
         f" WHERE p.tenant_id + 0 = :tenant AND p.id IN ({marks}) ORDER BY p.id DESC",
         **bound,
@@ -214,7 +215,7 @@ def plain_rows(ids: Sequence[int]) -> Unit[list[Plain]]:
     """These payments, the newest first."""
     marks, bound = any_of(ids)
     found = yield from rows(
-        "SELECT p.*, r.number AS receipt_number FROM payments p LEFT JOIN receipts r"  # noqa: S608 marks only
+        "SELECT p.*, r.number AS receipt_number FROM payments p LEFT JOIN receipts r"
         " ON r.tenant_id = :tenant AND r.payment_id = p.id"
         f" WHERE p.tenant_id + 0 = :tenant AND p.id IN ({marks}) ORDER BY p.id DESC",
         **bound,
@@ -282,7 +283,7 @@ def _lines_of(subject: str) -> Unit[Sequence[Row]]:
     marks, bound = any_of(LINES)
     return (
         yield from rows(
-            f"SELECT * FROM exceptions WHERE tenant_id = :tenant AND kind IN ({marks})"  # noqa: S608 marks only
+            f"SELECT * FROM exceptions WHERE tenant_id = :tenant AND kind IN ({marks})"
             " AND subject = :subject"
             " ORDER BY opened_at",
             subject=subject,

@@ -35,7 +35,7 @@ def shelf(agent: int, before: int, limit: int) -> Unit[Sequence[Row]]:
     return (
         yield from rows(
             mine(
-                "SELECT b.id AS id, b.number AS number, b.plan_copy AS plan_copy, b.price_minor AS price_minor,"  # noqa: S608 own text
+                "SELECT b.id AS id, b.number AS number, b.plan_copy AS plan_copy, b.price_minor AS price_minor,"
                 " b.currency AS currency, b.count AS count, b.use_by AS use_by,"
                 " SUM(CASE WHEN v.state = 'printed' AND v.handed_at IS NULL THEN 1 ELSE 0 END) AS unused,"
                 " SUM(CASE WHEN v.state = 'printed' AND v.handed_at IS NOT NULL THEN 1 ELSE 0 END) AS handed,"
@@ -57,7 +57,7 @@ def to_sell(agent: int, now: Moment) -> Unit[Sequence[Row]]:
     return (
         yield from rows(
             mine(
-                "SELECT b.plan_id AS plan_id, b.price_minor AS price_minor, b.currency AS currency,"  # noqa: S608 own text
+                "SELECT b.plan_id AS plan_id, b.price_minor AS price_minor, b.currency AS currency,"
                 f" MIN(b.plan_copy) AS plan_copy, COUNT(*) AS n FROM {CARDS} WHERE {OURS} AND {TO_SELL}"
                 " GROUP BY b.plan_id, b.price_minor, b.currency ORDER BY b.price_minor, b.plan_id"
             ),
@@ -71,7 +71,7 @@ def redeemed_since(agent: int, since: Moment) -> Unit[Row]:
     """How many cards were redeemed, and what they cost together."""
     found = yield from one(
         mine(
-            f"SELECT COUNT(*) AS n, COALESCE(SUM(b.price_minor), 0) AS minor FROM {CARDS} WHERE {OURS}"  # noqa: S608 own text
+            f"SELECT COUNT(*) AS n, COALESCE(SUM(b.price_minor), 0) AS minor FROM {CARDS} WHERE {OURS}"
             " AND v.redeemed_at >= :since"
         ),
         agent=agent,
@@ -93,7 +93,7 @@ def _card(agent: int, which: str, wanted: Any) -> Unit[Row | None]:
     return (
         yield from one(
             mine(
-                "SELECT v.id AS id, v.label AS label, v.state AS state, v.code_sealed AS code_sealed,"  # noqa: S608 own text
+                "SELECT v.id AS id, v.label AS label, v.state AS state, v.code_sealed AS code_sealed,"
                 f" v.handed_at AS handed_at, b.id AS batch_id FROM {CARDS} WHERE {OURS} AND {which}"
             ),
             agent=agent,
@@ -109,7 +109,7 @@ def hand(agent: int, plan_id: int, price_minor: int, key: str, now: Moment) -> U
         raise Refused("hand-there", status=409, card=there["id"])
     taken = yield from rows(
         mine(
-            "UPDATE vouchers SET handed_at = :now, handed_key = :key WHERE tenant_id = :tenant AND handed_at IS NULL"  # noqa: S608 own text
+            "UPDATE vouchers SET handed_at = :now, handed_key = :key WHERE tenant_id = :tenant AND handed_at IS NULL"
             f" AND id = (SELECT v.id FROM {CARDS} WHERE {OURS} AND b.plan_id = :plan_id"
             f" AND b.price_minor = :price_minor AND {TO_SELL} ORDER BY b.use_by, b.number, v.serial LIMIT 1)"
             " RETURNING id, label"

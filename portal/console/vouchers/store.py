@@ -12,9 +12,10 @@ from portal.access.plans import Plan
 from portal.clock import Moment
 from portal.errors import Refused
 from portal.seal import Vault
+from portal.sql import any_of
 from portal.staff import store as staff
 from portal.staff.store import Staff
-from portal.units import Row, Unit, any_of, rows, value
+from portal.units import Row, Unit, rows, value
 from portal.vouchers import batches, states
 from portal.vouchers import store as cards
 from portal.vouchers.batches import Order
@@ -48,15 +49,15 @@ class Shelf:
 
 def shelf(only: Only, before: int | None, now: Moment, limit: int, agent: int | None = None) -> Unit[Shelf]:
     """Batches below the number `before`, the newest first; of one agent's stock, when `agent` says whose."""
-    whose, bound = ("", {}) if agent is None else (" AND b.agent_id = :agent", {"agent": agent})
+    whose = "" if agent is None else " AND b.agent_id = :agent"
     found = yield from rows(
-        f"SELECT b.* FROM batches b WHERE b.tenant_id = :tenant AND b.number < :before AND {_ONLY[only]}{whose}"  # noqa: S608 own text
+        f"SELECT b.* FROM batches b WHERE b.tenant_id = :tenant AND b.number < :before AND {_ONLY[only]}{whose}"
         " ORDER BY b.number DESC LIMIT :limit",
         before=BEYOND if before is None else before,
         counter=COUNTER,
         now=now,
         limit=limit,
-        **bound,
+        agent=agent,
     )
     listed = [cards.read_batch(row) for row in found]
     return Shelf(
@@ -95,7 +96,7 @@ def _unused(which: str, now: Moment) -> Unit[Sequence[Row]]:
     there = "(SELECT COUNT(*) FROM vouchers v WHERE v.tenant_id = :tenant AND v.batch_id = b.id)"
     return (
         yield from rows(
-            f"SELECT b.plan_id AS plan_id, CASE WHEN b.ready_at IS NULL THEN {there} ELSE b.count END - {_GONE} AS n"  # noqa: S608 own texts
+            f"SELECT b.plan_id AS plan_id, CASE WHEN b.ready_at IS NULL THEN {there} ELSE b.count END - {_GONE} AS n"
             f" FROM batches b WHERE b.tenant_id = :tenant AND b.use_by > :now AND {which}",
             now=now,
         )
@@ -111,7 +112,7 @@ def tallies(listed: Sequence[Batch], now: Moment) -> Unit[dict[int, Tally]]:
         return {}
     marks, bound = any_of(each.id for each in listed)
     gone = yield from rows(
-        "SELECT v.batch_id AS batch_id, v.state AS state, COUNT(*) AS n FROM vouchers v WHERE v.tenant_id = :tenant"  # noqa: S608 marks only
+        "SELECT v.batch_id AS batch_id, v.state AS state, COUNT(*) AS n FROM vouchers v WHERE v.tenant_id = :tenant"
         f" AND v.batch_id IN ({marks}) AND v.state <> 'printed' GROUP BY v.batch_id, v.state",
         **bound,
     )

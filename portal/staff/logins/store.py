@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from portal.clock import Moment
-from portal.units import Row, Sql, Unit, any_of, insert, one, rows, update, value
+from portal.sql import any_of, numbered
+from portal.units import Row, Sql, Unit, insert, one, rows, update, value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,26 +163,22 @@ def nth_try(bucket: str, subject: bytes, nth: int) -> Unit[Moment | None]:
 
 def add_tries(subjects: Mapping[str, bytes], now: Moment) -> Unit[tuple[int, ...]]:
     """A try in each of these buckets; the ids of the rows."""
-    marks = ", ".join(f"(:in_{bucket}, :by_{bucket}, :now)" for bucket in subjects)
+    each = ", ".join(f"(:in_{n}, :by_{n}, :now)" for n in range(len(subjects)))
     found = yield Sql(
-        f"INSERT INTO login_tries (bucket, subject, tried_at) VALUES {marks} RETURNING id",  # noqa: S608 our buckets
-        {
-            "now": now,
-            **{f"in_{bucket}": bucket for bucket in subjects},
-            **{f"by_{bucket}": subject for bucket, subject in subjects.items()},
-        },
+        f"INSERT INTO login_tries (bucket, subject, tried_at) VALUES {each} RETURNING id",
+        {**numbered(subjects), "now": now},
     )
     return tuple(row["id"] for row in found)
 
 
 def move_tries(ids: Sequence[int], now: Moment) -> Unit[None]:
     marks, bound = any_of(ids)
-    yield Sql(f"UPDATE login_tries SET tried_at = :now WHERE id IN ({marks})", {"now": now, **bound})  # noqa: S608 marks
+    yield Sql(f"UPDATE login_tries SET tried_at = :now WHERE id IN ({marks})", {"now": now, **bound})
 
 
 def drop_tries(ids: Sequence[int]) -> Unit[None]:
     marks, bound = any_of(ids)
-    yield Sql(f"DELETE FROM login_tries WHERE id IN ({marks})", bound)  # noqa: S608 marks only
+    yield Sql(f"DELETE FROM login_tries WHERE id IN ({marks})", bound)
 
 
 def drop_tries_of(bucket: str, subject: bytes) -> Unit[None]:

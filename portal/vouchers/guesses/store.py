@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 from portal.clock import Moment
-from portal.units import Row, Sql, Unit, any_of, picker, value
+from portal.sql import any_of, numbered
+from portal.units import Row, Sql, Unit, picker, value
 
 _GUESSES = "guesses WHERE tenant_id = :tenant AND door = 'voucher'"
 _OPEN = "open_guesses WHERE 1 = 1"
@@ -50,19 +51,19 @@ def nth_open_guesses(
 
 def add_guesses(subjects: Mapping[str, bytes], now: Moment) -> Unit[None]:
     """A failed guess in the bucket of each subject."""
-    marks = ", ".join(f"(:tenant, 'voucher', '{bucket}', :by_{bucket}, :now)" for bucket in subjects)
+    each = ", ".join(f"(:tenant, 'voucher', :in_{n}, :by_{n}, :now)" for n in range(len(subjects)))
     yield Sql(
-        f"INSERT INTO guesses (tenant_id, door, bucket, subject, guessed_at) VALUES {marks}",  # noqa: S608 our buckets
-        {**_by(subjects), "now": now},
+        f"INSERT INTO guesses (tenant_id, door, bucket, subject, guessed_at) VALUES {each}",
+        {**numbered(subjects), "now": now},
     )
 
 
 def add_open_guesses(subjects: Mapping[str, bytes], now: Moment) -> Unit[None]:
     """The same of a guest whom no router has named."""
-    marks = ", ".join(f"('{bucket}', :by_{bucket}, :now)" for bucket in subjects)
+    each = ", ".join(f"(:in_{n}, :by_{n}, :now)" for n in range(len(subjects)))
     yield Sql(
-        f"INSERT INTO open_guesses (bucket, subject, guessed_at) VALUES {marks}",  # noqa: S608 our buckets
-        {**_by(subjects), "now": now},
+        f"INSERT INTO open_guesses (bucket, subject, guessed_at) VALUES {each}",
+        {**numbered(subjects), "now": now},
     )
 
 
@@ -70,7 +71,7 @@ def guesses_since(bucket: str, subjects: Sequence[bytes], since: Moment) -> Unit
     """How many failed guesses these subjects of a bucket have made after `since`."""
     marks, bound = any_of(subjects)
     found = yield from value(
-        "SELECT COUNT(*) FROM guesses WHERE tenant_id = :tenant AND door = 'voucher' AND bucket = :bucket"  # noqa: S608 marks only
+        "SELECT COUNT(*) FROM guesses WHERE tenant_id = :tenant AND door = 'voucher' AND bucket = :bucket"
         f" AND subject IN ({marks}) AND guessed_at > :since",
         bucket=bucket,
         since=since,
