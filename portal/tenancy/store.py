@@ -127,9 +127,10 @@ def add_tenant(name: str, now: Moment, **fields: Any) -> Unit[Tenant]:
 
 
 def change_tenant(tenant_id: int, **columns: Any) -> Unit[None]:
-    """Change columns of an ISP; what is kept in memory of it follows."""
-    text = f"UPDATE tenants SET {changes('tenants', columns)}, version = version + 1 WHERE id = :id"
-    yield Sql(text, {**columns, "id": tenant_id})
+    """Change columns of an ISP, or none of them; what is kept in memory of it follows."""
+    yield Sql("UPDATE tenants SET version = version + 1 WHERE id = :id", {"id": tenant_id})
+    if columns:
+        yield Sql(f"UPDATE tenants SET {changes('tenants', columns)} WHERE id = :id", {**columns, "id": tenant_id})
 
 
 def change_own(tenant_id: int, columns: Mapping[str, Any]) -> Unit[None]:
