@@ -76,7 +76,7 @@ def first(found: tuple[Staff, str]) -> Staff:
     return found[0]
 
 
-async def _who(ground: Ground, email: str) -> tuple[int, Staff]:
+async def account_named(ground: Ground, email: str) -> tuple[int, Staff]:
     """The tenant and account of this address; it names its ISP by itself. Raises `Misconfigured`."""
     index = store.email_index(ground.vault, email)
     tenant_id = await ground.db.read(None, store.owner_of, index)
@@ -189,7 +189,7 @@ def reset(settings: Settings, email: str) -> None:
     """Print a link that sets a new password; the old one and all logins end, the second factor stays."""
 
     async def work(ground: Ground) -> None:
-        tenant_id, who = await _who(ground, email)
+        tenant_id, who = await account_named(ground, email)
         again = who.state == "invited"
         _, token = await _act(ground, tenant_id, "invite" if again else "reset", first, _relink, ground, who, again)
         within = "72" if again else "24"
@@ -212,7 +212,7 @@ def second_off(settings: Settings, email: str) -> None:
     """Take the second factor away, after a lost phone; owners and managers must set up a new one."""
 
     async def work(ground: Ground) -> None:
-        tenant_id, who = await _who(ground, email)
+        tenant_id, who = await account_named(ground, email)
         await _act(ground, tenant_id, "second-off", itself, store.second_off, who.id, ground.clock.now())
         click.echo(f"{who.name} logs in by password alone now, until a new second factor is set up.")
 
@@ -221,7 +221,7 @@ def second_off(settings: Settings, email: str) -> None:
 
 def _switch(settings: Settings, email: str, on: bool) -> None:
     async def work(ground: Ground) -> None:
-        tenant_id, who = await _who(ground, email)
+        tenant_id, who = await account_named(ground, email)
         done = await _act(
             ground, tenant_id, "on" if on else "off", itself, store.set_state, who.id, on, ground.clock.now()
         )

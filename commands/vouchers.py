@@ -17,10 +17,12 @@ import click
 
 from commands.ground import Ground, many, run, tenant_option, when
 from commands.plans import plan_named, span
+from commands.staff import account_named
 from portal.clock import Moment, as_datetime
 from portal.errors import Misconfigured
 from portal.money import Money
 from portal.settings import Settings
+from portal.staff.store import Staff
 from portal.tenancy.store import Tenant
 from portal.vouchers import asked, batches, codes, store
 from portal.vouchers.batches import Batches, Order, Progress
@@ -119,6 +121,7 @@ def room(ground: Ground, tenant: Tenant) -> Batches:
     "--style", type=click.Choice(list(STYLES)), default="letters", show_default=True, help="How the codes look."
 )
 @click.option("--agent", default="", help="Who gets the cards to sell.")
+@click.option("--stock-of", default="", metavar="EMAIL", help="The agent with a login whose stock they become.")
 @click.option("--note", default="", help="For yourself; never printed.")
 @by_option
 @click.pass_obj
@@ -131,6 +134,7 @@ def make(
     price: int | None,
     style: str,
     agent: str,
+    stock_of: str,
     note: str,
     by: str | None,
 ) -> None:
@@ -139,6 +143,7 @@ def make(
     async def work(ground: Ground) -> None:
         tenant = await ground.tenant(tenant_name)
         plan = await plan_named(ground, tenant, plan_name)
+        owner = await _agent_named(ground, tenant, stock_of) if stock_of else None
         order = Order(
             plan=plan,
             count=count,
@@ -146,13 +151,22 @@ def make(
             use_by=use_by_of(use_by, tenant, ground.clock.now()),
             price=None if price is None else Money(price * 100, plan.price.currency),
             note=note.strip(),
-            agent=agent.strip(),
+            agent=agent.strip() or (owner.name if owner else ""),
+            agent_id=owner.id if owner else None,
             by=actor(by),
         )
         made = await room(ground, tenant).open(order)
         await _finish(ground, tenant, made, order.by)
 
     run(settings, work)
+
+
+async def _agent_named(ground: Ground, tenant: Tenant, email: str) -> Staff:
+    """An agent of this ISP who can log in; raises `Misconfigured`."""
+    tenant_id, found = await account_named(ground, email)
+    if tenant_id != tenant.id or found.role != "agent" or found.state == "off":
+        raise Misconfigured(f"That is no agent of {tenant.name}; see: bando staff list")
+    return found
 
 
 @voucher.command()

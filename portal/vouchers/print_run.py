@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from portal.clock import Clock, Moment
 from portal.db import Database
-from portal.errors import Misconfigured
+from portal.errors import Misconfigured, Refused
 from portal.seal import Vault
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
@@ -21,6 +21,7 @@ from portal.vouchers.paper import Card, Face
 from portal.vouchers.store import Batch, Voucher
 
 ON_PAPER = ("printed", "reprinted")
+SOLD = "sold on a screen"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,7 @@ class PrintRun:
     last: int
     face: Face
     cards: Sequence[Card]
-    left_out: Mapping[str, int]  # how many are void, redeemed or expired
+    left_out: Mapping[str, int]  # how many are void, redeemed, expired or sold by an agent's tap
 
     @property
     def again(self) -> int:
@@ -42,6 +43,8 @@ class PrintRun:
 
 def state_on_paper(voucher: Voucher, now: Moment) -> str:
     """``printed`` if it may go on paper, else why not."""
+    if voucher.state == "printed" and voucher.handed_at is not None:
+        return SOLD
     return "expired" if voucher.state == "printed" and voucher.use_by <= now else voucher.state
 
 
@@ -99,9 +102,14 @@ class PrintRuns:
 def printed(
     run: PrintRun, how: str, by: str, now: Moment, *, labels: Sequence[str] | None = None, reason: str = ""
 ) -> Unit[None]:
-    """Write down that it goes on paper; `labels` when only a part of it did, `reason` why it does so again."""
+    """Write down that it goes on paper; `labels` when only a part of it did, `reason` why it does so again.
+
+    Raises `Refused` when a tap has sold one of the cards meanwhile, unless it is on paper already.
+    """
     first, last = run.first, run.last
-    if labels is not None:
+    if labels is None:
+        yield from _still_unsold(run)
+    else:
         serials = [_serial(label) for label in labels]
         first, last = min(serials), max(serials)
     again = any(card.again for card in run.cards if first <= _serial(card.label) <= last)
@@ -111,8 +119,17 @@ def printed(
 
 
 def exported(run: PrintRun, how: str, by: str, now: Moment) -> Unit[None]:
-    """Write down that the codes leave as data."""
+    """Write down that the codes leave as data; raises `Refused` when a tap has sold one of them meanwhile."""
+    yield from _still_unsold(run)
     yield from store.add_act(run.batch.id, "exported", run.first, run.last, by, now, how=how)
+
+
+def _still_unsold(run: PrintRun) -> Unit[None]:
+    """In the transaction that lets them go: from then on a tap leaves these cards alone, and before it did not."""
+    if run.batch.agent_id is None:
+        return
+    if (yield from store.handed_among(frozenset(card.label for card in run.cards), run.batch.id)):
+        raise Refused("print-sold", status=409, batch=f"B{run.batch.number}")
 
 
 def _serial(label: str) -> int:

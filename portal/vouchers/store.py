@@ -51,6 +51,7 @@ class Voucher:
     voided_at: Moment | None
     voided_by: str | None
     void_reason: str | None
+    handed_at: Moment | None  # when an agent's tap sold it on a screen
     code_sealed: bytes
 
 
@@ -231,6 +232,15 @@ def groups(now: Moment, batch_id: int | None = None) -> Unit[dict[int, list[Grou
         group = Group(state=row["state"], past=bool(row["past"]), over=bool(row["over"]), count=int(row["n"]))
         by_batch.setdefault(row["batch_id"], []).append(group)
     return by_batch
+
+
+def handed_among(labels: frozenset[str], batch_id: int) -> Unit[bool]:
+    """Whether a tap has sold one of these cards on a screen: then nobody else may have its code."""
+    found = yield from rows(
+        "SELECT label FROM vouchers WHERE tenant_id = :tenant AND batch_id = :batch_id AND handed_at IS NOT NULL",
+        batch_id=batch_id,
+    )
+    return any(row["label"] in labels for row in found)
 
 
 def spent_of(batch_id: int, first: int, last: int) -> Unit[set[str]]:

@@ -143,6 +143,11 @@ async def hand(who: Visitor) -> Request:
     return "/stock/sell", {"plan": str(home.plan.id), "price": str(home.plan.price.minor), "key": KEY}
 
 
+async def print_own(who: Visitor) -> Request:
+    await print_cards(who.office.home, 1, agent_id=who.staff_id)
+    return "/stock/batch/1/file", {"form": "slips"}
+
+
 def on_plan(action: str, **fields: str) -> Sample:
     async def sample(who: Visitor) -> Request:
         home = who.office.home
@@ -209,7 +214,7 @@ async def own_second(who: Visitor) -> Request:
 
 
 ROLES = {
-    "/stock/sell": "agent",
+    **dict.fromkeys(("/stock/sell", "/stock/batch/{id}/file"), "agent"),
     **dict.fromkeys(("/isps/new", "/isps/{id}/switch", "/isps/{id}/look", "/isps/leave"), "platform"),
 }  # whose form it is, where it is not an owner's
 SAMPLES: dict[str, Sample] = {
@@ -236,6 +241,7 @@ SAMPLES: dict[str, Sample] = {
     "/vouchers/batch/{id}/void": void_batch,
     "/sale": sell,
     "/stock/sell": hand,
+    "/stock/batch/{id}/file": print_own,
     "/plans/new": plain("/plans/new", **GOOD),
     "/plans/{id}": on_plan("", **{**GOOD, "name": "Renamed", "price": "30"}),
     "/plans/{id}/sale": on_plan("/sale", sell="no"),

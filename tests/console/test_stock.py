@@ -11,7 +11,11 @@ import pytest
 
 from portal.clock import MINUTE
 from portal.console.stock import store
-from portal.units import rows
+from portal.console.vouchers import paper
+from portal.units import Unit, rows
+from portal.vouchers import print_run
+from portal.vouchers.press import Agree, Job, press
+from portal.vouchers.print_run import PrintRun
 from tests.console.office import Office, Visitor, office
 from tests.console.test_vouchers import CODE, order
 from tests.vouchers.cards import print_cards, show
@@ -98,6 +102,70 @@ async def test_a_card_on_paper_is_not_sold_a_second_time(o: Office) -> None:
     await owner.post("/vouchers/batch/1/file", 200, form="slips", serials="1")
     await who.post("/stock/sell", 303, **tap(who))
     await who.post("/stock/sell", 409, **tap(who, 1))
+
+
+async def test_a_card_that_a_tap_has_sold_is_not_printed(o: Office) -> None:
+    who, owner = await o.of("agent"), await o.of("owner")
+    await print_cards(o.home, 2, agent_id=who.staff_id)
+    await who.post("/stock/sell", 303, **tap(who))
+    table = await owner.post("/vouchers/batch/1/file", 200, form="csv", serials="")
+    assert [line.split(",")[0] for line in table.text.splitlines()[1:]] == ["B1-0002"]
+    assert "sold by their agent" in (await owner.post("/vouchers/batch/1/file", 409, form="pdf", serials="1")).text
+    assert "sold on a screen" in await owner.get("/vouchers/batch/1")
+
+
+async def test_a_card_that_is_sold_while_it_is_laid_out_is_not_printed(
+    o: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who, owner = await o.of("agent"), await o.of("owner")
+    await print_cards(o.home, 2, agent_id=who.staff_id)
+
+    async def slow(job: Job, agree: Agree) -> None:
+        await who.post("/stock/sell", 303, **tap(who))
+        await press(job, agree=agree)
+
+    monkeypatch.setattr(paper, "press", slow)
+    answer = await owner.post("/vouchers/batch/1/file", 409, form="pdf", serials="")
+    assert "their agent sold one of them" in answer.text
+    assert [each["act"] for each in await o.acts()] == ["voucher.hand"]
+    monkeypatch.setattr(print_run, "_still_unsold", unwatched)
+    await o.home.write(rows, "UPDATE vouchers SET handed_at = NULL, handed_key = NULL WHERE tenant_id = :tenant")
+    await owner.post("/vouchers/batch/1/file", 200, form="pdf", serials="")  # without the look it is sold twice
+
+
+def unwatched(run: PrintRun) -> Unit[None]:
+    yield from ()
+
+
+async def test_an_agent_sees_and_prints_a_batch_of_theirs_and_no_other(o: Office) -> None:
+    who, other = await o.of("agent"), await o.of("agent")
+    await print_cards(o.home, 3, agent_id=who.staff_id)
+    await print_cards(o.home, 3, agent_id=other.staff_id)
+    await print_cards(o.home, 3)
+    assert 'href="/console/stock/batch/1"' in await who.get("/stock")
+    page = await who.get("/stock/batch/1")
+    assert all(f"B1-000{serial}<" in page for serial in (1, 2, 3))
+    assert "CSV" not in page
+    sheet = await who.post("/stock/batch/1/file", 200, form="pdf", serials="1-2")
+    assert sheet.content.startswith(b"%PDF")
+    assert [each["act"] for each in await o.acts()] == ["voucher.print"]
+    assert "Say why" in (await who.post("/stock/batch/1/file", 409, form="pdf", serials="1")).text
+    await who.post("/stock/batch/1/file", 400, form="csv", serials="1")
+    assert "1 left" in await who.get("/stock"), "what is on paper is sold by hand"
+    for theirs in ("2", "3", "4"):
+        await who.get(f"/stock/batch/{theirs}", 404)
+        await who.post(f"/stock/batch/{theirs}/file", 404, form="pdf", serials="")
+
+
+async def test_filters_of_batches_keep_whose_stock_is_looked_at(o: Office) -> None:
+    agent, owner = await o.of("agent"), await o.of("owner")
+    await print_cards(o.home, 1)
+    await print_cards(o.home, 1, agent_id=agent.staff_id)
+    page = await owner.get("/vouchers", only="stock", agent=str(agent.staff_id))
+    assert "B2</b>" in page
+    assert "B1</b>" not in page
+    assert f'href="/console/vouchers?only=counter&amp;agent={agent.staff_id}"' in page
+    assert f'<option value="{agent.staff_id}" selected>' in page
 
 
 async def test_nothing_of_the_house_or_of_another_agent_is_within_reach(o: Office) -> None:

@@ -328,3 +328,21 @@ async def test_what_is_no_logo_is_refused(shell: Shell, logo: bytes | None, sent
 )
 async def test_what_an_isp_cannot_be_is_refused(shell: Shell, words: tuple[str, ...], sentence: str) -> None:
     assert sentence in (await shell("tenant", "set", *words)).sentence
+
+
+# --- stock of an agent with a login ---
+
+
+async def test_a_batch_becomes_the_stock_of_an_agent(shell: Shell) -> None:
+    await shell.well("staff", "add", "amina@isp.test", "Amina", "--role", "agent")
+    await shell.well("staff", "add", "otieno@isp.test", "Otieno", "--role", "cashier")
+    await shell.well("voucher", "make", "1 hour", "--count", "2", "--stock-of", "amina@isp.test")
+    async with database(shell) as db:
+        made = await db.read(1, store.batch_numbered, 1)
+    assert made is not None
+    assert made.agent_id is not None
+    assert made.agent == "Amina"
+    for wrong in ("otieno@isp.test", "nobody@isp.test"):
+        refused = await shell("voucher", "make", "1 hour", "--count", "2", "--stock-of", wrong)
+        assert refused.code != 0
+        assert "bando staff list" in refused.err

@@ -6,20 +6,28 @@ none that was paid for.
 
 from __future__ import annotations
 
+from functools import partial
+
 from starlette.responses import Response
 
 from portal.access import plans
+from portal.clock import Moment
 from portal.console import asked
 from portal.console.desk import Desk
 from portal.console.screens import get, post
 from portal.console.stock import store
+from portal.console.vouchers import lists, paper
 from portal.console.vouchers.sale import SHOWN_MS, Shown
 from portal.console.vouchers.store import BEYOND
 from portal.errors import Refused
 from portal.money import Money
+from portal.units import Row
+from portal.vouchers import asked as typed
 from portal.vouchers import store as cards
+from portal.vouchers.store import Batch
 
 BATCHES = 25
+ON_PAPER = tuple(form for form in paper.FORMS if form != "csv")  # a list of codes is for the ISP alone
 
 
 async def stock(desk: Desk) -> Response:
@@ -67,13 +75,57 @@ async def card(desk: Desk) -> Response:
     """The card that was just sold; later only its name."""
     row = await desk.read(store.card, desk.staff.id, asked.number(desk.request.path_params["id"]))
     fresh = desk.now - row["handed_at"] < SHOWN_MS and row["state"] == "printed"
-    batch = await desk.read(cards.batch, row["batch_id"])
-    shown = Shown(desk, batch, row["label"], row["code_sealed"]) if fresh and batch else None
+    whole = await desk.read(cards.batch, row["batch_id"])
+    shown = Shown(desk, whole, row["label"], row["code_sealed"]) if fresh and whole else None
     return desk.page("stock_card", label=row["label"], card=shown)
+
+
+async def batch(desk: Desk) -> Response:
+    """One of their own batches: its cards by serial, without their codes, and printing them."""
+    return await _batch(desk, await _own(desk), desk.query.get("serials", ""))
+
+
+async def _own(desk: Desk) -> Batch:
+    return await desk.read(store.batch, desk.staff.id, asked.number(desk.request.path_params["id"]))
+
+
+async def _batch(desk: Desk, one: Batch, serials: str = "", wrong: str = "", status: int = 200) -> Response:
+    span = typed.serials(serials, one.count)
+    first, last = span or (1, one.count)
+    after = max(asked.number_or_none(desk.query.get("after", "")) or 0, first - 1)
+    until = min(after + lists.CARDS, last)
+    return desk.page(
+        "stock_batch",
+        status if span else max(status, 400),
+        batch=one,
+        cards=await desk.read(store.cards_of, desk.staff.id, one.id, after + 1, until),
+        standing=partial(standing, now=desk.now),
+        serials=serials[:20],
+        after=until if until < last else None,
+        paper=lists.printing(desk),
+        wrong=wrong or ("" if span else "serials"),
+    )
+
+
+def standing(row: Row, now: Moment) -> tuple[str, str]:
+    """What became of a card as its agent sees it, and the colour of that."""
+    if row["state"] == "printed" and row["use_by"] <= now:
+        return "expired", ""
+    if row["state"] == "printed" and row["handed_at"] is not None:
+        return "sold on a screen", "warn"
+    return {"printed": ("unused", "good"), "redeemed": ("redeemed", ""), "void": ("void", "bad")}[row["state"]]
+
+
+async def file(desk: Desk) -> Response:
+    """Own cards on paper; those that a tap has sold are left out."""
+    one = await _own(desk)
+    return await paper.handed_over(desk, one, ON_PAPER, partial(_batch, desk, one))
 
 
 SCREENS = (
     get("/stock", "stock", stock),
+    get("/stock/batch/{id}", "stock", batch),
+    post("/stock/batch/{id}/file", "stock", file),
     post("/stock/sell", "stock", sell),
     get("/stock/card/{id}", "stock", card),
 )

@@ -8,6 +8,7 @@ from typing import Any
 from portal.clock import Moment
 from portal.errors import Refused
 from portal.units import Row, Unit, one, rows
+from portal.vouchers.store import Batch, read_batch
 
 OURS = "b.tenant_id = :tenant AND b.agent_id = :agent"
 CARDS = "batches b JOIN vouchers v ON v.tenant_id = b.tenant_id AND v.batch_id = b.id"
@@ -37,17 +38,44 @@ def shelf(agent: int, before: int, limit: int) -> Unit[Sequence[Row]]:
             mine(
                 "SELECT b.id AS id, b.number AS number, b.plan_copy AS plan_copy, b.price_minor AS price_minor,"
                 " b.currency AS currency, b.count AS count, b.use_by AS use_by,"
+                " CASE WHEN b.ready_at IS NULL THEN 0 ELSE 1 END AS whole,"
                 " SUM(CASE WHEN v.state = 'printed' AND v.handed_at IS NULL THEN 1 ELSE 0 END) AS unused,"
                 " SUM(CASE WHEN v.state = 'printed' AND v.handed_at IS NOT NULL THEN 1 ELSE 0 END) AS handed,"
                 " SUM(CASE WHEN v.state = 'redeemed' THEN 1 ELSE 0 END) AS redeemed,"
                 " SUM(CASE WHEN v.state = 'void' THEN 1 ELSE 0 END) AS void"
                 f" FROM {CARDS} WHERE {OURS} AND b.number < :before"
-                " GROUP BY b.id, b.number, b.plan_copy, b.price_minor, b.currency, b.count, b.use_by"
+                " GROUP BY b.id, b.number, b.plan_copy, b.price_minor, b.currency, b.count, b.use_by, b.ready_at"
                 " ORDER BY b.number DESC LIMIT :limit"
             ),
             agent=agent,
             before=before,
             limit=limit,
+        )
+    )
+
+
+def batch(agent: int, batch_id: int) -> Unit[Batch]:
+    """A whole batch of the agent's; raises `Refused`."""
+    text = mine(f"SELECT b.* FROM batches b WHERE {OURS} AND b.id = :batch_id AND b.ready_at IS NOT NULL")
+    found = yield from one(text, agent=agent, batch_id=batch_id)
+    if found is None:
+        raise Refused("not-found", status=404)
+    return read_batch(found)
+
+
+def cards_of(agent: int, batch_id: int, first: int, last: int) -> Unit[Sequence[Row]]:
+    """What became of the cards from serial `first` to `last`; without their codes."""
+    return (
+        yield from rows(
+            mine(
+                "SELECT v.label AS label, v.state AS state, v.use_by AS use_by, v.handed_at AS handed_at,"
+                f" v.redeemed_at AS redeemed_at FROM {CARDS} WHERE {OURS} AND b.id = :batch_id"
+                " AND v.serial BETWEEN :first AND :last ORDER BY v.serial"
+            ),
+            agent=agent,
+            batch_id=batch_id,
+            first=first,
+            last=last,
         )
     )
 

@@ -29,7 +29,15 @@ async def vouchers(desk: Desk) -> Response:
     shown = shelf.batches[:BATCHES]
     more = shown[-1].number if len(shelf.batches) > BATCHES else None
     return desk.page(
-        "vouchers", only=only, shelf=shelf, batches=shown, before=before, more=more, agent=agent, bars=bars
+        "vouchers",
+        only=only,
+        shelf=shelf,
+        batches=shown,
+        before=before,
+        more=more,
+        agent=agent,
+        agents=await desk.read(store.agents, off=True),
+        bars=bars,
     )
 
 
@@ -69,13 +77,21 @@ async def page(desk: Desk, one: Batch, serials: str = "", wrong: str = "", statu
         going=desk.services.work.going(desk.view.tenant.id, f"batch:{one.id}"),
         bars=bars,
         part=part,
-        grids=list(GRIDS),
-        grid=desk.fields.get("grid") or DEFAULT_GRID,
         reason=desk.fields.get("reason", "")[: asked.MAX_NOTE],
-        at_once=AT_ONCE,
-        slips_at_once=SLIPS_AT_ONCE,
-        paper={name: desk.fields.get(name, "")[:200] for name in ("grid", "mm", "lang", "reason")},
-        language=desk.view.tenant.language,
-        languages=LANGUAGES,
+        paper=printing(desk),
         wrong=wrong,
     )
+
+
+def printing(desk: Desk) -> dict[str, object]:
+    """What the form of printing offers, and what was typed into it."""
+    typed_in = {name: desk.fields.get(name, "")[:200] for name in ("grid", "mm", "lang", "reason")}
+    return {
+        **typed_in,
+        "grid": typed_in["grid"] or DEFAULT_GRID,
+        "lang": typed_in["lang"] or desk.view.tenant.language,
+        "grids": list(GRIDS),
+        "languages": LANGUAGES,
+        "at_once": AT_ONCE,
+        "slips_at_once": SLIPS_AT_ONCE,
+    }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from portal.vouchers import print_run
 from portal.vouchers.grids import DEFAULT_GRID, GRIDS
 from portal.vouchers.press import Job, press
 from portal.vouchers.print_run import PrintRun, PrintRuns, part
+from portal.vouchers.store import Batch
 
 FORMS: tuple[str, ...] = ("pdf", "html", "csv", "slips", "escpos")
 KINDS: dict[str, str] = {
@@ -59,12 +61,12 @@ class Paper:
         return ENDINGS.get(self.form, self.form).format(mm=self.mm)
 
 
-def _paper(desk: Desk) -> Paper:
+def _paper(desk: Desk, forms: tuple[str, ...]) -> Paper:
     """What was asked for; raises `Refused`."""
     fields = desk.fields
     lang = asked.one_of(fields.get("lang", ""), ("", *LANGUAGES))
     return Paper(
-        form=asked.one_of(fields.get("form", ""), FORMS),
+        form=asked.one_of(fields.get("form", ""), forms),
         grid=asked.one_of(fields.get("grid", ""), GRID_NAMES),
         mm=asked.one_of(fields.get("mm", ""), WIDTHS),
         lang=lang or desk.view.tenant.language,
@@ -72,24 +74,41 @@ def _paper(desk: Desk) -> Paper:
     )
 
 
+Again = Callable[[str, str, int], Awaitable[Response]]  # the page once more: serials, what is wrong, status
+
+
 async def file(desk: Desk) -> Response:
     """These cards as a download."""
     batch = await lists.found(desk)
-    paper = _paper(desk)
+    return await handed_over(desk, batch, FORMS, partial(lists.page, desk, batch))
+
+
+async def handed_over(desk: Desk, batch: Batch, forms: tuple[str, ...], again: Again) -> Response:
+    """The cards that the form asks for, in one of these forms; or the page `again`, which says what is wrong."""
+    paper = _paper(desk, forms)
     serials = desk.fields.get("serials", "").strip()
     span = typed.serials(serials, batch.count)
-    most = lists.SLIPS_AT_ONCE if paper.form in SLIPS else lists.AT_ONCE
-    many = "print-slips" if paper.form in SLIPS else "print-many"
-    wrong = "serials" if span is None else many if span[1] - span[0] >= most else ""
-    if span is None or wrong:
-        return await lists.page(desk, batch, serials, wrong=wrong, status=400)
+    if span is None or (wrong := _too_many(paper, span)):
+        return await again(serials, "serials" if span is None else wrong, 400)
     try:
         planned = await _runs(desk).plan(batch, *span, lang=paper.lang)
+        if planned.again and paper.form != "csv" and not paper.reason:
+            return await again(serials, "print-again", 409)
+        return _download(await _pressed(desk, planned, paper), batch, span, paper)
     except Misconfigured:
-        return await lists.page(desk, batch, serials, wrong="print-nothing", status=409)
-    if planned.again and paper.form != "csv" and not paper.reason:
-        return await lists.page(desk, batch, serials, wrong="print-again", status=409)
-    body = await _pressed(desk, planned, paper)
+        return await again(serials, "print-nothing", 409)
+    except Refused as refused:
+        return await again(serials, refused.key, refused.status)
+
+
+def _too_many(paper: Paper, span: tuple[int, int]) -> str:
+    """What is wrong when these are more than are laid out at once."""
+    slips = paper.form in SLIPS
+    most = lists.SLIPS_AT_ONCE if slips else lists.AT_ONCE
+    return ("print-slips" if slips else "print-many") if span[1] - span[0] >= most else ""
+
+
+def _download(body: bytes, batch: Batch, span: tuple[int, int], paper: Paper) -> Response:
     name = f"B{batch.number}-{part(*span)}{'-' if paper.form in SLIPS else '.'}{paper.ending}"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     return Response(body, media_type=KINDS[paper.form], headers=headers)

@@ -30,11 +30,7 @@ BEYOND = 10**15  # no batch has this number
 _PRINTED = "NOT (b.count = 1 AND b.note = 'counter sale')"  # as an index of batches says it
 # How many cards of a batch were used or taken back: counted in an index of those alone (decision 23).
 _GONE = "(SELECT COUNT(*) FROM vouchers v WHERE v.tenant_id = :tenant AND v.batch_id = b.id AND v.state <> 'printed')"
-_ONLY = {
-    "all": _PRINTED,
-    "stock": f"{_PRINTED} AND b.use_by > :now AND b.count > {_GONE}",
-    "counter": "b.count = 1 AND b.note = :counter",
-}
+_ONLY = {"all": _PRINTED, "counter": "b.count = 1 AND b.note = :counter"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,28 +45,52 @@ class Shelf:
 
 def shelf(only: Only, before: int | None, now: Moment, limit: int, agent: int | None = None) -> Unit[Shelf]:
     """Batches below the number `before`, the newest first; of one agent's stock, when `agent` says whose."""
-    whose = "" if agent is None else " AND b.agent_id = :agent"
-    found = yield from rows(
-        f"SELECT b.* FROM batches b WHERE b.tenant_id = :tenant AND b.number < :before AND {_ONLY[only]}{whose}"
-        " ORDER BY b.number DESC LIMIT :limit",
-        before=BEYOND if before is None else before,
-        counter=COUNTER,
-        now=now,
-        limit=limit,
-        agent=agent,
-    )
-    listed = [cards.read_batch(row) for row in found]
+    good = yield from _unused(_PRINTED, now)
+    below = BEYOND if before is None else before
+    if only == "stock":
+        listed = yield from _numbered(_in_stock(good, below, agent)[:limit])
+    else:
+        listed = yield from _listed(only, below, agent, limit)
     return Shelf(
         plans=(yield from access.plan_list()),
-        stock=(yield from stock(now)),
+        stock=_by_plan(good),
         batches=listed,
         tallies=(yield from tallies(listed, now)),
     )
 
 
-def agents() -> Unit[list[Staff]]:
-    """Whose stock a new batch may become."""
-    return [each for each in (yield from staff.all_staff()) if each.role == "agent" and each.state != "off"]
+def _listed(only: Only, below: int, agent: int | None, limit: int) -> Unit[list[Batch]]:
+    whose = "" if agent is None else " AND b.agent_id = :agent"
+    found = yield from rows(
+        f"SELECT b.* FROM batches b WHERE b.tenant_id = :tenant AND b.number < :below AND {_ONLY[only]}{whose}"
+        " ORDER BY b.number DESC LIMIT :limit",
+        below=below,
+        counter=COUNTER,
+        limit=limit,
+        agent=agent,
+    )
+    return [cards.read_batch(row) for row in found]
+
+
+def _in_stock(good: Sequence[Row], below: int, agent: int | None) -> list[int]:
+    """The numbers of batches that have cards to sell, or are still being made; the newest first."""
+    theirs = (row for row in good if row["number"] < below and (agent is None or row["agent_id"] == agent))
+    return sorted((row["number"] for row in theirs if row["n"] or row["ready_at"] is None), reverse=True)
+
+
+def _numbered(numbers: Sequence[int]) -> Unit[list[Batch]]:
+    if not numbers:
+        return []
+    marks, bound = any_of(numbers)
+    found = yield from rows(
+        f"SELECT * FROM batches WHERE tenant_id = :tenant AND number IN ({marks}) ORDER BY number DESC", **bound
+    )
+    return [cards.read_batch(row) for row in found]
+
+
+def agents(*, off: bool = False) -> Unit[list[Staff]]:
+    """Whose stock a new batch may become; with `off` also those who are switched off, who keep theirs."""
+    return [each for each in (yield from staff.all_staff()) if each.role == "agent" and (off or each.state != "off")]
 
 
 def stock_of(one: Batch) -> Unit[Staff | None]:
@@ -80,8 +100,12 @@ def stock_of(one: Batch) -> Unit[Staff | None]:
 
 def stock(now: Moment) -> Unit[dict[int, int]]:
     """How many unused cards there are to sell, by plan; what was sold at the counter is nobody's stock."""
+    return _by_plan((yield from _unused(_PRINTED, now)))
+
+
+def _by_plan(good: Sequence[Row]) -> dict[int, int]:
     found: Counter[int] = Counter()
-    for row in (yield from _unused(_PRINTED, now)):
+    for row in good:
         found[row["plan_id"]] += int(row["n"])
     return {plan_id: n for plan_id, n in found.items() if n}
 
@@ -96,7 +120,8 @@ def _unused(which: str, now: Moment) -> Unit[Sequence[Row]]:
     there = "(SELECT COUNT(*) FROM vouchers v WHERE v.tenant_id = :tenant AND v.batch_id = b.id)"
     return (
         yield from rows(
-            f"SELECT b.plan_id AS plan_id, CASE WHEN b.ready_at IS NULL THEN {there} ELSE b.count END - {_GONE} AS n"
+            "SELECT b.number AS number, b.plan_id AS plan_id, b.agent_id AS agent_id, b.ready_at AS ready_at,"
+            f" CASE WHEN b.ready_at IS NULL THEN {there} ELSE b.count END - {_GONE} AS n"
             f" FROM batches b WHERE b.tenant_id = :tenant AND b.use_by > :now AND {which}",
             now=now,
         )
