@@ -90,5 +90,5 @@ SCREENS = (
     post("/account/end", "profile", end),
     post("/account/password", "profile", password),
     get("/account/second", "profile", second),
-    post("/account/second", "profile", second_on),
+    post("/account/second", "profile", second_on, proof=True),
 )

@@ -7,7 +7,7 @@ import secrets
 
 from portal.errors import Refused
 
-_INSIDE = re.compile(r"/console/(?:[a-z0-9_-]+(?:/[a-z0-9_-]+)*)?")
+_INSIDE = re.compile(r"/console/(?:[a-z0-9_-]+(?:/[a-z0-9_-]+)*)?(?:\?[A-Za-z0-9_.~%+&=:,-]*)?")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 MAX_NOTE = 300
 _KEY = re.compile(r"[0-9a-f]{16}")
@@ -59,6 +59,16 @@ def note(text: str) -> str:
     return plain
 
 
+def reason(text: str) -> str:
+    """Why, for the audit log: a note that is not empty; raises `Refused`, which the form can say."""
+    plain = " ".join(text.split())
+    if not plain:
+        raise Refused("reason")
+    if len(plain) > MAX_NOTE or not plain.isprintable():
+        raise Refused("reason-long")
+    return plain
+
+
 def inside(path: str) -> str:
-    """A plain path of the console, or nothing: nobody is led elsewhere."""
-    return path if len(path) <= 200 and _INSIDE.fullmatch(path) else ""
+    """A plain path of the console, with its query, or nothing: nobody is led elsewhere."""
+    return path if len(path) <= 500 and _INSIDE.fullmatch(path) else ""

@@ -28,4 +28,29 @@ async def prove(desk: Desk) -> Response:
     return desk.go(back, "proven")
 
 
+FIELD = "proof"  # beside the fields of a form that is sent again
+
+
+async def before(desk: Desk) -> Response | None:
+    """What a form that wants the password is answered with, until it comes with it: nothing of it is lost."""
+    password, wrong = desk.fields.get(FIELD), None
+    if password is not None:
+        try:
+            await desk.services.staff.prove(desk.present, password)
+            return None
+        except Refused as refused:
+            wrong = refused
+    kept = {name: value for name, value in desk.fields.items() if name not in ("csrf", FIELD)}
+    key = "password-wrong" if wrong and wrong.key == "login-wrong" else wrong.key if wrong else ""
+    return desk.page(
+        "prove_form",
+        wrong.status if wrong else 403,
+        kept=kept,
+        field=FIELD,
+        email=desk.email,
+        wrong=key,
+        values=wrong.values if wrong else {},
+    )
+
+
 SCREENS = (get("/account/prove", "profile", ask), post("/account/prove", "profile", prove))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -41,6 +42,7 @@ from portal.console.doors import Services
 from portal.console.lines import screens as lines
 from portal.console.screens import Screen
 from portal.errors import Refused
+from portal.staff.room import Present
 from portal.web import forms, uploads
 from portal.web.answers import answer, see_other
 from portal.web.handler import Page
@@ -122,11 +124,23 @@ async def _open(services: Services, screen: Screen, request: Request) -> Respons
         check_csrf(desk)
     if screen.proof and not desk.proven:
         if screen.method == "GET":
-            return desk.go("/console/account/prove", next=request.url.path)
-        raise Refused("prove", status=403)
+            query = request.url.query
+            return desk.go("/console/account/prove", next=f"{request.url.path}?{query}" if query else request.url.path)
+        if (again := await prove.before(desk)) is not None:
+            return again
+        desk = replace(desk, present=await _proven(services, request))
+        request.scope["bando.desk"] = desk
     if visit is not None:
         await visiting.write_down(services, present, visit, screen.path, desk.address)
     return await screen.handler(desk)
+
+
+async def _proven(services: Services, request: Request) -> Present:
+    """The login once more, with the moment at which the password was given."""
+    present = await services.staff.enter(request.cookies.get(COOKIE, ""))
+    if present is None:
+        raise Refused("prove", status=403)
+    return present
 
 
 async def _posted(screen: Screen, request: Request) -> tuple[Mapping[str, str], Mapping[str, bytes]]:

@@ -204,7 +204,8 @@ class _View:
 
     def marked_ids(self) -> set[int]:
         """Devices that stand on the router under our mark, in any table."""
-        names = {*self.ours, *(name for name in self.active_by_name if name not in self.by_name)}
+        loose = {*self.active_by_name, *self.cookies} - set(self.by_name)  # of a user row that is gone
+        names = {*self.ours, *loose}
         ids = {device_of(name) for name in names}
         ids.update(_binding_device(comment) for comment in self.bindings)
         return {each for each in ids if each is not None}
@@ -229,10 +230,11 @@ def _binding_device(comment: str) -> int | None:
 def _errand(device_id: int, want: Wanted | None, view: _View) -> Errand:
     name = user_name(device_id)
     allowed = None if want is None else want.allowance
-    if view.is_foreign(name):
-        told = f"The router has a hotspot user {name} that is not ours." if allowed else None
-        return Errand(device_id=device_id, conflict=told)
+    if allowed is not None and view.is_foreign(name):
+        return Errand(device_id=device_id, conflict=f"The router has a hotspot user {name} that is not ours.")
     base = _bindings(device_id, want, view)
+    if view.is_foreign(name):
+        return base  # a block is ours by its own mark
     if want is None or allowed is None:
         return _off(base, name, view)
     return _admit(base, name, want, allowed, view)

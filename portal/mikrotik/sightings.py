@@ -27,6 +27,7 @@ def without(found: Found, device_ids: set[int], installation: str) -> Found:
         users=[row for row in found.users if row.name not in names],
         active=[row for row in found.active if row.user not in names],
         bindings=[row for row in found.bindings if row.comment not in blocks],
+        cookies=[row for row in found.cookies if row.user not in names],
     )
 
 

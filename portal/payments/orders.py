@@ -21,6 +21,7 @@ from portal.people import store as people
 from portal.phone import Phone
 from portal.seal import Vault, new_public, token_hash
 from portal.settings import Settings
+from portal.tenancy import store as tenancy
 from portal.tenancy.store import Router, Tenant
 from portal.units import Unit
 
@@ -88,6 +89,8 @@ def create(vault: Vault, settings: Settings, order: Order, now: Moment) -> Unit[
     known = yield from store.payment_by_token(token_hash(token))
     if known is not None:
         return known.id, known.public, False
+    if not (yield from tenancy.is_on()):
+        raise Refused("isp-closed", status=503)
     in_its_hours(order, now)
     account = yield from current_account()
     if account is None or order.plan.price.minor < 100 or order.plan.price.minor % 100:
@@ -155,9 +158,15 @@ def _insert(
 
 
 def claim_submission(vault: Vault, payment_id: int, now: Moment) -> Unit[Submission | None]:
-    """Take a created payment in hand, before the provider is called; None when it is not ours to send."""
+    """Take a created payment in hand, before the provider is called; None when it is not ours to send.
+
+    No prompt rings for an ISP that was switched off since the click: that payment has failed.
+    """
     one = yield from store.payment(payment_id)
     if one is None or payment.step(one.state, "claimed").state == one.state:
+        return None
+    if not (yield from tenancy.is_on()):
+        yield from store.change_payment(one.id, state=payment.step(one.state, "unsent").state, reason="not-sent")
         return None
     phone = yield from settle.payers_phone(vault, one)
     account = yield from get_account(one.account_id)

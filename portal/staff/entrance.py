@@ -15,6 +15,7 @@ from portal.staff.logins.store import Failure, Login
 from portal.staff.roles import SECOND_FACTOR
 from portal.staff.store import Account, Staff
 from portal.staff.throttle import LIMITS_SECOND, Admitted, Knock
+from portal.tenancy import store as tenancy
 from portal.units import Unit
 
 RECENT = 20
@@ -89,7 +90,7 @@ def let_in(vault: Vault, seen: Account, given: str, visitor: Visitor, now: Momen
         if refused is not None:
             return refused
     yield from throttle.welcome(visitor.knock, visitor.tries, now)
-    if not roles.may(account.staff.role, "export") and not (yield from store.tenant_is_on()):
+    if not roles.may(account.staff.role, "export") and not (yield from tenancy.is_on()):
         return Refused("login-tenant-off", status=403)  # only its records may still be taken away
     return account.staff, (yield from _begin(account.staff, visitor, now))
 

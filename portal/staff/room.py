@@ -215,9 +215,9 @@ class StaffRoom:
     ) -> list[str]:
         """Keep the secret, once its app has shown a right code; the recovery codes, which are never shown again.
 
-        In the place of another second factor only soon after the password was given.
+        Only soon after the password was given: else whoever finds an open browser puts their own app in its place.
         """
-        if present.staff.has_second and not self.proven(present):
+        if not self.proven(present):
             raise Refused("login-prove", status=403)
         secret, now = second.secret_in(uri_secret), self._clock.now()
         step = second.step_of(secret, code, now) if secret else None

@@ -99,11 +99,6 @@ def tenant_of(public: str) -> Unit[int | None]:
     return found
 
 
-def tenant_is_on() -> Unit[bool]:
-    """Whether this ISP is switched on."""
-    return bool((yield from value("SELECT active FROM tenants WHERE id = :tenant")))
-
-
 def public_of_tenant() -> Unit[str]:
     return str((yield from value("SELECT public FROM tenants WHERE id = :tenant")))
 
@@ -142,6 +137,12 @@ def all_staff() -> Unit[list[Staff]]:
 def how_many() -> Unit[int]:
     """How many people of this ISP can log in, or are invited."""
     return int((yield from value("SELECT COUNT(*) FROM staff WHERE tenant_id = :tenant AND state <> 'off'")))
+
+
+def owners_in() -> Unit[int]:
+    """How many owners have set a password and are not switched off."""
+    text = "SELECT COUNT(*) FROM staff WHERE tenant_id = :tenant AND role = 'owner' AND state = 'active'"
+    return int((yield from value(text)))
 
 
 def other_owners(staff_id: int, role: str = "owner") -> Unit[int]:

@@ -23,19 +23,26 @@ def must_know(tenant_id: int) -> Unit[Tenant]:
     return found
 
 
-def switch(tenant_id: int, on: bool) -> Unit[Tenant]:
-    """Off, or on again; opening again what was closed takes the date of erasing away. Raises `Refused`."""
+def switch(tenant_id: int, on: bool, now: Moment) -> Unit[Tenant]:
+    """Off, or on again; opening again what was closed takes the date of erasing away. Raises `Refused`.
+
+    From that date on records may be gone: then nobody opens it again.
+    """
     found = yield from must_know(tenant_id)
     if not on and found.closed_at is not None:
         raise Refused("isp-closed", status=409)
-    if found.active != on or found.closed_at is not None:
-        yield from store.change_tenant(tenant_id, active=on, closed_at=None, erase_from=None)
+    if found.active == on:
+        raise Refused("isp-already", status=409)
+    if found.erase_from is not None and found.erase_from <= now:
+        raise Refused("isp-erased", status=409)
+    yield from store.change_tenant(tenant_id, active=on, closed_at=None, erase_from=None)
     return found
 
 
 def close(tenant_id: int, now: Moment) -> Unit[Tenant]:
     """Off for good; raises `Refused`."""
     found = yield from must_know(tenant_id)
-    if found.closed_at is None:
-        yield from store.change_tenant(tenant_id, active=False, closed_at=now, erase_from=now + ERASE_AFTER_MS)
+    if found.closed_at is not None:
+        raise Refused("isp-closed", status=409)
+    yield from store.change_tenant(tenant_id, active=False, closed_at=now, erase_from=now + ERASE_AFTER_MS)
     return found

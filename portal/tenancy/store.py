@@ -111,6 +111,11 @@ def platform() -> Unit[Tenant | None]:
     return None if row is None else _tenant(row)
 
 
+def is_on() -> Unit[bool]:
+    """Whether this ISP is switched on, by the books: what a process keeps in memory may be a second old."""
+    return bool((yield from value("SELECT active FROM tenants WHERE id = :tenant")))
+
+
 def versions() -> Unit[dict[int, int]]:
     """The version of each tenant; what is kept in memory follows it."""
     found = yield from rows("SELECT id, version FROM tenants WHERE kind = 'isp'")

@@ -60,12 +60,17 @@ class Office:
         staff_id = await there.write(_member, there, "platform", second)
         return await self.logged_in("platform", staff_id, there)
 
+    async def again(self, who: Visitor) -> Visitor:
+        """The same person, with a login of just now."""
+        home = replace(self.home, tenant=await self.platform()) if who.role == "platform" else self.home
+        return await self.logged_in(who.role, who.staff_id, home)
+
     async def logged_in(self, role: str, staff_id: int, home: Seed | None = None) -> Visitor:
         home = home or self.home
         token = new_token(home.tenant.public, size=32)
         await home.write(_login, staff_id, token, home.clock.now())
         client = httpx.AsyncClient(base_url=self.url, trust_env=False, headers={"Cookie": f"{COOKIE}={token}"})
-        self.clients[f"{role} {staff_id}"] = client
+        self.clients[f"{role} {staff_id} {len(self.clients)}"] = client
         return Visitor(office=self, http=client, role=role, staff_id=staff_id)
 
     async def acts(self) -> list[Row]:

@@ -200,6 +200,12 @@ async def look_in(who: Visitor) -> Request:
     return f"/isps/{who.office.home.tenant.id}/look", {}
 
 
+async def owner_of_isp(who: Visitor) -> Request:
+    made = await who.office.home.db.write(None, tenancy.add_tenant, "Next Door", who.office.home.clock.now())
+    await who.office.services.catalog.refresh()
+    return f"/isps/{made.id}/owner", {"owner": "Wanjiru", "email": "wanjiru@next.test"}
+
+
 async def own_password(who: Visitor) -> Request:
     hashed = await who.office.services.staff.passwords.hash(PASSWORD)
     await who.office.home.write(update, "staff", who.staff_id, password_hash=hashed.encode())
@@ -215,7 +221,9 @@ async def own_second(who: Visitor) -> Request:
 
 ROLES = {
     **dict.fromkeys(("/stock/sell", "/stock/batch/{id}/file"), "agent"),
-    **dict.fromkeys(("/isps/new", "/isps/{id}/switch", "/isps/{id}/look", "/isps/leave"), "platform"),
+    **dict.fromkeys(
+        ("/isps/new", "/isps/{id}/owner", "/isps/{id}/switch", "/isps/{id}/look", "/isps/leave"), "platform"
+    ),
 }  # whose form it is, where it is not an owner's
 SAMPLES: dict[str, Sample] = {
     "/guests/device/{device}/connect": on_device("connect"),
@@ -268,6 +276,7 @@ SAMPLES: dict[str, Sample] = {
     "/support/open": plain("/support/open", hours="1", reason="because"),
     "/support/close": shut_window,
     "/isps/new": plain("/isps/new", **ISP),
+    "/isps/{id}/owner": owner_of_isp,
     "/isps/{id}/switch": on_isp("switch", to="off", reason="because"),
     "/isps/{id}/look": look_in,
     "/isps/leave": plain("/isps/leave"),

@@ -212,7 +212,7 @@ async def test_it_needs_the_password_again(o: Office, owner: Visitor) -> None:
     refused = await owner.post("/export/whole", 403)
 
     assert "password once more" in refused.text
-    assert 'href="/console/account/prove?next=/console/export"' in refused.text
+    assert 'action="/console/export/whole"' in refused.text
     assert 'href="/console/account/prove?next=/console/export"' in page
     assert "Download everything" not in page
     assert await o.acts() == []

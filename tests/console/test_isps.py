@@ -133,6 +133,55 @@ async def test_an_old_login_is_asked_for_the_password_before_an_isp_is_switched(
     assert (await the_isp(o)).active
 
 
+async def test_switching_what_is_so_already_changes_nothing_and_leaves_no_line(o: Office) -> None:
+    who = await o.of("platform")
+    for to, status in (("on", 409), ("off", 303), ("off", 409), ("close", 303), ("close", 409), ("off", 409)):
+        await who.post(f"{home(o)}/switch", status, to=to, reason="x", name=o.home.tenant.name)
+    assert [line["act"] for line in await o.acts()] == ["tenant.off", "tenant.close"]
+    assert await acts_of_platform(o) == ["isp.off", "isp.close"]
+
+
+async def test_from_the_day_of_erasing_on_nobody_opens_it_again(o: Office) -> None:
+    who = await o.of("platform")
+    await who.post(f"{home(o)}/switch", to="close", reason="gone", name=o.home.tenant.name)
+    o.home.clock.advance(90 * DAY)
+    later = await o.again(who)
+    refused = await later.post(f"{home(o)}/switch", 409, to="on", reason="back")
+    assert "cannot be opened again" in refused.text
+    assert (await the_isp(o)).state == "closed"
+
+
+async def test_a_long_reason_is_refused_in_its_form_and_nothing_typed_is_lost(o: Office) -> None:
+    who, owner = await o.of("platform"), await o.of("owner")
+    long = "because " * 40
+    page = await who.post(f"{home(o)}/switch", 400, to="close", reason=long, name="Kilimani Wi-Fi")
+    assert "at most 300 characters" in page.text
+    assert 'value="Kilimani Wi-Fi"' in page.text
+    assert "because because" in page.text
+    page = await owner.post("/support/open", 400, hours="4", reason=long)
+    assert "at most 300 characters" in page.text
+
+
+async def test_an_owner_is_invited_while_none_can_log_in_and_never_after(o: Office) -> None:
+    who = await o.of("platform")
+    await who.post("/isps/new", 200, **NEW)
+    made = next(each for each in await o.home.db.read(None, tenancy.tenants) if each.name == "Mtaa Net")
+    assert "No owner of it can log in yet" in await who.get(f"/isps/{made.id}")
+    assert "Invite them" in await who.get(f"/isps/{made.id}/owner")
+    again = await who.post(f"/isps/{made.id}/owner", 200, owner="Achieng Odhiambo", email=NEW["email"])
+    other = await who.post(f"/isps/{made.id}/owner", 200, owner="Atieno", email="atieno@mtaa.test")
+    assert all("/console/link/" in each.text for each in (again, other))
+    everybody = await o.home.db.read(made.id, staff.all_staff)
+    assert [(each.name, each.state) for each in everybody] == [("Achieng Odhiambo", "invited"), ("Atieno", "invited")]
+    await who.post(f"/isps/{made.id}/owner", 400, owner="", email="x@mtaa.test")
+
+    await o.home.db.write(made.id, staff.set_password, everybody[0].id, "a hash", 0)
+    refused = await who.post(f"/isps/{made.id}/owner", 409, owner="Eve", email="eve@platform.test")
+    assert "they invite others themselves" in refused.text
+    assert len(await o.home.db.read(made.id, staff.all_staff)) == 2
+    assert await o.home.db.read(made.id, audit.verify_all, o.home.vault) is None
+
+
 async def test_the_platform_itself_is_no_isp(o: Office) -> None:
     who = await o.of("platform")
     platform = await o.platform()

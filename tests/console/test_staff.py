@@ -193,8 +193,25 @@ async def test_an_old_login_is_asked_for_the_password_before_anything_changes(o:
     path = f"/staff/{cashier.staff_id}"
     assert f"/console/account/prove?next=/console{path}" in await owner.get(path)
     refused = await owner.post(f"{path}/role", 403, role="support")
-    assert f"/console/account/prove?next=/console{path}" in refused.text
+    assert "nothing that you typed is lost" in refused.text
+    assert '<input type="hidden" name="role" value="support">' in refused.text
+    wrong = await owner.post(f"{path}/role", 403, role="support", proof="another one")
+    assert "That is not your password" in wrong.text
+    assert '<input type="hidden" name="role" value="support">' in wrong.text
+    assert "another one" not in wrong.text
     assert await o.acts() == []
+    await owner.post(f"{path}/role", role="support", proof=PASSWORD)
+    assert len(await o.acts()) == 1
+    await owner.post(f"{path}/role", role="cashier")  # it holds for ten minutes
+    assert len(await o.acts()) == 2
+
+
+async def test_the_password_is_given_on_its_own_page_and_leads_back(o: Office, owner: Visitor) -> None:
+    cashier = await o.of("cashier")
+    hashed = await o.services.staff.passwords.hash(PASSWORD)
+    await o.home.write(update, "staff", owner.staff_id, password_hash=hashed.encode())
+    o.home.clock.advance(11 * MINUTE)
+    path = f"/staff/{cashier.staff_id}"
 
     wrong = await owner.post("/account/prove", 403, password="another one", next=f"/console{path}")
     assert "That is not your password" in wrong.text

@@ -36,7 +36,7 @@ async def test_routers_that_do_not_answer_do_not_keep_others_open(tmp_path: Path
             )  # fmt: skip
             assert await keepers.look() == SILENT + 1
             await s.until(lambda: (keeper := keepers.keeper(s.row.id)) is not None and keeper.agreed_at > 0)
-            await s.seed.db.write(None, closing.switch, s.seed.tenant.id, False)
+            await s.seed.db.write(None, closing.switch, s.seed.tenant.id, False, s.clock.now())
             began = time.monotonic()
             looking = asyncio.create_task(keepers.look())
             await s.until(lambda: not s.online(mac_of(1)), seconds=4)
@@ -52,7 +52,7 @@ async def test_who_slips_in_while_a_router_is_emptied_is_out_with_the_next_poll(
     async with a_site(tmp_path) as s:
         device = await s.guest(1)
         await s.stop_keeper()
-        await s.seed.db.write(None, closing.switch, s.seed.tenant.id, False)
+        await s.seed.db.write(None, closing.switch, s.seed.tenant.id, False, s.clock.now())
         password = s.seed.vault.router_password(s.row.public, device.id)
         running = s.active(mac_of(1))
         assert running is not None

@@ -28,7 +28,7 @@ def ours(s: Site) -> int:
 
 
 async def switch(s: Site, on: bool) -> None:
-    await s.seed.db.write(None, closing.switch, s.seed.tenant.id, on)
+    await s.seed.db.write(None, closing.switch, s.seed.tenant.id, on, s.clock.now())
 
 
 async def test_off_empties_the_router_and_on_brings_the_rest_back(tmp_path: Path) -> None:

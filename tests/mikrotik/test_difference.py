@@ -169,6 +169,21 @@ many = settings(max_examples=1000 if os.environ.get("BANDO_SWEEP") else 50, dead
 
 
 @many
+@given(router=found())
+def test_nothing_of_ours_stays_where_nobody_may_be(router: Found) -> None:
+    """As for an ISP that is switched off."""
+    after = told(router, difference([], router, OURS))
+    foreign = {row.name for row in router.users if not marked(row.comment, OURS)}
+    blocks = {binding_comment(OURS, number) for number in range(1, 100)}
+
+    assert not [row for row in after.users if marked(row.comment, OURS)]
+    assert not [row for row in after.bindings if row.comment in blocks]
+    for user in (*(row.user for row in after.active), *(row.user for row in after.cookies)):
+        assert user in foreign or device_of(user) is None
+    assert difference([], after, OURS).errands == ()
+
+
+@many
 @given(want=wanted(), router=found())
 def test_no_limit_is_ever_written_as_none(want: list[Wanted], router: Found) -> None:
     """0 is unlimited on a router (design 3b)."""

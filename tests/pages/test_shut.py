@@ -14,7 +14,7 @@ CLOSED = "Closed at the moment"
 
 
 async def switch(h: House, on: bool) -> None:
-    await h.home.db.write(None, closing.switch, h.home.tenant.id, on)
+    await h.home.db.write(None, closing.switch, h.home.tenant.id, on, h.home.clock.now())
     await h.catalog.refresh()
 
 

@@ -86,6 +86,7 @@ ACTS = {
     "support.close": "shut the support window",
     "support.look": "looked at a page, for support",
     "isp.add": "added an ISP",
+    "isp.owner": "invited an owner of an ISP",
     "isp.off": "switched an ISP off",
     "isp.on": "switched an ISP on",
     "isp.close": "closed an ISP",

@@ -41,10 +41,8 @@ def _look(row: Row) -> tuple[Moment, str, str]:
 async def let_in(desk: Desk) -> Response:
     """Open the window."""
     hours = asked.one_of(desk.fields.get("hours", ""), tuple(SPANS))
-    reason = asked.note(desk.fields.get("reason", ""))
     try:
-        if not reason:
-            raise Refused("reason")
+        reason = asked.reason(desk.fields.get("reason", ""))
         await desk.act(
             "support.open",
             "support",

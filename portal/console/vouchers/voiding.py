@@ -67,7 +67,7 @@ async def void(desk: Desk) -> Response:
 
 def _check(desk: Desk, batch: Batch, reason: str) -> None:
     if not reason:
-        raise Refused("reason")
+        raise Refused("void-reason")
     if batch.ready_at is None:
         raise Refused("batch-unready", status=409)
     desk.services.work.must_be_free(desk.view.tenant.id, f"batch:{batch.id}")
