@@ -22,7 +22,7 @@ run: $(VENV)/ready  ## start the whole sandbox world: router, phone, M-Pesa, por
 	@BANDO_MODE=sandbox $(BIN)/bando sandbox --port $(PORT)
 
 test: $(VENV)/ready lint types  ## lint, types and all tests
-	$(BIN)/pytest -n $${BANDO_WORKERS:-2} --dist loadfile
+	$(BIN)/pytest -n $${BANDO_WORKERS:-4} --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

@@ -11,6 +11,41 @@ import pytest
 from sandbox.phone import CHROMIUM
 from tests.forks import Forks
 
+HERE = Path(__file__).parent
+
+
+# Files whose tests take longest. They begin first: several processes share the files, and one that is left with a long
+# file at the end has the others wait for it.
+LONGEST = (
+    "console/jobs/test_every_page",
+    "console/jobs/test_others",
+    "console/jobs/test_office",
+    "console/jobs/test_keyboard",
+    "flows/test_voucher_road",
+    "console/jobs/test_counter",
+    "console/jobs/test_guests",
+    "crash/test_sweep",
+    "crash/test_redeem_sweep",
+    "vouchers/test_guessing_attack",
+    "vouchers/test_once",
+    "flows/test_first_hour",
+    "vouchers/test_print_commands",
+    "console/test_export",
+    "console/test_routers_browser",
+    "pages/test_browser",
+    "flows/test_road",
+    "crash/",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; the order within a file stays."""
+    items.sort(key=lambda item: _place(item.path.relative_to(HERE).as_posix()))
+
+
+def _place(path: str) -> int:
+    return next((at for at, each in enumerate(LONGEST) if path.startswith(each)), len(LONGEST))
+
 
 @pytest.fixture(scope="session")
 def chromium_path() -> str:

@@ -54,7 +54,7 @@ _FRAME = """() => {
 
 
 # Lines of a list are alike: a few of them say what all of them are.
-_FEWER = "document.querySelectorAll('tbody tr:nth-child(n+7)').forEach(each => each.remove())"
+FEWER = "document.querySelectorAll('tbody tr:nth-child(n+7)').forEach(each => each.remove())"
 
 
 @cache
@@ -65,7 +65,7 @@ def _axe() -> str:
 async def faults(page: Page) -> list[str]:
     """What is wrong with the page as it stands, in the light and in the dark; nothing, if all is well."""
     found = await shape(page)
-    await page.evaluate(_FEWER)
+    await page.evaluate(FEWER)
     await page.evaluate(_axe())
     return [*_barriers(await page.evaluate(_ALL), "light"), *(await _in_the_dark(page)), *found]
 

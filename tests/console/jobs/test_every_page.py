@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 import pytest
@@ -10,8 +11,8 @@ from playwright.async_api import Page
 
 from portal.staff import store as staff
 from tests.console.jobs.furniture import PAGES, filled, furnish, nobody_else
-from tests.console.jobs.shop import EACH, Shop
-from tests.looking import MOST_BYTES, Traffic, faults
+from tests.console.jobs.shop import EACH, SIZES, Shop
+from tests.looking import MOST_BYTES, Traffic, faults, shape
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -37,11 +38,19 @@ MISTAKES: tuple[tuple[str, str, Mapping[str, str]], ...] = (
 )
 
 
+WHOLE = bool(os.environ.get("BANDO_SWEEP"))
+
+
 async def looked_at(page: Page, traffic: Traffic, where: str) -> list[str]:
-    """What is wrong with the page that is open."""
+    """What is wrong with the page that is open.
+
+    Its rules are those of one page at every width: axe looks at it on the phone, and `make sweep` on the desk as well.
+    """
     await page.wait_for_load_state("load")
     size, said = traffic.taken()
-    found = await faults(page)
+    assert page.viewport_size is not None
+    narrow = page.viewport_size["width"] == SIZES["phone"][0]
+    found = await (faults if narrow or WHOLE else shape)(page)
     traffic.taken()
     heavy = [f"{size} bytes"] if size > MOST_BYTES else []
     return [f"{where}: {each}" for each in (*found, *heavy, *said)]
@@ -53,7 +62,7 @@ async def furnished(s: Shop) -> Shop:
     return s
 
 
-@pytest.mark.parametrize(*EACH)
+@pytest.mark.parametrize("size", ["phone", pytest.param("desk", marks=pytest.mark.slow)])
 async def test_no_page_has_barriers_or_surprises(furnished: Shop, size: str) -> None:
     s, wrong, titles = furnished, [], {}
     async with s.sits(size) as page:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from playwright.async_api import Page
 
@@ -10,9 +12,11 @@ from tests.console import guests
 from tests.console.jobs.furniture import PAGES, filled, furnish
 from tests.console.jobs.hands import enter, focus, press, step, tab_to, walk
 from tests.console.jobs.shop import Shop, says, text_of
+from tests.looking import FEWER
 from tests.staff.people import PASSWORD
 
 MENU = "WYour account and the menu"
+SWEEP = pytest.mark.skipif(not os.environ.get("BANDO_SWEEP"), reason="a long sweep: make sweep")
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 
@@ -26,15 +30,15 @@ async def past_the_frame(page: Page) -> None:
     assert await page.evaluate("document.activeElement.id") == "main"
 
 
-@pytest.mark.parametrize("size", ["phone", "desk"])
+@pytest.mark.parametrize("size", [pytest.param("phone", marks=[pytest.mark.slow, SWEEP]), "desk"])
 async def test_the_focus_goes_through_every_page_and_out_again(s: Shop, size: str) -> None:
     await furnish(s)
     async with s.sits(size) as page:
         for path in PAGES:
-            if path != "/payments":  # fifty lines alike
-                await page.goto(f"{s.url}{await filled(s, path)}")
-                await page.evaluate("document.activeElement.blur()")
-                assert await walk(page), path
+            await page.goto(f"{s.url}{await filled(s, path)}")
+            await page.evaluate(FEWER)
+            await page.evaluate("document.activeElement.blur()")
+            assert await walk(page), path
 
 
 async def test_logging_in(s: Shop) -> None:
