@@ -127,9 +127,12 @@ def on(settings: Settings, tenant_name: str, reason: str) -> None:
 @tenant.command()
 @tenant_option
 @click.option("--reason", required=True, help="Why; it stands in the ISP's audit log.")
+@click.option("--yes", is_flag=True, help="You mean it: everything of this ISP ends at once.")
 @click.pass_obj
-def close(settings: Settings, tenant_name: str, reason: str) -> None:
+def close(settings: Settings, tenant_name: str, reason: str, yes: bool) -> None:
     """Close an ISP: off for good. Its records may be erased after 90 days; until then `bando tenant on` undoes it."""
+    if not yes:
+        raise Misconfigured("Its guests go offline and its staff are logged out at once. If you mean it, add --yes.")
     run(settings, partial(_switch, tenant_name, "tenant.close", reason))
 
 

@@ -63,7 +63,7 @@ def drawn(width: int, height: int, kind: str) -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.parametrize("size", [(600, 200), (200, 600), (16, 16), (1, 1), (4000, 10)])
+@pytest.mark.parametrize("size", [(600, 200), (200, 600), (16, 16), (1, 1), (2000, 10)])
 def test_a_logo_is_made_small_and_keeps_its_shape(size: tuple[int, int]) -> None:
     made = marks.small(drawn(*size, "flat"))
     assert len(made) <= marks.MOST_BYTES

@@ -12,6 +12,7 @@ from portal.clock import DAY, as_datetime
 from portal.tenancy import store as tenancy
 from portal.tenancy.reminders import Reminders
 from portal.tenancy.store import Tenant
+from portal.units import rows
 from tests.support import Seed, seed
 
 
@@ -53,10 +54,24 @@ async def test_each_reminder_is_one_line_in_the_place_of_the_last(home: Seed) ->
         await reminders.run_once()
         seen.append(await lines(home))
         assert len(seen[-1]) == 1
-    assert len({each[0].split(" ends")[0] + str(each[0][-3:]) for each in seen}) >= 1
-    assert "in 60 days" in seen[0][0]
-    assert "ended on" in seen[-1][0] or "in 0 days" in seen[-1][0]
-    assert len({each[0] for each in seen}) == 4, "60, 30, 7 days, and the end"
+    assert len({each[0] for each in seen}) == 1, "the sentence is true on each of the days"
+    assert "its last day is" in seen[0][0]
+    subjects = await home.read(rows, "SELECT subject FROM exceptions WHERE tenant_id = :tenant ORDER BY id")
+    assert [row["subject"].rpartition(":")[2] for row in subjects] == ["60", "30", "7", "0"]
+
+
+async def test_a_date_that_is_taken_away_takes_its_line_along(home: Seed) -> None:
+    await (await ends_in(home, 5)).run_once()
+    await home.db.write(None, tenancy.change_tenant, home.tenant.id, licence_until=None)
+    tenant = await the_tenant(home)
+    assert await Reminders(home.db, home.clock, lambda: [tenant]).run_once() == 0
+    assert await lines(home) == []
+
+
+async def test_a_date_that_is_put_back_is_reminded_of_anew(home: Seed) -> None:
+    for days in (5, 400, 5):
+        await (await ends_in(home, days)).run_once()
+    assert len(await lines(home)) == 1
 
 
 async def test_a_later_date_closes_the_line(home: Seed) -> None:

@@ -29,7 +29,8 @@ async def test_an_isp_is_switched_off_and_on_with_a_reason_in_its_log(shell: She
 
 
 async def test_what_is_closed_is_not_merely_switched_off_and_the_refusal_is_a_sentence(shell: Shell) -> None:
-    await shell.well("tenant", "close", "--reason", "gone")
+    assert "add --yes" in (await shell("tenant", "close", "--reason", "gone")).sentence
+    await shell.well("tenant", "close", "--reason", "gone", "--yes")
     assert "closed" in (await shell("tenant", "off", "--reason", "x")).sentence
     assert "closed" in await shell.well("tenant", "list")
     await shell.well("tenant", "on", "--reason", "back")

@@ -10,7 +10,7 @@ from PIL import Image
 from portal.errors import Misconfigured
 
 MOST_BYTES = 200_000  # it stands in every sheet and is read for each print
-MOST_PIXELS = 4_000  # on a side; few bytes can unfold to very many
+MOST_PIXELS = 2_000  # on a side; few bytes can unfold to very many
 
 
 def check(png: bytes) -> bytes:

@@ -18,11 +18,15 @@ KIND = "paper-ends"
 
 
 def remind(tenant: Tenant, now: Moment) -> Unit[int]:
-    """Open the line that is due for each paper, and close those of dates that are past; how many are due."""
+    """Open the line that is due for each paper, and close those of reminders before it; how many are due.
+
+    What was said of a date that stands there no more is forgotten: so a date that is put back is reminded of anew.
+    """
     today = as_datetime(now).astimezone(ZoneInfo(tenant.timezone)).date()
     due = 0
     for paper in papers.papers(tenant, today):
         subject = _subject(paper)
+        yield from store.forget_lines(KIND, f"{paper.kind}:", f"{paper.kind}:{paper.until or 'none'}:")
         for old in (yield from store.open_subjects(KIND, f"{paper.kind}:")):
             if old != subject:
                 yield from store.settle_line(KIND, old, now)
@@ -38,13 +42,10 @@ def _subject(paper: Paper) -> str | None:
 
 
 def _sentence(paper: Paper) -> str:
+    """It stands there for weeks: so it names the day, and does not count the days until then."""
     assert isinstance(paper.until, date)
-    assert paper.days_left is not None
     number = f" {paper.number}" if paper.number else ""
-    end = f"{paper.until.day} {paper.until:%b %Y}"
-    if paper.days_left < 0:
-        return f"{paper.title}{number} ended on {end}."
-    return f"{paper.title}{number} ends on {end}, in {paper.days_left} days."
+    return f"{paper.title}{number}: its last day is {paper.until.day} {paper.until:%b %Y}. Renew it in time."
 
 
 class Reminders:
@@ -59,6 +60,6 @@ class Reminders:
     async def run_once(self) -> int:
         done = 0
         for tenant in self._tenants():
-            if tenant.active and (tenant.protection_until or tenant.licence_until):
+            if tenant.active:
                 done += await self._db.write(tenant.id, remind, tenant, self._clock.now())
         return done

@@ -308,6 +308,15 @@ def close_exception(line_id: int, now: Moment) -> Unit[bool]:
     return row is not None
 
 
+def forget_lines(kind: str, begin: str, keep: str) -> Unit[None]:
+    """Lines of this kind whose subject begins with `begin` go, open or closed, unless it begins with `keep`."""
+    yield Sql(
+        "DELETE FROM exceptions WHERE tenant_id = :tenant AND kind = :kind AND subject LIKE :begin || '%'"
+        " AND subject NOT LIKE :keep || '%'",
+        {"kind": kind, "begin": begin, "keep": keep},
+    )
+
+
 def exceptions() -> Unit[list[Row]]:
     """The open lines for staff, oldest first."""
     found = yield from rows("SELECT * FROM exceptions WHERE tenant_id = :tenant AND closed_at IS NULL ORDER BY id")

@@ -272,7 +272,7 @@ SAMPLES: dict[str, Sample] = {
     "/settings/look/own": plain("/settings/look/own"),
     "/settings/mpesa": plain("/settings/mpesa", **ACCOUNT),
     "/settings/mpesa/{id}/keys": on_account("keys", consumer_key="k", consumer_secret="s", passkey="p"),
-    "/settings/mpesa/{id}/state": on_account("state", to="off"),
+    "/settings/mpesa/{id}/state": on_account("state", to="off", reason="because"),
     "/support/open": plain("/support/open", hours="1", reason="because"),
     "/support/close": shut_window,
     "/isps/new": plain("/isps/new", **ISP),

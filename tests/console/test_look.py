@@ -66,6 +66,13 @@ async def test_the_logo_stays_when_none_is_sent_and_goes_when_asked(o: Office) -
     assert await o.home.read(tenancy.logo) is None
 
 
+async def test_a_look_that_is_saved_as_it_was_leaves_no_line(o: Office) -> None:
+    who = await o.of("owner")
+    for _ in range(2):
+        await send(who, "/settings/look", accent="#1d4ed8", welcome="Karibu", welcome_sw="", drop="1")
+    assert [each["act"] for each in await o.acts()] == ["look.change"]
+
+
 BAD: tuple[tuple[str, bytes], ...] = (
     ("text", b"hello"),
     ("svg", b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>'),

@@ -195,7 +195,10 @@ async def test_keys_are_replaced_and_the_account_is_switched(o: Office) -> None:
     (after,) = await the_accounts(o)
     assert after.credentials(o.home.vault).consumer_secret == "newer-secret"
     assert after.app_index != made.app_index, "another app has a token of its own"
-    await who.post(f"/settings/mpesa/{made.id}/state", to="off")
+    assert "guests cannot pay by phone until there is one" in await who.get(f"/settings/mpesa/{made.id}/off")
+    assert "Say why" in (await who.post(f"/settings/mpesa/{made.id}/state", 400, to="off")).text
+    assert await o.home.read(accounts.current_account) is not None
+    await who.post(f"/settings/mpesa/{made.id}/state", to="off", reason="moved to a till")
     assert await o.home.read(accounts.current_account) is None
     await who.post(f"/settings/mpesa/{made.id}/state", to="on")
     assert [each["act"] for each in await o.acts()] == ["mpesa.add", "mpesa.keys", "mpesa.off", "mpesa.on"]

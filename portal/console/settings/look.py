@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -77,19 +78,26 @@ async def change(desk: Desk) -> Response:
     """Keep it; guests see it at once."""
     tenant = desk.view.tenant
     try:
-        asked_for = wished(desk.fields, desk.files)
-        small = marks.small(asked_for.png) if asked_for.png else None
+        asked_for, small = await asyncio.to_thread(_drawn, desk.fields, desk.files)
     except Refused as wrong:
         return _form(desk, desk.fields, wrong)
     except Misconfigured:
         return _form(desk, desk.fields, Refused("look-detail"))
     before = {name: getattr(tenant, name) for name in NAMES}
+    if asked_for.columns == before and not small and not (asked_for.drop and desk.view.mark):
+        return desk.go("/console/settings/look", "look-saved")
     after = {**asked_for.columns, **({"logo": "another one"} if small else {"logo": "none"} if asked_for.drop else {})}
     await desk.act(
         "look.change", f"tenant:{tenant.public}", _keep, tenant.id, asked_for, small, before=before, after=after
     )
     await desk.services.catalog.refresh()
     return desk.go("/console/settings/look", "look-saved")
+
+
+def _drawn(fields: Mapping[str, str], files: Mapping[str, bytes]) -> tuple[Wished, bytes | None]:
+    """What was typed, and its logo made small: up to a second of work, beside what guests wait for."""
+    asked_for = wished(fields, files)
+    return asked_for, marks.small(asked_for.png) if asked_for.png else None
 
 
 def _keep(tenant_id: int, asked_for: Wished, small: bytes | None) -> Unit[None]:
@@ -122,8 +130,8 @@ async def preview(desk: Desk) -> Response:
 async def try_on(desk: Desk) -> Response:
     """The same with what was typed; nothing is kept."""
     try:
-        asked_for = wished(desk.fields, desk.files)
-        mark = marks.inside(marks.small(asked_for.png)) if asked_for.png else "" if asked_for.drop else desk.view.mark
+        asked_for, small = await asyncio.to_thread(_drawn, desk.fields, desk.files)
+        mark = marks.inside(small) if small else "" if asked_for.drop else desk.view.mark
     except (Refused, Misconfigured):
         return _preview(desk, desk.view)  # the form says what is wrong when it is sent
     return _preview(

@@ -90,8 +90,19 @@ def _secrets(fields: Secrets) -> dict[str, str]:
 
 def _add(desk: Desk, plain: Mapping[str, str], secrets: Secrets) -> Unit[MpesaAccount]:
     tenant, services = desk.view.tenant, desk.services
-    fields = {**plain, **secrets}
-    made = yield from accounts.add_account(services.vault, desk.now, tenant_public=tenant.public, **fields)  # type: ignore[arg-type]
+    made = yield from accounts.add_account(
+        services.vault,
+        desk.now,
+        tenant_public=tenant.public,
+        environment=plain["environment"],
+        kind="till" if plain["kind"] == "till" else "paybill",
+        shortcode=plain["shortcode"],
+        till=plain["till"],
+        base_url=plain["base_url"],
+        consumer_key=secrets["consumer_key"],
+        consumer_secret=secrets["consumer_secret"],
+        passkey=secrets["passkey"],
+    )
     yield from tenancy.bump(tenant.id)
     return made
 
@@ -133,13 +144,35 @@ def _renew(desk: Desk, found: MpesaAccount, secrets: Secrets) -> Unit[None]:
     yield from tenancy.bump(desk.view.tenant.id)
 
 
+async def sure(desk: Desk) -> Response:
+    """What switching it off means."""
+    return await _sure(desk, await _found(desk))
+
+
+async def _sure(desk: Desk, found: MpesaAccount, wrong: Refused | None = None) -> Response:
+    others = [each for each in await desk.read(accounts.accounts) if each.active and each.id != found.id]
+    return desk.page(
+        "mpesa_off",
+        wrong.status if wrong else 200,
+        account=found,
+        others=others,
+        reason=desk.fields.get("reason", "")[: asked.MAX_NOTE],
+        wrong=wrong.key if wrong else "",
+    )
+
+
 async def switch(desk: Desk) -> Response:
-    """Take no more payments with it, or again."""
+    """Take no more payments with it, which wants a reason; or again."""
     found = await _found(desk)
-    on = asked.one_of(desk.fields.get("to", "-"), ("on", "off")) == "on"
-    act = "mpesa.on" if on else "mpesa.off"
+    on = asked.one_of(desk.fields.get("to") or "-", ("on", "off")) == "on"
+    after = {"number": found.pay_number}
+    if not on:
+        try:
+            after["reason"] = asked.reason(desk.fields.get("reason", ""))
+        except Refused as wrong:
+            return await _sure(desk, found, wrong)
     if on != found.active:
-        after = {"number": found.pay_number}
+        act = "mpesa.on" if on else "mpesa.off"
         await desk.act(act, f"mpesa:{found.public}", _switch, desk, found.id, on, after=after, money=True)
     return desk.go(f"/console/settings/mpesa/{found.id}", "mpesa-on" if on else "mpesa-off")
 

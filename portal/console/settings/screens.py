@@ -49,6 +49,7 @@ SCREENS = (
     post("/settings/mpesa", "accounts.change", mpesa.add, proof=True),
     get("/settings/mpesa/{id}", "accounts", mpesa.one),
     post("/settings/mpesa/{id}/keys", "accounts.change", mpesa.renew, proof=True),
+    get("/settings/mpesa/{id}/off", "accounts.change", mpesa.sure),
     post("/settings/mpesa/{id}/state", "accounts.change", mpesa.switch, proof=True),
     post("/settings/mpesa/{id}/try", "accounts.change", mpesa.try_out),
 )

@@ -45,7 +45,7 @@ Array.prototype.forEach.call(document.querySelectorAll("[data-copy]"), function 
   button.hidden = false;
   button.addEventListener("click", function () {
     function done() { button.textContent = "Copied"; setTimeout(function () { button.textContent = "Copy"; }, 2000); }
-    function select() { getSelection().selectAllChildren(text); if (document.execCommand("copy")) done(); }
-    if (navigator.clipboard) navigator.clipboard.writeText(text.textContent).then(done, select); else select();
+    function select() { if (text.select) text.select(); else getSelection().selectAllChildren(text); if (document.execCommand("copy")) done(); }
+    if (navigator.clipboard) navigator.clipboard.writeText(text.value || text.textContent).then(done, select); else select();
   });
 });

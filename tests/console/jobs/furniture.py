@@ -35,6 +35,7 @@ SAMPLES = {
     "/sale/{id}": "sales",
     "/plans/{id}": "plans",
     "/settings/mpesa/{id}": "mpesa_accounts",
+    "/settings/mpesa/{id}/off": "mpesa_accounts",
     "/routers/{id}": "routers",
     "/routers/{id}/look": "routers",
     "/routers/{id}/script": "routers",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import zipfile
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Page
@@ -10,8 +12,11 @@ from playwright.async_api import Page
 from portal.access import store as access
 from portal.console import spans
 from portal.money import Money
+from portal.payments import accounts
 from portal.tenancy import store as tenancy
+from portal.units import update
 from portal.words import money as in_words
+from tests.console import money
 from tests.console.jobs.shop import CORE, EACH, Shop, says, text_of
 from tests.staff.people import PASSWORD
 
@@ -211,3 +216,62 @@ async def test_own_logins_are_seen_and_ended(s: Shop, size: str) -> None:
         await says(page, "That login is ended")
         await other.goto(f"{s.url}/online")
         assert "/console/login" in other.url
+
+
+@pytest.mark.parametrize(*EACH)
+async def test_keys_are_tried_and_a_paybill_is_switched_off_and_on(s: Shop, size: str) -> None:
+    [account] = await s.rows("SELECT * FROM mpesa_accounts WHERE tenant_id = :tenant ORDER BY id LIMIT 1")
+    keys = {name: account[f"{name}_sealed"] for name in accounts.SECRETS}
+    async with s.sits(size) as page:
+        await page.goto(f"{s.url}/settings/mpesa/{account['id']}")
+        await page.get_by_role("button", name="Try the keys").click()
+        await says(page, "M-Pesa takes these keys")
+        for name in ("Consumer key", "Consumer secret", "Passkey"):
+            await page.get_by_label(name).fill(f"not the {name}")
+        await page.get_by_role("button", name="Keep the new keys").click()
+        await says(page, "The new keys are kept")
+        await page.get_by_role("button", name="Try the keys").click()
+        await says(page, "M-Pesa refuses the consumer key and secret")
+        await page.get_by_role("button", name="Copy the Confirmation URL").click()
+        await page.get_by_role("link", name="Switch off …").click()
+        await says(page, "guests cannot pay by phone until there is one")
+        await page.get_by_label("Why").fill("Moved to another bank")
+        await page.get_by_role("button", name="Switch it off").click()
+        assert await page.locator("h1 .pill").inner_text() == "off"
+        await page.get_by_role("button", name="Switch on").click()
+        assert await page.locator("h1 .pill").inner_text() == "on"
+    sealed = {f"{name}_sealed": kept for name, kept in keys.items()}
+    await s.home.write(update, "mpesa_accounts", account["id"], app_index=account["app_index"], **sealed)
+
+
+@pytest.mark.parametrize(*CORE)
+async def test_records_are_taken_away_as_tables_and_whole(s: Shop, size: str, script: bool) -> None:
+    async with s.sits(size, "auditor", script=script) as page:
+        await page.goto(f"{s.url}/export")
+        async with page.expect_download() as coming:
+            await page.get_by_role("button", name="Download Payments as a table").click()
+        table = Path(await (await coming.value).path()).read_text().splitlines()
+        [row] = await s.rows("SELECT COUNT(*) AS n FROM payments WHERE tenant_id = :tenant")
+        assert len(table) == row["n"] + 1
+        async with page.expect_download() as coming:
+            await page.get_by_role("button", name="Download everything").click()
+        with zipfile.ZipFile(await (await coming.value).path()) as archive:
+            assert archive.testzip() is None
+            assert len(archive.namelist()) > 5
+    assert (await s.last_act())["act"].startswith("export")
+
+
+@pytest.mark.parametrize(*CORE)
+async def test_money_that_matches_nothing_is_given_its_pass(s: Shop, size: str, script: bool) -> None:
+    phone, number = await s.joins(), f"SKM5TQ{next(s.numbers):04d}"
+    came = await money.receipt(s.home, number, s.home.clock.now(), account_id=1, paid_at=s.home.clock.now())
+    await s.home.write(
+        tenancy.open_exception, "unmatched-money", f"receipt:{number}", "Money came.", s.home.clock.now()
+    )
+    async with s.sits(size, "owner", script=script) as page:
+        await page.goto(f"{s.url}/payments/money/{came}")
+        await page.get_by_placeholder("MAC, phone, voucher or receipt").fill(phone.mac)
+        await page.get_by_role("button", name="Find the device").click()
+        await page.get_by_role("button", name="Give the pass").first.click()
+        await says(page, "The money has its pass")
+    await s.lets_in(phone)
