@@ -12,6 +12,7 @@ from portal.access import plans as plan_text
 from portal.access import store as access
 from portal.access.places import store as places
 from portal.access.plans import Plan
+from portal.access.store import Cause
 from portal.clock import DAY, HOUR, MINUTE, SECOND, Moment
 from portal.db import Database
 from portal.people import store as people
@@ -20,6 +21,7 @@ from portal.seal import Vault
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
 from portal.units import Unit, insert, update, value
+from sandbox.past import pass_that_is_over
 
 DAYS = 30
 GUESTS = 80
@@ -157,32 +159,14 @@ def _paid(random: Random, number: int, guest: Guest, plan: Plan, payment: tuple[
         state="matched",
     )
     length = plan.span_ms if plan.kind == "wall" else plan.span_ms // 2
-    yield from insert(
-        "passes",
-        device_id=guest.device_id,
-        person_id=guest.person_id,
-        plan_id=plan.id,
-        plan_name=plan.name,
-        price_minor=plan.price.minor,
-        currency=plan.price.currency,
-        kind=plan.kind,
-        span_ms=plan.span_ms,
-        window_ms=plan.window_ms,
-        data_bytes=plan.data_bytes,
-        rate_up=plan.rate_up,
-        rate_down=plan.rate_down,
-        max_devices=plan.max_devices,
-        cause_kind="payment",
-        cause_ref=payment[1],
-        state="ended",
-        position=number,
-        bought_at=at,
-        not_before=at,
-        use_by=at + plan.use_by_ms,
-        started_at=at,
-        ends_at=at + plan.span_ms if plan.kind == "wall" else None,
+    yield from pass_that_is_over(
+        plan,
+        guest.device_id,
+        Cause(kind="payment", ref=payment[1]),
+        at,
+        until=at + length,
         used_ms=length,
         used_bytes=random.randrange(20_000_000, 900_000_000),
-        ended_at=at + length,
-        end_reason="time",
+        person_id=guest.person_id,
+        position=number,
     )

@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
-from portal.access import plans as plan_text
 from portal.access import store as access
 from portal.access.plans import Plan
+from portal.access.store import Cause
 from portal.clock import DAY, HOUR, Clock, Moment, SystemClock
 from portal.db import Database
 from portal.money import Money
 from portal.seal import Vault
 from portal.tenancy.store import Tenant
-from portal.units import Unit, insert, rows, update, value
+from portal.units import Unit, rows, update, value
 from portal.vouchers import codes, store
 from portal.vouchers.batches import Batches, Order
 from portal.vouchers.guesses import TENANT_AN_HOUR
 from portal.vouchers.store import Batch
+from sandbox.past import pass_that_is_over
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,34 +109,8 @@ def _became(batch: Batch, made: Made, router_id: int, random: Random, now: Momen
 def _spent(plan: Plan, label: str, device_id: int, at: Moment, now: Moment) -> Unit[None]:
     """The pass that a card made, long over."""
     over = min(at + plan.span_ms, now - 1)
-    yield from insert(
-        "passes",
-        device_id=device_id,
-        plan_id=plan.id,
-        plan_name=plan.name,
-        price_minor=plan.price.minor,
-        currency=plan.price.currency,
-        kind=plan.kind,
-        span_ms=plan.span_ms,
-        window_ms=plan.window_ms,
-        data_bytes=plan.data_bytes,
-        rate_up=plan.rate_up,
-        rate_down=plan.rate_down,
-        max_devices=plan.max_devices,
-        sites=plan_text.sites_text(plan.sites),
-        cause_kind="voucher",
-        cause_ref=label,
-        state="ended",
-        position=at,
-        bought_at=at,
-        not_before=at,
-        use_by=at + plan.use_by_ms,
-        started_at=at,
-        ends_at=over,
-        used_ms=plan.span_ms,
-        used_bytes=300_000_000,
-        ended_at=over,
-        end_reason="time",
+    yield from pass_that_is_over(
+        plan, device_id, Cause(kind="voucher", ref=label), at, until=over, used_ms=plan.span_ms, used_bytes=300_000_000
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser, async_playwright
 
-from sandbox.phone import CHROMIUM
+from sandbox.phone import CHROMIUM, WHOLE
 from tests.forks import Forks
 
 HERE = Path(__file__).parent
@@ -50,12 +51,20 @@ def _place(path: str) -> int:
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
     """A Chromium to run; without one the test is skipped, or fails if BANDO_REQUIRE_BROWSER=1."""
-    if not Path(CHROMIUM).exists():
-        missing = f"no Chromium at {CHROMIUM} (set BANDO_CHROMIUM, or install the package chromium)"
+    if not (Path(CHROMIUM).exists() and Path(WHOLE).exists()):
+        missing = f"no Chromium at {WHOLE} (set BANDO_CHROMIUM, or install the package chromium)"
         if os.environ.get("BANDO_REQUIRE_BROWSER") == "1":
             pytest.fail(missing)
         pytest.skip(missing)
     return CHROMIUM
+
+
+@pytest.fixture
+async def browser(chromium_path: str) -> AsyncIterator[Browser]:
+    async with async_playwright() as p:
+        made = await p.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
+        yield made
+        await made.close()
 
 
 @pytest.fixture(scope="module")

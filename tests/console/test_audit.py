@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +14,10 @@ from portal.console.audit_log import store
 from portal.console.audit_log.wording import ACTS, told
 from portal.tenancy import store as tenancy
 from portal.units import Sql, Unit
-from tests.console.office import Office, Visitor, office
+from tests.console.office import Office, Visitor
 from tests.console.plans_of_queries import plans, scans
 
 HOME = Path(__file__).parents[2]
-
-
-@pytest.fixture
-async def o(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def owner(o: Office) -> Visitor:
-    return await o.of("owner")
 
 
 async def write(

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, async_playwright
+from playwright.async_api import Browser, BrowserContext
 
 from portal.console.desk import COOKIE
 from sandbox.history import lived
@@ -16,14 +16,6 @@ from tests.pages.house import account_at
 pytestmark = pytest.mark.browser
 
 SIZES = {"phone": (360, 740), "desk": (1440, 900)}
-
-
-@pytest.fixture
-async def browser(chromium_path: str) -> AsyncIterator[Browser]:
-    async with async_playwright() as p:
-        made = await p.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
-        yield made
-        await made.close()
 
 
 @pytest.fixture

@@ -5,9 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from playwright.async_api import ConsoleMessage, async_playwright
@@ -21,16 +19,10 @@ from portal.console.dashboard.store import Times
 from portal.tenancy import store as tenancy
 from portal.units import insert, update
 from tests.console.money import paid, payment
-from tests.console.office import Office, office
+from tests.console.office import Office
 from tests.console.plans_of_queries import plans, scans
 
 NAIROBI = "Africa/Nairobi"
-
-
-@pytest.fixture
-async def o(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
-        yield made
 
 
 def utc(*parts: int) -> Moment:

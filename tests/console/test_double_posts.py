@@ -4,22 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
 
 from portal.units import rows, value
 from tests.console import guests
-from tests.console.office import Office, office
+from tests.console.office import Office
 from tests.console.samples import make_batch
-
-
-@pytest.fixture
-async def o(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
-        yield made
-        assert await made.verified()
 
 
 async def passes(o: Office) -> list[str]:

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from portal.console.audit_log.wording import ACTS
 from portal.console.site import SCREENS
 from portal.units import Row, rows
-from tests.console.office import Office, Visitor, office
+from tests.console.office import Office, Visitor
 from tests.console.samples import ROLES, SAMPLES, WITHOUT
 
 FORMS = sorted({each.path for each in SCREENS if each.method == "POST"})
-
-
-@pytest.fixture
-async def o(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
-        yield made
 
 
 async def acts_of(o: Office, who: Visitor) -> list[Row]:

@@ -10,7 +10,6 @@ import re
 import resource
 import zipfile
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -32,23 +31,12 @@ from portal.vouchers import codes
 from portal.vouchers.batches import Batches, Order, open_code
 from portal.vouchers.guesses import TENANT_AN_HOUR
 from tests.console import guests, money
-from tests.console.office import Office, Visitor, office
+from tests.console.office import Office, Visitor
 from tests.console.plans_of_queries import plans, scans
 from tests.console.test_scope import next_door
 from tests.support import Seed
 
 EVIL = ("=HYPERLINK(1)", "+254", "-1", "@x", "\tx", "\rx", 'He said "no"', "two\nlines", "a,b;c", "‮evil", "مرحبا")
-
-
-@pytest.fixture
-async def o(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def owner(o: Office) -> Visitor:
-    return await o.of("owner")
 
 
 def read(body: bytes) -> list[dict[str, str]]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -14,7 +12,7 @@ from portal.console.desk import COOKIE
 from portal.console.site import SCREENS
 from portal.staff import store as staff_store
 from portal.staff.roles import ROLES, may
-from tests.console.office import Office, office
+from tests.console.office import Office
 
 
 def filled(path: str, value: str = "999999") -> str:
@@ -23,12 +21,6 @@ def filled(path: str, value: str = "999999") -> str:
 
 
 REFUSED = "Your role may not do this."
-
-
-@pytest.fixture
-async def o(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
-        yield made
 
 
 async def test_without_a_login_every_page_leads_to_the_login_and_changes_nothing(o: Office) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,17 +26,11 @@ from portal.phone import Phone
 from portal.tenancy import store as tenancy
 from portal.vouchers import codes
 from tests.console import guests
-from tests.console.office import Office, Visitor, office
+from tests.console.office import Office, Visitor
 from tests.console.plans_of_queries import plans
 from tests.vouchers import cards
 
 KEY = re.compile(r'name="key" value="([0-9a-f]{16})"')
-
-
-@pytest.fixture
-async def o(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
-        yield made
 
 
 def at(device_id: int, what: str = "") -> str:

@@ -20,19 +20,13 @@ from portal.sessions.meter import Pace, Reading
 from portal.tenancy import store as tenancy
 from portal.units import drive
 from tests.console import guests
-from tests.console.office import Office, office
+from tests.console.office import Office
 from tests.console.plans_of_queries import plans, scans
 from tests.console.test_guests import at, search
 from tests.flows.site import ADDRESS, MAC, Site, a_site
 from tests.support import add_router
 
 IP = "10.5.50.11"
-
-
-@pytest.fixture
-async def o(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

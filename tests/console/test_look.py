@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -13,15 +11,8 @@ from playwright.async_api import async_playwright
 
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
-from tests.console.office import Office, Visitor, office
+from tests.console.office import Office, Visitor
 from tests.console.test_browser import sitting_down
-
-
-@pytest.fixture
-async def o(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
-        yield made
-        assert await made.verified()
 
 
 async def the_tenant(o: Office) -> Tenant:

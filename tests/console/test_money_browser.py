@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
 from portal.units import rows
 from tests.console import guests
-from tests.console.office import Office, office
+from tests.console.office import Office
 from tests.console.samples import _batch
 from tests.console.test_browser import sitting_down
 from tests.console.test_unmatched import came
 from tests.looking import AXE
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-async def browser(chromium_path: str) -> AsyncIterator[Browser]:
-    async with async_playwright() as p:
-        made = await p.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
-        yield made
-        await made.close()
-
-
-@pytest.fixture
-async def o(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
-        yield made
 
 
 @pytest.mark.parametrize(

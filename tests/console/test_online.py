@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
 
 from portal.access import admission
 from portal.access import store as access
@@ -14,15 +10,9 @@ from portal.clock import HOUR, MINUTE
 from portal.console.online.screens import PAGE
 from portal.tenancy import store as tenancy
 from tests.console import guests
-from tests.console.office import Office, office
+from tests.console.office import Office
 
 MAC = re.compile(r"<code>(02:[0-9A-F:]{14})</code>")
-
-
-@pytest.fixture
-async def o(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
-        yield made
 
 
 async def second_site(o: Office) -> int:

@@ -15,16 +15,10 @@ from portal.access.places.store import KEPT_MS, SLOT_MS
 from portal.clock import DAY, HOUR
 from portal.tenancy import store as tenancy
 from portal.units import rows
-from tests.console.office import Office, office
+from tests.console.office import Office
 from tests.flows.site import Site, a_site
 
 ALL = "SELECT * FROM online_counts WHERE tenant_id = :tenant ORDER BY slot"
-
-
-@pytest.fixture
-async def o(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -21,21 +20,10 @@ from portal.seal import new_public
 from portal.tenancy import store as tenancy
 from portal.units import insert, update, value
 from tests.console.money import paid, payment, receipt
-from tests.console.office import Office, Visitor, office
+from tests.console.office import Office, Visitor
 from tests.console.plans_of_queries import plans, scans
 
 OTHER_LINE = ("unmatched-money", "receipt:SKE00000XX")
-
-
-@pytest.fixture
-async def o(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def owner(o: Office) -> Visitor:
-    return await o.of("owner")
 
 
 def shown(page: str) -> list[int]:

@@ -8,10 +8,8 @@ from playwright.async_api import Browser, Page
 from portal.access import store as access
 from portal.access.hours import Hours
 from tests.console.office import Office
-from tests.console.test_browser import browser, o, sitting_down
+from tests.console.test_browser import sitting_down
 from tests.looking import AXE
-
-__all__ = ["browser", "o"]  # fixtures
 
 pytestmark = pytest.mark.browser
 

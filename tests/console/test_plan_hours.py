@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +21,7 @@ from portal.vouchers import codes
 from portal.vouchers import store as cards
 from portal.vouchers.batches import Batches, Order
 from portal.vouchers.guesses import TENANT_AN_HOUR
-from tests.console.office import Office, office
+from tests.console.office import Office
 from tests.console.test_plans import GOOD, acts, plans_of, seen_by_guests
 from tests.support import a_plan
 from tests.vouchers.cards import print_cards
@@ -42,13 +40,6 @@ TRIAL: dict[str, Any] = {
     "every": "1",
     "cap": "200",
 }
-
-
-@pytest.fixture
-async def o(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
-        yield made
-        assert await made.verified()
 
 
 async def newest(o: Office) -> Plan:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +14,7 @@ from portal.clock import DAY, HOUR
 from portal.money import Money
 from portal.tenancy import store as tenancy
 from portal.vouchers import store as cards
-from tests.console.office import Office, office
+from tests.console.office import Office
 from tests.support import a_plan
 from tests.vouchers.cards import print_cards
 
@@ -36,13 +34,6 @@ GOOD: dict[str, Any] = {
     "rate_unit": "Mbps",
     "devices": "2",
 }
-
-
-@pytest.fixture
-async def o(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
-        yield made
-        assert await made.verified()
 
 
 async def plans_of(o: Office) -> list[Plan]:

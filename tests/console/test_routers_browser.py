@@ -8,7 +8,7 @@ from pathlib import Path
 
 import axe_core_python
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
 from sandbox.routeros.rsc import import_rsc
 from sandbox.world import free_port
@@ -19,14 +19,6 @@ from tests.console.test_routers import URL, at_home, fetch_for, kept, powered, t
 pytestmark = pytest.mark.browser
 
 AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
-
-
-@pytest.fixture
-async def browser(chromium_path: str) -> AsyncIterator[Browser]:
-    async with async_playwright() as p:
-        made = await p.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
-        yield made
-        await made.close()
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -19,7 +17,7 @@ from portal.vouchers import codes
 from portal.vouchers.batches import Batches, Order
 from portal.vouchers.guesses import TENANT_AN_HOUR
 from tests.console import guests, money
-from tests.console.office import Office, office
+from tests.console.office import Office
 from tests.support import Seed, a_plan, add_router
 
 NAMED = [each for each in SCREENS if "{" in each.path]
@@ -47,12 +45,6 @@ FILLED = {
     "plan": "1",
     "back_reason": "because",
 }
-
-
-@pytest.fixture
-async def o(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
-        yield made
 
 
 async def next_door(home: Seed) -> tuple[Seed, set[int]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
 
@@ -38,13 +37,6 @@ ACCOUNT = {
     "consumer_secret": "secret-of-the-app",
     "passkey": "passkey-of-the-number",
 }
-
-
-@pytest.fixture
-async def o(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
-        yield made
-        assert await made.verified()
 
 
 async def the_tenant(o: Office) -> Tenant:

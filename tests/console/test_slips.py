@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -15,14 +13,8 @@ from portal.units import rows, update
 from portal.vouchers import store as cards
 from portal.vouchers.batches import END_CHUNK, Batches
 from portal.vouchers.guesses import TENANT_AN_HOUR
-from tests.console.office import Office, Visitor, office
+from tests.console.office import Office, Visitor
 from tests.console.test_vouchers import acts, batches_of, order, states_of
-
-
-@pytest.fixture
-async def o(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

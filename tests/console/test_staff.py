@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -17,21 +15,10 @@ from portal.errors import Refused
 from portal.staff import store as staff
 from portal.tenancy import store as tenancy
 from portal.units import update
-from tests.console.office import Office, Visitor, office
+from tests.console.office import Office, Visitor
 from tests.console.plans_of_queries import plans, scans
 
 PASSWORD = "kitabu-cheusi-41"
-
-
-@pytest.fixture
-async def o(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def owner(o: Office) -> Visitor:
-    return await o.of("owner")
 
 
 async def test_the_list_says_role_state_two_steps_and_last_login(o: Office, owner: Visitor) -> None:

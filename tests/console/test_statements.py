@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from benchmarks.console import named
 from benchmarks.year import Size, Year, fill
@@ -23,7 +22,7 @@ from portal.groups import positional
 from portal.staff.roles import may
 from portal.units import Row, bind, drive
 from portal.units import Sql as Statement
-from tests.console.office import Office, office
+from tests.console.office import Office
 from tests.support import fresh_file
 
 # What grows with every guest; the others hold what an ISP has of itself.
@@ -67,12 +66,6 @@ def steps(connection: sqlite3.Connection, text: str, params: Mapping[str, Any]) 
         if whole and " LIMIT " not in text:
             wrong.append(f"{row['detail']}: {text[:120]}")
     return wrong
-
-
-@pytest.fixture
-async def o(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
-        yield made
 
 
 def year_of(o: Office) -> Year:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -16,16 +14,9 @@ from portal.units import Unit, rows
 from portal.vouchers import print_run
 from portal.vouchers.press import Agree, Job, press
 from portal.vouchers.print_run import PrintRun
-from tests.console.office import Office, Visitor, office
+from tests.console.office import Office, Visitor
 from tests.console.test_vouchers import CODE, order
 from tests.vouchers.cards import print_cards, show
-
-
-@pytest.fixture
-async def o(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
-        yield made
-        assert await made.verified()
 
 
 def tap(who: Visitor, n: int = 0) -> dict[str, str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -13,14 +11,7 @@ from portal.staff import roles
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
 from portal.units import rows
-from tests.console.office import Office, _member, office
-
-
-@pytest.fixture
-async def o(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
-        yield made
-        assert await made.verified()
+from tests.console.office import Office, _member
 
 
 async def looks_in(o: Office, tenant: Tenant) -> list[str]:

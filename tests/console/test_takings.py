@@ -6,8 +6,6 @@ import csv
 import io
 import re
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,21 +21,10 @@ from portal.console.takings import store
 from portal.money import Money
 from portal.units import Sql, Unit
 from tests.console.money import paid, payment, receipt
-from tests.console.office import Office, Visitor, office
+from tests.console.office import Office, Visitor
 from tests.console.plans_of_queries import plans, scans
 from tests.console.test_payments import shown
 from tests.support import add_router
-
-
-@pytest.fixture
-async def o(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def owner(o: Office) -> Visitor:
-    return await o.of("owner")
 
 
 def day_of(o: Office, at: int) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,20 +22,9 @@ from portal.seal import new_public
 from portal.tenancy import store as tenancy
 from portal.units import Row, Unit, insert, one, rows, value
 from tests.console import guests, money
-from tests.console.office import Office, Visitor, office
+from tests.console.office import Office, Visitor
 
 NUMBER = "SKE0000001"
-
-
-@pytest.fixture
-async def o(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def owner(o: Office) -> Visitor:
-    return await o.of("owner")
 
 
 async def came(o: Office, number: str = NUMBER, **fields: Any) -> int:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
 
 from portal.access import record
 from portal.access.record import Sighting
@@ -15,15 +11,9 @@ from portal.console.online import store
 from portal.console.online.screens import PAGE
 from portal.sessions.meter import Reading
 from tests.console import guests
-from tests.console.office import Office, office
+from tests.console.office import Office
 from tests.console.plans_of_queries import plans, scans
 from tests.console.test_online import MAC, second_site
-
-
-@pytest.fixture
-async def o(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
-        yield made
 
 
 async def read(o: Office, device_id: int, up: int, down: int, uptime_s: int) -> None:

@@ -6,21 +6,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
 from tests.looking import faults, shape
 from tests.pages.house import House, house
 from tests.pages.shots import pages
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-async def browser(chromium_path: str) -> AsyncIterator[Browser]:
-    async with async_playwright() as p:
-        made = await p.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
-        yield made
-        await made.close()
 
 
 @pytest.fixture

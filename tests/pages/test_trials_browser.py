@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
 from portal.access import admission
 from portal.access import store as access
@@ -19,14 +19,6 @@ from tests.pages.test_browser import shown
 from tests.pages.trials import go_to, passes, taps, trial_plan
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-async def browser(chromium_path: str) -> AsyncIterator[Browser]:
-    async with async_playwright() as p:
-        made = await p.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
-        yield made
-        await made.close()
 
 
 @pytest.fixture
