@@ -21,6 +21,7 @@ LONGEST = (
     "console/jobs/test_every_page",
     "console/jobs/test_others",
     "console/jobs/test_office",
+    "console/jobs/test_house",
     "console/jobs/test_keyboard",
     "flows/test_voucher_road",
     "console/jobs/test_counter",
