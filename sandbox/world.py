@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -111,10 +112,12 @@ class Site:
 
 
 def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that is free now, and that nobody gets who leaves the choice to the system: it may be opened later."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)  # below the ports that Linux gives out by itself
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 async def _fill(settings: Settings, vault: Vault, clock: Clock, mpesa_url: str, api: ApiServer, pin: str | None) -> Any:

@@ -65,7 +65,7 @@ MAY: dict[str, set[str]] = {
     "sessions": set(),
     "people": set(),
     "audit": set(),
-    "staff": {"db", "loops"},
+    "staff": {"db", "loops", "tenancy"},
     "tenancy": {"db", "loops"},
     "access": {"sessions", "tenancy", "db"},
     "payments": {"access", "tenancy", "people", "db", "loops"},

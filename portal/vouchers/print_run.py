@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from portal.clock import Clock, Moment
 from portal.db import Database
-from portal.errors import Misconfigured, Refused
+from portal.errors import Misconfigured
 from portal.seal import Vault
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
@@ -22,6 +22,15 @@ from portal.vouchers.store import Batch, Voucher
 
 ON_PAPER = ("printed", "reprinted")
 SOLD = "sold on a screen"
+
+
+class SoldMeanwhile(Misconfigured):
+    """While cards were laid out, a tap has sold one of them on a screen."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "While the cards were laid out, their agent sold one of them. Nothing was printed; print again."
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +113,7 @@ def printed(
 ) -> Unit[None]:
     """Write down that it goes on paper; `labels` when only a part of it did, `reason` why it does so again.
 
-    Raises `Refused` when a tap has sold one of the cards meanwhile, unless it is on paper already.
+    Raises `SoldMeanwhile` when a tap has sold one of the cards meanwhile, unless it is on paper already.
     """
     first, last = run.first, run.last
     if labels is None:
@@ -119,7 +128,7 @@ def printed(
 
 
 def exported(run: PrintRun, how: str, by: str, now: Moment) -> Unit[None]:
-    """Write down that the codes leave as data; raises `Refused` when a tap has sold one of them meanwhile."""
+    """Write down that the codes leave as data; raises `SoldMeanwhile` when a tap has sold one of them meanwhile."""
     yield from _still_unsold(run)
     yield from store.add_act(run.batch.id, "exported", run.first, run.last, by, now, how=how)
 
@@ -129,7 +138,7 @@ def _still_unsold(run: PrintRun) -> Unit[None]:
     if run.batch.agent_id is None:
         return
     if (yield from store.handed_among(frozenset(card.label for card in run.cards), run.batch.id)):
-        raise Refused("print-sold", status=409, batch=f"B{run.batch.number}")
+        raise SoldMeanwhile
 
 
 def _serial(label: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from portal.console.audit_log import store
 from portal.console.audit_log.wording import ACTS, told
 from portal.tenancy import store as tenancy
 from portal.units import Sql, Unit
-from tests.console.office import Office, Visitor
+from tests.console.office import Office, Visitor, office
 from tests.console.plans_of_queries import plans, scans
 
 HOME = Path(__file__).parents[2]
@@ -30,6 +31,13 @@ async def write(
 
 def numbers(page: str) -> list[int]:
     return [int(each) for each in re.findall(r'data-name="No." class="number">(\d+)<', page)]
+
+
+@pytest.fixture
+async def o(tmp_path: Path) -> AsyncIterator[Office]:
+    """Without a look at its log at the end: here it is written past its keeper."""
+    async with office(tmp_path) as made:
+        yield made
 
 
 async def test_an_act_is_told_in_plain_words_with_who_where_and_what_changed(o: Office, owner: Visitor) -> None:

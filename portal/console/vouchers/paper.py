@@ -95,6 +95,8 @@ async def handed_over(desk: Desk, batch: Batch, forms: tuple[str, ...], again: A
         if planned.again and paper.form != "csv" and not paper.reason:
             return await again(serials, "print-again", 409)
         return _download(await _pressed(desk, planned, paper), batch, span, paper)
+    except print_run.SoldMeanwhile:
+        return await again(serials, "print-sold", 409)
     except Misconfigured:
         return await again(serials, "print-nothing", 409)
     except Refused as refused:
@@ -132,6 +134,8 @@ async def _pressed(desk: Desk, planned: PrintRun, paper: Paper) -> bytes:
         try:
             async with desk.services.work.press():
                 await press(job, agree=partial(_noted, desk, planned, paper))
+        except print_run.SoldMeanwhile:
+            raise
         except Misconfigured:
             raise Refused("print-logo", status=409) from None
         return await asyncio.to_thread(target.read_bytes)

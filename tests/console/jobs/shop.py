@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pyotp
+import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from app import build
@@ -31,8 +33,10 @@ from tests.support import Seed
 
 SIZES = {"phone": (360, 740), "desk": (1440, 900)}
 EACH = ("size", list(SIZES))
-# The core jobs: with JavaScript on both, and without it.
-CORE = (("size", "script"), [("phone", True), ("desk", True), ("phone", False), ("desk", False)])
+# The core jobs: with JavaScript on both, and without it on a phone; `make sweep` does so on a desk as well.
+SWEEP = pytest.mark.skipif(not os.environ.get("BANDO_SWEEP"), reason="a long sweep: make sweep")
+_MORE = pytest.param("desk", False, marks=[pytest.mark.slow, SWEEP])
+CORE = (("size", "script"), [("phone", True), ("desk", True), ("phone", False), _MORE])
 PATIENCE_S = 10
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from playwright.async_api import Page
 
@@ -11,12 +9,11 @@ from portal.tenancy import store as tenancy
 from tests.console import guests
 from tests.console.jobs.furniture import PAGES, filled, furnish
 from tests.console.jobs.hands import enter, focus, press, step, tab_to, walk
-from tests.console.jobs.shop import Shop, says, text_of
+from tests.console.jobs.shop import SWEEP, Shop, says, text_of
 from tests.looking import FEWER
 from tests.staff.people import PASSWORD
 
 MENU = "WYour account and the menu"
-SWEEP = pytest.mark.skipif(not os.environ.get("BANDO_SWEEP"), reason="a long sweep: make sweep")
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 
