@@ -22,6 +22,7 @@ from portal.settings import Settings, load
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Router
 from portal.units import Unit, update
+from sandbox.net import listen
 from tests.console.office import office
 from tests.console.test_routers import GOOD
 from tests.mikrotik.scripted import Script, Visitor, router
@@ -220,14 +221,13 @@ async def listener() -> AsyncIterator[Listener]:
 
     async def visited(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         it.visits += 1
-        writer.close()
 
-    server = await asyncio.start_server(visited, "127.0.0.1", 0)
-    it.port = server.sockets[0].getsockname()[1]
+    server = await listen(visited)
+    it.port = server.port
     try:
         yield it
     finally:
-        server.close()
+        await server.aclose()
 
 
 @pytest.mark.parametrize(
