@@ -60,7 +60,7 @@ vouchers = Table(
     UniqueConstraint("tenant_id", "batch_id", "serial"),
     UniqueConstraint("tenant_id", "label"),
     # Unused cards are counted as all of a batch less those in here: written once in a card's life (decision 23).
-    part("tenant_id", "batch_id", "state", where="state <> 'printed'"),
+    part("tenant_id", "batch_id", "state", "redeemed_at", where="state <> 'printed'"),
     # Redeeming writes neither of its columns, so it has nothing to do with this index.
     where("uq_vouchers_handed", "handed_key IS NOT NULL", "tenant_id", "handed_key"),
 )

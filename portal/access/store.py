@@ -10,7 +10,7 @@ from portal.access import passes, plans
 from portal.access.allowance import Hold
 from portal.access.passes import Pass
 from portal.access.plans import Plan
-from portal.clock import Moment
+from portal.clock import MINUTE, Moment
 from portal.sessions.meter import Pace, Reading, Use
 from portal.sql import any_of
 from portal.units import Row, Signal, Sql, Unit, insert, insert_new_text, one, rows, update, value
@@ -84,8 +84,14 @@ def _device(row: Row) -> Device:
     )
 
 
+FRESH_MS = MINUTE
+
+
 def touch_device(mac: str, router_id: int | None, now: Moment) -> Unit[Device]:
-    """The device with this MAC, made known if it is new."""
+    """The device with this MAC, made known if it is new; that it is here is written down once a minute."""
+    known = yield from device_by_mac(mac)
+    if known is not None and now - known.last_seen_at < FRESH_MS and router_id in (None, known.last_router_id):
+        return known
     row = yield from one(
         f"{_NEW_DEVICE} DO UPDATE SET last_seen_at = excluded.last_seen_at,"
         " last_router_id = COALESCE(excluded.last_router_id, devices.last_router_id) RETURNING *",

@@ -10,7 +10,6 @@ from functools import partial
 
 from starlette.responses import Response
 
-from portal.access import plans
 from portal.clock import Moment
 from portal.console import asked
 from portal.console.desk import Desk
@@ -46,10 +45,9 @@ async def _stock(desk: Desk, wrong: str = "", status: int = 200) -> Response:
         to_sell=await desk.read(store.to_sell, me, desk.now),
         today=await desk.read(store.redeemed_since, me, desk.calendar.begin_of_day()),
         month=await desk.read(store.redeemed_since, me, desk.calendar.begin_of_month()),
-        plan_of=lambda row: plans.from_json(row["plan_copy"]),
         cost=lambda minor: Money(int(minor), desk.view.tenant.currency),
         before=before,
-        more=shown[-1]["number"] if len(found) > BATCHES else None,
+        more=shown[-1].batch.number if len(found) > BATCHES else None,
         key=asked.new_key(),
         wrong=wrong,
     )

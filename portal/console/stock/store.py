@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from portal.access.plans import Plan
 from portal.clock import Moment
 from portal.errors import Refused
+from portal.sql import any_of
 from portal.units import Row, Unit, one, rows
 from portal.vouchers.store import Batch, read_batch
 
@@ -31,27 +35,69 @@ def mine(text: str) -> str:
     return text
 
 
-def shelf(agent: int, before: int, limit: int) -> Unit[Sequence[Row]]:
-    """The agent's batches below a number, the newest first, and what became of their cards."""
-    return (
-        yield from rows(
-            mine(
-                "SELECT b.id AS id, b.number AS number, b.plan_copy AS plan_copy, b.price_minor AS price_minor,"
-                " b.currency AS currency, b.count AS count, b.use_by AS use_by,"
-                " CASE WHEN b.ready_at IS NULL THEN 0 ELSE 1 END AS whole,"
-                " SUM(CASE WHEN v.state = 'printed' AND v.handed_at IS NULL THEN 1 ELSE 0 END) AS unused,"
-                " SUM(CASE WHEN v.state = 'printed' AND v.handed_at IS NOT NULL THEN 1 ELSE 0 END) AS handed,"
-                " SUM(CASE WHEN v.state = 'redeemed' THEN 1 ELSE 0 END) AS redeemed,"
-                " SUM(CASE WHEN v.state = 'void' THEN 1 ELSE 0 END) AS void"
-                f" FROM {CARDS} WHERE {OURS} AND b.number < :before"
-                " GROUP BY b.id, b.number, b.plan_copy, b.price_minor, b.currency, b.count, b.use_by, b.ready_at"
-                " ORDER BY b.number DESC LIMIT :limit"
-            ),
-            agent=agent,
-            before=before,
-            limit=limit,
-        )
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """One batch of the agent's, and what became of its cards."""
+
+    batch: Batch
+    unused: int
+    handed: int
+    redeemed: int
+    void: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForSale:
+    """Cards of one plan and price that a tap can sell."""
+
+    plan: Plan  # with the price that is frozen in the batch
+    count: int
+
+
+def shelf(agent: int, before: int, limit: int) -> Unit[list[Standing]]:
+    """The agent's batches below a number, the newest first."""
+    text = mine(f"SELECT b.* FROM batches b WHERE {OURS} AND b.number < :before ORDER BY b.number DESC LIMIT :limit")
+    found = yield from rows(text, agent=agent, before=before, limit=limit)
+    listed = [read_batch(row) for row in found]
+    counts = yield from _counts(agent, [each.id for each in listed])
+    return [_standing(each, counts) for each in listed]
+
+
+def _standing(one: Batch, counts: Counter[tuple[int, str]]) -> Standing:
+    redeemed, void, handed = (counts[one.id, state] for state in ("redeemed", "void", "handed"))
+    unused = one.count - redeemed - void - handed if one.ready_at is not None else 0
+    return Standing(batch=one, unused=unused, handed=handed, redeemed=redeemed, void=void)
+
+
+def _counts(agent: int, batch_ids: Sequence[int]) -> Unit[Counter[tuple[int, str]]]:
+    """How many cards of these batches are gone, by batch and state; and sold by tap but not used yet (``handed``).
+
+    Both stand in partial indexes, so that no card is read that is simply there.
+    """
+    if not batch_ids:
+        return Counter()
+    marks, bound = any_of(batch_ids)
+    gone = yield from rows(
+        mine(
+            f"SELECT v.batch_id AS batch_id, v.state AS state, COUNT(*) AS n FROM {CARDS} WHERE {OURS}"
+            f" AND b.id IN ({marks}) AND v.state <> 'printed' GROUP BY v.batch_id, v.state"
+        ),
+        agent=agent,
+        **bound,
     )
+    handed = yield from rows(
+        mine(
+            "SELECT v.batch_id AS batch_id, 'handed' AS state, COUNT(*) AS n FROM vouchers v JOIN batches b"
+            " ON b.tenant_id = v.tenant_id AND b.id = v.batch_id WHERE v.tenant_id = :tenant"
+            f" AND {OURS} AND b.id IN ({marks}) AND v.handed_key IS NOT NULL"
+            " AND v.handed_key >= :own AND v.handed_key < :beyond AND v.state = 'printed' GROUP BY v.batch_id"
+        ),
+        agent=agent,
+        own=f"{agent}:",
+        beyond=f"{agent};",
+        **bound,
+    )
+    return Counter({(row["batch_id"], row["state"]): int(row["n"]) for row in (*gone, *handed)})
 
 
 def batch(agent: int, batch_id: int) -> Unit[Batch]:
@@ -80,19 +126,43 @@ def cards_of(agent: int, batch_id: int, first: int, last: int) -> Unit[Sequence[
     )
 
 
-def to_sell(agent: int, now: Moment) -> Unit[Sequence[Row]]:
-    """How many cards a tap can still sell, by plan and price."""
-    return (
-        yield from rows(
-            mine(
-                "SELECT b.plan_id AS plan_id, b.price_minor AS price_minor, b.currency AS currency,"
-                f" MIN(b.plan_copy) AS plan_copy, COUNT(*) AS n FROM {CARDS} WHERE {OURS} AND {TO_SELL}"
-                " GROUP BY b.plan_id, b.price_minor, b.currency ORDER BY b.price_minor, b.plan_id"
-            ),
-            agent=agent,
-            now=now,
-        )
+def to_sell(agent: int, now: Moment) -> Unit[list[ForSale]]:
+    """How many cards a tap can still sell, by plan and price, the cheapest first."""
+    text = mine(f"SELECT b.* FROM batches b WHERE {OURS} AND b.ready_at IS NOT NULL AND b.use_by > :now")
+    good = [read_batch(row) for row in (yield from rows(text, agent=agent, now=now))]
+    counts = yield from _counts(agent, [each.id for each in good])
+    paper = yield from _on_paper(agent, now)
+    left: dict[tuple[int, int], ForSale] = {}
+    for each in good:
+        n = _standing(each, counts).unused
+        if each.id in paper:
+            n = yield from _off_paper(agent, each.id, now)
+        if n:
+            known = left.get((each.plan.price.minor, each.plan.id))
+            sum_of = n + (known.count if known else 0)
+            left[each.plan.price.minor, each.plan.id] = ForSale(plan=each.plan, count=sum_of)
+    return [left[key] for key in sorted(left)]
+
+
+def _on_paper(agent: int, now: Moment) -> Unit[set[int]]:
+    """Batches of which some cards were printed or exported."""
+    found = yield from rows(
+        mine(
+            "SELECT DISTINCT b.id AS id FROM batches b JOIN voucher_acts a ON a.tenant_id = b.tenant_id"
+            f" AND a.batch_id = b.id WHERE {OURS} AND a.tenant_id = :tenant AND b.use_by > :now"
+            " AND a.act IN ('printed', 'reprinted', 'exported')"
+        ),
+        agent=agent,
+        now=now,
     )
+    return {row["id"] for row in found}
+
+
+def _off_paper(agent: int, batch_id: int, now: Moment) -> Unit[int]:
+    """The cards of such a batch that a tap can sell, one by one."""
+    text = mine(f"SELECT COUNT(*) AS n FROM {CARDS} WHERE {OURS} AND b.id = :batch_id AND {TO_SELL}")
+    found = yield from one(text, agent=agent, batch_id=batch_id, now=now)
+    return int(found["n"]) if found else 0
 
 
 def redeemed_since(agent: int, since: Moment) -> Unit[Row]:
@@ -100,7 +170,7 @@ def redeemed_since(agent: int, since: Moment) -> Unit[Row]:
     found = yield from one(
         mine(
             f"SELECT COUNT(*) AS n, COALESCE(SUM(b.price_minor), 0) AS minor FROM {CARDS} WHERE {OURS}"
-            " AND v.redeemed_at >= :since"
+            " AND v.state = 'redeemed' AND v.redeemed_at >= :since"
         ),
         agent=agent,
         since=since,

@@ -76,8 +76,8 @@ def upgrade() -> None:
             sqlite_where=sa.text("NOT (count = 1 AND note = 'counter sale')"),
             postgresql_where=sa.text("NOT (count = 1 AND note = 'counter sale')"),
         )
-        batch_op.create_foreign_key(batch_op.f("fk_batches_agent_id"), "staff", ["agent_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_batches_staff_id"), "staff", ["staff_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_batches_agent_id"), "staff", ["agent_id"], ["id"])
 
     with op.batch_alter_table("devices", schema=None) as batch_op:
         batch_op.create_index(
@@ -159,8 +159,8 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("handed_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
         batch_op.add_column(sa.Column("handed_key", sa.Text(), nullable=True))
         batch_op.create_index(
-            batch_op.f("ix_vouchers_tenant_id_batch_id_state"),
-            ["tenant_id", "batch_id", "state"],
+            batch_op.f("ix_vouchers_tenant_id_batch_id_state_redeemed_at"),
+            ["tenant_id", "batch_id", "state", "redeemed_at"],
             unique=False,
             sqlite_where=sa.text("state <> 'printed'"),
             postgresql_where=sa.text("state <> 'printed'"),
@@ -185,7 +185,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("handed_key IS NOT NULL"),
         )
         batch_op.drop_index(
-            batch_op.f("ix_vouchers_tenant_id_batch_id_state"),
+            batch_op.f("ix_vouchers_tenant_id_batch_id_state_redeemed_at"),
             sqlite_where=sa.text("state <> 'printed'"),
             postgresql_where=sa.text("state <> 'printed'"),
         )
@@ -251,8 +251,8 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_devices_tenant_id_last_router_id_last_seen_at"))
 
     with op.batch_alter_table("batches", schema=None) as batch_op:
-        batch_op.drop_constraint(batch_op.f("fk_batches_staff_id"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_batches_agent_id"), type_="foreignkey")
+        batch_op.drop_constraint(batch_op.f("fk_batches_staff_id"), type_="foreignkey")
         batch_op.drop_index(
             batch_op.f("ix_batches_tenant_id_number"),
             sqlite_where=sa.text("NOT (count = 1 AND note = 'counter sale')"),
