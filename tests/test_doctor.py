@@ -23,6 +23,7 @@ from portal.findings import Finding, fault, healthy, report, warning
 from portal.settings import SANDBOX_KEY, Settings, load
 from portal.tenancy import store as tenancy
 from sandbox.ca import Authority
+from sandbox.net import listen
 from sandbox.routeros.device import SandboxRouter
 from sandbox.world import free_port
 from tests.mikrotik.ready import OPTIONS, empty_router, secure_api, set_up
@@ -58,12 +59,11 @@ async def https_server(authority: Authority, name: str = "localhost") -> AsyncIt
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
 
-    server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=authority.server_context(name))
+    server = await listen(talk, tls=authority.server_context(name))
     try:
-        yield server.sockets[0].getsockname()[1]
+        yield server.port
     finally:
-        server.close()
-        await server.wait_closed()
+        await server.aclose()
 
 
 @asynccontextmanager
@@ -76,12 +76,11 @@ async def date_server(date: str) -> AsyncIterator[str]:
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    server = await listen(talk)
     try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        yield f"http://127.0.0.1:{server.port}/"
     finally:
-        server.close()
-        await server.wait_closed()
+        await server.aclose()
 
 
 # -- an installation in order ---------------------------------------------------------------------

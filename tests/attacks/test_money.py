@@ -17,6 +17,7 @@ from portal.payments import accounts, mpesa, settle
 from portal.payments.claims import find_receipt
 from portal.payments.daraja import Daraja
 from portal.phone import Phone
+from sandbox.net import listen
 from tests.payments.road import PHONE, Road, payment_row, road
 
 TEXTS = ["UKMCJQHGGW", " ukmcjqhggw ", "UKMC JQHGGW", "UKMCJQHGGW Confirmed. Ksh20.00 paid to ISP"]
@@ -124,11 +125,10 @@ async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 async def test_a_provider_that_answers_for_ever_is_given_up(tmp_path: Path) -> None:
     async with road(tmp_path) as r:
-        server = await asyncio.start_server(trickle, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        slow = replace(r.account, base_url=f"http://127.0.0.1:{port}")
+        server = await listen(trickle)
+        slow = replace(r.account, base_url=f"http://127.0.0.1:{server.port}")
         daraja = Daraja(r.http, r.home.vault, r.clock, whole_s=0.5)
         async with asyncio.timeout(5):
             with pytest.raises(Exception, match="TimeoutError"):
                 await daraja.try_out(slow)
-        server.close()
+        await server.aclose()

@@ -14,6 +14,7 @@ from portal.clock import SystemClock
 from portal.vouchers.printer_line import PrinterError, host_and_port
 from portal.vouchers.slip_printer import Slip, SlipPrinter
 from portal.web.security import Guard, source_of
+from sandbox.net import listen
 
 PROXY = "10.0.0.1"
 
@@ -106,14 +107,14 @@ async def test_a_printer_that_talks_without_end_is_hung_up_on() -> None:
         finally:
             writer.close()
 
-    server = await asyncio.start_server(babble, "127.0.0.1", 0)
-    host, port = server.sockets[0].getsockname()
+    server = await listen(babble)
+    host, port = server.address
     slips = [Slip(label=f"B1-{n:04}", data=b"x" * 1_000) for n in range(100_000)]
     async with asyncio.timeout(10):
         run = await SlipPrinter(address=f"{host}:{port}", clock=SystemClock()).print(slips)
     assert run.why == "What answers there is no printer"
     assert run.next is not None
-    server.close()
+    await server.aclose()
 
 
 @pytest.mark.parametrize("text", ["evil" * 100, "." * 300, "printer..lan", "\udcff", "a" * 64 + ".lan:9100"])

@@ -21,6 +21,7 @@ from portal.mikrotik.keepers import Keepers
 from portal.mikrotik.provisioning import files
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Router
+from sandbox.net import listen
 from sandbox.routeros.api import serve_api
 from sandbox.routeros.device import SandboxRouter
 from sandbox.routeros.rsc import import_rsc
@@ -421,7 +422,7 @@ async def test_a_silent_router_does_not_hold_its_page(o: Office) -> None:
             pass
         writer.close()
 
-    server = await asyncio.start_server(say_nothing, "127.0.0.1", port)
+    server = await listen(say_nothing, port=port)
     try:
         await o.home.write(tenancy.pin, o.home.router_id, "ab" * 32)
         await o.home.write(_moved, o.home.router_id, port)
@@ -435,7 +436,7 @@ async def test_a_silent_router_does_not_hold_its_page(o: Office) -> None:
         assert all(each.status_code == 200 for each in pages)
         assert len(calls) == 1, "one look at a time"
     finally:
-        server.close()
+        await server.aclose()
 
 
 def _moved(router_id: int, port: int) -> Any:

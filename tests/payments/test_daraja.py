@@ -19,6 +19,7 @@ from portal.payments.daraja import Daraja
 from portal.payments.provider import Prompt
 from portal.payments.reconcile import Pace
 from sandbox.mpesa import Switches
+from sandbox.net import listen
 from tests.payments.road import PHONE, Road, road
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -131,12 +132,11 @@ async def test_a_connection_that_breaks_after_the_request_leaves_the_outcome_unk
 
 @asynccontextmanager
 async def speaking(serve: Serve) -> AsyncIterator[str]:
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await listen(serve)
     try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield f"http://127.0.0.1:{server.port}"
     finally:
-        server.close()
-        await server.wait_closed()
+        await server.aclose()
 
 
 async def test_a_gateway_that_refuses_every_token_is_asked_twice_and_no_more(tmp_path: Path) -> None:
