@@ -57,8 +57,11 @@ async def run(repeats: int) -> None:
     async with place() as site:
         await site.api.aclose()  # the routers are out of reach: their readings stay as they are
         year = await filled(site)
-        async with portal(site, tls=False) as process, _client(site, year) as http:
+        async with portal(site, tls=False) as process, _client(site, year.token) as http:
             pages = [await _asked(http, process.pid, path, repeats) async for path in _paths(http, year)]
+            async with _client(site, year.agents_token) as agent:
+                paths = [each async for each in _paths(agent, year, "agent") if "/stock" in each]
+                pages += [await _asked(agent, process.pid, path, repeats) for path in paths]
             searches = [await _searched(http, process.pid, each, year, repeats) for each in year.sought]
     load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
     size = year.size
@@ -98,8 +101,8 @@ def _hurry(connection: sqlite3.Connection) -> None:
 
 
 @asynccontextmanager
-async def _client(site: Site, year: Year) -> AsyncIterator[httpx.AsyncClient]:
-    headers = {"Cookie": f"{COOKIE}={year.token}", "Accept-Encoding": "gzip", "Host": "portal.bando.test"}
+async def _client(site: Site, token: str) -> AsyncIterator[httpx.AsyncClient]:
+    headers = {"Cookie": f"{COOKIE}={token}", "Accept-Encoding": "gzip", "Host": "portal.bando.test"}
     address = f"http://127.0.0.1:{site.portal_address[1]}"
     async with httpx.AsyncClient(base_url=address, headers=headers, trust_env=False, timeout=60) as client:
         yield client
@@ -113,6 +116,8 @@ ID_OF = {
     "/payments/": "payment",
     "/vouchers/batch/": "batch",
     "/sale/": "sale",
+    "/stock/batch/": "stock",
+    "/stock/card/": "card",
     "/plans/": "plan",
     "/staff/": "staff",
     "/routers/": "router",
@@ -133,11 +138,11 @@ def named(path: str, year: Year) -> str:
     return f"/console{re.sub(r'{([^}]+)}', real, path)}"
 
 
-async def _paths(http: httpx.AsyncClient, year: Year) -> AsyncIterator[str]:
+async def _paths(http: httpx.AsyncClient, year: Year, role: str = "owner") -> AsyncIterator[str]:
     """Every page, and what it links to as its filters and its next page."""
     asked: set[str] = set()
     for screen in SCREENS:
-        if screen.method != "GET" or not may("owner", screen.permission):
+        if screen.method != "GET" or not may(role, screen.permission):
             continue
         first = named(screen.path, year)
         for path in [first, *_further((await http.get(first)).text, first)]:

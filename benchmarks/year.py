@@ -31,6 +31,8 @@ from portal.vouchers import batches, codes
 YEAR = 365 * DAY
 BIG, MIDDLE = 50_000, 5_000  # cards of a batch
 ROUTERS, STAFF, ONLINE = 20, 30, 2_000
+FIRST = ("owner", "agent")  # the two who are logged in
+HANDED = 2_000  # cards that the agent sold with a tap and that nobody has used yet
 SLOT = 15 * MINUTE
 
 
@@ -61,6 +63,8 @@ class Year:
     named: dict[str, str] = field(default_factory=dict)  # of screens: ids
     sought: dict[str, str] = field(default_factory=dict)  # of the search box: what is typed
     token: str = ""
+    agents_token: str = ""
+    agent: int = 0  # whose stock the batches of middle size are
 
 
 class Filling:
@@ -136,7 +140,7 @@ def _house(of: Filling) -> None:
     staff = []
     for number in range(STAFF):
         public, mail = f"staff{year.tenant.id}x{number}", f"person{number}@isp{year.tenant.id}.test"
-        role = "owner" if number == 0 else ("manager", "cashier", "support", "auditor")[number % 4]
+        role = FIRST[number] if number < len(FIRST) else ("manager", "cashier", "support", "auditor")[number % 4]
         sealed = of.vault.seal(mail, table="staff", row=public, column="email")
         totp = of.vault.seal("JBSWY3DPEHPK3PXP", table="staff", row=public, column="totp")
         index = of.vault.index(0, "staff e-mail", mail)
@@ -144,9 +148,13 @@ def _house(of: Filling) -> None:
     of.many(
         "staff", "id, public, email_index, email_sealed, name, role, state, totp_sealed, created_at, changed_at", staff
     )
-    year.token = new_token(year.tenant.public, size=32)
-    login = (first, token_hash(year.token), now, now, now, "127.0.0.1", "Benchmark")
-    of.many("logins", "staff_id, token_hash, begun_at, seen_at, proven_at, address, browser", [login])
+    year.token, year.agents_token = (new_token(year.tenant.public, size=32) for _ in FIRST)
+    logins = [
+        (first + number, token_hash(token), now, now, now, "127.0.0.1", "Benchmark")
+        for number, token in enumerate((year.token, year.agents_token))
+    ]
+    of.many("logins", "staff_id, token_hash, begun_at, seen_at, proven_at, address, browser", logins)
+    year.agent = first + 1
     year.named |= {"staff": str(first + 1), "plan": str(year.plans[0].id), "router": str(year.routers[0])}
 
 
@@ -209,12 +217,13 @@ def _vouchers(of: Filling) -> list[str]:
                 "bench",
                 made,
                 made,
+                year.agent if count == MIDDLE else None,
             )
         )
     of.many(
         "batches",
         "id, number, plan_id, plan_copy, price_minor, currency, style, count, use_by, note,"
-        " made_by, created_at, ready_at",
+        " made_by, created_at, ready_at, agent_id",
         rows,
     )
 
@@ -244,12 +253,32 @@ def _vouchers(of: Filling) -> list[str]:
         ),
     )
     redeemed = [each for each in redeemed if each != label]
-    acts = [(row[0], act, 1, row[7], "bench", row[11]) for row in rows for act in ("made", "printed")]
+    acts = [
+        (row[0], act, 1, row[7], "bench", row[11])
+        for row in rows
+        for act in (("made",) if row[13] else ("made", "printed"))
+    ]
     of.many("voucher_acts", "batch_id, act, first_serial, last_serial, actor, done_at", acts)
+    _stock(of)
     sold = next(row[0] for row in rows if row[7] == 1)
     year.named |= {"batch": str(last[0]), "sale": str(sold)}
     year.sought |= {"code": codes.shown(code), "serial": f"B{last[1]}-{last[7] // 2}"}
     return redeemed
+
+
+def _stock(of: Filling) -> None:
+    """Some cards of the agent's were sold with a tap."""
+    tenant, agent = of.year.tenant.id, of.year.agent
+    stock = (
+        "SELECT v.id FROM vouchers v JOIN batches b ON b.id = v.batch_id WHERE b.agent_id = ? AND v.state = 'printed'"
+    )
+    cards = [row[0] for row in of._connection.execute(f"{stock} LIMIT {HANDED}", (agent,))]
+    of._connection.executemany(
+        "UPDATE vouchers SET handed_at = ?, handed_key = ? WHERE tenant_id = ? AND id = ?",
+        [(of.year.now, f"{agent}:{card:016x}:1:1", tenant, card) for card in cards],
+    )
+    (batch,) = of._connection.execute("SELECT MAX(id) FROM batches WHERE agent_id = ?", (agent,)).fetchone()
+    of.year.named |= {"stock": str(batch or 0), "card": str(cards[0] if cards else 0)}
 
 
 # --- money ---

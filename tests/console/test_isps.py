@@ -72,6 +72,21 @@ async def test_an_isp_is_added_with_its_owner_and_a_link_that_is_shown_once(o: O
     assert len(await o.home.db.read(None, tenancy.tenants)) == 2, "no ISP without an owner is left behind"
 
 
+async def test_many_isps_come_a_page_at_a_time(o: Office) -> None:
+    who = await o.of("platform")
+    for number in range(60):
+        await o.home.db.write(None, tenancy.add_tenant, f"Net {number:02}", o.home.clock.now())
+    await o.services.catalog.refresh()
+    first = await who.get("/isps")
+    assert first.count('href="/console/isps/') == 51  # and the way to a new one
+    more = re.search(r"/console/isps\?after=(\d+)", first)
+    assert more is not None
+    rest = await who.get("/isps", after=more[1])
+    assert "Net 59" in rest
+    assert rest.count('href="/console/isps/') == 12
+    await who.get("/isps", 400, after="x")
+
+
 @pytest.mark.parametrize(
     "changes", [{"name": ""}, {"name": "x" * 61}, {"owner": ""}, {"email": "nobody"}, {"timezone": "Nowhere/Here"}]
 )

@@ -13,14 +13,17 @@ from portal.staff.logins import store as logins
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
 
+PAGE = 50  # each is asked for by itself
 ACTS = {"off": "tenant.off", "on": "tenant.on", "close": "tenant.close"}
 
 
 async def isps(desk: Desk) -> Response:
-    """Every ISP, and how it stands."""
-    db, found = desk.services.db, await desk.services.db.read(None, tenancy.tenants)
-    about = [(each, await db.read(each.id, acts.looked_at, desk.now), _routers(desk, each)) for each in found]
-    return desk.page("isps", isps=about)
+    """The ISPs, a page at a time, and how each stands."""
+    db, after = desk.services.db, asked.number_or_none(desk.query.get("after", "")) or 0
+    found = [each for each in await db.read(None, tenancy.tenants) if each.id > after]
+    shown = found[:PAGE]
+    about = [(each, await db.read(each.id, acts.looked_at, desk.now), _routers(desk, each)) for each in shown]
+    return desk.page("isps", isps=about, first=not after, more=shown[-1].id if len(found) > PAGE else None)
 
 
 def _routers(desk: Desk, tenant: Tenant) -> int:
