@@ -275,7 +275,7 @@ def _stock(of: Filling) -> None:
     cards = [row[0] for row in of._connection.execute(f"{stock} LIMIT {HANDED}", (agent,))]
     of._connection.executemany(
         "UPDATE vouchers SET handed_at = ?, handed_key = ? WHERE tenant_id = ? AND id = ?",
-        [(of.year.now, f"{agent}:{card:016x}:1:1", tenant, card) for card in cards],
+        [(of.year.now - HOUR, f"{agent}:{card:016x}:1:1", tenant, card) for card in cards],
     )
     (batch,) = of._connection.execute("SELECT MAX(id) FROM batches WHERE agent_id = ?", (agent,)).fetchone()
     of.year.named |= {"stock": str(batch or 0), "card": str(cards[0] if cards else 0)}
