@@ -36,18 +36,18 @@ async def stock(desk: Desk) -> Response:
 
 async def _stock(desk: Desk, wrong: str = "", status: int = 200) -> Response:
     me, before = desk.staff.id, asked.number_or_none(desk.query.get("before", ""))
-    found = await desk.read(store.shelf, me, before or BEYOND, BATCHES + 1)
-    shown = found[:BATCHES]
+    shelf = await desk.read(store.shelf, me, before or BEYOND, BATCHES + 1, desk.now)
+    shown = shelf.batches[:BATCHES]
     return desk.page(
         "stock",
         status,
         batches=shown,
-        to_sell=await desk.read(store.to_sell, me, desk.now),
+        to_sell=shelf.for_sale,
         today=await desk.read(store.redeemed_since, me, desk.calendar.begin_of_day()),
         month=await desk.read(store.redeemed_since, me, desk.calendar.begin_of_month()),
         cost=lambda minor: Money(int(minor), desk.view.tenant.currency),
         before=before,
-        more=shown[-1].batch.number if len(found) > BATCHES else None,
+        more=shown[-1].batch.number if len(shelf.batches) > BATCHES else None,
         key=asked.new_key(),
         wrong=wrong,
     )

@@ -54,13 +54,24 @@ class ForSale:
     count: int
 
 
-def shelf(agent: int, before: int, limit: int) -> Unit[list[Standing]]:
-    """The agent's batches below a number, the newest first."""
+@dataclass(frozen=True, kw_only=True)
+class Shelf:
+    """A page of the agent's batches, the newest first; and what a tap can still sell, the cheapest first."""
+
+    batches: list[Standing]
+    for_sale: list[ForSale]
+
+
+def shelf(agent: int, before: int, limit: int, now: Moment) -> Unit[Shelf]:
+    """The agent's batches below a number, and all that is for sale; their cards are counted once for both."""
     text = mine(f"SELECT b.* FROM batches b WHERE {OURS} AND b.number < :before ORDER BY b.number DESC LIMIT :limit")
     found = yield from rows(text, agent=agent, before=before, limit=limit)
     listed = [read_batch(row) for row in found]
-    counts = yield from _counts(agent, [each.id for each in listed])
-    return [_standing(each, counts) for each in listed]
+    good = mine(f"SELECT b.* FROM batches b WHERE {OURS} AND b.ready_at IS NOT NULL AND b.use_by > :now")
+    live = [read_batch(row) for row in (yield from rows(good, agent=agent, now=now))]
+    counts = yield from _counts(agent, sorted({each.id for each in (*listed, *live)}))
+    for_sale = yield from _for_sale(agent, [_standing(each, counts) for each in live], now)
+    return Shelf(batches=[_standing(each, counts) for each in listed], for_sale=for_sale)
 
 
 def _standing(one: Batch, counts: Counter[tuple[int, str]]) -> Standing:
@@ -126,21 +137,17 @@ def cards_of(agent: int, batch_id: int, first: int, last: int) -> Unit[Sequence[
     )
 
 
-def to_sell(agent: int, now: Moment) -> Unit[list[ForSale]]:
-    """How many cards a tap can still sell, by plan and price, the cheapest first."""
-    text = mine(f"SELECT b.* FROM batches b WHERE {OURS} AND b.ready_at IS NOT NULL AND b.use_by > :now")
-    good = [read_batch(row) for row in (yield from rows(text, agent=agent, now=now))]
-    counts = yield from _counts(agent, [each.id for each in good])
+def _for_sale(agent: int, live: Sequence[Standing], now: Moment) -> Unit[list[ForSale]]:
+    """How many cards a tap can still sell, by plan and price."""
     paper = yield from _on_paper(agent, now)
     left: dict[tuple[int, int], ForSale] = {}
-    for each in good:
-        n = _standing(each, counts).unused
-        if each.id in paper:
-            n = yield from _off_paper(agent, each.id, now)
+    for each in live:
+        n, plan = each.unused, each.batch.plan
+        if each.batch.id in paper:
+            n = yield from _off_paper(agent, each.batch.id, now)
         if n:
-            known = left.get((each.plan.price.minor, each.plan.id))
-            sum_of = n + (known.count if known else 0)
-            left[each.plan.price.minor, each.plan.id] = ForSale(plan=each.plan, count=sum_of)
+            known = left.get((plan.price.minor, plan.id))
+            left[plan.price.minor, plan.id] = ForSale(plan=plan, count=n + (known.count if known else 0))
     return [left[key] for key in sorted(left)]
 
 
@@ -165,18 +172,27 @@ def _off_paper(agent: int, batch_id: int, now: Moment) -> Unit[int]:
     return int(found["n"]) if found else 0
 
 
-def redeemed_since(agent: int, since: Moment) -> Unit[Row]:
-    """How many cards were redeemed, and what they cost together."""
-    found = yield from one(
+@dataclass(frozen=True, kw_only=True)
+class Redeemed:
+    """So many cards, which cost so much together."""
+
+    n: int
+    minor: int
+
+
+def redeemed_since(agent: int, since: Moment) -> Unit[Redeemed]:
+    """What was redeemed of the agent's stock: counted for each batch, in the index of cards that are gone."""
+    found = yield from rows(
         mine(
-            f"SELECT COUNT(*) AS n, COALESCE(SUM(b.price_minor), 0) AS minor FROM {CARDS} WHERE {OURS}"
-            " AND v.state = 'redeemed' AND v.redeemed_at >= :since"
+            "SELECT b.price_minor AS minor, (SELECT COUNT(*) FROM vouchers v WHERE v.tenant_id = :tenant"
+            " AND v.batch_id = b.id AND v.state <> 'printed' AND v.state = 'redeemed' AND v.redeemed_at >= :since) AS n"
+            f" FROM batches b WHERE {OURS}"
         ),
         agent=agent,
         since=since,
     )
-    assert found is not None
-    return found
+    counted = [(int(row["n"]), int(row["minor"])) for row in found]
+    return Redeemed(n=sum(n for n, _ in counted), minor=sum(n * minor for n, minor in counted))
 
 
 def card(agent: int, voucher_id: int) -> Unit[Row]:
