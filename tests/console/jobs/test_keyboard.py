@@ -46,6 +46,7 @@ async def test_logging_in(s: Shop) -> None:
         await enter(page, "Password", "wrong horse battery")
         await page.keyboard.press("Enter")
         await page.get_by_role("alert").wait_for()
+        await page.wait_for_load_state("networkidle")  # scripts have set the focus
         at = await focus(page)
         assert at is not None
         assert at.name == "Password", "where to go on"
