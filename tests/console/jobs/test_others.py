@@ -179,6 +179,11 @@ async def test_no_page_of_an_agent_has_barriers(s: Shop, size: str) -> None:
         for path in ("/stock", f"/stock/batch/{batch}", "/account"):
             await page.goto(f"{s.url}{path}")
             await clean(page)
+        await page.locator(".menu summary").click()
+        box = await page.locator(".menu-card").bounding_box()
+        assert box is not None
+        assert box["x"] >= 0, "the menu opens on the screen, without a search box beside it, too"
+        assert box["x"] + box["width"] <= SIZES[size][0]
         await page.goto(f"{s.url}/stock")
         await page.get_by_role("button", name="1 hour").click()
         await page.locator(".sold-code").wait_for()
