@@ -11,6 +11,7 @@ import click
 
 from commands.ground import Ground, run, table, tenant_option
 from portal.audit import store as audit
+from portal.console import asked
 from portal.console.isps import acts
 from portal.errors import Misconfigured, Refused
 from portal.export import files
@@ -19,7 +20,11 @@ from portal.settings import Settings, networks_of
 from portal.tenancy import logos, marks, store
 from portal.units import Unit
 
-MAX_REASON = 300
+REFUSALS = {
+    "isp-closed": "is closed already; to open it again: bando tenant on",
+    "isp-already": "is so already; nothing was changed.",
+    "isp-erased": "was closed so long ago that its records may be erased; add it as a new ISP.",
+}
 
 
 def _must_be_zone(timezone: str) -> None:
@@ -143,16 +148,17 @@ async def _switch(tenant_name: str, act: str, reason: str, ground: Ground) -> No
     try:
         await ground.db.write(found.id, acts.switched, ground.vault, found.id, act, "command", payload, now)
     except Refused as refused:
-        raise Misconfigured(f"{found.name} is closed already; to open it again: bando tenant on") from refused
+        raise Misconfigured(f"{found.name} {REFUSALS[refused.key]}") from refused
     click.echo(f"{found.name} is {acts.WORDS[act]}.")
 
 
 def _reason(text: str) -> str:
-    """Why, as the console wants it too: something, on one line."""
-    plain = text.strip()
-    if not plain or len(plain) > MAX_REASON or not plain.isprintable():
-        raise Misconfigured(f"The reason (--reason) is one line of at most {MAX_REASON} characters, and not empty.")
-    return plain
+    """As the console wants it; lines that are pasted are not run together here."""
+    try:
+        return asked.reason(text if text.isprintable() else "")
+    except Refused:
+        most = asked.MAX_NOTE
+        raise Misconfigured(f"The reason (--reason) is one line of at most {most} characters, and not empty.") from None
 
 
 def _must_be_good(changes: dict[str, Any]) -> None:

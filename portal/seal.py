@@ -35,7 +35,8 @@ def _derive(master: bytes, purpose: str) -> bytes:
 def _keyed(key: bytes) -> tuple[Hash, Hash]:
     """The inner and the outer hash of HMAC-SHA256 after their padded key (at most 64 bytes)."""
     padded = key.ljust(64, b"\0")
-    return tuple(hashlib.sha256(bytes(each ^ pad for each in padded)) for pad in (0x36, 0x5C))  # type: ignore[return-value]
+    inner, outer = (hashlib.sha256(bytes(each ^ pad for each in padded)) for pad in (0x36, 0x5C))
+    return inner, outer
 
 
 def _seal(cipher: AESGCM, plain: bytes, place: str) -> bytes:

@@ -50,3 +50,11 @@ async def test_the_platform_gets_its_first_person_and_is_no_isp(shell: Shell) ->
     assert "--role" in (await shell("staff", "add", "c@x.test", "C", "--platform", "--role", "owner")).sentence
     assert (await shell("staff", "add", "c@x.test", "C", "--role", "platform")).code != 0
     assert "as they were written" in await shell.well("audit", "verify")
+
+
+async def test_each_refusal_has_its_own_sentence(shell: Shell) -> None:
+    assert "is so already" in (await shell("tenant", "on", "--reason", "x")).sentence
+    await shell.well("tenant", "off", "--reason", "x")
+    assert "is so already" in (await shell("tenant", "off", "--reason", "x")).sentence
+    await shell.well("tenant", "close", "--reason", "x", "--yes")
+    assert "is closed already" in (await shell("tenant", "close", "--reason", "x", "--yes")).sentence

@@ -84,7 +84,7 @@ def _device(row: Row) -> Device:
     )
 
 
-FRESH_MS = MINUTE
+FRESH_MS = MINUTE  # each look would move the device in the index of those seen last (decision 23)
 
 
 def touch_device(mac: str, router_id: int | None, now: Moment) -> Unit[Device]:

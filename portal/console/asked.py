@@ -51,21 +51,19 @@ def key(text: str) -> str:
     return text
 
 
-def note(text: str) -> str:
-    """A few words of staff, on one line."""
+def note(text: str, wrong: str = "form") -> str:
+    """A few words of staff, on one line; raises `Refused(wrong)`."""
     plain = " ".join(text.split())
     if len(plain) > MAX_NOTE or not plain.isprintable():
-        raise Refused("form")
+        raise Refused(wrong)
     return plain
 
 
 def reason(text: str) -> str:
     """Why, for the audit log: a note that is not empty; raises `Refused`, which the form can say."""
-    plain = " ".join(text.split())
+    plain = note(text, "reason-long")
     if not plain:
         raise Refused("reason")
-    if len(plain) > MAX_NOTE or not plain.isprintable():
-        raise Refused("reason-long")
     return plain
 
 

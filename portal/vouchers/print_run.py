@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from portal.clock import Clock, Moment
 from portal.db import Database
-from portal.errors import Misconfigured
+from portal.errors import BandoError, Misconfigured
 from portal.seal import Vault
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
@@ -24,7 +24,7 @@ ON_PAPER = ("printed", "reprinted")
 SOLD = "sold on a screen"
 
 
-class SoldMeanwhile(Misconfigured):
+class SoldMeanwhile(BandoError):
     """While cards were laid out, a tap has sold one of them on a screen."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -223,10 +223,10 @@ def _height(words: Sequence[Words], texts: Sequence[Sequence[str]], scale: float
     return lines + sum(each.after * scale for each in words[:-1])
 
 
-def _in_font(letter: str, known: object) -> str:
-    if ord(letter) in known:  # type: ignore[operator]
+def _in_font(letter: str, known: Container[int]) -> str:
+    if ord(letter) in known:
         return letter
     if unicodedata.category(letter) in ("Cc", "Cf", "Mn", "Me", "Zs"):
         return " " if letter.isspace() else ""
     bare = unicodedata.normalize("NFKD", letter)
-    return "".join(each for each in bare if ord(each) in known) or "?"  # type: ignore[operator]
+    return "".join(each for each in bare if ord(each) in known) or "?"

@@ -10,6 +10,7 @@ import ssl
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import cast
 
 from sandbox.routeros.codec import BrokenFraming, Decoder, encode_sentence, to_bytes
 from sandbox.routeros.columns import Trap
@@ -55,7 +56,7 @@ class Connection(asyncio.Protocol):
     # -- what asyncio calls --------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport  # type: ignore[assignment]  # a stream server's transport is a Transport
+        self.transport = cast(asyncio.Transport, transport)  # a stream server's is one; uvloop's does not inherit it
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if peer else self._peer
         self.server.connections.add(self)

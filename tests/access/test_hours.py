@@ -25,8 +25,8 @@ sales = st.builds(Hours, days=days, begin=minutes, end=minutes)
 moments = st.integers(1_700_000_000_000, 1_900_000_000_000)
 
 
-def at(zone: str, *when: int) -> Moment:
-    return round(datetime(*when, tzinfo=ZoneInfo(zone)).timestamp() * 1000)  # type: ignore[misc,arg-type]
+def at(zone: str, year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> Moment:
+    return round(datetime(year, month, day, hour, minute, tzinfo=ZoneInfo(zone)).timestamp() * 1000)
 
 
 def wall(sale: Hours, moment: Moment, zone: str) -> bool:

@@ -182,7 +182,7 @@ async def ask_block(desk: Desk) -> Response:
 async def block(desk: Desk) -> Response:
     device_id = _id(desk)
     try:
-        after = {"reason": _reason(desk)}
+        after = {"reason": asked.reason(desk.fields.get("reason", ""))}
     except Refused as wrong:
         return await _stop(desk, device_id, wrong=wrong)
     await desk.act("block", f"device:{device_id}", acts.block, device_id, True, desk.now, after=after)
@@ -205,23 +205,13 @@ async def end_pass(desk: Desk) -> Response:
     device_id, pass_id = _id(desk), _id(desk, "pass_id")
     one = await desk.read(acts.own_pass, device_id, pass_id)
     try:
-        after = {"pass": one.plan_name, "reason": _reason(desk)}
+        after = {"pass": one.plan_name, "reason": asked.reason(desk.fields.get("reason", ""))}
     except Refused as wrong:
         return await _stop(desk, device_id, one, wrong)
     before = {"state": one.state, "left": span(left(one, desk.now), "en").replace("\u00a0", " ")}
     subject = f"device:{device_id}"
     await desk.act("end-pass", subject, acts.end_pass, device_id, pass_id, desk.now, before=before, after=after)
     return desk.go(_path(device_id), "pass-over")
-
-
-def _reason(desk: Desk) -> str:
-    try:
-        reason = asked.note(desk.fields.get("reason", ""))
-    except Refused:
-        raise Refused("reason") from None
-    if not reason:
-        raise Refused("reason")
-    return reason
 
 
 async def _stop(desk: Desk, device_id: int, one: Pass | None = None, wrong: Refused | None = None) -> Response:

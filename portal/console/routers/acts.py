@@ -34,10 +34,7 @@ async def found(desk: Desk) -> Router:
 
 def reason(desk: Desk) -> str:
     """Why it is done; raises `Refused`."""
-    said = asked.note(desk.fields.get("reason", ""))
-    if not said:
-        raise Refused("reason")
-    return said
+    return asked.reason(desk.fields.get("reason", ""))
 
 
 async def _act(desk: Desk, act: str, router: Router, unit: Any, *args: Any, **kwargs: Any) -> None:

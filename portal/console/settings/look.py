@@ -84,7 +84,8 @@ async def change(desk: Desk) -> Response:
     except Misconfigured:
         return _form(desk, desk.fields, Refused("look-detail"))
     before = {name: getattr(tenant, name) for name in NAMES}
-    if asked_for.columns == before and not small and not (asked_for.drop and desk.view.mark):
+    gone = asked_for.drop and await desk.read(tenancy.logo) is not None
+    if asked_for.columns == before and not small and not gone:
         return desk.go("/console/settings/look", "look-saved")
     after = {**asked_for.columns, **({"logo": "another one"} if small else {"logo": "none"} if asked_for.drop else {})}
     await desk.act(

@@ -200,10 +200,7 @@ def _phone(text: str) -> Phone | None:
 
 
 def _words(text: str) -> str:
-    try:
-        return asked.note(text)
-    except Refused:
-        raise Refused("reason") from None
+    return asked.note(text, "reason-long")
 
 
 async def send_back(desk: Desk) -> Response:
@@ -212,9 +209,7 @@ async def send_back(desk: Desk) -> Response:
 
 
 async def _send_back(desk: Desk, receipt: Receipt) -> None:
-    reason, ref = _words(desk.fields.get("back_reason", "")), _words(desk.fields.get("back_ref", ""))
-    if not reason:
-        raise Refused("reason")
+    reason, ref = asked.reason(desk.fields.get("back_reason", "")), _words(desk.fields.get("back_ref", ""))
     await desk.act(
         "money.return",
         f"receipt:{receipt.number}",
@@ -247,9 +242,7 @@ async def name_receipt(desk: Desk) -> Response:
 
 async def count_as_paid(desk: Desk) -> Response:
     """The pass now; the receipt is to come."""
-    payment_id, reason = _id(desk), _words(desk.fields.get("reason", ""))
-    if not reason:
-        raise Refused("reason")
+    payment_id, reason = _id(desk), asked.reason(desk.fields.get("reason", ""))
     await desk.act(
         "money.paid",
         f"payment:{payment_id}",

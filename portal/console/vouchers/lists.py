@@ -77,7 +77,6 @@ async def page(desk: Desk, one: Batch, serials: str = "", wrong: str = "", statu
         going=desk.services.work.going(desk.view.tenant.id, f"batch:{one.id}"),
         bars=bars,
         part=part,
-        reason=desk.fields.get("reason", "")[: asked.MAX_NOTE],
         paper=printing(desk),
         wrong=wrong,
     )

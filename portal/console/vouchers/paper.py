@@ -134,8 +134,6 @@ async def _pressed(desk: Desk, planned: PrintRun, paper: Paper) -> bytes:
         try:
             async with desk.services.work.press():
                 await press(job, agree=partial(_noted, desk, planned, paper))
-        except print_run.SoldMeanwhile:
-            raise
         except Misconfigured:
             raise Refused("print-logo", status=409) from None
         return await asyncio.to_thread(target.read_bytes)
