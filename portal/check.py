@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from portal import check_books
 from portal.access.passes import from_row
 from portal.clock import HOUR, MINUTE, Moment
 from portal.units import Unit, rows
@@ -153,6 +154,7 @@ CHECKS: tuple[Callable[[Moment], Unit[list[str]]], ...] = (
     more_than_bought,
     late_end,
     two_heads,
+    *check_books.CHECKS,
 )
 
 

@@ -54,6 +54,9 @@ vouchers = Table(
     plain("voided_at", Whole),
     personal("voided_by", Text, purpose="answer for stock", keep="act"),
     plain("void_reason", Text),
+    plain("sold_at", Whole),  # its sale stands in the books: for cash, or handed out to an agent
+    link("agent_id", "staff"),  # whose stock it is; NULL: the ISP's own
+    plain("commission_minor", Whole, nullable=False, server_default="0"),  # what the agent earns when it is redeemed
     plain("handed_at", Whole),  # an agent showed its code and sold it; once
     plain("handed_key", Text),  # of the form that took it: sent twice, it takes one card
     UniqueConstraint("code_index"),

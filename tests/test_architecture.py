@@ -49,7 +49,8 @@ MAY: dict[str, set[str]] = {
     "words": set(),
     "sql": {"schema"},
     "units": {"schema"},
-    "schema": {"columns", "schema_staff", "schema_vouchers"},
+    "schema": {"columns", "schema_books", "schema_staff", "schema_vouchers"},
+    "schema_books": {"columns"},
     "schema_staff": {"columns"},
     "schema_vouchers": {"columns"},
     "columns": set(),
@@ -67,12 +68,14 @@ MAY: dict[str, set[str]] = {
     "audit": set(),
     "staff": {"db", "loops", "tenancy"},
     "tenancy": {"db", "loops"},
+    "books": set(),
     "access": {"sessions", "tenancy", "db"},
-    "payments": {"access", "tenancy", "people", "db", "loops"},
-    "vouchers": {"access", "tenancy", "db", "loops"},
+    "payments": {"access", "books", "tenancy", "people", "db", "loops"},
+    "vouchers": {"access", "books", "tenancy", "db", "loops"},
     "mikrotik": {"access", "sessions", "tenancy", "db", "loops"},
     # what looks at everything, and changes nothing
-    "check": {"access"},
+    "check": {"access", "check_books"},
+    "check_books": {"books"},
     "export": {"access", "people", "tenancy", "vouchers", "db"},
     "doctor": {"db", "tenancy", "mikrotik", "doctor_database", "doctor_web"},
     "doctor_database": {"migrate"},
@@ -82,7 +85,20 @@ MAY: dict[str, set[str]] = {
     "web": set(),
     # `pages` for the preview of a guest's page beside the form that changes it
     "console": {
-        *("web", "staff", "audit", "access", "payments", "mikrotik", "people", "tenancy", "vouchers", "db", "pages"),
+        *(
+            "web",
+            "staff",
+            "audit",
+            "access",
+            "books",
+            "payments",
+            "mikrotik",
+            "people",
+            "tenancy",
+            "vouchers",
+            "db",
+            "pages",
+        ),
         "export",
     },
     "pages": {"web", "access", "payments", "mikrotik", "people", "tenancy", "vouchers", "db"},
@@ -100,7 +116,15 @@ BORDERS: dict[str, tuple[str, ...]] = {
     "databases": ("db",),
     "aiosqlite": ("db",),
     "asyncpg": ("db",),
-    "sqlalchemy": ("schema", "schema_staff", "schema_vouchers", "columns", "migrate"),
+    "sqlalchemy": (
+        "schema",
+        "schema_books",
+        "schema_staff",
+        "schema_vouchers",
+        "columns",
+        "migrate",
+        "migrations/opening",
+    ),
     "alembic": ("migrate", "migrations/env"),
     "cryptography": ("seal",),
     "argon2": ("staff",),
@@ -119,7 +143,8 @@ BORDERS: dict[str, tuple[str, ...]] = {
     "tests": (),
 }
 
-SQL_FILES = {"units", "check"}  # the helpers of every store, and the invariants
+# the helpers of every store, the invariants, and the opening of the books by a migration
+SQL_FILES = {"units", "check", "check_books", "migrations/opening"}
 SQL = re.compile(r"^\s*(?:SELECT\b.*|INSERT INTO\b.*|UPDATE \S+ SET\b.*|DELETE FROM\b.*|WITH \w+ AS\b.*)", re.DOTALL)
 ROOMS_OF_TRADE = ("payments", "mikrotik", "vouchers")
 TALL = 500  # lines; the models of our field stay below it but for a protocol

@@ -14,7 +14,7 @@ from portal.access.plans import Plan
 from portal.access.store import Cause
 from portal.clock import Moment
 from portal.errors import Refused
-from portal.payments import store
+from portal.payments import posting, store
 from portal.payments.claims import Wish, paid_with
 from portal.payments.settle import MoneyMoved, Said, same_payer, settle
 from portal.payments.store import Payment, Receipt
@@ -153,7 +153,7 @@ def give(vault: Vault, tenant_id: int, receipt_id: int, given: Given, now: Momen
     wish = Wish(plan=given.plan, device_id=device.id, router_id=device.last_router_id, person_id=person_id)
     tail = given.phone.tail if given.phone else receipt.payer_tail
     payment_id, public = yield from paid_with(receipt, wish, BY, tail, now)
-    if not (yield from store.take_receipt(receipt.id, payment_id, "claimed")):
+    if not (yield from posting.take(receipt, payment_id, "claimed", now)):
         raise Refused("receipt-used", status=409)
     yield from admission.grant(given.plan, device.id, Cause(kind="payment", ref=public), now, person_id)
     yield from admission.wanted_since(device.id, now, now)
@@ -191,5 +191,6 @@ def sent_back(receipt_id: int, now: Moment) -> Unit[Receipt]:
     receipt = yield from waiting(receipt_id)
     if not (yield from store.give_back(receipt.id)):
         raise Refused("money-returned", status=409)
+    yield from posting.sent_back(receipt, now)
     yield from _placed(receipt, now)
     return receipt

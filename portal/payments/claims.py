@@ -20,7 +20,7 @@ from portal.access.store import Cause
 from portal.clock import Clock, Moment
 from portal.db import Database
 from portal.errors import Refused
-from portal.payments import limits, settle, store
+from portal.payments import limits, posting, settle, store
 from portal.payments.orders import MAC, new_ref
 from portal.payments.store import Payment, Receipt
 from portal.people import store as people
@@ -158,7 +158,7 @@ def _credit(vault: Vault, claim: Claim, receipt: Receipt, now: Moment) -> Unit[C
     person_id = yield from people.person_for(vault, claim.tenant_id, claim.phone, now)
     wish = Wish(plan=fitting[0], device_id=device.id, router_id=claim.router.id, person_id=person_id)
     payment_id, public = yield from paid_with(receipt, wish, "claim", claim.phone.tail, now)
-    if not (yield from store.take_receipt(receipt.id, payment_id, "claimed")):
+    if not (yield from posting.take(receipt, payment_id, "claimed", now)):
         raise Refused("receipt-used", status=409)
     yield from store.close_line("unmatched-money", f"receipt:{receipt.number}", now)
     cause = Cause(kind="payment", ref=public)
@@ -204,6 +204,8 @@ def paid_with(receipt: Receipt, wish: Wish, by: str, tail: str | None, now: Mome
         created_at=now,
         settled_at=now,
     )
-    if payment_id is None:
+    made = None if payment_id is None else (yield from store.payment(payment_id))
+    if made is None:
         raise Refused("receipt-used", status=409)
-    return payment_id, public
+    yield from posting.paid(made, now)
+    return made.id, public

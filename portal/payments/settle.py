@@ -15,7 +15,7 @@ from portal.access import admission
 from portal.access.store import Cause
 from portal.clock import Moment
 from portal.money import Money
-from portal.payments import mpesa, payment, store
+from portal.payments import mpesa, payment, posting, store
 from portal.payments.payment import Evidence
 from portal.payments.store import Payment, Receipt
 from portal.people import store as people
@@ -139,11 +139,13 @@ def known_receipt(money: MoneyMoved, via: str, now: Moment) -> Unit[Receipt | No
         seen_via=via,
         state="unmatched",
     )
+    if made is not None:
+        yield from posting.written(made, now)
     return made or (yield from store.receipt(money.number, money.environment))
 
 
 def _attach(one: Payment, said: Said, found: Receipt, now: Moment) -> Unit[Said]:
-    taken = yield from store.take_receipt(found.id, one.id, "matched")
+    taken = yield from posting.take(found, one.id, "matched", now)
     if not taken:
         yield from store.set_receipt_state(found.id, "review")
         subject = f"receipt:{found.number}"
@@ -167,6 +169,7 @@ def _grant(vault: Vault, one: Payment, said: Said, now: Moment) -> Unit[None]:
     yield from admission.grant(one.plan, one.device_id, cause, now, one.person_id)
     yield from admission.wanted_since(one.device_id, one.created_at, now)
     yield from store.change_payment(one.id, settled_at=now, settled_by=said.via)
+    yield from posting.paid(one, now)
     if said.money is None:
         yield from _receipt_to_come(vault, replace(one, settled_at=now), now)
     other = yield from store.paid_near(one.device_id, one.id, now - payment.CLOSE_MS)

@@ -22,10 +22,11 @@ from portal.money import Money
 from portal.seal import Vault
 from portal.tenancy.store import Tenant
 from portal.units import Conflict, Unit
-from portal.vouchers import codes, store
+from portal.vouchers import codes, posting, store
 from portal.vouchers.codes import Style
 from portal.vouchers.odds import Odds, in_words, longer, odds_of
-from portal.vouchers.store import CAUSE, Batch
+from portal.vouchers.posting import Undone
+from portal.vouchers.store import CAUSE, Batch, Holder
 
 MOST = 50_000
 LONGEST_MS = 3 * 366 * DAY  # whoever sells a card for longer sells a promise that nobody can keep
@@ -157,6 +158,7 @@ def complete(batch: Batch, by: str, now: Moment) -> Unit[Batch]:
         return current
     yield from store.set_ready(batch.id, now)
     yield from store.add_act(batch.id, "made", 1, batch.count, by, now)
+    yield from posting.handed_out(batch, now)
     return replace(current, ready_at=now)
 
 
@@ -236,13 +238,17 @@ class Batches:
                 return
             cards = [self._card(batch, serial, each) for serial, each in zip(missing, drawn, strict=True)]
             try:
-                await self._politely(store.add_vouchers, batch.id, batch.use_by, cards)
+                await self._politely(store.add_vouchers, batch.id, batch.use_by, cards, self._holder(batch))
                 return
             except Conflict:  # or another process finishes the same batch
                 there = await self.db.read(self.tenant.id, store.serials, batch.id, missing[0], missing[-1])
                 missing = [each for each in missing if each not in there]
                 drawn = await self._drawn(batch, len(missing))
         raise BandoError(f"No new codes were found for batch B{batch.number}; try again: bando voucher finish")
+
+    def _holder(self, batch: Batch) -> Holder:
+        """Whose the cards of a batch are from the beginning."""
+        return Holder(agent_id=batch.agent_id, since=batch.created_at) if batch.agent_id else store.NOBODY
 
     def _card(self, batch: Batch, serial: int, drawn: Drawn) -> dict[str, Any]:
         index, code = drawn
@@ -264,12 +270,15 @@ class Batches:
         *,
         reason: str,
         by: str,
+        staff_id: int | None = None,
         end_passes: bool = False,
         progress: Progress = unseen,
     ) -> Voided:
         """Void a range of a batch for good; with `end_passes` also what is in use. Raises `Misconfigured`."""
         check_void(batch, first, last, reason, by)
-        return await self.carry_out(batch, first, last, reason=reason, by=by, end_passes=end_passes, progress=progress)
+        return await self.carry_out(
+            batch, first, last, reason=reason, by=by, staff_id=staff_id, end_passes=end_passes, progress=progress
+        )
 
     async def carry_out(
         self,
@@ -280,6 +289,7 @@ class Batches:
         reason: str,
         by: str,
         end_passes: bool,
+        staff_id: int | None = None,
         progress: Progress = unseen,
     ) -> Voided:
         """Void them a part at a time; may be stopped at any point and called again.
@@ -290,8 +300,8 @@ class Batches:
         act_id: int | None = None
         now = self.clock.now()
         for start, end in ranges(first, last, END_CHUNK if end_passes else VOID_CHUNK):
-            work = (batch.id, start, end, by, reason, now, end_passes)
-            act_id, taken = await self._politely(void_part, act_id, *work)
+            work = (batch, start, end, by, reason, now, end_passes)
+            act_id, taken = await self._politely(void_part, act_id, *work, staff_id=staff_id)
             printed, in_use = printed + taken.printed, in_use + taken.in_use
             progress(end - start + 1)
         return Voided(printed=printed, in_use=in_use, left=last - first + 1 - printed - in_use)
@@ -315,24 +325,43 @@ def ranges(first: int, last: int, size: int) -> Iterator[tuple[int, int]]:
 
 
 def void_part(
-    act_id: int | None, batch_id: int, first: int, last: int, by: str, reason: str, now: Moment, end_passes: bool
+    act_id: int | None,
+    batch: Batch,
+    first: int,
+    last: int,
+    by: str,
+    reason: str,
+    now: Moment,
+    end_passes: bool,
+    *,
+    staff_id: int | None = None,
 ) -> Unit[tuple[int, Voided]]:
     """Void one part and write it down; gives the act, which the next part goes on with."""
-    taken = yield from void_some(batch_id, first, last, by, reason, now, end_passes)
+    taken = yield from void_some(batch, first, last, by, reason, now, end_passes, staff_id)
     if act_id is None:
-        act_id = yield from store.add_act(batch_id, "voided", first, last, by, now, reason=reason)
+        act_id = yield from store.add_act(batch.id, "voided", first, last, by, now, reason=reason)
     else:
         yield from store.extend_act(act_id, last)
     return act_id, taken
 
 
 def void_some(
-    batch_id: int, first: int, last: int, by: str, reason: str, now: Moment, end_passes: bool
+    batch: Batch,
+    first: int,
+    last: int,
+    by: str,
+    reason: str,
+    now: Moment,
+    end_passes: bool,
+    staff_id: int | None = None,
 ) -> Unit[Voided]:
-    """Void one part of a range, and end the passes of those in use."""
-    taken = yield from store.void_range(batch_id, first, last, by, reason, now, in_use=end_passes)
+    """Void one part of a range, undo the sale of those that nobody redeemed, and end the passes of those in use."""
+    taken = yield from store.void_range(batch.id, first, last, by, reason, now, in_use=end_passes)
     in_use = [row["label"] for row in taken if row["redeemed_at"] is not None]
     yield from _end_passes(in_use, now)
+    for row in taken:
+        if row["redeemed_at"] is None and row["sold_at"] is not None:
+            yield from posting.undone(batch, Undone(label=row["label"], agent_id=row["agent_id"], by=staff_id), now)
     return Voided(printed=len(taken) - len(in_use), in_use=len(in_use))
 
 

@@ -12,15 +12,14 @@ from portal.access import admission
 from portal.access import store as access
 from portal.access.allowance import good_at
 from portal.access.passes import Pass, as_of
-from portal.access.plans import Plan
 from portal.access.store import Cause, Device
 from portal.clock import DAY, Moment
 from portal.errors import Refused
 from portal.units import Unit
-from portal.vouchers import guesses, store
+from portal.vouchers import guesses, posting, store
 from portal.vouchers.guesses import Guesser
 from portal.vouchers.offers import Offer, OfferKind, Redeemed
-from portal.vouchers.store import Batch, Voucher
+from portal.vouchers.store import Batch, Taken, Voucher
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +55,7 @@ def redeem(ask: Ask, now: Moment) -> Unit[Redeemed | Refused]:
         return slowed(wait)
     taken = yield from store.take(ask.code, ask.router_id, now)
     if taken is not None:
-        return (yield from _connect(ask, *taken, now))
+        return (yield from _connect(ask, taken, now))
     found = yield from find(ask.code, now)
     device = (yield from access.device_by_mac(ask.mac)) if found else None
     if found is None or found.made is None or found.made.state == "ended":
@@ -95,11 +94,13 @@ def _uses(one: Pass, device: Device) -> Unit[bool]:
     return device.id in (yield from access.devices_of_pass(one.id))
 
 
-def _connect(ask: Ask, label: str, plan: Plan, now: Moment) -> Unit[Redeemed]:
+def _connect(ask: Ask, taken: Taken, now: Moment) -> Unit[Redeemed]:
     """A voucher that was printed becomes a pass of this device; what is refused here gives it back."""
+    plan = taken.plan
     if not _good_here(plan.sites, ask.router_id):
         raise Refused("voucher-elsewhere", status=409)
-    cause = Cause(kind=store.CAUSE, ref=label)
+    yield from posting.redeemed(taken, ask.router_id, now)
+    cause = Cause(kind=store.CAUSE, ref=taken.label)
     newcomer = yield from access.meet_device(ask.mac, ask.router_id, now)
     if newcomer is not None:
         pass_id = yield from admission.welcome(plan, newcomer, ask.router_id, cause, now)

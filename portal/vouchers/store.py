@@ -122,20 +122,38 @@ _DRAWN = ("serial", "label", "code_index", "code_sealed")
 def _add(count: int) -> tuple[str, str]:
     """The statements for `count` vouchers at once."""
     marks = ", ".join(
-        f"(:tenant, :batch_id, :use_by, {', '.join(f':{name}{n}' for name in _DRAWN)})" for n in range(count)
+        f"(:tenant, :batch_id, :use_by, :sold_at, :agent_id, :commission_minor,"
+        f" {', '.join(f':{name}{n}' for name in _DRAWN)})"
+        for n in range(count)
     )
     owners = ", ".join(f"(:code_index{n}, :tenant)" for n in range(count))
     return (
-        f"INSERT INTO vouchers (tenant_id, batch_id, use_by, {', '.join(_DRAWN)}) VALUES {marks}",
+        "INSERT INTO vouchers (tenant_id, batch_id, use_by, sold_at, agent_id, commission_minor,"
+        f" {', '.join(_DRAWN)}) VALUES {marks}",
         f"INSERT INTO code_owners (code_index, owner) VALUES {owners}",
     )
 
 
-def add_vouchers(batch_id: int, use_by: Moment, drawn: Sequence[Mapping[str, Any]]) -> Unit[None]:
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """An agent who holds cards and owes for them, and what each earns them."""
+
+    agent_id: int | None = None
+    since: Moment | None = None
+    commission_minor: int = 0
+
+
+NOBODY = Holder()
+
+
+def add_vouchers(
+    batch_id: int, use_by: Moment, drawn: Sequence[Mapping[str, Any]], holder: Holder = NOBODY
+) -> Unit[None]:
     """Vouchers with ``serial``, ``label``, ``code_index`` and ``code_sealed``; raises `Conflict` on a known code."""
     vouchers, owners = _add(len(drawn))
     fields = {f"{name}{n}": each[name] for n, each in enumerate(drawn) for name in _DRAWN}
-    yield Sql(vouchers, {"batch_id": batch_id, "use_by": use_by, **fields})
+    held = {"sold_at": holder.since, "agent_id": holder.agent_id, "commission_minor": holder.commission_minor}
+    yield Sql(vouchers, {"batch_id": batch_id, "use_by": use_by, **held, **fields})
     yield Sql(owners, {f"code_index{n}": each["code_index"] for n, each in enumerate(drawn)})
 
 
@@ -175,21 +193,48 @@ def with_batch(code_index: bytes) -> Unit[tuple[Voucher, Batch] | None]:
     return None if row is None else (_voucher(row), read_batch({**dict(row), "id": row["batch_id"]}))
 
 
-def take(code_index: bytes, router_id: int, now: Moment) -> Unit[tuple[str, Plan] | None]:
-    """Redeem a printed voucher: its label and plan, or None when it is not to be had.
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """A voucher that was redeemed just now."""
+
+    label: str
+    plan: Plan  # as it was frozen in its batch
+    sold: bool  # whether its sale stands in the books
+    agent_id: int | None
+    commission_minor: int
+
+
+def take(code_index: bytes, router_id: int, now: Moment) -> Unit[Taken | None]:
+    """Redeem a printed voucher; None when it is not to be had.
 
     One statement, so that only one can win.
     """
     row = yield from one(
         "UPDATE vouchers SET state = 'redeemed', redeemed_at = :now, redeemed_router_id = :router_id"
         " WHERE tenant_id = :tenant AND code_index = :code_index AND state = 'printed' AND use_by > :now"
-        " RETURNING label, (SELECT b.plan_copy FROM batches b WHERE b.tenant_id = :tenant"
-        " AND b.id = vouchers.batch_id) AS plan_copy",
+        " RETURNING label, sold_at, agent_id, commission_minor, (SELECT b.plan_copy FROM batches b"
+        " WHERE b.tenant_id = :tenant AND b.id = vouchers.batch_id) AS plan_copy",
         code_index=code_index,
         router_id=router_id,
         now=now,
     )
-    return None if row is None else (row["label"], _frozen(row["plan_copy"]))
+    if row is None:
+        return None
+    return Taken(
+        label=row["label"],
+        plan=_frozen(row["plan_copy"]),
+        sold=row["sold_at"] is not None,
+        agent_id=row["agent_id"],
+        commission_minor=row["commission_minor"],
+    )
+
+
+def set_sold(batch_id: int, label: str, now: Moment) -> Unit[None]:
+    """The sale of a card stands in the books."""
+    yield Sql(
+        "UPDATE vouchers SET sold_at = :now WHERE tenant_id = :tenant AND batch_id = :batch_id AND label = :label",
+        {"batch_id": batch_id, "label": label, "now": now},
+    )
 
 
 def void_range(
@@ -197,14 +242,14 @@ def void_range(
 ) -> Unit[list[Row]]:
     """Void the printed ones of a range, with `in_use` also the redeemed ones whose pass has not ended.
 
-    Gives ``label`` and ``redeemed_at`` of those that it took.
+    Gives ``label``, ``redeemed_at``, ``sold_at`` and ``agent_id`` of those that it took.
     """
     found = yield from rows(
         "UPDATE vouchers SET state = 'void', voided_at = :now, voided_by = :by, void_reason = :reason"
         " WHERE tenant_id = :tenant AND batch_id = :batch_id AND serial BETWEEN :first AND :last"
         " AND (state = 'printed' OR (:in_use = 1 AND state = 'redeemed' AND EXISTS (SELECT 1 FROM passes p"
         " WHERE p.tenant_id = :tenant AND p.cause_kind = 'voucher' AND p.cause_ref = vouchers.label"
-        " AND p.state <> 'ended'))) RETURNING label, redeemed_at",
+        " AND p.state <> 'ended'))) RETURNING label, redeemed_at, sold_at, agent_id",
         batch_id=batch_id,
         first=first,
         last=last,

@@ -141,7 +141,8 @@ class VoucherMachine(RuleBasedStateMachine):
         hit = [each for each in self.cards if each.batch_id == first.batch_id and each.serial in span]
         taken = [each for each in hit if each.state == "printed" or (end_passes and self._lives(each))]
 
-        done = self.do(batches.void_some, first.batch_id, span[0], span[-1], "W.", "lost", self.now, end_passes)
+        whole = self.do(vouchers.batch, first.batch_id)
+        done = self.do(batches.void_some, whole, span[0], span[-1], "W.", "lost", self.now, end_passes)
 
         assert done.taken == len(taken)
         for each in taken:

@@ -12,23 +12,23 @@ from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
 
-from portal.access.plans import Plan
 from portal.clock import Moment
 from portal.units import Unit, update
 from portal.vouchers import store
+from portal.vouchers.store import Taken
 
 TAKE, PLACE = "take", "place"
 CAUSE = r",\s*CONSTRAINT \w+ UNIQUE \(tenant_id, cause_kind, cause_ref\)"
 
 
-def take_any(code_index: bytes, router_id: int, now: Moment) -> Unit[tuple[str, Plan] | None]:
+def take_any(code_index: bytes, router_id: int, now: Moment) -> Unit[Taken | None]:
     """`store.take` that looks, and then writes whatever it finds: a state that others may have changed meanwhile."""
     found = yield from store.with_batch(code_index)
     if found is None:
         return None
     voucher, batch = found
     yield from update("vouchers", voucher.id, state="redeemed", redeemed_at=now, redeemed_router_id=router_id)
-    return voucher.label, batch.plan
+    return Taken(label=voucher.label, plan=batch.plan, sold=False, agent_id=None, commission_minor=0)
 
 
 def remove(guards: Collection[str]) -> None:

@@ -16,7 +16,7 @@ from portal.sql import any_of
 from portal.staff import store as staff
 from portal.staff.store import Staff
 from portal.units import Row, Unit, rows, value
-from portal.vouchers import batches, states
+from portal.vouchers import batches, posting, states
 from portal.vouchers import store as cards
 from portal.vouchers.batches import Order
 from portal.vouchers.states import Group, Tally
@@ -246,6 +246,8 @@ def sell(vault: Vault, tenant_id: int, order: Order, code: str, now: Moment) -> 
     yield from cards.add_vouchers(made.id, made.use_by, [card])
     whole = yield from batches.complete(made, order.by, now)
     yield from cards.add_act(made.id, "printed", 1, 1, order.by, now, how="counter")
+    if order.staff_id is not None:
+        yield from posting.sold_for_cash(whole, label, order.staff_id, now)
     return whole
 
 

@@ -60,7 +60,9 @@ async def void(desk: Desk) -> Response:
             await _written_down(desk, batch, span, reason, end)
         except Refused as wrong:
             return await _page(desk, batch, serials, wrong.key, wrong.status)
-        job = room(desk).carry_out(batch, *span, reason=reason, by=desk.staff.name, end_passes=end)
+        job = room(desk).carry_out(
+            batch, *span, reason=reason, by=desk.staff.name, staff_id=desk.staff.id, end_passes=end
+        )
         await desk.services.work.begin(desk.view.tenant.id, subject, job)
     return desk.go(f"/console/vouchers/batch/{batch.id}", "voided")
 

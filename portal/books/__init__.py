@@ -1,0 +1,1 @@
+"""The books of an ISP: double entry, drawers and what agents owe."""

@@ -1,0 +1,114 @@
+"""The invariants of the books (I5): they balance, and say of each account what the trade's own tables say.
+
+Each check is a unit that gives sentences, like those of `portal.check`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from portal.books.chart import KINDS
+from portal.clock import Moment
+from portal.units import Row, Unit, rows
+
+# Each fact of the trade, with the transfers that ought to stand in the books for it: as many, of just these amounts.
+_FACTS = {
+    "receipt": "SELECT CAST(id AS TEXT) AS cause, amount_minor AS minor FROM receipts WHERE tenant_id = :tenant",
+    "placed": "SELECT CAST(id AS TEXT) AS cause, amount_minor AS minor FROM receipts WHERE tenant_id = :tenant"
+    " AND payment_id IS NOT NULL",
+    "sent-back": "SELECT CAST(id AS TEXT) AS cause, amount_minor AS minor FROM receipts WHERE tenant_id = :tenant"
+    " AND state = 'returned'",
+    "paid": "SELECT public AS cause, amount_minor AS minor FROM payments WHERE tenant_id = :tenant AND state = 'paid'",
+    "redeemed": "SELECT v.label AS cause, b.price_minor AS minor FROM vouchers v JOIN batches b"
+    " ON b.tenant_id = v.tenant_id AND b.id = v.batch_id WHERE v.tenant_id = :tenant"
+    " AND v.redeemed_at IS NOT NULL AND v.sold_at IS NOT NULL",
+    "redeemed-stock": "SELECT v.label AS cause, b.price_minor AS minor FROM vouchers v JOIN batches b"
+    " ON b.tenant_id = v.tenant_id AND b.id = v.batch_id WHERE v.tenant_id = :tenant"
+    " AND v.redeemed_at IS NOT NULL AND v.sold_at IS NULL",
+}
+
+
+def _differs(kind: str, facts: str) -> Callable[[Moment], Unit[list[str]]]:
+    """Facts that are not in the books with their amount, and what is in the books without a fact."""
+
+    def check(_: Moment) -> Unit[list[str]]:
+        missing = yield from rows(
+            f"SELECT f.cause AS cause FROM ({facts}) f WHERE f.minor > 0 AND NOT EXISTS (SELECT 1 FROM transfers t"
+            " WHERE t.tenant_id = :tenant AND t.kind = :kind AND t.cause = f.cause AND t.amount_minor = f.minor)",
+            kind=kind,
+        )
+        wrong = yield from rows(
+            "SELECT t.cause AS cause FROM transfers t WHERE t.tenant_id = :tenant AND t.kind = :kind"
+            f" AND NOT EXISTS (SELECT 1 FROM ({facts}) f WHERE f.cause = t.cause)",
+            kind=kind,
+        )
+        return [f"I5: {kind} {row['cause']} is not in the books with its amount." for row in missing] + [
+            f"I5: the books have {kind} {row['cause']}, and it is not so." for row in wrong
+        ]
+
+    check.__doc__ = f"I5: what is {kind} stands in the books, and nothing else."
+    return check
+
+
+def other_legs(_: Moment) -> Unit[list[str]]:
+    """I5: each transfer moves money between the two accounts of its kind, and a positive amount."""
+    found = yield from rows(
+        "SELECT kind, debit, credit, COUNT(*) AS n, MIN(amount_minor) AS least FROM transfers"
+        " WHERE tenant_id = :tenant GROUP BY kind, debit, credit"
+    )
+    return [f"I5: {row['n']} transfers of the kind {row['kind']} are odd." for row in found if not _sound(row)]
+
+
+def _sound(row: Row) -> bool:
+    legs = KINDS.get(row["kind"])
+    return legs is not None and (legs.debit, legs.credit) == (row["debit"], row["credit"]) and row["least"] > 0
+
+
+def outstanding(_: Moment) -> Unit[list[str]]:
+    """I5: what stands on *vouchers* is the price of the cards that are sold and neither redeemed, void nor expired."""
+    booked = yield from _sum(
+        "SELECT SUM(CASE WHEN credit = 'vouchers' THEN amount_minor WHEN debit = 'vouchers' THEN -amount_minor"
+        " ELSE 0 END) AS minor FROM transfers WHERE tenant_id = :tenant"
+    )
+    out = yield from _sum(
+        "SELECT SUM(b.price_minor) AS minor FROM vouchers v JOIN batches b ON b.tenant_id = v.tenant_id"
+        " AND b.id = v.batch_id WHERE v.tenant_id = :tenant AND v.sold_at IS NOT NULL AND v.state = 'printed'"
+        " AND b.ready_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM transfers t WHERE t.tenant_id = :tenant"
+        " AND t.kind = 'expired' AND t.cause = v.label)"
+    )
+    return [] if booked == out else [f"I5: the books owe {booked} for cards, and cards for {out} are out."]
+
+
+def _sum(text: str) -> Unit[int]:
+    found: Sequence[Row] = yield from rows(text)
+    return int(found[0]["minor"] or 0)
+
+
+def closings(_: Moment) -> Unit[list[str]]:
+    """I5: a cash-up is the sum of its rows, begins with what the one before left, and no row was lost or added."""
+    found = yield from rows(
+        "SELECT c.staff_id AS staff_id, c.number AS number, c.opening_minor AS opening, c.in_minor AS came,"
+        " c.out_minor AS went, c.left_minor AS stays, c.transfers AS n,"
+        " (SELECT COUNT(*) FROM transfers t WHERE t.tenant_id = :tenant AND t.closing_id = c.id) AS there,"
+        " (SELECT COALESCE(SUM(CASE WHEN t.debit = 'cash' THEN t.amount_minor ELSE 0 END), 0) FROM transfers t"
+        " WHERE t.tenant_id = :tenant AND t.closing_id = c.id) AS debits,"
+        " (SELECT COALESCE(SUM(CASE WHEN t.credit = 'cash' THEN t.amount_minor ELSE 0 END), 0) FROM transfers t"
+        " WHERE t.tenant_id = :tenant AND t.closing_id = c.id) AS credits,"
+        " COALESCE((SELECT b.left_minor FROM closings b WHERE b.tenant_id = :tenant AND b.staff_id = c.staff_id"
+        " AND b.currency = c.currency AND b.number < c.number ORDER BY b.number DESC LIMIT 1), 0) AS begun"
+        " FROM closings c WHERE c.tenant_id = :tenant"
+    )
+    return [f"I5: cash-up {row['staff_id']}:{row['number']} is not the sum of its rows." for row in found if _odd(row)]
+
+
+def _odd(row: Row) -> bool:
+    whole = row["opening"] + row["came"] - row["went"] == row["stays"] and row["opening"] == row["begun"]
+    return not (whole and (row["n"], row["came"], row["went"]) == (row["there"], row["debits"], row["credits"]))
+
+
+CHECKS: tuple[Callable[[Moment], Unit[list[str]]], ...] = (
+    *(_differs(kind, facts) for kind, facts in _FACTS.items()),
+    other_legs,
+    outstanding,
+    closings,
+)
