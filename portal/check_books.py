@@ -88,7 +88,7 @@ def closings(_: Moment) -> Unit[list[str]]:
     """I5: a cash-up is the sum of its rows, begins with what the one before left, and no row was lost or added."""
     found = yield from rows(
         "SELECT c.staff_id AS staff_id, c.number AS number, c.opening_minor AS opening, c.in_minor AS came,"
-        " c.out_minor AS went, c.left_minor AS stays, c.transfers AS n,"
+        " c.out_minor AS went, c.left_minor AS stays, c.lines AS n,"
         " (SELECT COUNT(*) FROM transfers t WHERE t.tenant_id = :tenant AND t.closing_id = c.id) AS there,"
         " (SELECT COALESCE(SUM(CASE WHEN t.debit = 'cash' THEN t.amount_minor ELSE 0 END), 0) FROM transfers t"
         " WHERE t.tenant_id = :tenant AND t.closing_id = c.id) AS debits,"

@@ -53,7 +53,7 @@ closings = Table(
     plain("out_minor", Whole, nullable=False),
     plain("counted_minor", Whole, nullable=False),
     plain("left_minor", Whole, nullable=False),  # for the next day; the rest went to the safe
-    plain("transfers", Integer, nullable=False),  # how many it counted
+    plain("lines", Integer, nullable=False),  # how many transfers it counted
     plain("note", Text, nullable=False, server_default=""),
     UniqueConstraint("tenant_id", "staff_id", "number"),
     Index(None, "tenant_id", "closed_at"),

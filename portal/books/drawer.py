@@ -102,7 +102,7 @@ def close(count: Count, now: Moment) -> Unit[int]:
         out_minor=whole.went,
         counted_minor=count.counted.minor,
         left_minor=count.left.minor,
-        transfers=sum(each.count for each in whole.lines),
+        lines=sum(each.count for each in whole.lines),
         note=count.note,
     )
     yield from store.count_in(count.staff_id, closing_id, currency)

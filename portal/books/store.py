@@ -167,11 +167,11 @@ def closings(before: int, limit: int, staff_id: int | None = None) -> Unit[Seque
 
 
 def agent_sums(agent_id: int) -> Unit[Sequence[Row]]:
-    """``kind``, ``n`` and ``minor`` of all that was posted about an agent."""
+    """``kind``, ``currency``, ``n`` and ``minor`` of all that was posted about an agent."""
     return (
         yield from rows(
-            "SELECT kind, COUNT(*) AS n, SUM(amount_minor) AS minor FROM transfers WHERE tenant_id = :tenant"
-            " AND agent_id = :agent GROUP BY kind ORDER BY kind",
+            "SELECT kind, currency, COUNT(*) AS n, SUM(amount_minor) AS minor FROM transfers WHERE tenant_id = :tenant"
+            " AND agent_id = :agent GROUP BY kind, currency ORDER BY kind",
             agent=agent_id,
         )
     )

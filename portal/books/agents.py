@@ -1,0 +1,62 @@
+"""What agents owe: the cards they were given, less what they brought back, paid and earned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from portal.books import store
+from portal.books.chart import KINDS
+from portal.books.ledger import About, post
+from portal.clock import Moment
+from portal.errors import Refused
+from portal.money import Money
+from portal.units import Unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """An agent in the books: what was posted about them, by kind, in minor units; and what they owe."""
+
+    sums: Mapping[str, int]
+    counts: Mapping[str, int]
+    debt: Money
+
+    def sum(self, kind: str) -> int:
+        return self.sums.get(kind, 0)
+
+
+def standing(agent_id: int, currency: str) -> Unit[Standing]:
+    """How an agent stands."""
+    found = [row for row in (yield from store.agent_sums(agent_id)) if row["currency"] == currency]
+    sums = {row["kind"]: int(row["minor"]) for row in found}
+    debt = sum(minor * _side(kind) for kind, minor in sums.items())
+    return Standing(sums=sums, counts={row["kind"]: int(row["n"]) for row in found}, debt=Money(debt, currency))
+
+
+def _side(kind: str) -> int:
+    """1 when such a fact makes an agent owe more, -1 when less, 0 when it is about something else."""
+    legs = KINDS[kind]
+    return int(legs.debit == "agents") - int(legs.credit == "agents")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Payment:
+    """Cash that an agent brings; `key` is that of the form, so that a second tap brings nothing twice."""
+
+    agent_id: int
+    amount: Money
+    staff_id: int  # into whose drawer
+    key: str
+
+
+def settle(paid: Payment, now: Moment) -> Unit[None]:
+    """An agent pays what they owe, or a part; raises `Refused`, settle-more when it is more than that."""
+    owed = (yield from standing(paid.agent_id, paid.amount.currency)).debt
+    if paid.amount.minor <= 0:
+        raise Refused("settle-amount")
+    if paid.amount > owed:
+        raise Refused("settle-more", status=409)
+    about = About(agent_id=paid.agent_id, staff_id=paid.staff_id)
+    if not (yield from post("settled", paid.key, paid.amount, now, about)):
+        raise Refused("settle-there", status=409)

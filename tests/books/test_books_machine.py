@@ -1,0 +1,403 @@
+"""The books as a machine: whatever is paid, sold, redeemed, voided and counted, in whatever order, they add up.
+
+A model of a few sums, made from what was done and not from what was written, foretells what stands on each account.
+After every step the invariants are looked for in the database (I1 to I5), and the balances are compared.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from portal import check
+from portal.access import store as access
+from portal.books import agents, drawer, ledger, store
+from portal.books.chart import ACCOUNTS
+from portal.clock import DAY, HOUR, MINUTE
+from portal.console.vouchers import store as counter
+from portal.errors import Refused
+from portal.money import Money
+from portal.payments import by_hand
+from portal.payments import store as payments
+from portal.units import insert
+from portal.vouchers import batches, codes, guesses, redeem
+from portal.vouchers import store as vouchers
+from portal.vouchers.batches import Order
+from portal.vouchers.redeem import Ask
+from portal.vouchers.store import Holder
+from tests.payments.story import Ledger, Story
+from tests.support import template
+from tests.vouchers.cards import mac
+
+SWEEP = 1500 if os.environ.get("BANDO_SWEEP") else 0
+PRICE = 2_000  # of the plan, in minor units
+COMMISSION = 300
+CASHIERS = AGENTS = 2
+BIG = 1 << 62
+
+picks = st.integers(0, 1000)
+two = st.integers(0, 1)
+coins = st.integers(-500, 500)
+
+
+class BooksMachine(RuleBasedStateMachine):
+    """One ISP: nine guests who pay by phone, cards, two cashiers, two agents."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="bando-books-"))
+        path = self.folder / "books.db"
+        shutil.copyfile(template(), path)
+        self.books = Ledger(path)
+        self.books.connection.execute("PRAGMA synchronous=OFF")
+        self.stories: list[Story] = []
+        self.receipts: dict[str, int] = {}  # all that has come, by its number
+        self.paid = 0
+        self.cards: list[dict[str, Any]] = []
+        self.expected: Counter[str] = Counter()  # cards, cash and agents, by the name of an account
+        self.drawers = [0, 0]
+        self.debts = [0, 0]
+        self.cash_ups: dict[int, dict[str, Any]] = {}
+
+    def teardown(self) -> None:
+        self.books.connection.close()
+        shutil.rmtree(self.folder)
+
+    @property
+    def now(self) -> int:
+        return self.clock
+
+    def do(self, unit: Any, *args: Any, **kwargs: Any) -> Any:
+        return self.books.run(unit(*args, **kwargs))
+
+    @initialize()
+    def begin(self) -> None:
+        """Two cashiers and two agents."""
+        self.clock = 1_795_000_000_000
+        self.router, plan, _ = self.books.views[self.books.tenant.id]
+        self.plan = next(each for each in self.do(access.plan_list) if each.id == plan.id)
+        self.staff = [self.do(_somebody, n, "cashier" if n < CASHIERS else "agent") for n in range(4)]
+
+    @rule(span=st.sampled_from([MINUTE, HOUR, DAY]))
+    def time_passes(self, span: int) -> None:
+        self.clock += span
+
+    # --- payments ---
+
+    @precondition(lambda self: len(self.stories) < 9)
+    @rule(sent=st.booleans())
+    def a_guest_wants_to_pay(self, sent: bool) -> None:
+        story = Story(self.books, n=len(self.stories) + 1, now=self.now)
+        story.claimed()
+        if sent:
+            story.pushed()
+        self.stories.append(story)
+
+    @precondition(lambda self: self.stories)
+    @rule(
+        pick=picks,
+        what=st.sampled_from(["callback", "callback", "c2b", "till", "query", "failure", "wrong", "second", "reply"]),
+    )
+    def something_is_said_of_a_payment(self, pick: int, what: str) -> None:
+        """Late, doubled, wrong and in any order."""
+        story = self.stories[pick % len(self.stories)]
+        story.now = self.now
+        own = f"UKM000000{story.n}"
+        if what == "callback":
+            self._comes(own, PRICE)
+            story.callback()
+        elif what in ("c2b", "till"):
+            self._comes(own, PRICE)
+            story.c2b(ref="" if what == "till" else None)
+        elif what == "wrong":
+            self._comes(f"UKMWRONG0{story.n}", 100)
+            story.callback(receipt=f"UKMWRONG0{story.n}", amount=1.0)
+        elif what == "second":
+            self._comes(f"UKMTWICE0{story.n}", PRICE)
+            story.callback(receipt=f"UKMTWICE0{story.n}")
+        elif what == "reply":
+            story.pushed()
+        else:
+            story.query("0" if what == "query" else "1037")
+
+    def _comes(self, number: str, minor: int) -> None:
+        self.receipts.setdefault(number, minor)
+
+    @precondition(lambda self: self.stories)
+    @rule(n=st.integers(1, 3), minor=st.sampled_from([PRICE, 1_500]))
+    def somebody_pays_by_hand(self, n: int, minor: int) -> None:
+        self._comes(f"UKMHAND{n}{minor:04d}", minor)
+        story = self.stories[0]
+        story.now = self.now
+        story.c2b(receipt=f"UKMHAND{n}{minor:04d}", amount=f"{minor / 100:.2f}", ref="NOBODY")
+
+    @precondition(lambda self: self.receipts)
+    @rule(pick=picks, what=st.sampled_from(["match", "give", "back", "count"]), other=picks)
+    def staff_place_money(self, pick: int, what: str, other: int) -> None:
+        number = sorted(self.receipts)[pick % len(self.receipts)]
+        receipt = self.do(payments.receipt, number, "sandbox")
+        story = self.stories[other % len(self.stories)]
+        try:
+            if what == "match":
+                self.do(by_hand.match, self.books.vault, receipt.id, story.id, self.now)
+            elif what == "count":
+                self.do(by_hand.count_as_paid, self.books.vault, story.id, self.now)
+            elif what == "give":
+                given = by_hand.Given(device_id=story.row.device_id, plan=self.plan, reason="odd amount")
+                self.do(by_hand.give, self.books.vault, self.books.tenant.id, receipt.id, given, self.now)
+            else:
+                self.do(by_hand.sent_back, receipt.id, self.now)
+                self.expected["mpesa"] -= self.receipts[number]
+        except Refused:
+            pass
+
+    # --- cards ---
+
+    @precondition(lambda self: len(self.cards) < 12)
+    @rule(holder=st.sampled_from([None, 0, 1]), count=st.integers(1, 3))
+    def a_batch_is_made(self, holder: int | None, count: int) -> None:
+        agent = None if holder is None else self.staff[CASHIERS + holder]
+        order = Order(
+            plan=self.plan,
+            count=count,
+            style=codes.STYLES["letters-10"],
+            use_by=self.now + 30 * DAY,
+            by="W.",
+            agent_id=agent,
+        )
+        whole = self.do(batches.begin, order, self.now)
+        drawn = [codes.draw(order.style) for _ in range(count)]
+        cards = [_card(self.books, whole, serial, code) for serial, code in enumerate(drawn, start=1)]
+        held = vouchers.NOBODY
+        if agent is not None:
+            held = Holder(agent_id=agent, since=self.now, commission_minor=COMMISSION)
+        self.do(vouchers.add_vouchers, whole.id, whole.use_by, cards, held)
+        for _ in range(2):  # a crash after it, and it is made whole again
+            self.do(batches.complete, whole, "W.", self.now)
+        if holder is not None:
+            self._owes(holder, count * PRICE)
+            self.expected["vouchers"] += count * PRICE
+        for card, code in zip(cards, drawn, strict=True):
+            self._keep(card["label"], code, whole.id, card["serial"], holder=holder, sold=holder is not None)
+
+    def _keep(self, label: str, code: str, batch_id: int, serial: int, **more: Any) -> None:
+        card = {"label": label, "code": code, "batch": batch_id, "serial": serial}
+        self.cards.append({**card, "state": "printed", "seller": None, **more})
+
+    def _owes(self, agent: int, minor: int) -> None:
+        self.debts[agent] += minor
+        self.expected["agents"] += minor
+
+    def _drawer(self, cashier: int, minor: int) -> None:
+        self.drawers[cashier] += minor
+        self.expected["cash"] += minor
+
+    @precondition(lambda self: len(self.cards) < 15)
+    @rule(cashier=two)
+    def a_card_is_sold_at_the_counter(self, cashier: int) -> None:
+        order = Order(
+            plan=self.plan,
+            count=1,
+            style=codes.STYLES["letters-10"],
+            use_by=self.now + 30 * DAY,
+            by="C.",
+            note=counter.COUNTER,
+            staff_id=self.staff[cashier],
+            form_key=f"{len(self.cards)}",
+        )
+        code = codes.draw(order.style)
+        tapped = (self.books.vault, self.books.tenant.id, order, code, self.now)
+        whole = self.do(counter.sell, *tapped)
+        with pytest.raises(Refused, match="batch-there"):
+            self.do(counter.sell, *tapped)
+        self._drawer(cashier, PRICE)
+        self.expected["vouchers"] += PRICE
+        self._keep(batches.label_of(whole.number, 1, 1), code, whole.id, 1, holder=None, sold=True, seller=cashier)
+
+    @precondition(lambda self: self.cards)
+    @rule(pick=picks, device=st.integers(1, 4))
+    def a_code_is_shown(self, pick: int, device: int) -> None:
+        card = self.cards[pick % len(self.cards)]
+        vault, tenant = self.books.vault, self.books.tenant.id
+        who = guesses.guesser(vault, tenant, mac(device), self.router.id, "192.0.2.1", True)
+        shown = Ask(
+            code=batches.code_index(vault, codes.read(card["code"])),
+            mac=mac(device),
+            router_id=self.router.id,
+            who=who,
+            moves_a_day=3,
+        )
+        live = self.do(vouchers.by_label, card["label"])
+        with suppress(Refused):
+            self.do(redeem.redeem, shown, self.now)
+        after = self.do(vouchers.by_label, card["label"])
+        if (live.state, after.state) == ("printed", "redeemed"):
+            self._redeemed(card)
+
+    def _redeemed(self, card: dict[str, Any]) -> None:
+        card["state"] = "redeemed"
+        self.expected["revenue"] += PRICE
+        self.expected["vouchers" if card["sold"] else "uncounted"] += -PRICE if card["sold"] else PRICE
+        if card["holder"] is not None:
+            self._owes(card["holder"], -COMMISSION)
+            self.expected["commissions"] += COMMISSION
+
+    @precondition(lambda self: self.cards)
+    @rule(pick=picks, end=st.booleans(), by=st.sampled_from([None, 0, 1]))
+    def a_card_is_voided(self, pick: int, end: bool, by: int | None) -> None:
+        card = self.cards[pick % len(self.cards)]
+        whole = self.do(vouchers.batch, card["batch"])
+        staff = None if by is None else self.staff[by]
+        self.do(batches.void_some, whole, card["serial"], card["serial"], "W.", "lost", self.now, end, staff)
+        if card["state"] != "printed":
+            return
+        card["state"] = "void"
+        if card["sold"]:
+            self.expected["vouchers"] -= PRICE
+            if card["holder"] is not None:
+                self._owes(card["holder"], -PRICE)
+            else:
+                self._drawer(card["seller"] if by is None else by, -PRICE)
+
+    # --- cash ---
+
+    @rule(agent=two, cashier=two, part=st.sampled_from([1, 2, 3]), key=st.integers(1, 5))
+    def an_agent_pays(self, agent: int, cashier: int, part: int, key: int) -> None:
+        brought = Money(max(0, self.debts[agent]) // part)
+        paid = agents.Payment(
+            agent_id=self.staff[CASHIERS + agent], amount=brought, staff_id=self.staff[cashier], key=f"form-{key}"
+        )
+        try:
+            self.do(agents.settle, paid, self.now)
+        except Refused:
+            return
+        assert brought.minor
+        self._owes(agent, -brought.minor)
+        self._drawer(cashier, brought.minor)
+
+    @rule(cashier=two, apart=coins, stays=st.booleans())
+    def a_drawer_is_counted(self, cashier: int, apart: int, stays: bool) -> None:
+        counted = max(0, self.drawers[cashier] + apart)
+        left = counted // 2 if stays else 0
+        count = drawer.Count(
+            staff_id=self.staff[cashier], counted=Money(counted), left=Money(left), by=self.staff[cashier]
+        )
+        before = self.do(drawer.drawer, self.staff[cashier], "KES")
+        assert before.expected.minor == self.drawers[cashier]
+        try:
+            closing_id = self.do(drawer.close, count, self.now)
+        except Refused:
+            assert counted == self.drawers[cashier] == left
+            return
+        self.expected["differences"] -= counted - self.drawers[cashier]
+        self.expected["cash"] += left - self.drawers[cashier]
+        self.expected["safe"] += counted - left
+        self.drawers[cashier] = left
+        self.cash_ups[closing_id] = self._cash_up(closing_id)
+
+    def _cash_up(self, closing_id: int) -> dict[str, Any]:
+        row = dict(self.do(store.closing, closing_id))
+        return {**row, "lines": [dict(each) for each in self.do(store.of_closing, closing_id)]}
+
+    # --- what must be so after each step ---
+
+    @invariant()
+    def no_invariant_is_broken(self) -> None:
+        # A minute later at once: what is paid has its pass in the very transaction.
+        assert self.do(check.breaches, self.now + 2 * MINUTE) == []
+
+    @invariant()
+    def the_balances_are_what_was_done(self) -> None:
+        found = ledger.balances(self.do(store.sums, 0, BIG), "KES")
+        booked = self.do(payments.payment_list)
+        self.paid = sum(each.amount.minor for each in booked if each.state == "paid")
+        come = sum(self.receipts.values()) + self.expected["mpesa"]
+        placed = self._placed()
+        wanted = {
+            **dict.fromkeys(ACCOUNTS, 0),
+            **self.expected,
+            "mpesa": come,
+            "unplaced": come - placed,
+            "transit": self.paid - placed,
+            "revenue": self.expected["revenue"] + self.paid,
+        }
+        assert found == wanted
+
+    def _placed(self) -> int:
+        rows = (self.do(payments.receipt, number, "sandbox") for number in self.receipts)
+        return sum(each.amount.minor for each in rows if each is not None and each.payment_id is not None)
+
+    @invariant()
+    def agents_owe_what_they_should(self) -> None:
+        for n, debt in enumerate(self.debts):
+            assert self.do(agents.standing, self.staff[CASHIERS + n], "KES").debt == Money(debt)
+
+    @invariant()
+    def what_was_counted_never_changes(self) -> None:
+        for closing_id, was in self.cash_ups.items():
+            assert self._cash_up(closing_id) == was
+
+
+def _somebody(n: int, role: str) -> Any:
+    return (
+        yield from insert(
+            "staff",
+            public=f"s{n}",
+            email_index=f"{n}".encode(),
+            email_sealed=b"",
+            name=f"Somebody {n}",
+            role=role,
+            state="active",
+            created_at=0,
+            changed_at=0,
+        )
+    )
+
+
+def _card(books: Ledger, whole: vouchers.Batch, serial: int, code: str) -> dict[str, Any]:
+    label = batches.label_of(whole.number, serial, whole.count)
+    return {
+        "serial": serial,
+        "label": label,
+        "code_index": batches.code_index(books.vault, code),
+        "code_sealed": batches.seal_code(books.vault, books.tenant.id, label, code),
+    }
+
+
+TestBooks = BooksMachine.TestCase
+TestBooks.settings = settings(
+    max_examples=SWEEP or 60,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.mark.parametrize("kind", ["receipt", "placed", "paid", "redeemed", "sold"])
+def test_a_fact_that_was_not_posted_would_be_noticed(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = store.add_transfer
+
+    def forgetful(**columns: Any) -> Any:
+        return (yield from whole(**columns)) if columns["kind"] != kind else 1
+
+    machine = BooksMachine()
+    machine.begin()
+    monkeypatch.setattr(store, "add_transfer", forgetful)
+    machine.a_guest_wants_to_pay(sent=True)
+    machine.something_is_said_of_a_payment(0, "callback")
+    machine.a_card_is_sold_at_the_counter(0)
+    machine.a_code_is_shown(0, 1)
+    try:
+        assert machine.do(check.breaches, machine.now) != []
+    finally:
+        machine.teardown()
