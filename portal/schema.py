@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
 
-from portal import schema_books, schema_staff, schema_vouchers
+from portal import schema_books, schema_refunds, schema_staff, schema_vouchers
 from portal.columns import Whole, key, link, metadata, part, personal, plain, secret, tenant
 
-__all__ = ["TENANT_TABLES", "metadata", "schema_books", "schema_staff", "schema_vouchers"]
+__all__ = ["TENANT_TABLES", "metadata", "schema_books", "schema_refunds", "schema_staff", "schema_vouchers"]
 
 installation = Table(
     "installation",
@@ -52,6 +52,7 @@ tenants = Table(
     plain("router_networks", Text, nullable=False, server_default=""),
     # Bumped with every change of the tenant, its routers, plans or M-Pesa accounts; caches follow it.
     plain("version", Whole, nullable=False, server_default="1"),
+    plain("refund_rules", Text, nullable=False, server_default=""),  # JSON: portal/payments/refunds/rules.py
     plain("created_at", Whole, nullable=False),
 )
 
@@ -281,6 +282,11 @@ mpesa_accounts = Table(
     secret("consumer_key_sealed", nullable=False),
     secret("consumer_secret_sealed", nullable=False),
     secret("passkey_sealed", nullable=False),
+    # Who asks M-Pesa for reversals and its statement of one payment: a user of the organisation's portal. The
+    # credential is their password as M-Pesa wants it; it ends after 90 days.
+    plain("initiator", Text, nullable=False, server_default=""),
+    secret("credential_sealed"),
+    plain("credential_at", Whole),
     # Keyed hash of environment and consumer key: rows that share it share one token and one query bucket.
     secret("app_index", nullable=False),
     # SHA-256 of the path token in the registered C2B URLs.
@@ -324,6 +330,7 @@ payments = Table(
     plain("settled_at", Whole),
     plain("queries", Integer, nullable=False, server_default="0"),
     plain("next_query_at", Whole),
+    plain("refunded_minor", Whole, nullable=False, server_default="0"),  # given back, or about to be
     UniqueConstraint("tenant_id", "click_key"),
     UniqueConstraint("tenant_id", "account_ref"),
     Index(None, "tenant_id", "state", "next_query_at"),

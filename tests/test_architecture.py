@@ -49,8 +49,9 @@ MAY: dict[str, set[str]] = {
     "words": set(),
     "sql": {"schema"},
     "units": {"schema"},
-    "schema": {"columns", "schema_books", "schema_staff", "schema_vouchers"},
+    "schema": {"columns", "schema_books", "schema_refunds", "schema_staff", "schema_vouchers"},
     "schema_books": {"columns"},
+    "schema_refunds": {"columns"},
     "schema_staff": {"columns"},
     "schema_vouchers": {"columns"},
     "columns": set(),
@@ -119,6 +120,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
     "sqlalchemy": (
         "schema",
         "schema_books",
+        "schema_refunds",
         "schema_staff",
         "schema_vouchers",
         "columns",

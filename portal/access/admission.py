@@ -247,6 +247,17 @@ def end_pass(pass_id: int, reason: Reason, now: Moment) -> Unit[Pass]:
     return ended
 
 
+def revive(pass_id: int, now: Moment) -> Unit[bool]:
+    """Let a pass go on that was ended for a refund, which then failed; it keeps what was left of it."""
+    one = yield from _existing(pass_id)
+    if one.state != "ended" or one.end_reason != "refund":
+        return False
+    last = yield from store.last_position(one.device_id)
+    yield from store.save_pass(one, passes.revive(one, last + 1, now))
+    yield from refresh(one.device_id, now, wake=True)
+    return True
+
+
 def start_now(pass_id: int, now: Moment) -> Unit[None]:
     """Put a queued pass first; the one it overtakes keeps what is left of its time."""
     one = yield from _existing(pass_id)

@@ -50,6 +50,14 @@ class MpesaAccount:
     passkey_sealed: bytes
     app_index: bytes
     active: bool
+    initiator: str = ""  # a user of the organisation's portal, for reversals and questions about one payment
+    credential_sealed: bytes | None = None
+    credential_at: Moment | None = None
+
+    @property
+    def can_reverse(self) -> bool:
+        """Whether it is known who asks M-Pesa for reversals."""
+        return bool(self.initiator and self.credential_sealed)
 
     @property
     def pay_number(self) -> str:
@@ -133,6 +141,11 @@ def replace_keys(vault: Vault, account: MpesaAccount, secrets: Mapping[str, str]
     }
     app = vault.index(0, "mpesa-app", f"{account.environment}|{secrets['consumer_key']}")
     yield from store.change_account(account.id, app_index=app, **sealed)
+
+
+def set_initiator(account_id: int, name: str, credential_sealed: bytes, now: Moment) -> Unit[None]:
+    """Who asks M-Pesa for reversals and questions about one payment; the credential lives for 90 days."""
+    yield from store.change_account(account_id, initiator=name, credential_sealed=credential_sealed, credential_at=now)
 
 
 def set_active(account_id: int, active: bool) -> Unit[None]:

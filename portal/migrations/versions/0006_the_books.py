@@ -88,6 +88,73 @@ def upgrade() -> None:
             postgresql_where=sa.text("staff_id IS NOT NULL"),
         )
 
+    op.create_table(
+        "refunds",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("tenant_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("public", sa.Text(), nullable=False),
+        sa.Column("form_key", sa.Text(), nullable=False),
+        sa.Column("payment_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("way", sa.Text(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("ends_pass", sa.Boolean(), nullable=False),
+        sa.Column("asked_by", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("asked_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("decided_by", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("decided_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("drawer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("sent_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("ended_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("why_not", sa.Text(), nullable=True),
+        sa.Column("result_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("conversation", sa.Text(), nullable=True),
+        sa.Column("number", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["asked_by"], ["staff.id"], name=op.f("fk_refunds_asked_by")),
+        sa.ForeignKeyConstraint(["decided_by"], ["staff.id"], name=op.f("fk_refunds_decided_by")),
+        sa.ForeignKeyConstraint(["drawer_id"], ["staff.id"], name=op.f("fk_refunds_drawer_id")),
+        sa.ForeignKeyConstraint(["payment_id"], ["payments.id"], name=op.f("fk_refunds_payment_id")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_refunds_tenant_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_refunds")),
+        sa.UniqueConstraint("public", name=op.f("uq_refunds_public")),
+        sa.UniqueConstraint("result_hash", name=op.f("uq_refunds_result_hash")),
+        sa.UniqueConstraint("tenant_id", "form_key", name=op.f("uq_refunds_tenant_id_form_key")),
+    )
+    with op.batch_alter_table("refunds", schema=None) as batch_op:
+        batch_op.create_index("ix_refunds_payment", ["tenant_id", "payment_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_refunds_tenant_id_state_asked_at"), ["tenant_id", "state", "asked_at"], unique=False
+        )
+        batch_op.create_index(
+            "uq_refunds_reversal",
+            ["tenant_id", "payment_id"],
+            unique=True,
+            sqlite_where=sa.text("way = 'reversal' AND state NOT IN ('declined', 'failed')"),
+            postgresql_where=sa.text("way = 'reversal' AND state NOT IN ('declined', 'failed')"),
+        )
+
+    with op.batch_alter_table("mpesa_accounts", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("initiator", sa.Text(), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("credential_sealed", sa.LargeBinary(), nullable=True))
+        batch_op.add_column(
+            sa.Column("credential_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
+        )
+
+    with op.batch_alter_table("payments", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column(
+                "refunded_minor",
+                sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+                server_default="0",
+                nullable=False,
+            )
+        )
+
+    with op.batch_alter_table("tenants", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("refund_rules", sa.Text(), server_default="", nullable=False))
+
     with op.batch_alter_table("vouchers", schema=None) as batch_op:
         batch_op.add_column(sa.Column("sold_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
         batch_op.add_column(sa.Column("agent_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
@@ -113,6 +180,27 @@ def downgrade() -> None:
         batch_op.drop_column("agent_id")
         batch_op.drop_column("sold_at")
 
+    with op.batch_alter_table("tenants", schema=None) as batch_op:
+        batch_op.drop_column("refund_rules")
+
+    with op.batch_alter_table("payments", schema=None) as batch_op:
+        batch_op.drop_column("refunded_minor")
+
+    with op.batch_alter_table("mpesa_accounts", schema=None) as batch_op:
+        batch_op.drop_column("credential_at")
+        batch_op.drop_column("credential_sealed")
+        batch_op.drop_column("initiator")
+
+    with op.batch_alter_table("refunds", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_refunds_reversal",
+            sqlite_where=sa.text("way = 'reversal' AND state NOT IN ('declined', 'failed')"),
+            postgresql_where=sa.text("way = 'reversal' AND state NOT IN ('declined', 'failed')"),
+        )
+        batch_op.drop_index(batch_op.f("ix_refunds_tenant_id_state_asked_at"))
+        batch_op.drop_index("ix_refunds_payment")
+
+    op.drop_table("refunds")
     with op.batch_alter_table("transfers", schema=None) as batch_op:
         batch_op.drop_index(
             batch_op.f("ix_transfers_tenant_id_staff_id_closing_id"),
