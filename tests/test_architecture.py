@@ -102,7 +102,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
     "asyncpg": ("db",),
     "sqlalchemy": ("schema", "schema_staff", "schema_vouchers", "columns", "migrate"),
     "alembic": ("migrate", "migrations/env"),
-    "cryptography": ("seal",),
+    "cryptography": ("seal", "payments/initiator"),
     "argon2": ("staff",),
     "pyotp": ("staff",),
     "phonenumbers": ("phone",),
