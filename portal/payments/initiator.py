@@ -1,7 +1,7 @@
 """What an API user of the shop may ask of M-Pesa: a payment's state, its reversal, the balance.
 
-Pure (facts/mpesa.md 6.1 to 6.5). The answer to a request only says that it was taken; what became of it is posted later. A hit on the time-out
-address says nothing about the outcome, whatever stands in it.
+Pure (facts/mpesa.md 6.1 to 6.5). The answer to a request only says that it was taken; what became of it is posted
+later. A hit on the time-out address says nothing about the outcome, whatever stands in it.
 """
 
 from __future__ import annotations

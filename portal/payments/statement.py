@@ -21,7 +21,7 @@ from portal.payments.mpesa import EAT, as_text, normal_ref, read_amount, read_ob
 REGISTER_PULL_PATH = "/pulltransactions/v1/register"
 PULL_PATH = "/pulltransactions/v1/query"
 MAX_PAGE = 4 * 1024 * 1024  # a page may hold very many rows; more than this is no page
-KEPT_MS = 48 * HOUR
+KEPT_MS = 48 * HOUR - MINUTE  # what the gateway keeps, and a minute for the way there
 
 RowKind = Literal["in", "out", "other"]
 Zone = Literal["utc", "eat"]
