@@ -68,6 +68,7 @@ class _Head:
     line: int
     separator: str
     columns: Mapping[str, int]
+    width: int
 
 
 def read_csv(body: bytes | str) -> CsvStatement:
@@ -94,9 +95,12 @@ def _text(body: bytes) -> str:
 
 
 def _split(line: str, separator: str) -> list[str]:
-    """The cells of one line; it never reaches into the next."""
+    """The cells of one line; it never reaches into the next.
+
+    A quotation mark that is not closed would put amounts into other columns.
+    """
     try:
-        found = next(csv.reader([line], delimiter=separator), [])
+        found = next(csv.reader([line], delimiter=separator, strict=True), [])
     except csv.Error:
         raise _Bad("unreadable") from None
     return [each.strip() for each in found]
@@ -105,22 +109,19 @@ def _split(line: str, separator: str) -> list[str]:
 def _head(lines: Sequence[str]) -> _Head | None:
     for number, line in enumerate(lines[:HEAD_LINES]):
         for separator in SEPARATORS:
-            columns = _columns(line.lstrip("\ufeff"), separator)
+            names = _names(line.lstrip("\ufeff"), separator)
+            columns = {name: place for place, name in reversed(list(enumerate(names)))}  # of two alike the first
             if columns.keys() >= NEEDED:
-                return _Head(line=number, separator=separator, columns=columns)
+                return _Head(line=number, separator=separator, columns=columns, width=len(names))
     return None
 
 
-def _columns(line: str, separator: str) -> dict[str, int]:
-    """Where each column is; of two with one name, the first."""
+def _names(line: str, separator: str) -> list[str]:
     try:
-        names = [re.sub(r"[^a-z]", "", each.lower()) for each in _split(line, separator)]
+        names = (re.sub(r"[^a-z]", "", each.lower()) for each in _split(line, separator))
+        return [_ALSO.get(name, name) for name in names]
     except _Bad:
-        return {}
-    columns: dict[str, int] = {}
-    for place, name in enumerate(names):
-        columns.setdefault(_ALSO.get(name, name), place)
-    return columns
+        return []
 
 
 def _read(lines: Sequence[str], head: _Head) -> CsvStatement:
@@ -132,7 +133,7 @@ def _read(lines: Sequence[str], head: _Head) -> CsvStatement:
             cells = _split(line, head.separator)
             if not any(cells):
                 continue
-            row = _row(_named(cells, head.columns))
+            row = _row(_named(cells, head))
         except _Bad as found:
             bad.append((number, found.why))
             continue
@@ -149,11 +150,14 @@ def _shortcode(above: Sequence[str]) -> str:
     return found[1] if found else ""
 
 
-def _named(cells: Sequence[str], columns: Mapping[str, int]) -> dict[str, str]:
-    """The cells by the names of their columns; those that are needed must be there."""
-    if any(columns[name] >= len(cells) for name in NEEDED):
+def _named(cells: Sequence[str], head: _Head) -> dict[str, str]:
+    """The cells by the names of their columns.
+
+    Empty ones may be missing at the end; one too many means that a separator stands in a cell, and all are shifted.
+    """
+    if len(cells) > head.width or any(head.columns[name] >= len(cells) for name in NEEDED):
         raise _Bad("columns")
-    return {name: cells[place] for name, place in columns.items() if place < len(cells)}
+    return {name: cells[place] for name, place in head.columns.items() if place < len(cells)}
 
 
 def _row(cells: Mapping[str, str]) -> StatementRow | None:
