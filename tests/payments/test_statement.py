@@ -163,7 +163,17 @@ def test_a_payer_is_a_number_a_mask_or_nobody(said: Any, payer: str) -> None:
 
 
 def test_a_row_that_cannot_be_read_is_counted_because_the_offset_counts_rows() -> None:
-    bad = [None, 5, "text", [], {}, raw(amount="a lot"), raw(amount=-5), raw(transactionId=None), raw(transactionId=12)]
+    bad: list[Any] = [
+        None,
+        5,
+        "text",
+        [],
+        {},
+        raw(amount="a lot"),
+        raw(amount=-5),
+        raw(transactionId=None),
+        raw(transactionId=12),
+    ]
     found = read_pull(200, page([[raw(), *bad, raw(transactionId="UKS9ZZ9ZZ9")]]))
 
     assert [row.number for row in found.rows] == [NUMBER, "UKS9ZZ9ZZ9"]
