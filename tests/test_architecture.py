@@ -128,7 +128,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
         "migrations/opening",
     ),
     "alembic": ("migrate", "migrations/env"),
-    "cryptography": ("seal",),
+    "cryptography": ("seal", "payments/initiator"),
     "argon2": ("staff",),
     "pyotp": ("staff",),
     "phonenumbers": ("phone",),

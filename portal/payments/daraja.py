@@ -1,4 +1,4 @@
-"""The M-Pesa gateway over HTTP: one token per app, a push that is sent once, a query.
+"""The M-Pesa gateway over HTTP: one token per app; a push and a reversal are sent once; queries and statements.
 
 Asking for a token kills the one before (facts/mpesa.md 1), so all accounts of an app share one, and only one
 task at a time asks for a new one, a minute before the old one ends.
@@ -10,14 +10,18 @@ import asyncio
 import base64
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
 from portal.clock import MINUTE, Clock, Moment
 from portal.errors import ProviderRefused, ProviderUnknown
-from portal.payments import answers, mpesa
+from portal.money import Money
+from portal.payments import answers, mpesa, statement
+from portal.payments import initiator as office
 from portal.payments.accounts import MpesaAccount
+from portal.payments.initiator import Ack, Initiator, ReplyTo
 from portal.payments.mpesa import Shop
 from portal.payments.provider import Accepted, Heard, Prompt
 from portal.seal import Vault
@@ -26,6 +30,7 @@ Observe = Callable[[str], None]
 EARLY_MS = MINUTE
 # A slow gateway answers within 30 s; whoever waits longer holds a connection for nothing.
 TIMEOUT = httpx.Timeout(40, connect=10, pool=10)
+MAX_ANSWER = statement.MAX_PAGE
 WHOLE_S = 45.0  # for all of an answer: TIMEOUT begins anew with each byte
 # The request never left: certainly nothing was started.
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
@@ -33,6 +38,25 @@ NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx
 
 def quiet(_: str) -> None:
     """Nobody watches."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """An answer as it came, as far as anybody reads: `MAX_ANSWER` bytes."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+    @property
+    def throttled(self) -> bool:
+        """The gateway wants to be asked less."""
+        return answers.is_throttled(self.status, self.body)
+
+    @property
+    def retry_after_ms(self) -> int | None:
+        text = self.headers.get("Retry-After", "")
+        return int(text) * 1000 if text.isascii() and text.isdigit() and len(text) < 6 else None
 
 
 class Tokens:
@@ -83,17 +107,14 @@ class Daraja:
             now=now,
         )
         answer = await self._post(account, mpesa.STK_PATH, request)
-        merchant, checkout = answers.read_push(answer.status_code, answer.content)
+        merchant, checkout = answers.read_push(answer.status, answer.body)
         return Accepted(merchant_request=merchant, checkout_request=checkout)
 
     async def ask(self, account: MpesaAccount, checkout_request: str, now: Moment) -> Heard:
         request = mpesa.query_request(self._shop(account), checkout_request, now)
         answer = await self._post(account, mpesa.QUERY_PATH, request)
-        return Heard(
-            body=answer.content[: mpesa.MAX_BODY],
-            throttled=answers.is_throttled(answer.status_code, answer.content),
-            retry_after_ms=_retry_after(answer.headers),
-        )
+        body = answer.body[: mpesa.MAX_BODY]
+        return Heard(body=body, throttled=answer.throttled, retry_after_ms=answer.retry_after_ms)
 
     async def register(self, account: MpesaAccount, address: str, version: str = "v2") -> None:
         """Tell M-Pesa once where the account's C2B confirmations go: `address` + /confirm and /validate.
@@ -102,38 +123,89 @@ class Daraja:
         """
         request = mpesa.register_request(account.pay_number, f"{address}/confirm", f"{address}/validate")
         answer = await self._post(account, mpesa.REGISTER_PATH.format(version=version), request)
-        answers.read_accepted(answer.status_code, answer.content)
+        answers.read_accepted(answer.status, answer.body)
 
     async def try_out(self, account: MpesaAccount) -> None:
         """Whether M-Pesa takes the account's key and secret; raises `ProviderRefused` or `ProviderUnknown`."""
         await self._tokens.get(account)
 
+    # Statements, and what only an API user of the shop may ask
+
+    async def register_pull(self, account: MpesaAccount, nominated: str, callback_url: str) -> None:
+        """Ask once to be let at the account's statement. Raises `ProviderRefused` or `ProviderUnknown`."""
+        request = statement.pull_register_request(account.shortcode, nominated, callback_url)
+        answer = await self._post(account, statement.REGISTER_PULL_PATH, request)
+        statement.read_registration(answer.status, answer.body)
+
+    async def pull(self, account: MpesaAccount, start: Moment, end: Moment, offset: int, now: Moment) -> Answer:
+        """The statement's rows from `offset` on; of a time before M-Pesa's memory, the part that it remembers."""
+        start = max(start, now - statement.KEPT_MS)
+        request = statement.pull_request(account.pay_number, start, end, offset)
+        return await self._post(account, statement.PULL_PATH, request)
+
+    async def ask_status(
+        self, account: MpesaAccount, initiator: Initiator, receipt: str, result_url: str, timeout_url: str
+    ) -> Ack:
+        """Ask what became of a payment; the answer is posted to one of the addresses. May be repeated."""
+        reply = ReplyTo(result_url=result_url, timeout_url=timeout_url)
+        request = office.status_request(account.shortcode, initiator, receipt, reply)
+        return await self._asked(account, office.STATUS_PATH, request)
+
+    async def reverse(
+        self,
+        account: MpesaAccount,
+        initiator: Initiator,
+        receipt: str,
+        amount: Money,
+        remarks: str,
+        result_url: str,
+        timeout_url: str,
+    ) -> Ack:
+        """Give the money of a receipt back, at most once: after an unknown outcome it is not sent again."""
+        reply = ReplyTo(result_url=result_url, timeout_url=timeout_url)
+        request = office.reversal_request(account.shortcode, initiator, receipt, amount, remarks, reply)
+        return await self._asked(account, office.REVERSAL_PATH, request)
+
+    async def balance(self, account: MpesaAccount, initiator: Initiator, result_url: str, timeout_url: str) -> Ack:
+        """Ask how much is in the shop's accounts; the answer is posted. May be repeated."""
+        reply = ReplyTo(result_url=result_url, timeout_url=timeout_url)
+        return await self._asked(
+            account, office.BALANCE_PATH, office.balance_request(account.shortcode, initiator, reply)
+        )
+
+    async def _asked(self, account: MpesaAccount, path: str, request: Mapping[str, Any]) -> Ack:
+        answer = await self._post(account, path, request)
+        return office.read_ack(answer.status, answer.body)
+
+    # On the wire
+
     def _shop(self, account: MpesaAccount) -> Shop:
         passkey = account.credentials(self._vault).passkey
         return Shop(shortcode=account.shortcode, party_b=account.party_b, till=account.kind == "till", passkey=passkey)
 
-    async def _post(self, account: MpesaAccount, path: str, request: Mapping[str, Any]) -> httpx.Response:
+    async def _post(self, account: MpesaAccount, path: str, request: Mapping[str, Any]) -> Answer:
         """Send once; a second time only when the gateway refused the token and so never passed it on."""
         token = await self._tokens.get(account)
         answer = await self._send(account, path, request, token)
-        if not answers.refuses_token(answer.status_code, answer.content):
+        if not answers.refuses_token(answer.status, answer.body):
             return answer
         self._tokens.drop(account, token)
         token = await self._tokens.get(account)
         return await self._send(account, path, request, token)
 
-    async def _send(self, account: MpesaAccount, path: str, request: Mapping[str, Any], token: str) -> httpx.Response:
+    async def _send(self, account: MpesaAccount, path: str, request: Mapping[str, Any], token: str) -> Answer:
         headers = {"Authorization": f"Bearer {token}"}
+        sending = self._http.stream("POST", account.base_url + path, json=request, headers=headers, timeout=TIMEOUT)
         self._observe("mpesa:before")
         try:
-            async with asyncio.timeout(self._whole_s):
-                answer = await self._http.post(account.base_url + path, json=request, headers=headers, timeout=TIMEOUT)
+            async with asyncio.timeout(self._whole_s), sending as answer:
+                body = await _bounded(answer)
         except NEVER_SENT as failed:
             raise ProviderRefused("provider-down", type(failed).__name__) from failed
         except (httpx.HTTPError, TimeoutError) as failed:
             raise ProviderUnknown(type(failed).__name__) from failed
         self._observe("mpesa:after")
-        return answer
+        return Answer(status=answer.status_code, body=body, headers=answer.headers)
 
     async def _mint(self, account: MpesaAccount) -> answers.Token:
         """A new token. Whatever goes wrong here, no request for money was sent."""
@@ -158,6 +230,11 @@ class Daraja:
         raise ProviderRefused("provider-down", f"HTTP {answer.status_code} instead of a token")
 
 
-def _retry_after(headers: Mapping[str, str]) -> int | None:
-    text = headers.get("Retry-After", "")
-    return int(text) * 1000 if text.isascii() and text.isdigit() and len(text) < 6 else None
+async def _bounded(answer: httpx.Response) -> bytes:
+    """The whole body; one that does not end is no answer."""
+    body = bytearray()
+    async for part in answer.aiter_bytes():
+        body += part
+        if len(body) > MAX_ANSWER:
+            raise ProviderUnknown(f"HTTP {answer.status_code} with more than {MAX_ANSWER} bytes")
+    return bytes(body)
