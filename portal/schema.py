@@ -9,10 +9,18 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
 
-from portal import schema_books, schema_refunds, schema_staff, schema_vouchers
+from portal import schema_books, schema_refunds, schema_staff, schema_statements, schema_vouchers
 from portal.columns import Whole, key, link, metadata, part, personal, plain, secret, tenant
 
-__all__ = ["TENANT_TABLES", "metadata", "schema_books", "schema_refunds", "schema_staff", "schema_vouchers"]
+__all__ = [
+    "TENANT_TABLES",
+    "metadata",
+    "schema_books",
+    "schema_refunds",
+    "schema_staff",
+    "schema_statements",
+    "schema_vouchers",
+]
 
 installation = Table(
     "installation",
@@ -371,6 +379,7 @@ receipts = Table(
     UniqueConstraint("provider", "environment", "number"),
     UniqueConstraint("payment_id"),
     Index(None, "tenant_id", "state", "seen_at"),
+    Index(None, "tenant_id", "account_id", "number"),  # the lines of a statement find theirs
 )
 
 # Everything that was said to us about money: written durably before it is answered (R5).
