@@ -1,4 +1,4 @@
-"""The three-way check of a day of 100,000 payments with 50 errors of each kind, beside reading each of its rows once."""
+"""The three-way check of a day of 100,000 payments with 50 errors of each kind, beside one look at each of its rows."""
 
 from __future__ import annotations
 

@@ -389,8 +389,11 @@ inbox = Table(
     key(),
     tenant(),
     plain("ref", Text, nullable=False, unique=True),
-    plain("channel", Text, nullable=False),  # stk | c2b-confirm | c2b-validate | query
+    # stk | c2b-confirm | c2b-validate | query | result | result-timeout
+    plain("channel", Text, nullable=False),
     link("payment_id", "payments"),
+    link("refund_id", "refunds"),
+    link("question_id", "questions"),
     link("account_id", "mpesa_accounts"),
     personal("body_sealed", LargeBinary, purpose="evidence of payments", keep="evidence"),
     plain("listed_source", Boolean),  # came from an address on the provider's list

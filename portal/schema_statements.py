@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Index, Integer, Table, Text, UniqueConstraint
 
-from portal.columns import Whole, key, link, metadata, personal, plain, tenant
+from portal.columns import Whole, key, link, metadata, personal, plain, secret, tenant
 
 # How far the statement of an account was read, and how.
 pulls = Table(
@@ -98,4 +98,22 @@ findings = Table(
     UniqueConstraint("tenant_id", "kind", "subject"),
     Index(None, "tenant_id", "day"),
     Index(None, "tenant_id", "settled_at", "found_at"),
+)
+
+# What M-Pesa was asked about one payment, or about the balance; it answers later, at an address of the question's own.
+questions = Table(
+    "questions",
+    metadata,
+    key(),
+    tenant(),
+    plain("public", Text, nullable=False, unique=True),
+    plain("kind", Text, nullable=False),  # status | balance
+    link("account_id", "mpesa_accounts", nullable=False),
+    plain("number", Text),  # the receipt that is asked about
+    secret("result_hash", nullable=False, unique=True),  # SHA-256 of the path token of its result address
+    plain("asked_at", Whole, nullable=False),
+    plain("answered_at", Whole),
+    plain("outcome", Text),  # a word; of a balance the accounts, as JSON
+    Index(None, "tenant_id", "kind", "asked_at"),
+    Index("ix_questions_number", "tenant_id", "number", "asked_at"),
 )

@@ -16,7 +16,7 @@ from portal.tenancy.store import Router
 from portal.vouchers.room import Offer, Redeemed
 from portal.web.security import Observe, access_log
 
-Channel = Literal["stk", "c2b-confirm", "c2b-validate"]
+Channel = Literal["stk", "c2b-confirm", "c2b-validate", "result", "result-timeout"]
 
 
 class Started(Protocol):

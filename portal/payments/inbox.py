@@ -18,7 +18,7 @@ from portal.access.catalog import Catalog, TenantView
 from portal.clock import SECOND, Clock, Moment
 from portal.db import Database
 from portal.loops import first
-from portal.payments import answers, channels, mpesa, store
+from portal.payments import answers, channels, mpesa, results, store
 from portal.payments.accounts import get_account
 from portal.seal import Vault, new_public, token_hash
 from portal.settings import Settings
@@ -26,7 +26,8 @@ from portal.units import Row, Unit
 
 log = structlog.get_logger("bando.inbox")
 
-CHANNELS = frozenset({"stk", "c2b-confirm", "c2b-validate"})  # what comes from outside; "query" is our own
+# What comes from outside; "query" is our own.
+CHANNELS = frozenset({"stk", "c2b-confirm", "c2b-validate"}) | results.CHANNELS
 TOKEN = re.compile(r"([0-9a-f]{2,32})\.[0-9a-f]{32,64}")
 SWEEP_MS = 15 * SECOND  # rows that could not be settled are tried again after this
 
@@ -54,6 +55,8 @@ def _owner(message: Message) -> Unit[dict[str, int] | None]:
     if message.channel == "stk":
         payment_id = yield from store.payment_by_callback(hashed)
         return None if payment_id is None else {"payment_id": payment_id}
+    if message.channel in results.CHANNELS:
+        return (yield from results.owner(hashed))
     account_id = yield from store.account_by_c2b(hashed)
     return None if account_id is None else {"account_id": account_id}
 
@@ -95,6 +98,8 @@ def _settle_body(vault: Vault, row: Row, body: bytes, now: Moment, trusted: bool
         if account is None or c2b is None:
             return "unreadable"
         return (yield from channels.settle_c2b(vault, account, c2b, now, trusted=trusted, open_shop=open_shop))
+    if row["channel"] in results.CHANNELS:
+        return (yield from results.settle(vault, row, body, now, trusted=trusted, open_shop=open_shop))
     one = yield from store.payment(row["payment_id"])
     if one is None:
         return "unreadable"

@@ -175,9 +175,9 @@ class Door:
 
     async def take(self, request: Request) -> JSONResponse:
         assert self.road is not None
-        channel: Any = {"hook": "stk", "confirm": "c2b-confirm", "validate": "c2b-validate"}[
-            request.url.path.split("/")[-1] if request.url.path.startswith("/c2b") else "hook"
-        ]
+        last = request.url.path.split("/")[-1]
+        named = {"confirm": "c2b-confirm", "validate": "c2b-validate", "timeout": "result-timeout"}
+        channel: Any = named.get(last, "result" if "/result/" in request.url.path else "stk")
         source = request.client.host if request.client else ""
         inbox = self.road.payments.inbox
         known = await inbox.receive(channel, request.path_params["token"], await request.body(), source)
@@ -188,7 +188,10 @@ class Door:
 @asynccontextmanager
 async def serving(door: Door) -> AsyncIterator[str]:
     """The door, on loopback."""
-    paths = ("/hook/{token}", "/c2b/{token}/confirm", "/c2b/{token}/validate")
+    paths = (
+        *("/hook/{token}", "/c2b/{token}/confirm", "/c2b/{token}/validate"),
+        *("/hook/result/{token}", "/hook/result/{token}/timeout"),
+    )
     app = Starlette(routes=[Route(path, door.take, methods=["POST"]) for path in paths])
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
     config = uvicorn.Config(app, lifespan="off", ws="none", log_config=None, timeout_graceful_shutdown=1)

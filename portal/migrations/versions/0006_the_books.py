@@ -74,6 +74,30 @@ def upgrade() -> None:
         sa.UniqueConstraint("account_id", name=op.f("uq_pulls_account_id")),
     )
     op.create_table(
+        "questions",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("tenant_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("public", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("number", sa.Text(), nullable=True),
+        sa.Column("result_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("asked_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("answered_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["account_id"], ["mpesa_accounts.id"], name=op.f("fk_questions_account_id")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_questions_tenant_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_questions")),
+        sa.UniqueConstraint("public", name=op.f("uq_questions_public")),
+        sa.UniqueConstraint("result_hash", name=op.f("uq_questions_result_hash")),
+    )
+    with op.batch_alter_table("questions", schema=None) as batch_op:
+        batch_op.create_index("ix_questions_number", ["tenant_id", "number", "asked_at"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_questions_tenant_id_kind_asked_at"), ["tenant_id", "kind", "asked_at"], unique=False
+        )
+
+    op.create_table(
         "statement_rows",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("tenant_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -251,6 +275,14 @@ def upgrade() -> None:
             unique=False,
         )
 
+    with op.batch_alter_table("inbox", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("refund_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
+        batch_op.add_column(
+            sa.Column("question_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
+        )
+        batch_op.create_foreign_key(batch_op.f("fk_inbox_question_id"), "questions", ["question_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbox_refund_id"), "refunds", ["refund_id"], ["id"])
+
     with op.batch_alter_table("mpesa_accounts", schema=None) as batch_op:
         batch_op.add_column(sa.Column("initiator", sa.Text(), server_default="", nullable=False))
         batch_op.add_column(sa.Column("credential_sealed", sa.LargeBinary(), nullable=True))
@@ -315,6 +347,12 @@ def downgrade() -> None:
         batch_op.drop_column("credential_sealed")
         batch_op.drop_column("initiator")
 
+    with op.batch_alter_table("inbox", schema=None) as batch_op:
+        batch_op.drop_constraint(batch_op.f("fk_inbox_refund_id"), type_="foreignkey")
+        batch_op.drop_constraint(batch_op.f("fk_inbox_question_id"), type_="foreignkey")
+        batch_op.drop_column("question_id")
+        batch_op.drop_column("refund_id")
+
     with op.batch_alter_table("findings", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_findings_tenant_id_settled_at_found_at"))
         batch_op.drop_index(batch_op.f("ix_findings_tenant_id_day"))
@@ -352,6 +390,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_statement_rows_tenant_id_account_id_kind_paid_at"))
 
     op.drop_table("statement_rows")
+    with op.batch_alter_table("questions", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_questions_tenant_id_kind_asked_at"))
+        batch_op.drop_index("ix_questions_number")
+
+    op.drop_table("questions")
     op.drop_table("pulls")
     with op.batch_alter_table("closings", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_closings_tenant_id_closed_at"))

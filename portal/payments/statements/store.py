@@ -46,8 +46,21 @@ def pulls() -> Unit[Mapping[int, Row]]:
     return {row["account_id"]: row for row in found}
 
 
-def add_span(**columns: Any) -> Unit[int]:
-    return (yield from insert("statement_spans", **columns))
+def add_span(account_id: int, since: Moment, until: Moment, via: str, lines: int, now: Moment) -> Unit[None]:
+    """A statement was read whole; what follows without a gap makes the stretch before it longer."""
+    last = yield from one(
+        "SELECT * FROM statement_spans WHERE tenant_id = :tenant AND account_id = :account_id AND via = :via"
+        " ORDER BY until DESC LIMIT 1",
+        account_id=account_id,
+        via=via,
+    )
+    if last is not None and last["since"] <= since <= last["until"]:
+        longer = max(last["until"], until)
+        yield from update("statement_spans", last["id"], until=longer, lines=last["lines"] + lines, read_at=now)
+        return
+    yield from insert(
+        "statement_spans", account_id=account_id, since=since, until=until, via=via, lines=lines, read_at=now
+    )
 
 
 def spans(account_id: int, since: Moment, until: Moment) -> Unit[Sequence[Row]]:
@@ -336,5 +349,59 @@ def checks(limit: int) -> Unit[Sequence[Row]]:
         yield from rows(
             "SELECT * FROM checks WHERE tenant_id = :tenant ORDER BY day DESC LIMIT :limit",
             limit=limit,
+        )
+    )
+
+
+# --- questions ---
+
+
+def add_question(**columns: Any) -> Unit[int]:
+    return (yield from insert("questions", **columns))
+
+
+def question_by_result(result_hash: bytes) -> Unit[int | None]:
+    """The id of the question with this token in its result address."""
+    found: int | None = yield from value(
+        "SELECT id FROM questions WHERE tenant_id = :tenant AND result_hash = :hash", hash=result_hash
+    )
+    return found
+
+
+def question(question_id: int) -> Unit[Row | None]:
+    return (yield from one("SELECT * FROM questions WHERE tenant_id = :tenant AND id = :id", id=question_id))
+
+
+def answer_question(question_id: int, outcome: str, now: Moment) -> Unit[None]:
+    yield from update("questions", question_id, outcome=outcome, answered_at=now)
+
+
+def asked_since(number: str, since: Moment) -> Unit[bool]:
+    """Whether M-Pesa was asked about this receipt since then."""
+    found = yield from value(
+        "SELECT COUNT(*) AS n FROM questions WHERE tenant_id = :tenant AND number = :number AND asked_at > :since",
+        number=number,
+        since=since,
+    )
+    return bool(found)
+
+
+def questions_since(since: Moment) -> Unit[int]:
+    found = yield from value(
+        "SELECT COUNT(*) AS n FROM questions WHERE tenant_id = :tenant AND asked_at > :since AND kind = 'status'",
+        since=since,
+    )
+    return int(found)
+
+
+def balances() -> Unit[Sequence[Row]]:
+    """The latest balance that was told of each account."""
+    return (
+        yield from rows(
+            "SELECT q.account_id AS account_id, q.outcome AS outcome, q.answered_at AS answered_at FROM questions q"
+            " WHERE q.tenant_id = :tenant AND q.kind = 'balance' AND q.answered_at IS NOT NULL"
+            " AND q.outcome <> 'refused'"
+            " AND q.id = (SELECT MAX(l.id) FROM questions l WHERE l.tenant_id = :tenant AND l.kind = 'balance'"
+            " AND l.account_id = q.account_id AND l.answered_at IS NOT NULL AND l.outcome <> 'refused')"
         )
     )
