@@ -163,6 +163,7 @@ class Switches:
     pull_page: int = 50  # rows
     pull_end: Literal["1001", "empty"] = "1001"  # what stands behind the last page
     pull_keeps_ms: int = 48 * HOUR
+    pull_refuses_old: bool = False  # a window that begins before that, instead of leaving out what is gone
     pull_dates: Literal["eat as Z", "utc as Z", "+03:00"] = "eat as Z"
     pull_flat: bool = False  # a list, not a list inside a list
     pull_numbers: bool = False  # amounts as numbers

@@ -77,9 +77,13 @@ class Office:
     def _url(self, body: dict[str, Any], name: str) -> str:
         url = body.get(name)
         schemes = ("https",) if self._mpesa.switches.https_callbacks else ("https", "http")
-        if not isinstance(url, str) or urlsplit(url).scheme not in schemes or not urlsplit(url).hostname:
+        try:
+            parts = urlsplit(url) if isinstance(url, str) else None
+        except ValueError:
+            parts = None
+        if parts is None or parts.scheme not in schemes or not parts.hostname:
             raise invalid(name)
-        return url
+        return str(url)
 
     def _unstarted(self, fault: OfficeFault) -> Response | None:
         """The gateway is ill and passes nothing on."""
@@ -171,7 +175,7 @@ class Office:
             initiator=str(body["Initiator"]),
             credential=str(body["SecurityCredential"]),
             receipt=str(body.get("TransactionID", "")),
-            amount=int(float(body.get("Amount") or 0)),
+            amount=int(float(body["Amount"])) if role == "reversal" else 0,
             result_url=result_url,
             timeout_url=timeout_url,
             originator=self._mpesa.ids.merchant_request(),

@@ -84,7 +84,7 @@ class Statement:
         """A page; nothing and not registered are said in the same words."""
         start, end = _read_time(body, "StartDate"), _read_time(body, "EndDate")
         offset = str(body.get("OffSetValue", ""))
-        if not (offset.isascii() and offset.isdigit()):
+        if not (offset.isascii() and offset.isdigit() and len(offset) < 10):
             raise invalid("OffSetValue")
         found = self._window(str(body.get("ShortCode", "")), consumer_key, start, end)
         page = found[int(offset) :][: self._mpesa.switches.pull_page]
@@ -96,7 +96,10 @@ class Statement:
         own = [each for each in self._mpesa.merchants if each.consumer_key == consumer_key]
         if not any(each.shortcode == shortcode and each.business in self.registered for each in own):
             return []
-        start = max(start, self._mpesa.clock.now() - self._mpesa.switches.pull_keeps_ms)
+        oldest = self._mpesa.clock.now() - self._mpesa.switches.pull_keeps_ms
+        if start < oldest and self._mpesa.switches.pull_refuses_old:
+            raise invalid("StartDate")
+        start = max(start, oldest)
         kinds = ("in", "settlement", "out") if self._mpesa.switches.pull_reversals else ("in", "settlement")
         return [line for line in self.lines(shortcode) if line.kind in kinds and start <= line.at < end + 1000]
 
