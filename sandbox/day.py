@@ -97,24 +97,27 @@ class DayOfPayments:
         kind, odd, at = self.wrong.get(n), self.odd.get(n), self.at(n)
         paid, receipt = self._payment(n, at), self._receipt(n, at)
         made, row = self._pass(n, at), self._row(n, at)
+        missing: set[str] = set()
         if kind == "not-in-books":
-            paid["state"], receipt, made = "failed", None, None
+            paid["state"] = "failed"
+            missing |= {"receipts", "passes"}
             self._plant(kind, f"receipt:{number(n)}")
         elif kind == "amount":
             row["amount_minor"] += 500
             self._plant(kind, f"receipt:{number(n)}")
         elif kind == "unplaced":
             receipt |= {"payment_id": None, "state": "unmatched"}
-            paid["state"], made = "failed", None
+            paid["state"] = "failed"
+            missing.add("passes")
             self._plant(kind, f"receipt:{number(n)}")
         elif kind == "no-pass":
-            made = None
+            missing.add("passes")
             self._plant(kind, f"payment:{paid['public']}")
         elif kind == "not-on-statement":
-            row = None
+            missing.add("statement_rows")
             self._plant(kind, f"receipt:{number(n)}")
         elif kind == "no-receipt":
-            row = receipt = None
+            missing |= {"statement_rows", "receipts"}
             paid |= {"receipt_state": "to come", "settled_by": "query"}
             self._plant(kind, f"payment:{paid['public']}")
         elif kind == "reversed":
@@ -128,13 +131,14 @@ class DayOfPayments:
             paid["refunded_minor"] = PRICE
         elif odd == "sent back":
             receipt |= {"payment_id": None, "state": "returned"}
-            paid["state"], made = "failed", None
+            paid["state"] = "failed"
+            missing.add("passes")
         elif odd == "late":
             receipt["seen_at"], paid["settled_at"] = at + 5 * HOUR, at + 5 * HOUR
         elif odd == "no time of its own":
             receipt["paid_at"] = None
         for table, one in (("payments", paid), ("receipts", receipt), ("passes", made), ("statement_rows", row)):
-            if one is not None:
+            if table not in missing:
                 tables[table].append(one)
 
     def _plant(self, kind: str, subject: str) -> None:

@@ -323,8 +323,8 @@ class BooksMachine(RuleBasedStateMachine):
         self.paid = sum(each.amount.minor for each in booked if each.state == "paid")
         come = sum(self.receipts.values()) + self.expected["mpesa"]
         placed = self._placed()
-        wanted = {
-            **dict.fromkeys(ACCOUNTS, 0),
+        wanted: dict[str, int] = {
+            **dict.fromkeys(map(str, ACCOUNTS), 0),
             **self.expected,
             "mpesa": come,
             "unplaced": come - placed,

@@ -18,7 +18,9 @@ import pytest
 
 from portal import check
 from portal.clock import MINUTE
-from portal.payments.refunds import units
+from portal.payments import store as payments
+from portal.payments.refunds import store, units
+from portal.payments.refunds.rules import Rules
 from portal.payments.refunds.sending import Refunds
 from portal.seal import Vault
 from portal.units import Row
@@ -95,12 +97,12 @@ def ask(shop: Shop) -> tuple[Any, ...]:
         payment_id=shop.story.id, way="reversal", amount=shop.story.row.amount, reason="x", ends_pass=True, key="k"
     )
     vault: Vault = shop.books.vault
-    return units.ask, vault, shop.books.tenant.public, wish, shop.owner, units.Rules(), shop.now
+    return units.ask, vault, shop.books.tenant.public, wish, shop.owner, Rules(), shop.now
 
 
 def ask_once(unit: Any, *args: Any) -> Any:
     """The form, which the browser may send again."""
-    there = yield from units.store.by_form("k")
+    there = yield from store.by_form("k")
     return there if there is not None else (yield from unit(*args))
 
 
@@ -164,7 +166,7 @@ def test_whenever_the_process_dies_the_money_leaves_at_most_once(
 def sound(shop: Shop, gateway: Gateway, at: int) -> None:
     """At most one reversal; and the refund says what is true, or that nobody knows."""
     assert len(gateway.left) <= 1, at
-    (one,) = shop.do(units.store.of_payment, shop.story.id)
+    (one,) = shop.do(store.of_payment, shop.story.id)
     if one.state == "done":
         assert len(gateway.left) == 1, at
         assert (shop.balances().get("refunds"), shop.pass_state) == (2_000, "ended"), at
@@ -182,7 +184,8 @@ def test_without_writing_down_first_the_money_would_leave_twice(folders: Iterato
 
     def careless(refund: int, now: int) -> Any:
         one = yield from units._existing(refund)
-        receipt = yield from units.payments.receipt_of(one.payment_id)
+        receipt = yield from payments.receipt_of(one.payment_id)
+        assert receipt is not None
         return units.Sending(refund=one, account=shop.story.account, receipt=receipt.number)
 
     for _ in range(2):  # the first process dies between the call and the writing

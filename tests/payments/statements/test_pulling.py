@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from portal import check
-from portal.access import store as access
 from portal.clock import DAY, HOUR, MINUTE, SECOND
 from portal.payments.statements import store
 from portal.payments.statements.daily import day_ago
@@ -21,7 +20,6 @@ from portal.payments.statements.taking import Taken
 from portal.phone import Phone
 from sandbox.mpesa import Switches
 from tests.payments.road import Road, all_rows, road
-from tests.support import a_plan
 
 LOST = {"callback_loss": 1.0, "c2b_loss": 1.0}
 
@@ -78,7 +76,6 @@ async def test_what_a_message_told_already_is_settled_once(tmp_path: Path) -> No
     async with road(tmp_path, loops=False, switches=Switches(query_per_minute=0)) as r:
         await r.register_c2b()
         await pays(r, 1)
-        await r.mpesa.notices.settled() if hasattr(r.mpesa.notices, "settled") else asyncio.sleep(0)
         for _ in range(50):
             await r.payments.inbox.run_once()
             if await r.passes():
@@ -144,7 +141,7 @@ async def test_pages_go_by_rows_and_the_last_one_is_nothing(tmp_path: Path) -> N
 async def test_settlements_of_the_shop_are_left_out(tmp_path: Path) -> None:
     async with silent_road(tmp_path) as r:
         await pays(r, 1)
-        r.mpesa.settle_merchant(r.account.party_b) if hasattr(r.mpesa, "settle_merchant") else None
+        assert r.mpesa.statement.settle(r.account.party_b) is not None
         r.clock.advance(MINUTE)
         await pull(r)
 
@@ -166,7 +163,7 @@ async def test_a_statement_that_does_not_come_whole_covers_nothing_and_is_told(t
         await pays(r, 1)
         r.clock.advance(MINUTE)
         await r.home.write(store.pull_of, r.account.id)
-        r.mpesa.office_faults.always(answer="html") if hasattr(r.mpesa, "office_faults") else None
+        r.mpesa.initiators.faults.always(answer="html")
         taken = await pull(r)
         spans = await r.home.read(store.spans, r.account.id, 0, 1 << 60)
         known = await r.home.write(store.pull_of, r.account.id)
@@ -248,6 +245,3 @@ def test_a_day_is_one_of_the_calendar_of_the_isp() -> None:
     day = day_ago(1_795_000_000_000, "Africa/Nairobi", 1)
 
     assert (day.name, day.until - day.since, day.since % DAY) == ("2026-11-17", DAY, 21 * HOUR)
-
-
-__all__ = ["a_plan", "access"]
