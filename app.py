@@ -159,6 +159,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         staff=staff,
         keepers=keepers,
         provider=payments.provider,
+        payments=payments,
         observe=access_log,
     )
     guest_pages = pages.site(services, more=health.routes(), lifespan=lifespan)

@@ -12,6 +12,7 @@ from portal.db import Database
 from portal.mikrotik.addresses import Resolve, resolve
 from portal.mikrotik.keepers import Keepers
 from portal.payments.daraja import Daraja
+from portal.payments.room import Payments
 from portal.seal import Vault
 from portal.settings import Settings
 from portal.staff.room import StaffRoom
@@ -30,6 +31,7 @@ class Services:
     staff: StaffRoom
     keepers: Keepers | None = None
     provider: Daraja | None = None
+    payments: Payments | None = None
     looked: dict[tuple[int, int, str], int] = field(default_factory=dict)  # pages that visitors saw, by minute
     work: Work = field(default_factory=Work)
     looks: Looks = field(default_factory=Looks)

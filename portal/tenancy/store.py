@@ -42,6 +42,7 @@ class Tenant:
     kind: str = "isp"
     closed_at: Moment | None = None
     erase_from: Moment | None = None
+    refund_rules: str = ""
     created_at: Moment = 0
 
     @property
