@@ -19,6 +19,7 @@ from portal.audit import store as audit
 from portal.console.desk import COOKIE
 from portal.console.doors import Services
 from portal.console.site import site
+from portal.payments.room import Payments
 from portal.seal import new_token, token_hash
 from portal.settings import Settings, load
 from portal.staff.room import StaffRoom
@@ -150,7 +151,8 @@ async def office(folder: Path, **settings: Any) -> AsyncIterator[Office]:
     home = await seed(folder)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        services = await _services(home, load({"BANDO_MODE": "sandbox", "BANDO_PUBLIC_URL": url, **settings}))
+        http = httpx.AsyncClient(trust_env=False)
+        services = await _services(home, http, load({"BANDO_MODE": "sandbox", "BANDO_PUBLIC_URL": url, **settings}))
         server = QuietUvicorn(uvicorn.Config(site(services), lifespan="off", log_level="warning"))
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         made = Office(home=home, services=services, url=url)
@@ -161,10 +163,11 @@ async def office(folder: Path, **settings: Any) -> AsyncIterator[Office]:
                 await client.aclose()
             server.should_exit = True
             await serving
+            await http.aclose()
             await home.db.aclose()
 
 
-async def _services(home: Seed, settings: Settings) -> Services:
+async def _services(home: Seed, http: httpx.AsyncClient, settings: Settings) -> Services:
     catalog = Catalog(home.db)
     await catalog.refresh()
     return Services(
@@ -174,5 +177,6 @@ async def _services(home: Seed, settings: Settings) -> Services:
         catalog=catalog,
         settings=settings,
         staff=StaffRoom(home.db, home.vault, home.clock),
+        payments=Payments(home.db, home.vault, home.clock, catalog, settings, http),
         observe=lambda *_: None,
     )

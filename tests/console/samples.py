@@ -14,7 +14,7 @@ from portal.clock import DAY
 from portal.console import spans
 from portal.tenancy import store as tenancy
 from portal.units import update, value
-from tests.console import guests, money
+from tests.console import guests, money, samples_money
 from tests.console.office import Visitor
 from tests.console.test_isps import NEW as ISP
 from tests.console.test_plans import GOOD
@@ -226,6 +226,7 @@ ROLES = {
     ),
 }  # whose form it is, where it is not an owner's
 SAMPLES: dict[str, Sample] = {
+    **samples_money.SAMPLES,
     "/guests/device/{device}/connect": on_device("connect"),
     "/guests/device/{device}/extend": on_device("extend", give="hour", key=KEY),
     "/guests/device/{device}/move": on_device("move", mac="02:AA:00:00:00:09"),

@@ -44,6 +44,11 @@ FILLED = {
     "device": "1",
     "plan": "1",
     "back_reason": "because",
+    "gone": "no",
+    "counted": "10",
+    "account": "1",
+    "amount": "1",
+    "what": "float",
 }
 
 

@@ -95,7 +95,7 @@ def _day(desk: Desk, text: str) -> Day:
 
 def _room(desk: Desk) -> Payments:
     if desk.services.payments is None:
-        raise Refused("ask-setup", status=503)
+        raise Refused("ask-setup", status=409)
     return desk.services.payments
 
 
@@ -112,7 +112,7 @@ async def pull(desk: Desk) -> Response:
     taken = await _room(desk).pulls.read(desk.view, account, now_please=True)
     await desk.act("statement.pull", f"account:{account.public}", _nothing, after={"new": taken.new})
     known = (await desk.read(store.pulls)).get(account.id)
-    wrong = Refused("statement-trouble", status=502) if known and known["trouble"] else None
+    wrong = Refused("statement-trouble", status=200) if known and known["trouble"] else None
     return await _overview(desk, wrong, None if wrong else taken)
 
 

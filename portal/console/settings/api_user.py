@@ -1,4 +1,4 @@
-"""The API user of a paybill or till: who asks M-Pesa for reversals. Their password goes in and is never kept as such."""
+"""The API user of a paybill or till, who asks M-Pesa for reversals; the password goes in and is not kept as such."""
 
 from __future__ import annotations
 

@@ -5,13 +5,23 @@ from __future__ import annotations
 import re
 
 from portal.access import admission
+from portal.books import drawer, ledger
+from portal.books.drawer import Count
+from portal.books.ledger import About
 from portal.console.routers.form import Answers
 from portal.console.site import SCREENS
+from portal.money import Money
+from portal.payments.refunds import units as refunding
+from portal.payments.refunds.rules import Rules
+from portal.payments.refunds.units import Who, Wish
+from portal.payments.statements import checking, daily
+from portal.payments.statements import store as statements
+from portal.payments.statements.kinds import KINDS
 from portal.staff import store as staff
 from portal.staff.roles import may
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
-from portal.units import Unit, rows, update
+from portal.units import Unit, rows, update, value
 from tests.console import guests
 from tests.console.jobs.shop import Shop
 from tests.vouchers import cards
@@ -47,6 +57,11 @@ SAMPLES = {
     "/routers/{id}/allow": "routers",
     "/payments/money/{id}": "receipts",
     "/staff/{id}": "staff",
+    "/payments/{id}/refund": "payments",
+    "/refunds/{id}": "refunds",
+    "/drawers/{id}": "staff",
+    "/drawer/closing/{id}": "closings",
+    "/books/closing/{id}": "closings",
 }
 
 
@@ -78,6 +93,7 @@ async def furnish(s: Shop) -> None:
     await sells(s)
     await cards.print_cards(s.home, 60)
     await guests.paid(s.home, (await s.online()).id, receipt=f"TKM9X7Y{next(s.numbers):03d}")
+    await s.home.write(books_of, s)
     await s.home.write(
         staff.invite,
         s.home.vault,
@@ -86,6 +102,32 @@ async def furnish(s: Shop) -> None:
         name="Wilhelmina Nyambura-Kipchoge wa Mwangi",
         role="manager",
     )
+
+
+def books_of(s: Shop) -> Unit[None]:
+    """A drawer that was counted and one that is open, a refund of which nobody knows, and a day that was checked."""
+    home, now = s.home, s.home.clock.now()
+    owner = yield from value("SELECT MIN(id) FROM staff WHERE tenant_id = :tenant AND role = 'owner'")
+    yield from ledger.post("float", f"furniture {now}", Money(100_000), now, About(staff_id=owner))
+    yield from drawer.close(Count(staff_id=owner, counted=Money(99_500), left=Money(20_000), by=owner), now)
+    yield from ledger.post("float", f"furniture {now} again", Money(50_000), now, About(staff_id=owner))
+    paid = yield from value("SELECT MAX(id) FROM payments WHERE tenant_id = :tenant AND state = 'paid'")
+    wish = Wish(payment_id=paid, way="cash", amount=Money(100), reason="slow", ends_pass=False, key=f"f{now}")
+    who = Who(id=owner, role="owner")
+    yield from refunding.ask(home.vault, home.tenant.public, wish, who, Rules(alone=0), now)
+    for kind in KINDS:
+        yield from statements.add_finding(
+            day="2026-11-28",
+            kind=kind,
+            subject=f"receipt:{kind}",
+            payment_id=paid,
+            receipt_id=(yield from value("SELECT MAX(id) FROM receipts WHERE tenant_id = :tenant")),
+            amount_minor=2_000,
+            currency="KES",
+            detail="2500" if kind == "amount" else "",
+            found_at=now,
+        )
+    yield from checking.check(daily.day_ago(now, home.tenant.timezone, 1), "KES", now)
 
 
 async def sells(s: Shop) -> None:
