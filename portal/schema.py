@@ -60,6 +60,8 @@ tenants = Table(
     plain("router_networks", Text, nullable=False, server_default=""),
     # Bumped with every change of the tenant, its routers, plans or M-Pesa accounts; caches follow it.
     plain("version", Whole, nullable=False, server_default="1"),
+    plain("tax_number", Text, nullable=False, server_default=""),  # on receipts
+    plain("tax_bp", Whole, nullable=False, server_default="0"),  # included in prices, in hundredths of a per cent
     plain("refund_rules", Text, nullable=False, server_default=""),  # JSON: portal/payments/refunds/rules.py
     plain("created_at", Whole, nullable=False),
 )

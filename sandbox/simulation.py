@@ -389,7 +389,13 @@ class Simulation:
 
 
 def _router(vault: Vault, now: Moment, n: int) -> Unit[Any]:
-    fields = {"host": f"10.9.0.{n + 1}", "port": 8729, "username": "u", "password": "p", "hotspot_host": "w.test"}
+    fields: dict[str, Any] = {
+        "host": f"10.9.0.{n + 1}",
+        "port": 8729,
+        "username": "u",
+        "password": "p",
+        "hotspot_host": "w.test",
+    }
     return (yield from tenancy.add_router(vault, now, name=f"R{n}", **fields))
 
 

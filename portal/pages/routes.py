@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route, Router
 
 from portal import words
 from portal.errors import Refused
-from portal.pages import claim, entry, home, hooks, pay, router_files, scan, status, trial, voucher, waiting
+from portal.pages import claim, entry, home, hooks, pay, receipt, router_files, scan, status, trial, voucher, waiting
 from portal.pages.doors import Services
 from portal.pages.render import policy, themes
 from portal.pages.visit import Visit, language
@@ -81,6 +81,7 @@ def _purchase(services: Services) -> list[BaseRoute]:
         _get("/p/{token}/state", Page(waiting.state, services)),
         _post("/p/{token}/again", Page(waiting.again, services)),
         _get("/p/{token}/again", Page(back)),
+        _get("/p/{token}/receipt", Page(receipt.receipt, services)),
         _get("/p/{token}/status", Page(status.of_purchase, services)),
         _get("/p/{token}", Page(slash)),
     ]

@@ -43,6 +43,8 @@ class Tenant:
     closed_at: Moment | None = None
     erase_from: Moment | None = None
     refund_rules: str = ""
+    tax_number: str = ""
+    tax_bp: int = 0
     created_at: Moment = 0
 
     @property

@@ -29,7 +29,7 @@ FILE = (
 
 async def account(home: Seed) -> int:
     """An account with an API user, at a place where no M-Pesa is."""
-    account_id = await home.write(money._account, home)
+    account_id: int = await home.write(money._account, home)
     await home.write(update, "mpesa_accounts", account_id, base_url=NOWHERE)
     found = await home.read(accounts.get_account, account_id)
     assert found is not None

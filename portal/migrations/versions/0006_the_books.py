@@ -306,6 +306,12 @@ def upgrade() -> None:
         )
 
     with op.batch_alter_table("tenants", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("tax_number", sa.Text(), server_default="", nullable=False))
+        batch_op.add_column(
+            sa.Column(
+                "tax_bp", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False
+            )
+        )
         batch_op.add_column(sa.Column("refund_rules", sa.Text(), server_default="", nullable=False))
 
     with op.batch_alter_table("vouchers", schema=None) as batch_op:
@@ -335,6 +341,8 @@ def downgrade() -> None:
 
     with op.batch_alter_table("tenants", schema=None) as batch_op:
         batch_op.drop_column("refund_rules")
+        batch_op.drop_column("tax_bp")
+        batch_op.drop_column("tax_number")
 
     with op.batch_alter_table("receipts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_receipts_tenant_id_account_id_number"))
