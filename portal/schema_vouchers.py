@@ -28,10 +28,12 @@ batches = Table(
     plain("form_key", Text),  # of the form that made it: sent twice, it makes one batch
     plain("created_at", Whole, nullable=False),
     plain("ready_at", Whole),  # NULL while its codes are being drawn
+    plain("expired_at", Whole),  # when the books took its sold and unused cards as expired
     UniqueConstraint("tenant_id", "number"),
     Index(None, "tenant_id", "form_key", unique=True),
     Index(None, "tenant_id", "note", "created_at"),
     Index(None, "tenant_id", "agent_id"),
+    part("tenant_id", "use_by", where="expired_at IS NULL"),
     # Without what was sold one by one at the counter, which may be thousands between two batches.
     part("tenant_id", "number", where="NOT (count = 1 AND note = 'counter sale')"),
 )

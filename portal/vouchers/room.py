@@ -13,7 +13,7 @@ from portal.seal import Vault
 from portal.settings import Settings
 from portal.tenancy.store import Router
 from portal.units import Unit
-from portal.vouchers import codes, guesses, redeem, store
+from portal.vouchers import codes, guesses, posting, redeem, store
 from portal.vouchers.batches import code_index
 from portal.vouchers.counts import Counts
 from portal.vouchers.offers import Offer, Redeemed
@@ -42,12 +42,23 @@ class Vouchers:
         self._settings = settings
         self._sees = sees
         self.counts = Counts()
-        self.loops: tuple[Loop, ...] = (Every("voucher guesses", MINUTE, self._forget, clock),)
+        self.loops: tuple[Loop, ...] = (
+            Every("voucher guesses", MINUTE, self._forget, clock),
+            Every("expired cards", 10 * MINUTE, self._expire, clock),
+        )
 
     async def _forget(self) -> int:
         """Guesses that no limit looks at any more (R8); those of a tenant go with the other counters."""
         await self._db.write(None, guesses.forget_open, self._clock.now() - DAY)
         return 0
+
+    async def _expire(self) -> int:
+        """What was sold and not redeemed in time is earned: a few cards at a time, so that nobody waits."""
+        done = 0
+        for view in self._catalog.all():
+            while part := await self._db.write(view.tenant.id, posting.expire_some, self._clock.now()):
+                done += part
+        return done
 
     def _ask(self, router: Router, mac: str, text: str, source: str, move: bool) -> Ask:
         code = codes.read(text)

@@ -229,6 +229,34 @@ def take(code_index: bytes, router_id: int, now: Moment) -> Unit[Taken | None]:
     )
 
 
+def overdue_batches(now: Moment, limit: int) -> Unit[list[Batch]]:
+    """Batches past their use-by whose sold and unused cards the books have not taken as expired yet."""
+    found = yield from rows(
+        "SELECT * FROM batches WHERE tenant_id = :tenant AND expired_at IS NULL AND use_by <= :now"
+        " AND ready_at IS NOT NULL ORDER BY use_by, id LIMIT :limit",
+        now=now,
+        limit=limit,
+    )
+    return [read_batch(row) for row in found]
+
+
+def sold_unused(batch_id: int, limit: int) -> Unit[list[Row]]:
+    """``label`` and ``agent_id`` of cards that are sold, unused, and not taken as expired yet."""
+    found = yield from rows(
+        "SELECT v.label AS label, v.agent_id AS agent_id FROM vouchers v WHERE v.tenant_id = :tenant"
+        " AND v.batch_id = :batch_id AND v.state = 'printed' AND v.sold_at IS NOT NULL AND NOT EXISTS"
+        " (SELECT 1 FROM transfers t WHERE t.tenant_id = :tenant AND t.kind = 'expired' AND t.cause = v.label)"
+        " ORDER BY v.serial LIMIT :limit",
+        batch_id=batch_id,
+        limit=limit,
+    )
+    return list(found)
+
+
+def set_expired(batch_id: int, now: Moment) -> Unit[None]:
+    yield from update("batches", batch_id, expired_at=now)
+
+
 def set_sold(batch_id: int, label: str, now: Moment) -> Unit[None]:
     """The sale of a card stands in the books."""
     yield Sql(

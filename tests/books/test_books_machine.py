@@ -30,7 +30,7 @@ from portal.money import Money
 from portal.payments import by_hand
 from portal.payments import store as payments
 from portal.units import insert
-from portal.vouchers import batches, codes, guesses, redeem
+from portal.vouchers import batches, codes, guesses, posting, redeem
 from portal.vouchers import store as vouchers
 from portal.vouchers.batches import Order
 from portal.vouchers.redeem import Ask
@@ -88,9 +88,19 @@ class BooksMachine(RuleBasedStateMachine):
         self.plan = next(each for each in self.do(access.plan_list) if each.id == plan.id)
         self.staff = [self.do(_somebody, n, "cashier" if n < CASHIERS else "agent") for n in range(4)]
 
-    @rule(span=st.sampled_from([MINUTE, HOUR, DAY]))
+    @rule(span=st.sampled_from([MINUTE, HOUR, DAY, 31 * DAY]))
     def time_passes(self, span: int) -> None:
         self.clock += span
+
+    @rule()
+    def what_nobody_redeemed_in_time_is_earned(self) -> None:
+        while self.do(posting.expire_some, self.now):
+            pass
+        for card in self.cards:
+            if card["sold"] and card["state"] == "printed" and card["use_by"] <= self.now:
+                card["state"] = "expired"
+                self.expected["vouchers"] -= PRICE
+                self.expected["expired"] += PRICE
 
     # --- payments ---
 
@@ -191,7 +201,7 @@ class BooksMachine(RuleBasedStateMachine):
             self._keep(card["label"], code, whole.id, card["serial"], holder=holder, sold=holder is not None)
 
     def _keep(self, label: str, code: str, batch_id: int, serial: int, **more: Any) -> None:
-        card = {"label": label, "code": code, "batch": batch_id, "serial": serial}
+        card = {"label": label, "code": code, "batch": batch_id, "serial": serial, "use_by": self.now + 30 * DAY}
         self.cards.append({**card, "state": "printed", "seller": None, **more})
 
     def _owes(self, agent: int, minor: int) -> None:

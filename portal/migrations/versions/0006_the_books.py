@@ -275,13 +275,25 @@ def upgrade() -> None:
             unique=False,
         )
 
+    with op.batch_alter_table("batches", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("expired_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
+        )
+        batch_op.create_index(
+            batch_op.f("ix_batches_tenant_id_use_by"),
+            ["tenant_id", "use_by"],
+            unique=False,
+            sqlite_where=sa.text("expired_at IS NULL"),
+            postgresql_where=sa.text("expired_at IS NULL"),
+        )
+
     with op.batch_alter_table("inbox", schema=None) as batch_op:
         batch_op.add_column(sa.Column("refund_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
         batch_op.add_column(
             sa.Column("question_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
         )
-        batch_op.create_foreign_key(batch_op.f("fk_inbox_question_id"), "questions", ["question_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_inbox_refund_id"), "refunds", ["refund_id"], ["id"])
+        batch_op.create_foreign_key(batch_op.f("fk_inbox_question_id"), "questions", ["question_id"], ["id"])
 
     with op.batch_alter_table("mpesa_accounts", schema=None) as batch_op:
         batch_op.add_column(sa.Column("initiator", sa.Text(), server_default="", nullable=False))
@@ -356,10 +368,18 @@ def downgrade() -> None:
         batch_op.drop_column("initiator")
 
     with op.batch_alter_table("inbox", schema=None) as batch_op:
-        batch_op.drop_constraint(batch_op.f("fk_inbox_refund_id"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_inbox_question_id"), type_="foreignkey")
+        batch_op.drop_constraint(batch_op.f("fk_inbox_refund_id"), type_="foreignkey")
         batch_op.drop_column("question_id")
         batch_op.drop_column("refund_id")
+
+    with op.batch_alter_table("batches", schema=None) as batch_op:
+        batch_op.drop_index(
+            batch_op.f("ix_batches_tenant_id_use_by"),
+            sqlite_where=sa.text("expired_at IS NULL"),
+            postgresql_where=sa.text("expired_at IS NULL"),
+        )
+        batch_op.drop_column("expired_at")
 
     with op.batch_alter_table("findings", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_findings_tenant_id_settled_at_found_at"))
