@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
 
-from portal import schema_books, schema_staff, schema_vouchers
+from portal import schema_agents, schema_books, schema_staff, schema_vouchers
 from portal.columns import Whole, key, link, metadata, part, personal, plain, secret, tenant
 
-__all__ = ["TENANT_TABLES", "metadata", "schema_books", "schema_staff", "schema_vouchers"]
+__all__ = ["TENANT_TABLES", "metadata", "schema_agents", "schema_books", "schema_staff", "schema_vouchers"]
 
 installation = Table(
     "installation",

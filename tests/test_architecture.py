@@ -49,7 +49,8 @@ MAY: dict[str, set[str]] = {
     "words": set(),
     "sql": {"schema"},
     "units": {"schema"},
-    "schema": {"columns", "schema_books", "schema_staff", "schema_vouchers"},
+    "schema": {"columns", "schema_agents", "schema_books", "schema_staff", "schema_vouchers"},
+    "schema_agents": {"columns"},
     "schema_books": {"columns"},
     "schema_staff": {"columns"},
     "schema_vouchers": {"columns"},
@@ -118,6 +119,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
     "asyncpg": ("db",),
     "sqlalchemy": (
         "schema",
+        "schema_agents",
         "schema_books",
         "schema_staff",
         "schema_vouchers",

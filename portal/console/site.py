@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from portal import words
 from portal.console import (
     account,
+    agents,
     audit_log,
     dashboard,
     entrance,
@@ -60,6 +61,7 @@ SCREENS: tuple[Screen, ...] = (
     *lines.SCREENS,
     *vouchers.SCREENS,
     *stock.SCREENS,
+    *agents.SCREENS,
     *plans.SCREENS,
     *routers.SCREENS,
     *staff_list.SCREENS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from portal.access import plans
 from portal.access.plans import Plan
 from portal.clock import Moment
+from portal.sql import any_of
 from portal.units import Row, Sql, Unit, insert, one, rows, update, value
 from portal.vouchers.states import Group
 
@@ -52,6 +53,7 @@ class Voucher:
     voided_by: str | None
     void_reason: str | None
     handed_at: Moment | None  # when an agent's tap sold it on a screen
+    agent_id: int | None  # whose stock it is
     code_sealed: bytes
 
 
@@ -185,12 +187,12 @@ def with_batch(code_index: bytes) -> Unit[tuple[Voucher, Batch] | None]:
     """A voucher by its code, with its batch."""
     row = yield from one(
         "SELECT v.*, b.number, b.plan_copy, b.style, b.count, b.note, b.agent, b.made_by, b.created_at, b.ready_at,"
-        " b.staff_id, b.agent_id"
+        " b.staff_id, b.agent_id AS made_for"
         " FROM vouchers v JOIN batches b ON b.tenant_id = v.tenant_id AND b.id = v.batch_id"
         " WHERE v.tenant_id = :tenant AND v.code_index = :code_index",
         code_index=code_index,
     )
-    return None if row is None else (_voucher(row), read_batch({**dict(row), "id": row["batch_id"]}))
+    return None if row is None else (_voucher(row), read_batch({**dict(row), "id": row["batch_id"], "agent_id": row["made_for"]}))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,11 +281,36 @@ def groups(now: Moment, batch_id: int | None = None) -> Unit[dict[int, list[Grou
     return by_batch
 
 
-def handed_among(labels: frozenset[str], batch_id: int) -> Unit[bool]:
-    """Whether a tap has sold one of these cards on a screen: then nobody else may have its code."""
+def names_of(agent_ids: Collection[int]) -> Unit[dict[int, str]]:
+    """How these agents are called."""
+    if not agent_ids:
+        return {}
+    marks, bound = any_of(sorted(agent_ids))
+    found = yield from rows(f"SELECT id, name FROM staff WHERE tenant_id = :tenant AND id IN ({marks})", **bound)
+    return {row["id"]: row["name"] for row in found}
+
+
+def holders(batch_id: int, first: int, last: int) -> Unit[Sequence[Row]]:
+    """``agent_id`` and ``n`` of those cards of a range that agents hold or held until they were used."""
+    return (
+        yield from rows(
+            "SELECT agent_id, COUNT(*) AS n FROM vouchers WHERE tenant_id = :tenant AND batch_id = :batch_id"
+            " AND serial BETWEEN :first AND :last AND agent_id IS NOT NULL GROUP BY agent_id",
+            batch_id=batch_id,
+            first=first,
+            last=last,
+        )
+    )
+
+
+def handed_among(labels: frozenset[str], batch_id: int, first: int, last: int) -> Unit[bool]:
+    """Whether a tap has sold one of these cards of a range on a screen: then nobody else may have its code."""
     found = yield from rows(
-        "SELECT label FROM vouchers WHERE tenant_id = :tenant AND batch_id = :batch_id AND handed_at IS NOT NULL",
+        "SELECT label FROM vouchers WHERE tenant_id = :tenant AND batch_id = :batch_id"
+        " AND serial BETWEEN :first AND :last AND handed_at IS NOT NULL",
         batch_id=batch_id,
+        first=first,
+        last=last,
     )
     return any(row["label"] in labels for row in found)
 

@@ -11,6 +11,7 @@ from portal.access import store as access
 from portal.access.plans import Plan
 from portal.clock import Moment
 from portal.errors import Refused
+from portal.money import Money
 from portal.seal import Vault
 from portal.sql import any_of
 from portal.staff import store as staff
@@ -20,6 +21,7 @@ from portal.vouchers import batches, posting, states
 from portal.vouchers import store as cards
 from portal.vouchers.batches import Order
 from portal.vouchers.states import Group, Tally
+from portal.vouchers.stock.moves import must_have_room
 from portal.vouchers.store import Batch, Voucher
 
 COUNTER = "counter sale"  # the note of a batch of one that was made for somebody at the counter
@@ -230,6 +232,9 @@ def make_once(order: Order, now: Moment) -> Unit[Batch]:
     )
     if there is not None:
         raise Refused("batch-there", status=409, batch=there)
+    if order.agent_id is not None:
+        price = order.price or order.plan.price
+        yield from must_have_room(order.agent_id, Money(price.minor * order.count, price.currency))
     return (yield from batches.begin(order, now))
 
 
