@@ -118,6 +118,8 @@ ID_OF = {
     "/sale/": "sale",
     "/stock/batch/": "stock",
     "/stock/card/": "card",
+    "/agents/slip/": "slip",
+    "/agents/": "agent",
     "/plans/": "plan",
     "/staff/": "staff",
     "/routers/": "router",

@@ -16,7 +16,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from portal import words
 from portal.console import (
     account,
-    agents,
     audit_log,
     dashboard,
     entrance,
@@ -31,17 +30,18 @@ from portal.console import (
     routers,
     settings,
     staff_list,
-    stock,
     support,
     takings,
     unmatched,
     visiting,
     vouchers,
 )
+from portal.console.agents import screens as agents
 from portal.console.desk import COOKIE, Desk, check_csrf, theme_of
 from portal.console.doors import Services
 from portal.console.lines import screens as lines
 from portal.console.screens import Screen
+from portal.console.stock import screens as stock
 from portal.errors import Refused
 from portal.staff.room import Present
 from portal.web import forms, uploads

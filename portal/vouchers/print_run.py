@@ -73,12 +73,16 @@ class PrintRuns:
     tenant: Tenant
     public_url: str
 
-    async def plan(self, batch: Batch, first: int, last: int, lang: str = "") -> PrintRun:
-        """What would be printed of these serials; raises `Misconfigured` when there is nothing."""
+    async def plan(
+        self, batch: Batch, first: int, last: int, lang: str = "", *, agent_id: int | None = None
+    ) -> PrintRun:
+        """What would be printed of these serials, or of an agent's among them; raises `Misconfigured` for nothing."""
         tenant, name = self.tenant, f"B{batch.number}"
         if batch.ready_at is None:
             raise Misconfigured(f"{name} is not whole yet; draw the rest with: bando voucher finish {name}")
         vouchers = await self.db.read(tenant.id, store.in_range, batch.id, first, last)
+        if agent_id is not None:
+            vouchers = [each for each in vouchers if each.agent_id == agent_id]
         before = printed_before(await self.db.read(tenant.id, store.acts, batch.id))
         names = await self.db.read(tenant.id, store.names_of, {each.agent_id for each in vouchers if each.agent_id})
         now = self.clock.now()
@@ -98,7 +102,9 @@ class PrintRuns:
 
     def _card(self, batch: Batch, voucher: Voucher, before: set[int], names: Mapping[int, str]) -> Card:
         code = open_code(self.vault, self.tenant.id, voucher.label, voucher.code_sealed)
-        return Card(label=voucher.label, code=code, again=voucher.serial in before, agent=_seller(batch, voucher, names))
+        return Card(
+            label=voucher.label, code=code, again=voucher.serial in before, agent=_seller(batch, voucher, names)
+        )
 
     async def note_printed(self, run: PrintRun, how: str, by: str, *, labels: Sequence[str] | None = None) -> None:
         """Write down that it goes on paper; `labels` when only a part of it did."""

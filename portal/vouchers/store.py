@@ -192,7 +192,11 @@ def with_batch(code_index: bytes) -> Unit[tuple[Voucher, Batch] | None]:
         " WHERE v.tenant_id = :tenant AND v.code_index = :code_index",
         code_index=code_index,
     )
-    return None if row is None else (_voucher(row), read_batch({**dict(row), "id": row["batch_id"], "agent_id": row["made_for"]}))
+    return (
+        None
+        if row is None
+        else (_voucher(row), read_batch({**dict(row), "id": row["batch_id"], "agent_id": row["made_for"]}))
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,17 +294,14 @@ def names_of(agent_ids: Collection[int]) -> Unit[dict[int, str]]:
     return {row["id"]: row["name"] for row in found}
 
 
-def holders(batch_id: int, first: int, last: int) -> Unit[Sequence[Row]]:
-    """``agent_id`` and ``n`` of those cards of a range that agents hold or held until they were used."""
-    return (
-        yield from rows(
-            "SELECT agent_id, COUNT(*) AS n FROM vouchers WHERE tenant_id = :tenant AND batch_id = :batch_id"
-            " AND serial BETWEEN :first AND :last AND agent_id IS NOT NULL GROUP BY agent_id",
-            batch_id=batch_id,
-            first=first,
-            last=last,
-        )
+def holders(batch_id: int) -> Unit[list[Row]]:
+    """``agent_id`` and ``n``: how many cards of a batch each agent holds, or held until they were used."""
+    found = yield from rows(
+        "SELECT a.id AS agent_id, (SELECT COUNT(*) FROM vouchers v WHERE v.tenant_id = :tenant AND v.agent_id = a.id"
+        " AND v.batch_id = :batch_id) AS n FROM staff a WHERE a.tenant_id = :tenant AND a.role = 'agent' ORDER BY a.id",
+        batch_id=batch_id,
     )
+    return [row for row in found if row["n"]]
 
 
 def handed_among(labels: frozenset[str], batch_id: int, first: int, last: int) -> Unit[bool]:

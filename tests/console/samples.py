@@ -148,6 +148,22 @@ async def print_own(who: Visitor) -> Request:
     return "/stock/batch/1/file", {"form": "slips"}
 
 
+async def _agent(who: Visitor, cards: int = 0) -> int:
+    """An agent, and a batch of so many cards: the ISP's own, or theirs."""
+    agent = await who.office.of("agent")
+    await print_cards(who.office.home, 5)
+    if cards:
+        await print_cards(who.office.home, cards, agent_id=agent.staff_id)
+    return agent.staff_id
+
+
+def on_agent(action: str, cards: int = 0, **fields: str) -> Sample:
+    async def sample(who: Visitor) -> Request:
+        return f"/agents/{await _agent(who, cards)}/{action}", fields
+
+    return sample
+
+
 def on_plan(action: str, **fields: str) -> Sample:
     async def sample(who: Visitor) -> Request:
         home = who.office.home
@@ -220,7 +236,7 @@ async def own_second(who: Visitor) -> Request:
 
 
 ROLES = {
-    **dict.fromkeys(("/stock/sell", "/stock/batch/{id}/file"), "agent"),
+    **dict.fromkeys(("/stock/sell", "/stock/batch/{id}/file", "/stock/account/file"), "agent"),
     **dict.fromkeys(
         ("/isps/new", "/isps/{id}/owner", "/isps/{id}/switch", "/isps/{id}/look", "/isps/leave"), "platform"
     ),
@@ -255,6 +271,11 @@ SAMPLES: dict[str, Sample] = {
     "/plans/{id}/sale": on_plan("/sale", sell="no"),
     "/plans/{id}/site": on_plan("/site", site="all"),
     "/plans/{id}/move": on_plan("/move", way="down"),
+    "/stock/account/file": plain("/stock/account/file", span="month"),
+    "/agents/{id}/account/file": on_agent("account/file", span="month"),
+    "/agents/{id}/move": on_agent("move", kind="handed", batch="1", serials="1-2", count="2", key=KEY),
+    "/agents/{id}/terms": on_agent("terms", percent="7.5", limit="5000"),
+    "/agents/{id}/settle": on_agent("settle", cards=3, amount="20", key=KEY),
     "/export/{kind}": plain("/export/plans"),
     "/staff/invite": plain("/staff/invite", name="Wanjiru", email="wanjiru@isp.test", role="cashier"),
     "/staff/{id}/role": on_staff("role", role="support"),

@@ -1,5 +1,1 @@
 """Agents as the ISP sees them: their stock, what they sold, what they earned and what they owe."""
-
-from portal.console.agents.screens import SCREENS
-
-__all__ = ["SCREENS"]

@@ -176,7 +176,9 @@ def _was_sent(wanted: Move) -> Unit[bool]:
 
 async def _as_foreseen(desk: Desk, wanted: Move) -> Move:
     """The same, if it does what its page had said; raises `Refused`."""
-    told = await desk.read(moves.foresee, wanted.kind, wanted.agent_id, wanted.batch, wanted.first, wanted.last, desk.now)
+    told = await desk.read(
+        moves.foresee, wanted.kind, wanted.agent_id, wanted.batch, wanted.first, wanted.last, desk.now
+    )
     if not told.count:
         raise Refused("move-nothing", status=409)
     if str(told.count) != desk.fields.get("count", ""):

@@ -157,9 +157,7 @@ async def settle(desk: Desk) -> Response:
         if there is not None:
             return desk.go(f"/console/agents/slip/{there}", "settled-there")
         after = {"amount": cost(desk, brought.minor).replace("\u00a0", " ")}
-        await desk.act(
-            "agent.settle", f"staff:{one.public}", books.settle, paid, desk.now, after=after, money=True
-        )
+        await desk.act("agent.settle", f"staff:{one.public}", books.settle, paid, desk.now, after=after, money=True)
     except Refused as wrong:
         if wrong.key != "settle-there":
             return await _agent(desk, one, wrong.key, wrong.status)

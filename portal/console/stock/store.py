@@ -234,9 +234,7 @@ def _on_paper(agent: int, batch_ids: Sequence[int]) -> Unit[set[int]]:
 
 def _off_paper(agent: int, batch_id: int, now: Moment) -> Unit[int]:
     """The cards of such a batch that a tap can sell, one by one."""
-    text = mine(
-        f"SELECT COUNT(*) AS n FROM vouchers v WHERE {OURS_OF_BATCH} AND v.batch_id = :batch_id AND {TO_SELL}"
-    )
+    text = mine(f"SELECT COUNT(*) AS n FROM vouchers v WHERE {OURS_OF_BATCH} AND v.batch_id = :batch_id AND {TO_SELL}")
     found = yield from one(text, agent=agent, batch_id=batch_id, now=now)
     return int(found["n"]) if found else 0
 
@@ -299,8 +297,9 @@ def hand(agent: int, plan_id: int, price_minor: int, key: str, now: Moment) -> U
         taken = yield from rows(
             mine(
                 "UPDATE vouchers SET handed_at = :now, handed_key = :key WHERE tenant_id = :tenant"
-                f" AND agent_id = :agent AND handed_at IS NULL AND id = (SELECT v.id FROM vouchers v WHERE {OURS_OF_BATCH}"
-                f" AND v.batch_id = :batch_id AND {TO_SELL} ORDER BY v.serial LIMIT 1) RETURNING id, label"
+                f" AND agent_id = :agent AND handed_at IS NULL AND id = (SELECT v.id FROM vouchers v"
+                f" WHERE {OURS_OF_BATCH} AND v.batch_id = :batch_id AND {TO_SELL} ORDER BY v.serial LIMIT 1)"
+                " RETURNING id, label"
             ),
             agent=agent,
             batch_id=batch_id,

@@ -100,6 +100,13 @@ def stock_of(one: Batch) -> Unit[Staff | None]:
     return None if one.agent_id is None else (yield from staff.must_know(one.agent_id))
 
 
+def holders(one: Batch) -> Unit[list[tuple[str, int]]]:
+    """Which agents hold cards of a batch, used or not, and how many."""
+    found = yield from cards.holders(one.id)
+    names = yield from cards.names_of([row["agent_id"] for row in found])
+    return [(names[row["agent_id"]], int(row["n"])) for row in found]
+
+
 def stock(now: Moment) -> Unit[dict[int, int]]:
     """How many unused cards there are to sell, by plan; what was sold at the counter is nobody's stock."""
     return _by_plan((yield from _unused(_PRINTED, now)))

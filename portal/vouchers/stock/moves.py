@@ -65,6 +65,11 @@ class Foreseen:
         return Money(self.debt.minor + self.worth.minor, self.debt.currency)
 
     @property
+    def less(self) -> Money:
+        """What they owe when the cards are off their debt."""
+        return Money(self.debt.minor - self.worth.minor, self.debt.currency)
+
+    @property
     def too_much(self) -> bool:
         return self.limit is not None and self.after > self.limit
 

@@ -104,14 +104,16 @@ def add_move(**columns: Any) -> Unit[int]:
 def with_key(form_key: str) -> Unit[Row | None]:
     """The move that this form has made."""
     return (
-        yield from one("SELECT * FROM stock_moves WHERE tenant_id = :tenant AND form_key = :form_key", form_key=form_key)
+        yield from one(
+            "SELECT * FROM stock_moves WHERE tenant_id = :tenant AND form_key = :form_key", form_key=form_key
+        )
     )
 
 
 _TOLD = (
     "SELECT m.*, b.number AS number, b.count AS of_batch, s.name AS by_name FROM stock_moves m JOIN batches b"
-    " ON b.tenant_id = m.tenant_id AND b.id = m.batch_id JOIN staff s ON s.tenant_id = m.tenant_id AND s.id = m.staff_id"
-    " WHERE m.tenant_id = :tenant"
+    " ON b.tenant_id = m.tenant_id AND b.id = m.batch_id JOIN staff s ON s.tenant_id = m.tenant_id"
+    " AND s.id = m.staff_id WHERE m.tenant_id = :tenant"
 )
 
 

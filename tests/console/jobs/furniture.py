@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 from portal.access import admission
+from portal.books import agents as books
 from portal.console.routers.form import Answers
 from portal.console.site import SCREENS
+from portal.money import Money
 from portal.staff import store as staff
 from portal.staff.roles import may
 from portal.tenancy import store as tenancy
@@ -33,6 +35,10 @@ SAMPLES = {
     "/vouchers/batch/{id}": "batches",
     "/vouchers/batch/{id}/void": "batches",
     "/sale/{id}": "sales",
+    "/agents/{id}": "agents",
+    "/agents/{id}/account": "agents",
+    "/agents/{id}/move": "agents",
+    "/agents/slip/{id}": "settled",
     "/plans/{id}": "plans",
     "/settings/mpesa/{id}": "mpesa_accounts",
     "/settings/mpesa/{id}/off": "mpesa_accounts",
@@ -50,9 +56,16 @@ SAMPLES = {
 }
 
 
+PARTS = {
+    "sales": "batches WHERE note = 'counter sale' AND",
+    "agents": "staff WHERE role = 'agent' AND",
+    "settled": "transfers WHERE kind = 'settled' AND",
+}
+
+
 def newest(table: str) -> Unit[int]:
     """The last row; a sale at the counter is a batch with a note of its own."""
-    source = "batches WHERE note = 'counter sale' AND" if table == "sales" else f"{table} WHERE"
+    source = PARTS.get(table, f"{table} WHERE")
     found = yield from rows(f"SELECT MAX(id) AS id FROM {source} tenant_id = :tenant")
     return int(found[0]["id"])
 
@@ -76,6 +89,7 @@ async def furnish(s: Shop) -> None:
     await s.home.write(admission.block, blocked.id, True, s.home.clock.now())
     await s.home.write(update, "routers", s.home.router_id, answers=ANSWERS.kept())
     await sells(s)
+    await resells(s)
     await cards.print_cards(s.home, 60)
     await guests.paid(s.home, (await s.online()).id, receipt=f"TKM9X7Y{next(s.numbers):03d}")
     await s.home.write(
@@ -94,6 +108,15 @@ async def sells(s: Shop) -> None:
         await page.goto(f"{s.url}/sale")
         await page.get_by_role("button", name="1 hour").first.click()
         await page.locator(".sold-code").wait_for()
+
+
+async def resells(s: Shop) -> None:
+    """An agent with a batch, who has used some of it and paid a part."""
+    agent, cashier = await s.hired("agent"), await s.hired("cashier")
+    drawn = await cards.print_cards(s.home, 20, agent_id=agent.id)
+    await cards.show(s.home, drawn[0], 900 + next(s.numbers))
+    paid = books.Payment(agent_id=agent.id, amount=Money(5_000), staff_id=cashier.id, key=f"f{next(s.numbers)}")
+    await s.home.write(books.settle, paid, s.home.clock.now())
 
 
 async def nobody_else(s: Shop) -> Tenant:
