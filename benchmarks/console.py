@@ -120,6 +120,7 @@ ID_OF = {
     "/stock/card/": "card",
     "/agents/slip/": "slip",
     "/agents/": "agent",
+    "/compensation/": "outage",
     "/plans/": "plan",
     "/staff/": "staff",
     "/routers/": "router",

@@ -485,5 +485,25 @@ def _log(of: Filling, first_device: int, paid: list[tuple[str, int]]) -> None:
     )
     of.many("exceptions", "kind, subject, detail, opened_at, closed_at", lines)
     first_staff = int(year.named["staff"]) - 1
+    outage = of.next_id("outages")
+    of.many(
+        "outages",
+        "router_id, since, until, guests, span_ms, reason, staff_id, form_key, begun_at, done_at",
+        [
+            (
+                year.routers[0],
+                year.now - 2 * HOUR,
+                year.now - HOUR,
+                90,
+                HOUR,
+                "bench",
+                first_staff,
+                "b",
+                year.now,
+                year.now,
+            )
+        ],
+    )
+    year.named |= {"outage": str(outage)}
     notes = ((first_device, first_staff, "Asked for help.", of.at(n / 60)) for n in range(60))
     of.many("notes", "device_id, staff_id, text, written_at", notes)

@@ -50,6 +50,8 @@ SAID = {
     "stock-returned": "The cards are back in your own stock.",
     "stock-lost": "The cards are void.",
     "settled-there": "This payment was written down a moment ago. It was not taken twice.",
+    "outage-given": "They get their time. It follows what each still has.",
+    "outage-there": "This form was sent before; here is what it gave. Nobody got anything twice.",
     "profile-saved": "Saved. Guests see it now.",
     "look-saved": "Saved. Guests see it now.",
     "look-own": "Guests see Bando's own look again.",

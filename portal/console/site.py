@@ -37,6 +37,7 @@ from portal.console import (
     vouchers,
 )
 from portal.console.agents import screens as agents
+from portal.console.compensation import screens as compensation
 from portal.console.desk import COOKIE, Desk, check_csrf, theme_of
 from portal.console.doors import Services
 from portal.console.lines import screens as lines
@@ -62,6 +63,7 @@ SCREENS: tuple[Screen, ...] = (
     *vouchers.SCREENS,
     *stock.SCREENS,
     *agents.SCREENS,
+    *compensation.SCREENS,
     *plans.SCREENS,
     *routers.SCREENS,
     *staff_list.SCREENS,

@@ -119,7 +119,7 @@ def _batches(agent: Staff, kind: Kind, now: int) -> Unit[list[tuple[Batch, int]]
 async def move(desk: Desk) -> Response:
     """Do it, a part at a time; a form that is sent twice moves nothing twice."""
     agent = await found(desk)
-    kind = form.kind_of(desk.fields.get("kind", "-"))
+    kind = form.kind_of(desk.fields.get("kind") or "-")
     try:
         batch = await desk.read(vouchers.batch, asked.number(desk.fields.get("batch", "")))
         with desk.services.work.held(desk.view.tenant.id, f"batch:{batch.id}"):
