@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portal.access.passes import Pass, from_row
-from portal.clock import MINUTE, Moment
+from portal.clock import DAY, MINUTE, Moment
 from portal.console.compensation.limits import DEFAULTS, FIELDS, NOTHING, Limit
 from portal.errors import Refused
 from portal.money import Money
@@ -110,6 +110,11 @@ def gifts(before: int, limit: int) -> Unit[Sequence[Row]]:
 # --- outages ---
 
 
+def whole(span_ms: int) -> int:
+    """The minute that was begun is given as well."""
+    return -(-span_ms // MINUTE) * MINUTE
+
+
 @dataclass(frozen=True, kw_only=True)
 class Lost:
     """A pass that could not be used for a while."""
@@ -122,7 +127,8 @@ class Lost:
 
     @property
     def span_ms(self) -> int:
-        return self.until - self.since
+        """In whole minutes, as it is given."""
+        return whole(self.until - self.since)
 
 
 # Passes that ran by the clock while a router was of no use, of devices that were near it then: they were seen there
@@ -142,14 +148,27 @@ _HIT = (
 
 def hit(router_id: int, since: Moment, until: Moment, limit: int) -> Unit[list[Lost]]:
     """Whose passes an outage has hit, and how much each lost."""
-    found = yield from rows(_HIT, router=router_id, since=since, until=until, seen=since - SEEN_BEFORE_MS, limit=limit)
+    seen = (yield from _heard(router_id, since)) - SEEN_BEFORE_MS
+    found = yield from rows(_HIT, router=router_id, since=since, until=until, seen=seen, limit=limit)
     return [_lost(row, since, until) for row in found]
+
+
+def _heard(router_id: int, since: Moment) -> Unit[Moment]:
+    """When a router was last heard before a moment: an outage may have begun before staff say so."""
+    found = yield from value(
+        "SELECT MAX(slot) FROM online_counts WHERE tenant_id = :tenant AND router_id = :router AND slot <= :since"
+        " AND slot > :day",
+        router=router_id,
+        since=since,
+        day=since - DAY,
+    )
+    return since if found is None else int(found)
 
 
 def _lost(row: Row, since: Moment, until: Moment) -> Lost:
     over = row["ends_at"] if row["ended_at"] is None else row["ended_at"]
     begin, end = max(since, int(row["started_at"])), min(until, int(over))
-    return Lost(one=from_row(row), mac=row["mac"], since=begin, until=end, worth=priced(row, end - begin))
+    return Lost(one=from_row(row), mac=row["mac"], since=begin, until=end, worth=priced(row, whole(end - begin)))
 
 
 def bought(pass_id: int) -> Unit[Row | None]:
