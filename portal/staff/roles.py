@@ -49,8 +49,10 @@ ROLES: dict[str, frozenset[Permission]] = {
     "owner": ALL,
     "manager": ALL - {"staff.change", "accounts.change", "support.change"},
     "cashier": frozenset(
-        {"online", "guests", "guests.help", "guests.stop", "payments", "vouchers", "vouchers.make", "plans", "profile"}
-        | {"agents", "agents.settle", "compensate"}
+        {
+            *("online", "guests", "guests.help", "guests.stop", "payments", "vouchers", "vouchers.make", "plans"),
+            *("agents", "agents.settle", "compensate", "profile"),
+        }
     ),
     "support": frozenset(
         {"online", "guests", "guests.help", "payments", "vouchers", "plans", "routers", "profile", "compensate"}

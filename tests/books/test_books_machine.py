@@ -425,7 +425,7 @@ class BooksMachine(RuleBasedStateMachine):
         self.paid = sum(each.amount.minor for each in booked if each.state == "paid")
         come = sum(self.receipts.values()) + self.expected["mpesa"]
         placed = self._placed()
-        wanted = {
+        wanted: dict[str, int] = {
             **dict.fromkeys(ACCOUNTS, 0),
             **self.expected,
             "mpesa": come,
@@ -513,7 +513,7 @@ def test_a_fact_that_was_not_posted_would_be_noticed(kind: str, monkeypatch: pyt
     machine.somebody_gets_more_time(1, 60, 1, 0)
     machine.a_batch_is_made(None, 3)
     for pick, move in ((1, "handed"), (2, "handed"), (3, "handed"), (2, "returned"), (3, "lost")):
-        machine.a_range_moves(pick, 0, 0, move, 0)  # type: ignore[arg-type]
+        machine.a_range_moves(pick, 0, 0, move, 0)
     machine.a_code_is_shown(1, 2)
     try:
         assert machine.do(check.breaches, machine.now) != []

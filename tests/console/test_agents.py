@@ -27,7 +27,8 @@ PRICE = 2_000
 
 async def owes(o: Office, agent: Visitor | int) -> int:
     agent_id = agent if isinstance(agent, int) else agent.staff_id
-    return (await o.home.read(books.standing, agent_id, "KES")).debt.minor
+    found = await o.home.read(books.standing, agent_id, "KES")
+    return int(found.debt.minor)
 
 
 async def theirs(o: Office, agent: Visitor) -> list[int]:
@@ -40,8 +41,14 @@ async def theirs(o: Office, agent: Visitor) -> list[int]:
     return [int(each["serial"]) for each in found]
 
 
-def form(kind: str, serials: str, count: int, batch: int = 1, n: int = 0, **more: str) -> dict[str, str]:
-    fields = {"kind": kind, "batch": str(batch), "serials": serials, "count": str(count), "key": f"{n:016x}"}
+def form(kind: str, serials: str, count: int, batch: int = 1, n: int = 0, **more: str) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "kind": kind,
+        "batch": str(batch),
+        "serials": serials,
+        "count": str(count),
+        "key": f"{n:016x}",
+    }
     return {**fields, **more}
 
 
@@ -297,7 +304,7 @@ async def test_cash_of_an_agent_goes_into_ones_own_drawer_once_with_a_slip(o: Of
     cashier, agent = await o.of("cashier"), await o.of("agent")
     await print_cards(o.home, 5, agent_id=agent.staff_id)
     here = f"/agents/{agent.staff_id}"
-    fields = {"amount": "60.50", "key": "a" * 16}
+    fields: dict[str, Any] = {"amount": "60.50", "key": "a" * 16}
     first, second = [await cashier.post(f"{here}/settle", 303, **fields) for _ in range(2)]
     path = first.headers["location"].removeprefix("/console")
     assert second.headers["location"] == f"/console{path}?said=settled-there"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -29,7 +30,7 @@ def local(o: Office, at: int) -> str:
     return datetime.fromtimestamp(at / 1000, zone).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def form(o: Office, since: int, until: int, count: int, n: int = 0, **more: str) -> dict[str, str]:
+def form(o: Office, since: int, until: int, count: int, n: int = 0, **more: str) -> dict[str, Any]:
     when = {"since": local(o, since), "until": local(o, until)}
     fields = {"router": str(o.home.router_id), **when, "count": str(count), "reason": "Power cut", "key": f"{n:016x}"}
     return {**fields, **more}
@@ -56,7 +57,8 @@ async def again(o: Office, who: Visitor, ms: int) -> Visitor:
 
 async def queue(o: Office, n: int) -> list[Pass]:
     known = await o.home.read(access.device_by_mac, guests.mac(n))
-    return await o.home.read(access.queue_of, known.id)
+    found: list[Pass] = await o.home.read(access.queue_of, known.id)
+    return found
 
 
 async def gifts(o: Office) -> list[dict[str, object]]:
@@ -136,7 +138,7 @@ async def test_many_at_the_same_time_do_not_pass_the_limit(o: Office) -> None:
     assert sorted(each.status_code for each in answers) == [303] * 2 + [409] * 10
 
 
-def limits(**more: str) -> dict[str, str]:
+def limits(**more: str) -> dict[str, Any]:
     known = {
         f"{role}_{name}": str(getattr(limit, name))
         for role, limit in DEFAULTS.items()
@@ -233,7 +235,7 @@ async def test_who_was_elsewhere_or_lost_nothing_gets_nothing(o: Office) -> None
     assert "Nobody lost time" in await owner.get("/compensation/new", **when(o, begun, s.clock.now()))
 
 
-def when(o: Office, since: int, until: int) -> dict[str, str]:
+def when(o: Office, since: int, until: int) -> dict[str, Any]:
     return {name: text for name, text in form(o, since, until, 0).items() if name in ("router", "since", "until")}
 
 

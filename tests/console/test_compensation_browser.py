@@ -31,12 +31,14 @@ async def test_an_outage_is_made_good_in_two_steps(
     await page.get_by_label("It was over").fill(local(o, o.home.clock.now())[:16])
     await page.get_by_role("button", name="Show who lost time").click()
     await page.get_by_role("heading", name="3 guests lost time").wait_for()
-    await no_barriers(page, "before")
+    if script:
+        await no_barriers(page, "before")
     await page.get_by_label("Why").fill("The mast was struck by lightning")
     await page.get_by_role("button", name="Give them their time").click()
     await page.get_by_text("They get their time").wait_for()
     await page.get_by_text("3 of 3").wait_for()
-    await no_barriers(page, "after")
+    if script:
+        await no_barriers(page, "after")
     assert len(await gifts(o)) == 3
 
 
@@ -51,7 +53,8 @@ async def test_one_guest_gets_more_time_with_a_reason(
     await page.locator("#why").fill("It was slow")
     await page.get_by_role("button", name="+ 1 hour").click()
     await page.get_by_text("The time is given").wait_for()
-    await no_barriers(page, "guest")
+    if script:
+        await no_barriers(page, "guest")
     await page.goto(f"{o.url}/console/compensation")
     await page.get_by_text("It was slow").wait_for()
 

@@ -104,7 +104,7 @@ def _entry(row: Row, known: Known) -> Entry:
         text = f"Paid to {known.names.get(row['staff_id'], 'the ISP')}"
         return Entry(at=row["posted_at"], text=text, slip=row["id"], **sums)
     cards = 1 if kind in ("taken-back", "expired") else None
-    return Entry(at=row["posted_at"], text=SINGLE.get(kind, kind), count=cards, **sums)
+    return Entry(at=row["posted_at"], text=SINGLE.get(kind, str(kind)), count=cards, **sums)
 
 
 def _earned(row: Row) -> Entry:
