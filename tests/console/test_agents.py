@@ -88,7 +88,7 @@ async def test_only_good_cards_in_our_own_hands_go_out(o: Office) -> None:
     path = f"/agents/{agent.staff_id}/move"
     page = await owner.get(path, kind="handed", batch="1", serials="1-10")
     assert "6 cards of B1" in page
-    assert "4 of the range stay where they are" in page
+    assert "4 of the range stay behind" in page
     await owner.post(path, **form("handed", "1-10", 6, n=1))
     assert await theirs(o, agent) == [5, 6, 7, 8, 9, 10]
     assert await theirs(o, other) == [3, 4]
