@@ -304,6 +304,14 @@ def holders(batch_id: int) -> Unit[list[Row]]:
     return [row for row in found if row["n"]]
 
 
+def batches_with(agent_id: int) -> Unit[set[int]]:
+    """Batches of which an agent has cards, used or not."""
+    found = yield from rows(
+        "SELECT DISTINCT batch_id FROM vouchers WHERE tenant_id = :tenant AND agent_id = :agent", agent=agent_id
+    )
+    return {row["batch_id"] for row in found}
+
+
 def handed_among(labels: frozenset[str], batch_id: int, first: int, last: int) -> Unit[bool]:
     """Whether a tap has sold one of these cards of a range on a screen: then nobody else may have its code."""
     found = yield from rows(

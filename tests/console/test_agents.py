@@ -330,6 +330,32 @@ async def test_the_list_says_what_each_holds_and_owes(o: Office) -> None:
     assert "Amina Agent 4 1 KSh 0 KSh 100 –" in page
 
 
+async def test_who_is_an_agent_no_more_still_owes_and_gets_no_further_cards(o: Office) -> None:
+    owner, agent, never = await o.of("owner"), await o.of("agent"), await o.of("agent")
+    await print_cards(o.home, 4)
+    here = f"/agents/{agent.staff_id}"
+    await owner.post(f"{here}/move", **form("handed", "1-2", 2))
+    for each in (agent, never):
+        await owner.post(f"/staff/{each.staff_id}/role", role="cashier")
+    assert "an agent no more" in await owner.get("/agents")
+    assert "Hand out cards" not in await owner.get(here)
+    await owner.post(f"{here}/move", 409, **form("handed", "3-4", 2, n=1))
+    await owner.post(f"{here}/move", **form("returned", "1", 1, n=2))
+    await owner.post(f"{here}/settle", amount="20", key="a" * 16)
+    assert await owes(o, agent) == 0
+    await owner.get(f"/agents/{never.staff_id}", 404)
+
+
+async def test_the_list_of_batches_finds_what_was_handed_out_to_an_agent(o: Office) -> None:
+    owner, agent = await o.of("owner"), await o.of("agent")
+    await print_cards(o.home, 4)
+    await print_cards(o.home, 4)
+    await owner.post(f"/agents/{agent.staff_id}/move", **form("handed", "1-2", 2, batch=2))
+    for only in ("all", "stock"):
+        page = await owner.get("/vouchers", only=only, agent=str(agent.staff_id))
+        assert ("B2</b>" in page, "B1</b>" in page) == (True, False)
+
+
 async def test_an_isp_without_agents_reads_the_next_step(o: Office) -> None:
     assert "Invite somebody with the role Agent" in await (await o.of("owner")).get("/agents")
 

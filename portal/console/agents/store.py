@@ -27,11 +27,18 @@ def side(kind: str) -> int:
 
 
 def agent(staff_id: int) -> Unit[Staff]:
-    """This agent, switched off or not; raises `Refused`."""
+    """This agent, switched off or not, or who was one and stands in the books; raises `Refused`."""
     found = yield from staff.must_know(staff_id)
-    if found.role != "agent":
+    if found.role != "agent" and not (yield from _was_agent(staff_id)):
         raise Refused("not-found", status=404)
     return found
+
+
+def _was_agent(staff_id: int) -> Unit[bool]:
+    found = yield from one(
+        "SELECT id FROM transfers WHERE tenant_id = :tenant AND agent_id = :agent LIMIT 1", agent=staff_id
+    )
+    return found is not None
 
 
 # --- all of them ---
@@ -55,12 +62,11 @@ class Line:
 
 
 def everybody(currency: str, month: Moment, now: Moment) -> Unit[list[Line]]:
-    """All agents, those who work here first."""
-    people = [each for each in (yield from staff.all_staff()) if each.role == "agent"]
-    if not people:
-        return []
-    limits = yield from _limits()
+    """All agents, and who was one and stands in the books; those who work here first."""
     cards, books = (yield from _cards(month, now)), (yield from _books(currency))
+    known = {*cards, *books}
+    people = [each for each in (yield from staff.all_staff()) if each.role == "agent" or each.id in known]
+    limits = yield from _limits()
     lines = [
         Line(agent=each, limit=limits.get(each.id), **{**cards.get(each.id, {}), **books.get(each.id, {})})
         for each in people
@@ -69,7 +75,7 @@ def everybody(currency: str, month: Moment, now: Moment) -> Unit[list[Line]]:
 
 
 def _limits() -> Unit[dict[int, int | None]]:
-    found = yield from rows("SELECT id, debt_limit_minor FROM staff WHERE tenant_id = :tenant AND role = 'agent'")
+    found = yield from rows("SELECT id, debt_limit_minor FROM staff WHERE tenant_id = :tenant")
     return {row["id"]: row["debt_limit_minor"] for row in found}
 
 

@@ -32,6 +32,11 @@ BEYOND = 10**15  # no batch has this number
 _PRINTED = "NOT (b.count = 1 AND b.note = 'counter sale')"  # as an index of batches says it
 # How many cards of a batch were used or taken back: counted in an index of those alone (decision 23).
 _GONE = "(SELECT COUNT(*) FROM vouchers v WHERE v.tenant_id = :tenant AND v.batch_id = b.id AND v.state <> 'printed')"
+# Made for an agent, or with cards that were handed out to them.
+_THEIRS = (
+    "(b.agent_id = :agent OR EXISTS (SELECT 1 FROM vouchers v WHERE v.tenant_id = :tenant AND v.agent_id = :agent"
+    " AND v.batch_id = b.id))"
+)
 _ONLY = {"all": _PRINTED, "counter": "b.count = 1 AND b.note = :counter"}
 
 
@@ -50,7 +55,8 @@ def shelf(only: Only, before: int | None, now: Moment, limit: int, agent: int | 
     good = yield from _unused(_PRINTED, now)
     below = BEYOND if before is None else before
     if only == "stock":
-        listed = yield from _numbered(_in_stock(good, below, agent)[:limit])
+        theirs = None if agent is None else (yield from cards.batches_with(agent))
+        listed = yield from _numbered(_in_stock(good, below, agent, theirs)[:limit])
     else:
         listed = yield from _listed(only, below, agent, limit)
     return Shelf(
@@ -62,7 +68,7 @@ def shelf(only: Only, before: int | None, now: Moment, limit: int, agent: int | 
 
 
 def _listed(only: Only, below: int, agent: int | None, limit: int) -> Unit[list[Batch]]:
-    whose = "" if agent is None else " AND b.agent_id = :agent"
+    whose = "" if agent is None else f" AND {_THEIRS}"
     found = yield from rows(
         f"SELECT b.* FROM batches b WHERE b.tenant_id = :tenant AND b.number < :below AND {_ONLY[only]}{whose}"
         " ORDER BY b.number DESC LIMIT :limit",
@@ -74,9 +80,11 @@ def _listed(only: Only, below: int, agent: int | None, limit: int) -> Unit[list[
     return [cards.read_batch(row) for row in found]
 
 
-def _in_stock(good: Sequence[Row], below: int, agent: int | None) -> list[int]:
+def _in_stock(good: Sequence[Row], below: int, agent: int | None, held: set[int] | None) -> list[int]:
     """The numbers of batches that have cards to sell, or are still being made; the newest first."""
-    theirs = (row for row in good if row["number"] < below and (agent is None or row["agent_id"] == agent))
+    theirs = (
+        row for row in good if row["number"] < below and (held is None or row["agent_id"] == agent or row["id"] in held)
+    )
     return sorted((row["number"] for row in theirs if row["n"] or row["ready_at"] is None), reverse=True)
 
 
@@ -129,8 +137,8 @@ def _unused(which: str, now: Moment) -> Unit[Sequence[Row]]:
     there = "(SELECT COUNT(*) FROM vouchers v WHERE v.tenant_id = :tenant AND v.batch_id = b.id)"
     return (
         yield from rows(
-            "SELECT b.number AS number, b.plan_id AS plan_id, b.agent_id AS agent_id, b.ready_at AS ready_at,"
-            f" CASE WHEN b.ready_at IS NULL THEN {there} ELSE b.count END - {_GONE} AS n"
+            "SELECT b.id AS id, b.number AS number, b.plan_id AS plan_id, b.agent_id AS agent_id,"
+            f" b.ready_at AS ready_at, CASE WHEN b.ready_at IS NULL THEN {there} ELSE b.count END - {_GONE} AS n"
             f" FROM batches b WHERE b.tenant_id = :tenant AND b.use_by > :now AND {which}",
             now=now,
         )

@@ -58,16 +58,6 @@ def set_terms(agent_id: int, wanted: Terms) -> Unit[None]:
     yield from update("staff", agent_id, commission_bp=wanted.commission_bp, debt_limit_minor=wanted.limit_minor)
 
 
-def agent(agent_id: int) -> Unit[Row | None]:
-    """``id``, ``public``, ``name`` and ``state`` of an agent."""
-    return (
-        yield from one(
-            "SELECT id, public, name, state FROM staff WHERE tenant_id = :tenant AND id = :id AND role = 'agent'",
-            id=agent_id,
-        )
-    )
-
-
 # --- moves ---
 
 
