@@ -229,7 +229,7 @@ def _vouchers(of: Filling) -> list[str]:
 
     def cards() -> Iterator[Sequence[Any]]:
         for row in rows:
-            batch_id, number, count, use_by = row[0], row[1], row[7], row[8]
+            batch_id, number, count, use_by, agent = row[0], row[1], row[7], row[8], row[13]
             for serial in range(1, count + 1):
                 label = batches.label_of(number, serial, count)
                 what = random.random()
@@ -237,9 +237,24 @@ def _vouchers(of: Filling) -> list[str]:
                 if state == "redeemed":
                     redeemed.append(label)
                 at = of.at(0.9) if state == "redeemed" else None
-                yield (batch_id, serial, label, secrets.token_bytes(32), b"sealed", state, use_by, at)
+                yield (
+                    batch_id,
+                    serial,
+                    label,
+                    secrets.token_bytes(32),
+                    b"sealed",
+                    state,
+                    use_by,
+                    at,
+                    agent,
+                    row[11] if agent else None,
+                )
 
-    of.many("vouchers", "batch_id, serial, label, code_index, code_sealed, state, use_by, redeemed_at", cards())
+    of.many(
+        "vouchers",
+        "batch_id, serial, label, code_index, code_sealed, state, use_by, redeemed_at, agent_id, sold_at",
+        cards(),
+    )
     code = codes.draw(codes.STYLES["letters-10"])
     last = rows[-1]
     label = batches.label_of(last[1], 7, last[7])
@@ -269,16 +284,42 @@ def _vouchers(of: Filling) -> list[str]:
 def _stock(of: Filling) -> None:
     """Some cards of the agent's were sold with a tap."""
     tenant, agent = of.year.tenant.id, of.year.agent
-    stock = (
-        "SELECT v.id FROM vouchers v JOIN batches b ON b.id = v.batch_id WHERE b.agent_id = ? AND v.state = 'printed'"
-    )
-    cards = [row[0] for row in of._connection.execute(f"{stock} LIMIT {HANDED}", (agent,))]
+    stock = "SELECT v.id FROM vouchers v WHERE v.tenant_id = ? AND v.agent_id = ? AND v.state = 'printed' LIMIT ?"
+    cards = [row[0] for row in of._connection.execute(stock, (tenant, agent, HANDED))]
     of._connection.executemany(
         "UPDATE vouchers SET handed_at = ?, handed_key = ? WHERE tenant_id = ? AND id = ?",
         [(of.year.now - HOUR, f"{agent}:{card:016x}:1:1", tenant, card) for card in cards],
     )
     (batch,) = of._connection.execute("SELECT MAX(id) FROM batches WHERE agent_id = ?", (agent,)).fetchone()
-    of.year.named |= {"stock": str(batch or 0), "card": str(cards[0] if cards else 0)}
+    of.year.named |= {"stock": str(batch or 0), "card": str(cards[0] if cards else 0), "agent": str(agent)}
+    _account_of(of)
+
+
+# The books about the agent: what they were given, what guests redeemed of it, what it earned, and one payment.
+_POSTED = (
+    "INSERT INTO transfers (tenant_id, kind, cause, debit, credit, amount_minor, currency, posted_at, agent_id,"
+    " plan_id, staff_id) SELECT "
+)
+_ABOUT_AGENT = (
+    "tenant_id, 'handed-out', 'B' || number, 'agents', 'vouchers', price_minor * count, currency, ready_at, agent_id,"
+    " plan_id, NULL FROM batches WHERE tenant_id = :tenant AND agent_id = :agent",
+    "v.tenant_id, 'redeemed', v.label, 'vouchers', 'revenue', b.price_minor, b.currency, v.redeemed_at, v.agent_id,"
+    " b.plan_id, NULL FROM vouchers v JOIN batches b ON b.id = v.batch_id WHERE v.tenant_id = :tenant"
+    " AND v.agent_id = :agent AND v.redeemed_at IS NOT NULL",
+    "v.tenant_id, 'commission', v.label, 'commissions', 'agents', b.price_minor / 10, b.currency, v.redeemed_at,"
+    " v.agent_id, b.plan_id, NULL FROM vouchers v JOIN batches b ON b.id = v.batch_id WHERE v.tenant_id = :tenant"
+    " AND v.agent_id = :agent AND v.redeemed_at IS NOT NULL",
+    "tenant_id, 'settled', 'bench', 'cash', 'agents', 100000, 'KES', :now, :agent, NULL, id FROM staff"
+    " WHERE tenant_id = :tenant AND id = :agent - 1",
+)
+
+
+def _account_of(of: Filling) -> None:
+    bound = {"tenant": of.year.tenant.id, "agent": of.year.agent, "now": of.year.now - HOUR}
+    for each in _ABOUT_AGENT:
+        of._connection.execute(f"{_POSTED}{each}", bound)
+    (slip,) = of._connection.execute("SELECT MAX(id) FROM transfers WHERE kind = 'settled'").fetchone()
+    of.year.named |= {"slip": str(slip)}
 
 
 # --- money ---
@@ -444,5 +485,25 @@ def _log(of: Filling, first_device: int, paid: list[tuple[str, int]]) -> None:
     )
     of.many("exceptions", "kind, subject, detail, opened_at, closed_at", lines)
     first_staff = int(year.named["staff"]) - 1
+    outage = of.next_id("outages")
+    of.many(
+        "outages",
+        "router_id, since, until, guests, span_ms, reason, staff_id, form_key, begun_at, done_at",
+        [
+            (
+                year.routers[0],
+                year.now - 2 * HOUR,
+                year.now - HOUR,
+                90,
+                HOUR,
+                "bench",
+                first_staff,
+                "b",
+                year.now,
+                year.now,
+            )
+        ],
+    )
+    year.named |= {"outage": str(outage)}
     notes = ((first_device, first_staff, "Asked for help.", of.at(n / 60)) for n in range(60))
     of.many("notes", "device_id, staff_id, text, written_at", notes)

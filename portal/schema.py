@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
 
-from portal import schema_books, schema_refunds, schema_staff, schema_statements, schema_vouchers
+from portal import schema_agents, schema_books, schema_refunds, schema_staff, schema_statements, schema_vouchers
 from portal.columns import Whole, key, link, metadata, part, personal, plain, secret, tenant
 
 __all__ = [
     "TENANT_TABLES",
     "metadata",
+    "schema_agents",
     "schema_books",
     "schema_refunds",
     "schema_staff",

@@ -33,17 +33,19 @@ from portal.console import (
     routers,
     settings,
     staff_list,
-    stock,
     support,
     takings,
     unmatched,
     visiting,
     vouchers,
 )
+from portal.console.agents import screens as agents
+from portal.console.compensation import screens as compensation
 from portal.console.desk import COOKIE, Desk, check_csrf, theme_of
 from portal.console.doors import Services
 from portal.console.lines import screens as lines
 from portal.console.screens import Screen
+from portal.console.stock import screens as stock
 from portal.errors import Refused
 from portal.staff.room import Present
 from portal.web import forms, uploads
@@ -66,6 +68,8 @@ SCREENS: tuple[Screen, ...] = (
     *lines.SCREENS,
     *vouchers.SCREENS,
     *stock.SCREENS,
+    *agents.SCREENS,
+    *compensation.SCREENS,
     *plans.SCREENS,
     *routers.SCREENS,
     *staff_list.SCREENS,

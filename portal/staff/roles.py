@@ -35,6 +35,10 @@ Permission = Literal[
     "staff",  # who works here
     "staff.change",  # invite, change the role, switch off, reset
     "audit",  # who did what
+    "agents",  # who sells cards: their stock, their account, what they owe
+    "agents.change",  # hand out stock, take it back, write it off; commission and limit
+    "agents.settle",  # take their cash
+    "compensate",  # give free time, within the limits of the role
     "stock",  # one's own cards, and nothing else of the ISP: for agents alone
     "profile",  # one's own account; everybody has it
 ]
@@ -52,11 +56,13 @@ ROLES: dict[str, frozenset[Permission]] = {
     "cashier": frozenset(
         {
             *("online", "guests", "guests.help", "guests.stop", "payments", "vouchers", "vouchers.make", "plans"),
-            *("drawer", "refunds", "profile"),
+            *("drawer", "refunds", "agents", "agents.settle", "compensate", "profile"),
         }
     ),
-    "support": frozenset({"online", "guests", "guests.help", "payments", "vouchers", "plans", "routers", "profile"}),
-    "auditor": LOOKING | {"staff", "audit", "tenant", "accounts", "export", "support", "books"},
+    "support": frozenset(
+        {"online", "guests", "guests.help", "payments", "vouchers", "plans", "routers", "profile", "compensate"}
+    ),
+    "auditor": LOOKING | {"staff", "audit", "tenant", "accounts", "export", "support", "books", "agents"},
     "agent": frozenset({"stock", "profile"}),
     # Whoever runs the installation: of an ISP's guests they see nothing.
     "platform": frozenset({"isps", "staff", "staff.change", "audit", "profile"}),

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from zoneinfo import ZoneInfo
 
 import pyotp
 
-from portal.clock import DAY
+from portal.clock import DAY, MINUTE, as_datetime
 from portal.console import spans
 from portal.tenancy import store as tenancy
 from portal.units import update, value
@@ -148,6 +149,55 @@ async def print_own(who: Visitor) -> Request:
     return "/stock/batch/1/file", {"form": "slips"}
 
 
+async def _agent(who: Visitor, cards: int = 0) -> int:
+    """An agent, and a batch of so many cards: the ISP's own, or theirs."""
+    agent = await who.office.of("agent")
+    await print_cards(who.office.home, 5)
+    if cards:
+        await print_cards(who.office.home, cards, agent_id=agent.staff_id)
+    return agent.staff_id
+
+
+def on_agent(action: str, cards: int = 0, **fields: str) -> Sample:
+    async def sample(who: Visitor) -> Request:
+        return f"/agents/{await _agent(who, cards)}/{action}", fields
+
+    return sample
+
+
+async def _outage(who: Visitor) -> Request:
+    """Minutes in which somebody could not use their pass; the router is back."""
+    home = who.office.home
+    device = await guests.device(home)
+    await guests.given(home, device)
+    await guests.goes_online(home, device)
+    since = home.clock.now()
+    home.clock.advance(10 * MINUTE)
+    zone = ZoneInfo(home.tenant.timezone)
+    when = {
+        name: as_datetime(at).astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S")
+        for name, at in (("since", since + MINUTE), ("until", home.clock.now()))
+    }
+    fields = {"router": str(home.router_id), **when, "count": "1", "reason": "because", "key": KEY}
+    return "/compensation/new", fields
+
+
+async def finish_outage(who: Visitor) -> Request:
+    path, fields = await _outage(who)
+    await who.post(path, 303, **fields)
+    home = who.office.home
+    outage = int(await home.read(value, "SELECT MAX(id) FROM outages WHERE tenant_id = :tenant"))
+    await home.write(update, "outages", outage, done_at=None)
+    return f"/compensation/{outage}/finish", {}
+
+
+LIMITS = {
+    f"{role}_{name}": "600"
+    for role in ("manager", "cashier", "support")
+    for name in ("guest_minutes", "day_minutes", "guests")
+}
+
+
 def on_plan(action: str, **fields: str) -> Sample:
     async def sample(who: Visitor) -> Request:
         home = who.office.home
@@ -220,7 +270,7 @@ async def own_second(who: Visitor) -> Request:
 
 
 ROLES = {
-    **dict.fromkeys(("/stock/sell", "/stock/batch/{id}/file"), "agent"),
+    **dict.fromkeys(("/stock/sell", "/stock/batch/{id}/file", "/stock/account/file"), "agent"),
     **dict.fromkeys(
         ("/isps/new", "/isps/{id}/owner", "/isps/{id}/switch", "/isps/{id}/look", "/isps/leave"), "platform"
     ),
@@ -228,7 +278,7 @@ ROLES = {
 SAMPLES: dict[str, Sample] = {
     **samples_money.SAMPLES,
     "/guests/device/{device}/connect": on_device("connect"),
-    "/guests/device/{device}/extend": on_device("extend", give="hour", key=KEY),
+    "/guests/device/{device}/extend": on_device("extend", give="hour", reason="because", key=KEY),
     "/guests/device/{device}/move": on_device("move", mac="02:AA:00:00:00:09"),
     "/guests/device/{device}/note": on_device("note", text="a note"),
     "/guests/device/{device}/kick": on_device("kick"),
@@ -256,6 +306,14 @@ SAMPLES: dict[str, Sample] = {
     "/plans/{id}/sale": on_plan("/sale", sell="no"),
     "/plans/{id}/site": on_plan("/site", site="all"),
     "/plans/{id}/move": on_plan("/move", way="down"),
+    "/stock/account/file": plain("/stock/account/file", span="month"),
+    "/agents/{id}/account/file": on_agent("account/file", span="month"),
+    "/agents/{id}/move": on_agent("move", kind="handed", batch="1", serials="1-2", count="2", key=KEY),
+    "/agents/{id}/terms": on_agent("terms", percent="7.5", limit="5000"),
+    "/agents/{id}/settle": on_agent("settle", cards=3, amount="20", key=KEY),
+    "/compensation/new": _outage,
+    "/compensation/{id}/finish": finish_outage,
+    "/compensation/limits": plain("/compensation/limits", **LIMITS),
     "/export/{kind}": plain("/export/plans"),
     "/staff/invite": plain("/staff/invite", name="Wanjiru", email="wanjiru@isp.test", role="cashier"),
     "/staff/{id}/role": on_staff("role", role="support"),

@@ -32,6 +32,18 @@ def upgrade() -> None:
         sa.UniqueConstraint("tenant_id", "day", name=op.f("uq_checks_tenant_id_day")),
     )
     op.create_table(
+        "gift_limits",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("tenant_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("guest_minutes", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("day_minutes", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("guests", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_gift_limits_tenant_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_gift_limits")),
+        sa.UniqueConstraint("tenant_id", "role", name=op.f("uq_gift_limits_tenant_id_role")),
+    )
+    op.create_table(
         "closings",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("tenant_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -56,6 +68,31 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("closings", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_closings_tenant_id_closed_at"), ["tenant_id", "closed_at"], unique=False)
+
+    op.create_table(
+        "outages",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("tenant_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("router_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("since", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("until", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("guests", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("span_ms", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("form_key", sa.Text(), nullable=False),
+        sa.Column("begun_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("done_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.ForeignKeyConstraint(["router_id"], ["routers.id"], name=op.f("fk_outages_router_id")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_outages_staff_id")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_outages_tenant_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outages")),
+        sa.UniqueConstraint("tenant_id", "form_key", name=op.f("uq_outages_tenant_id_form_key")),
+    )
+    with op.batch_alter_table("outages", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_outages_tenant_id_staff_id_begun_at"), ["tenant_id", "staff_id", "begun_at"], unique=False
+        )
 
     op.create_table(
         "pulls",
@@ -149,6 +186,38 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "stock_moves",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("tenant_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("agent_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("batch_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("first_serial", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("last_serial", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("price_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("commission_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("form_key", sa.Text(), nullable=False),
+        sa.Column("done_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["agent_id"], ["staff.id"], name=op.f("fk_stock_moves_agent_id")),
+        sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name=op.f("fk_stock_moves_batch_id")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_stock_moves_staff_id")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_stock_moves_tenant_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_stock_moves")),
+        sa.UniqueConstraint("tenant_id", "form_key", name=op.f("uq_stock_moves_tenant_id_form_key")),
+    )
+    with op.batch_alter_table("stock_moves", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_stock_moves_tenant_id_agent_id_id"), ["tenant_id", "agent_id", "id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_stock_moves_tenant_id_batch_id_id"), ["tenant_id", "batch_id", "id"], unique=False
+        )
+
+    op.create_table(
         "transfers",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("tenant_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -183,8 +252,8 @@ def upgrade() -> None:
             unique=False,
         )
         batch_op.create_index(
-            batch_op.f("ix_transfers_tenant_id_agent_id_posted_at"),
-            ["tenant_id", "agent_id", "posted_at"],
+            batch_op.f("ix_transfers_tenant_id_agent_id_posted_at_kind_currency_amount_minor"),
+            ["tenant_id", "agent_id", "posted_at", "kind", "currency", "amount_minor"],
             unique=False,
             sqlite_where=sa.text("agent_id IS NOT NULL"),
             postgresql_where=sa.text("agent_id IS NOT NULL"),
@@ -195,6 +264,41 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("staff_id IS NOT NULL"),
             postgresql_where=sa.text("staff_id IS NOT NULL"),
+        )
+
+    op.create_table(
+        "gifts",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("tenant_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("outage_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("device_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("pass_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("made_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("span_ms", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("lost_from", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("lost_until", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("worth_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("given_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["device_id"], ["devices.id"], name=op.f("fk_gifts_device_id")),
+        sa.ForeignKeyConstraint(["made_id"], ["passes.id"], name=op.f("fk_gifts_made_id")),
+        sa.ForeignKeyConstraint(["outage_id"], ["outages.id"], name=op.f("fk_gifts_outage_id")),
+        sa.ForeignKeyConstraint(["pass_id"], ["passes.id"], name=op.f("fk_gifts_pass_id")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_gifts_staff_id")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_gifts_tenant_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_gifts")),
+        sa.UniqueConstraint("tenant_id", "cause", name=op.f("uq_gifts_tenant_id_cause")),
+    )
+    with op.batch_alter_table("gifts", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_gifts_tenant_id_outage_id_pass_id"), ["tenant_id", "outage_id", "pass_id"], unique=True
+        )
+        batch_op.create_index(batch_op.f("ix_gifts_tenant_id_pass_id"), ["tenant_id", "pass_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_gifts_tenant_id_staff_id_given_at"), ["tenant_id", "staff_id", "given_at"], unique=False
         )
 
     op.create_table(
@@ -317,6 +421,19 @@ def upgrade() -> None:
             batch_op.f("ix_receipts_tenant_id_account_id_number"), ["tenant_id", "account_id", "number"], unique=False
         )
 
+    with op.batch_alter_table("staff", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column(
+                "commission_bp",
+                sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+                server_default="0",
+                nullable=False,
+            )
+        )
+        batch_op.add_column(
+            sa.Column("debt_limit_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
+        )
+
     with op.batch_alter_table("tenants", schema=None) as batch_op:
         batch_op.add_column(sa.Column("tax_number", sa.Text(), server_default="", nullable=False))
         batch_op.add_column(
@@ -337,6 +454,24 @@ def upgrade() -> None:
                 nullable=False,
             )
         )
+        batch_op.add_column(sa.Column("lost_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
+        batch_op.drop_index(
+            batch_op.f("ix_vouchers_tenant_id_batch_id_state_redeemed_at"), sqlite_where=sa.text("state <> 'printed'")
+        )
+        batch_op.create_index(
+            batch_op.f("ix_vouchers_tenant_id_agent_id_batch_id"),
+            ["tenant_id", "agent_id", "batch_id"],
+            unique=False,
+            sqlite_where=sa.text("agent_id IS NOT NULL"),
+            postgresql_where=sa.text("agent_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            batch_op.f("ix_vouchers_tenant_id_batch_id_state_redeemed_at_agent_id"),
+            ["tenant_id", "batch_id", "state", "redeemed_at", "agent_id"],
+            unique=False,
+            sqlite_where=sa.text("state <> 'printed'"),
+            postgresql_where=sa.text("state <> 'printed'"),
+        )
         batch_op.create_foreign_key(batch_op.f("fk_vouchers_agent_id"), "staff", ["agent_id"], ["id"])
 
     # ### end Alembic commands ###
@@ -347,6 +482,23 @@ def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
     with op.batch_alter_table("vouchers", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("fk_vouchers_agent_id"), type_="foreignkey")
+        batch_op.drop_index(
+            batch_op.f("ix_vouchers_tenant_id_batch_id_state_redeemed_at_agent_id"),
+            sqlite_where=sa.text("state <> 'printed'"),
+            postgresql_where=sa.text("state <> 'printed'"),
+        )
+        batch_op.drop_index(
+            batch_op.f("ix_vouchers_tenant_id_agent_id_batch_id"),
+            sqlite_where=sa.text("agent_id IS NOT NULL"),
+            postgresql_where=sa.text("agent_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            batch_op.f("ix_vouchers_tenant_id_batch_id_state_redeemed_at"),
+            ["tenant_id", "batch_id", "state", "redeemed_at"],
+            unique=False,
+            sqlite_where=sa.text("state <> 'printed'"),
+        )
+        batch_op.drop_column("lost_at")
         batch_op.drop_column("commission_minor")
         batch_op.drop_column("agent_id")
         batch_op.drop_column("sold_at")
@@ -355,6 +507,10 @@ def downgrade() -> None:
         batch_op.drop_column("refund_rules")
         batch_op.drop_column("tax_bp")
         batch_op.drop_column("tax_number")
+
+    with op.batch_alter_table("staff", schema=None) as batch_op:
+        batch_op.drop_column("debt_limit_minor")
+        batch_op.drop_column("commission_bp")
 
     with op.batch_alter_table("receipts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_receipts_tenant_id_account_id_number"))
@@ -396,6 +552,12 @@ def downgrade() -> None:
         batch_op.drop_index("ix_refunds_payment")
 
     op.drop_table("refunds")
+    with op.batch_alter_table("gifts", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_gifts_tenant_id_staff_id_given_at"))
+        batch_op.drop_index(batch_op.f("ix_gifts_tenant_id_pass_id"))
+        batch_op.drop_index(batch_op.f("ix_gifts_tenant_id_outage_id_pass_id"))
+
+    op.drop_table("gifts")
     with op.batch_alter_table("transfers", schema=None) as batch_op:
         batch_op.drop_index(
             batch_op.f("ix_transfers_tenant_id_staff_id_closing_id"),
@@ -403,13 +565,18 @@ def downgrade() -> None:
             postgresql_where=sa.text("staff_id IS NOT NULL"),
         )
         batch_op.drop_index(
-            batch_op.f("ix_transfers_tenant_id_agent_id_posted_at"),
+            batch_op.f("ix_transfers_tenant_id_agent_id_posted_at_kind_currency_amount_minor"),
             sqlite_where=sa.text("agent_id IS NOT NULL"),
             postgresql_where=sa.text("agent_id IS NOT NULL"),
         )
         batch_op.drop_index("ix_transfers_sums")
 
     op.drop_table("transfers")
+    with op.batch_alter_table("stock_moves", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_stock_moves_tenant_id_batch_id_id"))
+        batch_op.drop_index(batch_op.f("ix_stock_moves_tenant_id_agent_id_id"))
+
+    op.drop_table("stock_moves")
     with op.batch_alter_table("statement_spans", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_statement_spans_tenant_id_account_id_until"))
 
@@ -424,9 +591,14 @@ def downgrade() -> None:
 
     op.drop_table("questions")
     op.drop_table("pulls")
+    with op.batch_alter_table("outages", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_outages_tenant_id_staff_id_begun_at"))
+
+    op.drop_table("outages")
     with op.batch_alter_table("closings", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_closings_tenant_id_closed_at"))
 
     op.drop_table("closings")
+    op.drop_table("gift_limits")
     op.drop_table("checks")
     # ### end Alembic commands ###

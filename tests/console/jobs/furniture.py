@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 
 from portal.access import admission
+from portal.books import agents as books
 from portal.books import drawer, ledger
 from portal.books.drawer import Count
 from portal.books.ledger import About
+from portal.clock import HOUR
+from portal.console.compensation import giving
+from portal.console.guests import acts
 from portal.console.routers.form import Answers
 from portal.console.site import SCREENS
 from portal.money import Money
@@ -43,6 +47,11 @@ SAMPLES = {
     "/vouchers/batch/{id}": "batches",
     "/vouchers/batch/{id}/void": "batches",
     "/sale/{id}": "sales",
+    "/agents/{id}": "agents",
+    "/agents/{id}/account": "agents",
+    "/agents/{id}/move": "agents",
+    "/agents/slip/{id}": "settled",
+    "/compensation/{id}": "outages",
     "/plans/{id}": "plans",
     "/settings/mpesa/{id}": "mpesa_accounts",
     "/settings/mpesa/{id}/off": "mpesa_accounts",
@@ -65,9 +74,16 @@ SAMPLES = {
 }
 
 
+PARTS = {
+    "sales": "batches WHERE note = 'counter sale' AND",
+    "agents": "staff WHERE role = 'agent' AND",
+    "settled": "transfers WHERE kind = 'settled' AND",
+}
+
+
 def newest(table: str) -> Unit[int]:
     """The last row; a sale at the counter is a batch with a note of its own."""
-    source = "batches WHERE note = 'counter sale' AND" if table == "sales" else f"{table} WHERE"
+    source = PARTS.get(table, f"{table} WHERE")
     found = yield from rows(f"SELECT MAX(id) AS id FROM {source} tenant_id = :tenant")
     return int(found[0]["id"])
 
@@ -91,6 +107,8 @@ async def furnish(s: Shop) -> None:
     await s.home.write(admission.block, blocked.id, True, s.home.clock.now())
     await s.home.write(update, "routers", s.home.router_id, answers=ANSWERS.kept())
     await sells(s)
+    await resells(s)
+    await fails(s)
     await cards.print_cards(s.home, 60)
     await guests.paid(s.home, (await s.online()).id, receipt=f"TKM9X7Y{next(s.numbers):03d}")
     await s.home.write(books_of, s)
@@ -136,6 +154,31 @@ async def sells(s: Shop) -> None:
         await page.goto(f"{s.url}/sale")
         await page.get_by_role("button", name="1 hour").first.click()
         await page.locator(".sold-code").wait_for()
+
+
+async def resells(s: Shop) -> None:
+    """An agent with a batch, who has used some of it and paid a part."""
+    agent, cashier = await s.hired("agent"), await s.hired("cashier")
+    drawn = await cards.print_cards(s.home, 20, agent_id=agent.id)
+    await cards.show(s.home, drawn[0], 900 + next(s.numbers))
+    paid = books.Payment(agent_id=agent.id, amount=Money(5_000), staff_id=cashier.id, key=f"f{next(s.numbers)}")
+    await s.home.write(books.settle, paid, s.home.clock.now())
+
+
+async def fails(s: Shop) -> None:
+    """An outage of a quarter of an hour, which was made good; and one guest who got more time."""
+    phone, now = await s.online(), s.home.clock.now()
+    owner = await s.hired("owner")
+    giver = giving.Giver(staff_id=owner.id, role="owner", since=now - HOUR)
+    gift = giving.Gift(span_ms=HOUR, key=f"f{next(s.numbers)}", reason="It was slow", giver=giver)
+    await s.home.write(acts.extend, phone.id, gift, now)
+    hit = await s.home.read(giving.foresee, s.home.router_id, now - HOUR // 4, now)
+    outage = giving.Outage(
+        router_id=s.home.router_id, since=now - HOUR // 4, until=now, reason="Power cut", key=gift.key, giver=giver
+    )
+    made = await s.home.write(giving.begin, outage, len(hit.lost), now)
+    while await s.home.write(giving.give_some, made, now):
+        pass
 
 
 async def nobody_else(s: Shop) -> Tenant:

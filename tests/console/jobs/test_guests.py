@@ -145,6 +145,7 @@ async def test_who_is_online_is_kicked_let_in_blocked_and_unblocked(s: Shop, siz
         await s.until(lambda: s.is_known_online(phone))
         await page.goto(f"{s.url}/online")
         await page.get_by_role("link", name=f"Extend {phone.mac}").click()
+        await page.locator("#why").fill("It was slow")
         await page.get_by_role("button", name="+ 1 day").click()
         await says(page, "The time is given")
     assert len((await guests.state_of(s.home, phone.id)).queue) == 2
