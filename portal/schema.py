@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
 
-from portal import schema_staff, schema_vouchers
+from portal import schema_imports, schema_staff, schema_vouchers
 from portal.columns import Whole, key, link, metadata, part, personal, plain, secret, tenant
 
-__all__ = ["TENANT_TABLES", "metadata", "schema_staff", "schema_vouchers"]
+__all__ = ["TENANT_TABLES", "metadata", "schema_imports", "schema_staff", "schema_vouchers"]
 
 installation = Table(
     "installation",
@@ -50,6 +50,9 @@ tenants = Table(
     plain("erase_from", Whole),
     # In which its routers may be, separated by blanks; empty: wherever the installation lets routers be.
     plain("router_networks", Text, nullable=False, server_default=""),
+    # Codes from another system: until when any of them is good, and their lengths, separated by blanks.
+    plain("imported_until", Whole),
+    plain("imported_lengths", Text, nullable=False, server_default=""),
     # Bumped with every change of the tenant, its routers, plans or M-Pesa accounts; caches follow it.
     plain("version", Whole, nullable=False, server_default="1"),
     plain("created_at", Whole, nullable=False),

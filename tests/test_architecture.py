@@ -49,7 +49,8 @@ MAY: dict[str, set[str]] = {
     "words": set(),
     "sql": {"schema"},
     "units": {"schema"},
-    "schema": {"columns", "schema_staff", "schema_vouchers"},
+    "schema": {"columns", "schema_imports", "schema_staff", "schema_vouchers"},
+    "schema_imports": {"columns"},
     "schema_staff": {"columns"},
     "schema_vouchers": {"columns"},
     "columns": set(),
@@ -74,6 +75,8 @@ MAY: dict[str, set[str]] = {
     # what looks at everything, and changes nothing
     "check": {"access"},
     "export": {"access", "people", "tenancy", "vouchers", "db"},
+    # what another system left behind becomes plans, vouchers and passes
+    "imports": {"access", "tenancy", "vouchers", "mikrotik", "db", "loops"},
     "doctor": {"db", "tenancy", "mikrotik", "doctor_database", "doctor_web"},
     "doctor_database": {"migrate"},
     "doctor_web": set(),
@@ -83,7 +86,7 @@ MAY: dict[str, set[str]] = {
     # `pages` for the preview of a guest's page beside the form that changes it
     "console": {
         *("web", "staff", "audit", "access", "payments", "mikrotik", "people", "tenancy", "vouchers", "db", "pages"),
-        "export",
+        *("export", "imports"),
     },
     "pages": {"web", "access", "payments", "mikrotik", "people", "tenancy", "vouchers", "db"},
 }
@@ -100,7 +103,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
     "databases": ("db",),
     "aiosqlite": ("db",),
     "asyncpg": ("db",),
-    "sqlalchemy": ("schema", "schema_staff", "schema_vouchers", "columns", "migrate"),
+    "sqlalchemy": ("schema", "schema_imports", "schema_staff", "schema_vouchers", "columns", "migrate"),
     "alembic": ("migrate", "migrations/env"),
     "cryptography": ("seal",),
     "argon2": ("staff",),
