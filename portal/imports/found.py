@@ -32,6 +32,7 @@ class Terms:
     rate_up: int | None = None
     rate_down: int | None = None
     devices: int = 1
+    locked: bool = False  # a code stays with the device that used it first
 
 
 @dataclass(frozen=True, kw_only=True)

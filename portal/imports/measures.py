@@ -31,7 +31,7 @@ _PART = re.compile(r"([0-9]{1,9})\s*([a-z]+)", re.ASCII)
 _CLOCK = re.compile(r"(?:([0-9]{1,4})d\s*)?([0-9]{1,4}):([0-9]{2})(?::([0-9]{2}))?", re.ASCII)
 _AMOUNT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*([a-z]*)", re.ASCII)
 _OFFSET = re.compile(r"([+-])([0-9]{2}):([0-9]{2})")
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _OLD_DATE = re.compile(r"([a-z]{3})/([0-9]{1,2})/([0-9]{4})\s+([0-9]{1,2}):([0-9]{2}):([0-9]{2})", re.ASCII)
 _NEW_DATE = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})[ T]+([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?", re.ASCII)
 

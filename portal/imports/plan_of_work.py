@@ -1,0 +1,386 @@
+"""What an import would do: what was found beside what is there already. Pure, and the same for the dry run and the act.
+
+A plan is known by its name in the other system, a voucher by its code, somebody who is running by their code or their
+name there. What is known is left as it is, so an import that is run again does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from portal.access.plans import Plan
+from portal.clock import DAY, HOUR, Moment
+from portal.imports import found as inventory
+from portal.imports.found import Found, FoundPlan, FoundRun, FoundVoucher, Terms, What
+from portal.money import Money
+from portal.vouchers import codes, imported
+from portal.vouchers.imported import Chance
+
+CODE = Callable[[str], bytes]  # the keyed hash of a folded code
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What staff chose: days of life for codes, whether easy ones end earlier, and whether cards are still unsold."""
+
+    days: int = imported.MOST_DAYS
+    shorten: bool = True
+    unsold: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class There:
+    """What Bando has already."""
+
+    plans: Sequence[Plan]
+    plan_ids: Mapping[str, int]  # of this source, by the key there
+    codes: frozenset[bytes]
+    causes: frozenset[str]  # of passes that were imported by name
+    live: Mapping[str, int]  # codes that a guess could hit, by style
+    currency: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One thing for people: what it is, its name, a word of `wording`, and figures for it."""
+
+    what: What
+    name: str
+    why: str = ""
+    figures: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewPlan:
+    """A plan to be made."""
+
+    key: str
+    plan: Plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """A code to be kept; `run` when it is in use."""
+
+    code: str
+    index: bytes
+    use_by: Moment
+    run: FoundRun | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewBatch:
+    """Codes of one plan and one style; `rest_ms` when they are good for what is left of it."""
+
+    plan: str
+    style: str
+    paid: bool  # their money was taken elsewhere
+    rest_ms: int | None
+    rest_bytes: int | None
+    cards: list[Card]
+
+
+@dataclass(kw_only=True)
+class Work:
+    """Everything that would be done, and what would not."""
+
+    plans: list[NewPlan] = field(default_factory=list)
+    batches: list[NewBatch] = field(default_factory=list)
+    passes: list[FoundRun] = field(default_factory=list)  # by their device, without a code
+    plan_ids: dict[str, int] = field(default_factory=dict)  # plans that are there, by their key
+    chances: list[Chance] = field(default_factory=list)
+    shorten: bool = False
+    taken: list[Line] = field(default_factory=list)
+    changed: list[Line] = field(default_factory=list)
+    left: list[Line] = field(default_factory=list)
+    here: list[Line] = field(default_factory=list)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.plans or self.batches or self.passes)
+
+    @property
+    def cards(self) -> int:
+        return sum(len(each.cards) for each in self.batches)
+
+    def counts(self) -> dict[str, int]:
+        """How much would be done, by kind."""
+        runs = sum(card.run is not None and each.rest_ms is None for each in self.batches for card in each.cards)
+        return {"plans": len(self.plans), "vouchers": self.cards - runs, "running": runs + len(self.passes)}
+
+
+def work_of(found: Found, there: There, choice: Choice, index: CODE, now: Moment) -> Work:
+    """What is to be done."""
+    return _Maker(found, there, choice, index, now).made()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wish:
+    """A code that might be taken."""
+
+    code: str
+    plan: str
+    run: FoundRun | None = None
+
+
+class _Maker:
+    """Puts the work together, step by step."""
+
+    def __init__(self, found: Found, there: There, choice: Choice, index: CODE, now: Moment) -> None:
+        self.found, self.there, self.choice, self.index, self.now = found, there, choice, index, now
+        self.work = Work(shorten=choice.shorten)
+        self.terms: dict[str, Terms] = {}
+        self.seen: set[str] = set()
+        self.groups: dict[tuple[str, str, bool, int | None, int | None], NewBatch] = {}
+
+    def made(self) -> Work:
+        self.work.left += [
+            Line(what=each.what, name=masked(each.what, each.name), why=each.why) for each in self.found.left
+        ]
+        for number, plan in enumerate(self.found.plans):
+            self._plan(plan, number)
+        self._named_plans()
+        self._codes(self._wishes())
+        self.work.batches = list(self.groups.values())
+        return self.work
+
+    # plans
+
+    def _plan(self, one: FoundPlan, number: int) -> None:
+        if number >= inventory.MOST_PLANS:
+            self._leave("plan", one.name, "too-many")
+            return
+        known = self._known(one)
+        self.terms[one.key] = one.terms
+        if known is not None:
+            self.work.plan_ids[one.key] = known
+            self.work.here.append(Line(what="plan", name=one.name))
+            return
+        name = self._free(one.name)
+        self.work.plans.append(NewPlan(key=one.key, plan=_made(one, name, self.there.currency)))
+        notes = [*one.notes, *(["renamed"] if name != one.name else [])]
+        self._tell("plan", one.name, notes, name=name)
+
+    def _known(self, one: FoundPlan) -> int | None:
+        """The plan that this one is already: taken before, or the very same under the same name."""
+        if one.key in self.there.plan_ids:
+            return self.there.plan_ids[one.key]
+        same = (each for each in self.there.plans if each.name == one.name and _alike(each, one, self.there.currency))
+        return next((each.id for each in same), None)
+
+    def _free(self, name: str) -> str:
+        """A name that no other plan has."""
+        used = {each.name for each in self.there.plans} | {each.plan.name for each in self.work.plans}
+        names = (name, *(f"{name[:40]} (imported{f' {n}' if n > 1 else ''})" for n in range(1, 1_000)))
+        return next(each for each in names if each not in used)
+
+    def _named_plans(self) -> None:
+        """Plans of Bando that what was found only names."""
+        by_name = {each.name: each for each in self.there.plans if not each.trial}
+        for key in {each.plan for each in (*self.found.vouchers, *self.found.running)} - set(self.terms):
+            if (known := by_name.get(key)) is not None:
+                self.work.plan_ids[key] = known.id
+                self.terms[key] = _terms_of(known)
+
+    # codes and running users
+
+    def _wishes(self) -> list[_Wish]:
+        """The codes that might be taken, those in use first; who has none is a pass by their device."""
+        wishes: list[_Wish] = []
+        for number, run in enumerate(self.found.running):
+            if (wish := self._running(run, number)) is not None:
+                wishes.append(wish)
+        for number, voucher in enumerate(self.found.vouchers):
+            if (wish := self._voucher(voucher, number)) is not None:
+                wishes.append(wish)
+        return wishes
+
+    def _running(self, run: FoundRun, number: int) -> _Wish | None:
+        if number >= inventory.MOST_RUNNING or run.plan not in self.terms:
+            self._leave("running", run.name, "too-many" if run.plan in self.terms else "no-plan")
+            return None
+        if cause_of(self.found.source, run.name) in self.there.causes:
+            self._here("running", run.name)
+            return None
+        why = self._why_no_code(run.code) if run.code else "no-code"
+        if why == "here":
+            self._here("running", run.name)
+        elif not why:
+            self.seen.add(imported.fold(run.code))
+            return _Wish(code=imported.fold(run.code), plan=run.plan, run=run)
+        else:
+            self._without_code(run, why)
+        return None
+
+    def _without_code(self, run: FoundRun, why: str) -> None:
+        """Somebody whose code is not taken: by their device, if it is known."""
+        if not run.mac:
+            self._leave("running", run.name, "no-device" if why == "no-code" else why)
+            return
+        self.work.passes.append(run)
+        self._tell("running", run.name, [*run.notes, *([] if why == "no-code" else ["no-code"])])
+
+    def _voucher(self, voucher: FoundVoucher, number: int) -> _Wish | None:
+        why = "too-many" if number >= inventory.MOST_VOUCHERS else self._why_no_code(voucher.code)
+        why = why or ("" if voucher.plan in self.terms else "no-plan")
+        if why == "here":
+            self._here("voucher", voucher.code)
+        elif why:
+            self._leave("voucher", voucher.code, why)
+        else:
+            self.seen.add(imported.fold(voucher.code))
+            return _Wish(code=imported.fold(voucher.code), plan=voucher.plan)
+        return None
+
+    def _why_no_code(self, text: str) -> str:
+        """Why this is no code for Bando; "here" when it has it already."""
+        code = imported.fold(text)
+        if not code:
+            return "code-short" if len(text) < imported.SHORTEST else "code-odd"
+        if self.index(code) in self.there.codes:
+            return "here"
+        if code in self.seen:
+            return "twice"
+        return "code-ours" if imported.is_own(text) else ""
+
+    def _codes(self, wishes: Sequence[_Wish]) -> None:
+        """Each shape of codes is taken for as long as its odds allow."""
+        self.work.chances = imported.chances([each.code for each in wishes], self.there.live, self.choice.days)
+        by_length = {each.shape.length: each for each in self.work.chances}
+        for wish in wishes:
+            chance = by_length[len(wish.code)]
+            days = chance.days(shorten=self.choice.shorten)
+            if days:
+                self._take(wish, chance, days)
+            elif wish.run is not None:
+                self._without_code(wish.run, "easy")
+            else:
+                self._leave("voucher", wish.code, "easy")
+
+    def _take(self, wish: _Wish, chance: Chance, days: int) -> None:
+        end, run = imported.end_of(days, self.now), wish.run
+        shorter = ["shorter"] if days < self.choice.days else []
+        if run is None:
+            self._put(wish, chance, paid=not self.choice.unsold, use_by=end)
+            self._tell("voucher", wish.code, shorter, days=str(days))
+        elif run.mac:
+            self._put(wish, chance, paid=True, use_by=end)
+            self._tell("running", run.name, [*run.notes, *shorter], days=str(days))
+        else:
+            rest, data = _rest(run, self.terms[wish.plan], self.now)
+            self._put(wish, chance, paid=True, use_by=min(end, run.until or end), rest=rest, data=data)
+            self._tell("running", run.name, [*run.notes, "as-code"], days=str(days))
+
+    def _put(
+        self,
+        wish: _Wish,
+        chance: Chance,
+        *,
+        paid: bool,
+        use_by: Moment,
+        rest: int | None = None,
+        data: int | None = None,
+    ) -> None:
+        key = (wish.plan, chance.shape.style, paid, rest, data)
+        if key not in self.groups:
+            self.groups[key] = NewBatch(
+                plan=wish.plan, style=chance.shape.style, paid=paid, rest_ms=rest, rest_bytes=data, cards=[]
+            )
+        card = Card(code=wish.code, index=self.index(wish.code), use_by=use_by, run=None if rest else wish.run)
+        self.groups[key].cards.append(card)
+
+    # lines
+
+    def _leave(self, what: What, name: str, why: str) -> None:
+        self.work.left.append(Line(what=what, name=masked(what, name), why=why))
+
+    def _here(self, what: What, name: str) -> None:
+        self.work.here.append(Line(what=what, name=masked(what, name)))
+
+    def _tell(self, what: What, name: str, notes: Sequence[str], **figures: str) -> None:
+        """Taken as it is, or with what is different."""
+        if not notes:
+            self.work.taken.append(Line(what=what, name=masked(what, name)))
+        for note in notes:
+            self.work.changed.append(Line(what=what, name=masked(what, name), why=note, figures=figures))
+
+
+def masked(what: What, name: str) -> str:
+    """A name for a list: codes and people are shown in part."""
+    return name if what == "plan" else codes.masked(imported.fold(name) or name)
+
+
+def cause_of(source: str, name: str) -> str:
+    """By which a pass is known that somebody's name made."""
+    return f"import:{source}:{name}"
+
+
+def _made(one: FoundPlan, name: str, currency: str) -> Plan:
+    """The plan, not on sale: staff look at it first."""
+    terms = one.terms
+    return Plan(
+        id=0,
+        public="",
+        name=name,
+        price=Money(-(-one.price_minor // 100) * 100, currency),
+        kind=terms.kind,
+        span_ms=terms.span_ms,
+        window_ms=terms.window_ms,
+        data_bytes=terms.data_bytes,
+        rate_up=terms.rate_up,
+        rate_down=terms.rate_down,
+        max_devices=terms.devices,
+        locked=terms.locked,
+        on_sale=False,
+    )
+
+
+def _terms_of(plan: Plan) -> Terms:
+    return Terms(
+        kind=plan.kind,
+        span_ms=plan.span_ms,
+        window_ms=plan.window_ms,
+        data_bytes=plan.data_bytes,
+        rate_up=plan.rate_up,
+        rate_down=plan.rate_down,
+        devices=plan.max_devices,
+        locked=plan.locked,
+    )
+
+
+def _alike(plan: Plan, one: FoundPlan, currency: str) -> bool:
+    """Whether a plan is what was found, price included."""
+    made = _made(one, plan.name, currency)
+    return _terms_of(plan) == _terms_of(made) and plan.price == made.price and not plan.trial
+
+
+def _rest(run: FoundRun, terms: Terms, now: Moment) -> tuple[int, int | None]:
+    """What is left, in whole hours or days and in whole 100 MB, so that a batch holds many: rounded for the guest."""
+    left = run.span_left_ms if run.span_left_ms is not None else (run.until - now if run.until else terms.span_ms)
+    step = HOUR if left <= 2 * DAY else DAY
+    data = None if run.data_left is None else -(-run.data_left // 10**8) * 10**8
+    return -(-max(1, left) // step) * step, data
+
+
+def frozen(plan: Plan, batch: NewBatch) -> Plan:
+    """A plan as a batch keeps it: at no price where the money was taken elsewhere, and for what is left."""
+    price = Money(0, plan.price.currency) if batch.paid else plan.price
+    if batch.rest_ms is None:
+        return replace(plan, price=price)
+    return replace(plan, price=price, span_ms=batch.rest_ms, data_bytes=batch.rest_bytes)
+
+
+def rest_of(plan: Plan, run: FoundRun, now: Moment) -> Plan:
+    """A plan for somebody who is running: what is left of it, at no price."""
+    by_clock = max(1, run.until - now) if run.until is not None else None
+    used = plan.kind == "used"
+    left = run.span_left_ms if used else by_clock
+    return replace(
+        plan,
+        price=Money(0, plan.price.currency),
+        span_ms=max(1, left if left is not None else plan.span_ms),
+        window_ms=by_clock if used else None,
+        data_bytes=plan.data_bytes if run.data_left is None else max(1, run.data_left),
+    )
