@@ -17,7 +17,13 @@ from portal.money import Money
 from portal.vouchers import codes, imported
 from portal.vouchers.imported import Chance
 
-CODE = Callable[[str], bytes]  # the keyed hash of a folded code
+
+@dataclass(frozen=True, kw_only=True)
+class Keys:
+    """Keyed hashes: of a folded code, and of somebody's name in the other system, as the cause of their pass."""
+
+    code: Callable[[str], bytes]
+    cause: Callable[[str], str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,9 +117,9 @@ class Work:
         return {"plans": len(self.plans), "vouchers": self.cards - runs, "running": runs + len(self.passes)}
 
 
-def work_of(found: Found, there: There, choice: Choice, index: CODE, now: Moment) -> Work:
+def work_of(found: Found, there: There, choice: Choice, keys: Keys, now: Moment) -> Work:
     """What is to be done."""
-    return _Maker(found, there, choice, index, now).made()
+    return _Maker(found, there, choice, keys, now).made()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,8 +134,8 @@ class _Wish:
 class _Maker:
     """Puts the work together, step by step."""
 
-    def __init__(self, found: Found, there: There, choice: Choice, index: CODE, now: Moment) -> None:
-        self.found, self.there, self.choice, self.index, self.now = found, there, choice, index, now
+    def __init__(self, found: Found, there: There, choice: Choice, keys: Keys, now: Moment) -> None:
+        self.found, self.there, self.choice, self.keys, self.now = found, there, choice, keys, now
         self.work = Work(shorten=choice.shorten)
         self.terms: dict[str, Terms] = {}
         self.seen: set[str] = set()
@@ -161,7 +167,7 @@ class _Maker:
         name = self._free(one.name)
         self.work.plans.append(NewPlan(key=one.key, plan=_made(one, name, self.there.currency)))
         notes = [*one.notes, *(["renamed"] if name != one.name else [])]
-        self._tell("plan", one.name, notes, name=name)
+        self._tell("plan", one.name, notes, to=name)
 
     def _known(self, one: FoundPlan) -> int | None:
         """The plan that this one is already: taken before, or the very same under the same name."""
@@ -179,7 +185,8 @@ class _Maker:
     def _named_plans(self) -> None:
         """Plans of Bando that what was found only names."""
         by_name = {each.name: each for each in self.there.plans if not each.trial}
-        for key in {each.plan for each in (*self.found.vouchers, *self.found.running)} - set(self.terms):
+        named = {each.plan for each in self.found.vouchers} | {each.plan for each in self.found.running}
+        for key in named - set(self.terms):
             if (known := by_name.get(key)) is not None:
                 self.work.plan_ids[key] = known.id
                 self.terms[key] = _terms_of(known)
@@ -201,7 +208,7 @@ class _Maker:
         if number >= inventory.MOST_RUNNING or run.plan not in self.terms:
             self._leave("running", run.name, "too-many" if run.plan in self.terms else "no-plan")
             return None
-        if cause_of(self.found.source, run.name) in self.there.causes:
+        if self.keys.cause(f"{self.found.source}|{run.name}") in self.there.causes:
             self._here("running", run.name)
             return None
         why = self._why_no_code(run.code) if run.code else "no-code"
@@ -239,7 +246,7 @@ class _Maker:
         code = imported.fold(text)
         if not code:
             return "code-short" if len(text) < imported.SHORTEST else "code-odd"
-        if self.index(code) in self.there.codes:
+        if self.keys.code(code) in self.there.codes:
             return "here"
         if code in self.seen:
             return "twice"
@@ -288,7 +295,7 @@ class _Maker:
             self.groups[key] = NewBatch(
                 plan=wish.plan, style=chance.shape.style, paid=paid, rest_ms=rest, rest_bytes=data, cards=[]
             )
-        card = Card(code=wish.code, index=self.index(wish.code), use_by=use_by, run=None if rest else wish.run)
+        card = Card(code=wish.code, index=self.keys.code(wish.code), use_by=use_by, run=None if rest else wish.run)
         self.groups[key].cards.append(card)
 
     # lines
@@ -310,11 +317,6 @@ class _Maker:
 def masked(what: What, name: str) -> str:
     """A name for a list: codes and people are shown in part."""
     return name if what == "plan" else codes.masked(imported.fold(name) or name)
-
-
-def cause_of(source: str, name: str) -> str:
-    """By which a pass is known that somebody's name made."""
-    return f"import:{source}:{name}"
 
 
 def _made(one: FoundPlan, name: str, currency: str) -> Plan:

@@ -111,7 +111,7 @@ class Shape:
 
     @property
     def space(self) -> int:
-        return SIZES[self.alphabet] ** self.size
+        return int(SIZES[self.alphabet] ** self.size)
 
 
 def shapes(found: Iterable[str]) -> dict[int, Shape]:
