@@ -21,6 +21,7 @@ from portal.console import (
     entrance,
     export,
     guests,
+    imports,
     isps,
     online,
     payments,
@@ -68,6 +69,7 @@ SCREENS: tuple[Screen, ...] = (
     *isps.SCREENS,
     *audit_log.SCREENS,
     *export.SCREENS,
+    *imports.SCREENS,
     *prove.SCREENS,
     *account.SCREENS,
 )
@@ -147,7 +149,7 @@ async def _posted(screen: Screen, request: Request) -> tuple[Mapping[str, str], 
     if screen.method == "GET":
         return {}, {}
     if screen.upload:
-        sent = await uploads.form(request)
+        sent = await uploads.form(request, screen.most)
         return sent.fields, sent.files
     return await forms.form(request), {}
 

@@ -138,9 +138,7 @@ def _work(hands: Hands, found: Found, choice: Choice, now: Moment) -> Unit[Work]
         plans=(yield from access.plan_list()),
         plan_ids=(yield from store.plan_ids(found.source)),
         codes=(yield from store.known_codes([hands.keys.code(each) for each in codes])),
-        causes=(
-            yield from store.known_causes([hands.keys.cause(f"{found.source}|{each.name}") for each in found.running])
-        ),
+        causes=(yield from store.known_causes([hands.keys.cause(each) for each in names])),
         live=(yield from vouchers.live_codes(now)),
         currency=hands.tenant.currency,
     )

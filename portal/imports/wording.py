@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from portal.imports.found import What
@@ -117,6 +117,12 @@ def summary(lines: Iterable[Line]) -> str:
     return ", ".join(number_of(what, counts[what]) for what in NAMES if counts[what]) or "nothing"
 
 
+def counted(counts: Mapping[str, int]) -> str:
+    """The same of what `Work.counts` says."""
+    numbers: dict[What, int] = {"plan": counts["plans"], "voucher": counts["vouchers"], "running": counts["running"]}
+    return ", ".join(number_of(what, count) for what, count in numbers.items() if count)
+
+
 # --- the odds ---
 
 
@@ -157,9 +163,9 @@ def arithmetic(chance: Chance) -> str:
 def rule() -> str:
     """The limits that the sum stands on."""
     return (
-        f"Bando lets at most {AT_ROUTERS_AN_HOUR:,} wrong codes an hour through at all your routers together, however many"
-        " phones try. A group of codes is taken for as long as fewer than one of them would be guessed in all that time"
-        " if somebody tried day and night at this limit."
+        f"Bando lets at most {AT_ROUTERS_AN_HOUR:,} wrong codes an hour through at all your routers together, however"
+        " many phones try. A group of codes is taken for as long as fewer than one of them would be guessed in all"
+        " that time if somebody tried day and night at this limit."
     )
 
 

@@ -92,6 +92,9 @@ ACTS = {
     "isp.close": "closed an ISP",
     "isp.look": "went into an ISP that let them look in",
     "isp.leave": "left it",
+    "import.read": "read another system",
+    "import.choose": "chose how to import",
+    "import.take": "imported from another system",
     "audit.clear": "cleared personal details that were too old to keep",
 }
 ACTORS = {"command": "the command line", "clock": "Bando itself"}
@@ -100,6 +103,7 @@ _PLACES = {
     "payment": "/console/payments/{}",
     "batch": "/console/vouchers/batch/{}",
     "router": "/console/routers/{}",
+    "import": "/console/imports/{}",
 }
 
 
