@@ -41,12 +41,12 @@ def choice_of(fields: Mapping[str, str]) -> Choice:
 
 
 async def from_file(desk: Desk) -> Found:
-    """What the file holds; raises `Refused`."""
+    """What the file, or the text that was pasted instead, holds; raises `Refused`."""
     read = READERS.get(desk.fields.get("source", ""))
     if read is None:
         raise Refused("form")
-    body = desk.files.get("file")
-    if body is None:
+    body = desk.files.get("file") or desk.fields.get("text", "").encode()
+    if not body:
         raise Refused("import-file")
     with _alone(desk):
         return await asyncio.to_thread(read, body, _zone(desk), desk.now)

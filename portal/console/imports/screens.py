@@ -18,6 +18,7 @@ from portal.imports.text import MOST_BYTES
 from portal.tenancy import store as tenancy
 from portal.vouchers.imported import MOST_DAYS
 
+PASTED = 200_000  # characters of a pasted table that come back with what is wrong about it
 FORM_ROOM = 16 * 1024  # beside the file: its fields and their marks
 
 
@@ -28,7 +29,7 @@ async def ways(desk: Desk) -> Response:
 
 async def _ways(desk: Desk, wrong: Refused | None = None) -> Response:
     fields = desk.fields if wrong else {"days": str(MOST_DAYS), "shorten": "1"}
-    names = ("days", "shorten", "unsold", "router")
+    names = ("days", "shorten", "unsold", "router", "source")
     return desk.page(
         "imports",
         wrong.status if wrong else 200,
@@ -36,6 +37,7 @@ async def _ways(desk: Desk, wrong: Refused | None = None) -> Response:
         before=await desk.read(store.latest),
         filled={name: fields.get(name, "")[:20] for name in names},
         columns=COLUMNS,
+        pasted=fields.get("text", "")[:PASTED],
         most=MOST_BYTES >> 20,
         wrong=wrong.key if wrong else "",
     )

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC
 
 from portal.access import admission
 from portal.console.routers.form import Answers
 from portal.console.site import SCREENS
+from portal.imports import csv_file, service
+from portal.imports.plan_of_work import Choice
+from portal.imports.service import Hands
 from portal.staff import store as staff
 from portal.staff.roles import may
 from portal.tenancy import store as tenancy
@@ -47,6 +51,7 @@ SAMPLES = {
     "/routers/{id}/allow": "routers",
     "/payments/money/{id}": "receipts",
     "/staff/{id}": "staff",
+    "/imports/{id}": "imports",
 }
 
 
@@ -77,6 +82,9 @@ async def furnish(s: Shop) -> None:
     await s.home.write(update, "routers", s.home.router_id, answers=ANSWERS.kept())
     await sells(s)
     await cards.print_cards(s.home, 60)
+    table = csv_file.read(b"plan,price,time,code\n1 day,50,1d,ab12cd34\n", UTC, s.home.clock.now())
+    hands = Hands(vault=s.home.vault, tenant=s.home.tenant, by="Amina")
+    await s.home.write(service.keep, hands, table, Choice(), s.home.clock.now())
     await guests.paid(s.home, (await s.online()).id, receipt=f"TKM9X7Y{next(s.numbers):03d}")
     await s.home.write(
         staff.invite,
