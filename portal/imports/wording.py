@@ -136,8 +136,8 @@ def shape(chance: Chance) -> str:
 def odds(hits: float) -> str:
     """Expected hits in words."""
     if hits >= HOPELESS:
-        return f"about {round(hits):,} codes guessed" if hits >= 2 else "about 1 code guessed"
-    return f"a chance of 1 in {round(1 / hits):,}" if hits > 1e-9 else "no chance to speak of"
+        return f"about {hits:,.0f} guessed" if hits >= 10 else f"about {hits:.1f} guessed"
+    return f"1 in {1 / hits:,.0f} that one is guessed" if hits > 1e-7 else "none, as far as anybody can say"
 
 
 def verdict(chance: Chance, *, shorten: bool) -> str:
@@ -154,10 +154,16 @@ def verdict(chance: Chance, *, shorten: bool) -> str:
 
 def arithmetic(chance: Chance) -> str:
     """The sum behind it, on one line."""
-    return (
-        f"{chance.codes:,} codes × {chance.guesses_a_day:,} wrong guesses a day ÷ {chance.shape.space:,} possible codes"
-        f" = {chance.a_day:.2g} hits a day"
-    )
+    codes = f"{chance.codes:,} code{'' if chance.codes == 1 else 's'}"
+    return f"{codes} × {chance.guesses_a_day:,} wrong guesses a day ÷ {chance.shape.space:,} = {_often(chance.a_day)}"
+
+
+def _often(a_day: float) -> str:
+    """How often a guess hits."""
+    if a_day >= 1:
+        return f"{a_day:,.1f} hits a day"
+    days = 1 / a_day
+    return f"a hit every {days:,.0f} days" if days < 1_000 else f"a hit every {days / 365:,.0f} years"
 
 
 def rule() -> str:

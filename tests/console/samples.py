@@ -184,21 +184,18 @@ def on_account(action: str, **fields: str) -> Sample:
     return sample
 
 
-IMPORT = {"days": "90", "shorten": "1"}
-
-
 async def import_router(who: Visitor) -> Request:
     home = who.office.home
     server = await serve_api(mikhmon(home.clock))
     who.office.beside.append(server)
     fields = {"name": "Old site", "port": server.port, "password": "sandbox"}
     router = await home.write(lambda: add_router(home.vault, home.clock.now(), **fields))
-    return "/imports/router", {**IMPORT, "router": str(router)}
+    return "/imports/router", {"router": str(router)}
 
 
 async def read_table(who: Visitor) -> int:
     """A table that is read and not taken yet."""
-    await who.post("/imports/file", 303, **IMPORT, source="csv", text="plan,price,time,code\n1 day,50,1d,ab12cd34\n")
+    await who.post("/imports/file", 303, source="csv", text="plan,price,time,code\n1 day,50,1d,ab12cd34\n")
     return int(await who.office.home.read(value, "SELECT MAX(id) FROM imports WHERE tenant_id = :tenant"))
 
 
@@ -300,7 +297,7 @@ SAMPLES: dict[str, Sample] = {
     "/settings/mpesa": plain("/settings/mpesa", **ACCOUNT),
     "/settings/mpesa/{id}/keys": on_account("keys", consumer_key="k", consumer_secret="s", passkey="p"),
     "/settings/mpesa/{id}/state": on_account("state", to="off", reason="because"),
-    "/imports/file": plain("/imports/file", **IMPORT, source="csv", text="plan,price,time\n1 day,50,1d\n"),
+    "/imports/file": plain("/imports/file", source="csv", text="plan,price,time\n1 day,50,1d\n"),
     "/imports/router": import_router,
     "/imports/{id}/choose": on_import("/choose", days="7"),
     "/imports/{id}": on_import(""),

@@ -12,7 +12,7 @@ from portal.staff import roles
 from portal.tenancy import store as tenancy
 from portal.units import rows, value
 from tests.console.office import Office, Visitor
-from tests.console.samples import IMPORT, read_table
+from tests.console.samples import read_table
 from tests.imports.sources import dump
 from tests.imports.taking import everything
 from tests.support import add_router
@@ -24,7 +24,7 @@ async def send(who: Visitor, body: bytes, source: str = "csv", status: int = 303
     """A file, as a browser sends it."""
     answer = await who.http.post(
         "/console/imports/file",
-        data={"csrf": await who.token(), **IMPORT, "source": source, **more},
+        data={"csrf": await who.token(), "source": source, **more},
         files={"file": ("../../etc/passwd", body, "application/sql")},
     )
     assert answer.status_code == status, (answer.status_code, answer.text[:1500])
@@ -93,19 +93,24 @@ async def test_a_broken_file_is_refused_in_words_and_nothing_is_kept(
 
 
 @pytest.mark.parametrize("days", ["0", "91", "-1", "x", "", "9" * 30, "1.5"])
-async def test_days_out_of_bounds_are_refused_and_what_was_pasted_is_still_there(owner: Visitor, days: str) -> None:
-    fields = {**IMPORT, "days": days, "source": "csv", "text": TABLE}
-
-    answer = await owner.post("/imports/file", 400, **fields)
+async def test_days_out_of_bounds_are_refused_and_what_was_typed_is_still_there(owner: Visitor, days: str) -> None:
+    answer = await owner.post(f"/imports/{await read_table(owner)}/choose", 400, days=days)
 
     assert "stay good for 1 to 90 days" in answer.text
-    assert "ab12cd34" in answer.text
+    assert f'value="{days[:9]}"' in answer.text
+
+
+async def test_what_was_pasted_is_still_there_when_it_is_wrong(owner: Visitor) -> None:
+    answer = await owner.post("/imports/file", 400, source="csv", text="names,code\n1 day,ab12cd34\n")
+
+    assert "must name the columns" in answer.text
+    assert "1 day,ab12cd34" in answer.text
 
 
 async def test_what_is_hostile_in_a_name_is_text_on_the_page(owner: Visitor) -> None:
     table = 'plan,price,time,code\n"<script>alert(1)</script>",50,1d,"<img src=x>"\n{{7*7}},50,2d,\n'
 
-    answer = await owner.post("/imports/file", 303, **IMPORT, source="csv", text=table)
+    answer = await owner.post("/imports/file", 303, source="csv", text=table)
     page = await owner.get(answer.headers["location"].removeprefix("/console"))
 
     assert "<script>alert" not in page
@@ -127,7 +132,7 @@ async def test_no_code_and_no_device_stands_on_the_page_or_in_the_log(o: Office,
 
 
 async def test_a_router_that_does_not_answer_is_named_in_words(o: Office, owner: Visitor) -> None:
-    answer = await owner.post("/imports/router", 409, **IMPORT, router=str(o.home.router_id))
+    answer = await owner.post("/imports/router", 409, router=str(o.home.router_id))
 
     assert "The router could not be read" in answer.text
 
@@ -143,9 +148,9 @@ async def test_another_isps_router_and_import_are_not_there(o: Office, owner: Vi
         " VALUES (77, :tenant, 'csv', 'Theirs', 90, 1, 0, 'them', 0)",
     )
 
-    await owner.post("/imports/router", 404, **IMPORT, router=str(router))
+    await owner.post("/imports/router", 404, router=str(router))
     for action in ("", "/choose"):
-        await owner.post(f"/imports/77{action}", 404, **IMPORT)
+        await owner.post(f"/imports/77{action}", 404, days="90")
     assert "Theirs" not in await owner.get("/imports/77", 404) + await owner.get("/imports")
 
 

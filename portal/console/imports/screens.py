@@ -14,6 +14,7 @@ from portal.errors import Refused
 from portal.imports import service, store, wording
 from portal.imports.csv_file import COLUMNS
 from portal.imports.found import Found
+from portal.imports.plan_of_work import Choice
 from portal.imports.text import MOST_BYTES
 from portal.tenancy import store as tenancy
 from portal.vouchers.imported import MOST_DAYS
@@ -28,14 +29,13 @@ async def ways(desk: Desk) -> Response:
 
 
 async def _ways(desk: Desk, wrong: Refused | None = None) -> Response:
-    fields = desk.fields if wrong else {"days": str(MOST_DAYS), "shorten": "1"}
-    names = ("days", "shorten", "unsold", "router", "source")
+    fields = desk.fields if wrong else {}
     return desk.page(
         "imports",
         wrong.status if wrong else 200,
         routers=[each for each in await desk.read(tenancy.routers) if each.active],
         before=await desk.read(store.latest),
-        filled={name: fields.get(name, "")[:20] for name in names},
+        router=fields.get("router", ""),
         columns=COLUMNS,
         pasted=fields.get("text", "")[:PASTED],
         most=MOST_BYTES >> 20,
@@ -55,10 +55,9 @@ async def from_router(desk: Desk) -> Response:
 
 async def _kept(desk: Desk, read: Callable[[Desk], Awaitable[Found]]) -> Response:
     try:
-        choice = reading.choice_of(desk.fields)
         found = await read(desk)
         number = await desk.act(
-            "import.read", _subject, service.keep, reading.hands(desk), found, choice, desk.now, after=found.title
+            "import.read", _subject, service.keep, reading.hands(desk), found, Choice(), desk.now, after=found.title
         )
     except Refused as wrong:
         if wrong.status == 404:
