@@ -13,6 +13,7 @@ from portal.access.plans import Plan
 from portal.clock import DAY, HOUR, Moment
 from portal.imports import found as inventory
 from portal.imports.found import Found, FoundPlan, FoundRun, FoundVoucher, Terms, What
+from portal.imports.measures import LONGEST_MS
 from portal.money import Money
 from portal.vouchers import codes, imported
 from portal.vouchers.imported import Chance
@@ -205,8 +206,9 @@ class _Maker:
         return wishes
 
     def _running(self, run: FoundRun, number: int) -> _Wish | None:
-        if number >= inventory.MOST_RUNNING or run.plan not in self.terms:
-            self._leave("running", run.name, "too-many" if run.plan in self.terms else "no-plan")
+        why = "too-many" if number >= inventory.MOST_RUNNING else "" if run.plan in self.terms else "no-plan"
+        if why or (run.until is not None and run.until > self.now + LONGEST_MS):
+            self._leave("running", run.name, why or "no-time")
             return None
         if self.keys.cause(f"{self.found.source}|{run.name}") in self.there.causes:
             self._here("running", run.name)
