@@ -151,7 +151,7 @@ def told(found: Found, work: Work, choice: Choice) -> str:
     for chance in work.chances:
         lines += [
             f"codes of {wording.shape(chance)}: {wording.arithmetic(chance)}",
-            f"  guessed in {choice.days} days: {wording.odds(chance.hits(choice.days))}."
+            f"  guessed in {choice.days} days: {wording.odds(chance, choice.days)}."
             f" {wording.verdict(chance, shorten=choice.shorten)}",
         ]
     parts = (

@@ -75,6 +75,12 @@ def forget(before: Moment) -> Unit[None]:
     )
 
 
+def any_before(before: Moment) -> Unit[bool]:
+    """Whether there is something of that kind."""
+    text = "SELECT id FROM imports WHERE tenant_id = :tenant AND done_at IS NULL AND read_at < :before LIMIT 1"
+    return (yield from one(text, before=before)) is not None
+
+
 def plan_ids(source: str) -> Unit[dict[str, int]]:
     """Which plan of this source is which of ours."""
     found = yield from rows(

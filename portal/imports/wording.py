@@ -133,8 +133,11 @@ def shape(chance: Chance) -> str:
     return f"{seen.prefix} and {rest}" if seen.prefix else rest
 
 
-def odds(hits: float) -> str:
+def odds(chance: Chance, days: int) -> str:
     """Expected hits in words."""
+    hits = chance.hits(days)
+    if hits >= 2 * chance.codes:
+        return "all of them"
     if hits >= HOPELESS:
         return f"about {hits:,.0f} guessed" if hits >= 10 else f"about {hits:.1f} guessed"
     return f"1 in {1 / hits:,.0f} that one is guessed" if hits > 1e-7 else "none, as far as anybody can say"

@@ -174,3 +174,13 @@ async def test_a_batch_of_another_system_is_not_printed_again(o: Office, owner: 
     assert "Take back" in page
     assert "were made by another system" in answer.text
     await owner.post("/vouchers/batch/1/void", 303, serials="1", reason="lost")
+
+
+@pytest.mark.parametrize("typed", ["ab12cd34", "AB12-CD34"])
+async def test_the_search_box_finds_an_imported_code_of_ones_own_alone(o: Office, owner: Visitor, typed: str) -> None:
+    await owner.post(f"/imports/{await read_table(owner)}")
+
+    page = (await owner.post("/guests", 200, q=typed)).text
+
+    assert "B1-0001" in page
+    assert "B1-0001" not in (await owner.post("/guests", 200, q="zz12cd34")).text

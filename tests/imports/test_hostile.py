@@ -259,3 +259,19 @@ async def test_no_code_and_no_name_stands_in_the_database_as_it_is(s: Seed, tmp_
 async def test_a_dump_that_calls_itself_a_table_says_what_is_missing(s: Seed) -> None:
     assert refusal(sources.dump(s.clock.now()), s) in ("import-columns", "import-csv")
     assert whys((await work(s, table(s, "plan,code\nNowhere,ab12cd34\n"))).left)["AB******"] == "no-plan"
+
+
+async def test_what_was_read_and_never_taken_goes_by_itself(s: Seed) -> None:
+    from portal.clock import DAY
+    from portal.imports import service
+    from portal.imports.room import Imports
+    from tests.imports.taking import hands
+
+    found = table(s, "plan,price,time,code\n1 day,50,1d,ab12cd34\n")
+    room = Imports(s.db, s.clock, lambda: [s.tenant])
+    await s.write(service.keep, hands(s), found, Choice(), s.clock.now())
+
+    for wait, left in ((DAY - 60_000, 1), (61_000, 0)):
+        s.clock.advance(wait)
+        await room.run_once()
+        assert await s.read(lambda: value("SELECT COUNT(*) FROM imports WHERE tenant_id = :tenant")) == left

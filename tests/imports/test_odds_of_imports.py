@@ -82,7 +82,9 @@ async def test_hopeless_codes_are_left_and_the_page_says_why(s: Seed) -> None:
     [one] = made.chances
     assert wording.verdict(one, shorten=True) == "Too easy to guess even for one day: these codes are left."
     assert wording.arithmetic(one) == "200 codes × 76,800 wrong guesses a day ÷ 1,000,000 = 15.4 hits a day"
-    assert wording.odds(one.hits(90)) == "about 1,382 guessed"
+    assert wording.odds(one, 90) == "all of them"
+    assert wording.odds(chance(500, 6), 90) == "about 1.6 guessed"
+    assert wording.odds(chance(12, 8), 90) == "1 in 34,012 that one is guessed"
 
 
 async def test_easy_codes_are_refused_unless_their_life_is_shortened(s: Seed) -> None:
