@@ -50,7 +50,7 @@ def nuxbill(s: Seed, body: bytes) -> Found:
 
 
 def _everything() -> Unit[dict[str, list[Row]]]:
-    found = {}
+    found: dict[str, list[Row]] = {}
     for name in TABLES:
         if name not in ("imports", "audit", "audit_heads"):
             found[name] = [dict(each) for each in (yield from rows(f"SELECT * FROM {name} WHERE tenant_id = :tenant"))]

@@ -42,7 +42,8 @@ async def read_router(s: Seed, device: SandboxRouter) -> Found:
 
 
 async def plan(s: Seed, name: str) -> Plan:
-    return next(each for each in await s.read(access.plan_list) if each.name == name)
+    plans: list[Plan] = await s.read(access.plan_list)
+    return next(each for each in plans if each.name == name)
 
 
 async def passes(s: Seed) -> dict[str, dict[str, Any]]:
