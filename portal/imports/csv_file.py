@@ -150,6 +150,7 @@ def _run(line: Line, plan: FoundPlan | None, where: tzinfo, now: Moment) -> Foun
     used = plan is not None and plan.terms.kind == "used"
     counted = plan is not None and (used or plan.terms.data_bytes is not None)
     return FoundRun(
+        key=f"{mac or line['code']}|{line['plan']}",
         name=mac or line["code"],
         plan=line["plan"],
         code=line["code"],

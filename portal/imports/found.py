@@ -58,6 +58,7 @@ class FoundVoucher:
 class FoundRun:
     """Somebody with time left; `name` as the other system calls them, `code` if they know one, `mac` if it is known."""
 
+    key: str  # by which they are known if they are found again
     name: str
     plan: str
     code: str = ""

@@ -53,7 +53,12 @@ def size(text: str) -> int | None:
     found = _AMOUNT.fullmatch(text.strip().lower())
     if found is None or found[2] not in {"", *_SIZES}:
         return None
-    return int(float(found[1]) * _SIZES.get(found[2], 1)) or None
+    return data(int(float(found[1]) * _SIZES.get(found[2], 1)))
+
+
+def data(count: int) -> int | None:
+    """So many bytes, where they are a limit at all."""
+    return count if 0 < count <= MOST_BYTES else None
 
 
 def bits(text: str) -> int | None:

@@ -165,7 +165,7 @@ def _plan(profile: Profile, limits: Limits, *, alone: bool) -> FoundPlan | str:
     if not name:
         return "no-name"
     notes = [*(["no-price"] if not profile.price_minor else []), *(["no-rate"] if profile.odd_rate else [])]
-    key = profile.name if alone and not uptime_s and not data else f"{profile.name}|{uptime_s}|{data}"
+    key = f"{profile.name}|{uptime_s}|{data}"  # the same whatever other users the profile has
     return FoundPlan(key=key, name=name, price_minor=profile.price_minor or 0, terms=terms, notes=tuple(notes))
 
 
@@ -179,7 +179,7 @@ def _terms(profile: Profile, uptime_ms: int, data: int) -> Terms | None:
         kind="used" if used else "wall",
         span_ms=span,
         window_ms=profile.validity_ms if used else None,
-        data_bytes=data or None,
+        data_bytes=measures.data(data),
         rate_up=profile.rate_up,
         rate_down=profile.rate_down,
         devices=profile.devices,
@@ -274,8 +274,9 @@ def _why_left(user: UserRow, until: Moment | None, plan: str | None, now: Moment
 
 def _run(user: UserRow, until: Moment | None, plan: str, code: str, known: Known) -> FoundRun:
     used = user.limit_uptime_s * SECOND - user.uptime_s * SECOND if user.limit_uptime_s else None
-    data = user.limit_bytes - user.bytes_in - user.bytes_out if user.limit_bytes else None
+    data = user.limit_bytes - user.bytes_in - user.bytes_out if measures.data(user.limit_bytes) else None
     return FoundRun(
+        key=user.name,
         name=user.name,
         plan=plan,
         code=code,

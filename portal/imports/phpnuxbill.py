@@ -94,7 +94,7 @@ def _terms(row: Row, span: int, up: int | None, down: int | None) -> Terms:
         kind="used" if used else "wall",
         span_ms=online if used else span,
         window_ms=span if used else None,
-        data_bytes=data or None if limited else None,
+        data_bytes=measures.data(data),
         rate_up=up,
         rate_down=down,
         devices=min(measures.MOST_DEVICES, max(1, _number(row, "shared_users"))),
@@ -173,6 +173,7 @@ def _run(
         return "over"
     counted = plan.terms.kind == "used" or plan.terms.data_bytes is not None
     return FoundRun(
+        key=f"{name}|{plan.key}",
         name=name,
         plan=plan.key,
         code=used.get((name.lower(), plan.key), ""),

@@ -139,7 +139,8 @@ class _Maker:
         self.found, self.there, self.choice, self.keys, self.now = found, there, choice, keys, now
         self.work = Work(shorten=choice.shorten)
         self.terms: dict[str, Terms] = {}
-        self.seen: set[str] = set()
+        self.seen: set[str] = set()  # codes
+        self.met: set[str] = set()  # people
         self.groups: dict[tuple[str, str, bool, int | None, int | None], NewBatch] = {}
 
     def made(self) -> Work:
@@ -210,9 +211,14 @@ class _Maker:
         if why or (run.until is not None and run.until > self.now + LONGEST_MS):
             self._leave("running", run.name, why or "no-time")
             return None
-        if self.keys.cause(f"{self.found.source}|{run.name}") in self.there.causes:
+        cause = self.keys.cause(f"{self.found.source}|{run.key}")
+        if cause in self.there.causes:
             self._here("running", run.name)
             return None
+        if cause in self.met:
+            self._leave("running", run.name, "twice-there")
+            return None
+        self.met.add(cause)
         why = self._why_no_code(run.code) if run.code else "no-code"
         if why == "here":
             self._here("running", run.name)
@@ -362,7 +368,9 @@ def _alike(plan: Plan, one: FoundPlan, currency: str) -> bool:
 
 def _rest(run: FoundRun, terms: Terms, now: Moment) -> tuple[int, int | None]:
     """What is left, in whole hours or days and in whole 100 MB, so that a batch holds many: rounded for the guest."""
-    left = run.span_left_ms if run.span_left_ms is not None else (run.until - now if run.until else terms.span_ms)
+    online = (run.span_left_ms or terms.span_ms) if terms.kind == "used" else None
+    by_clock = run.until - now if run.until is not None else terms.span_ms
+    left = min(LONGEST_MS, by_clock, by_clock if online is None else online)
     step = HOUR if left <= 2 * DAY else DAY
     data = None if run.data_left is None else -(-run.data_left // 10**8) * 10**8
     return -(-max(1, left) // step) * step, data
@@ -384,7 +392,7 @@ def rest_of(plan: Plan, run: FoundRun, now: Moment) -> Plan:
     return replace(
         plan,
         price=Money(0, plan.price.currency),
-        span_ms=max(1, left if left is not None else plan.span_ms),
+        span_ms=max(1, min(left, LONGEST_MS) if left is not None else plan.span_ms),
         window_ms=by_clock if used else None,
         data_bytes=plan.data_bytes if run.data_left is None else max(1, run.data_left),
     )

@@ -133,7 +133,7 @@ def _choice(row: Import) -> Choice:
 def _work(hands: Hands, found: Found, choice: Choice, now: Moment) -> Unit[Work]:
     told = [each.code for each in found.vouchers] + [each.code for each in found.running]
     codes = sorted({imported.fold(each) for each in told} - {""})
-    names = [f"{found.source}|{each.name}" for each in found.running]
+    names = [f"{found.source}|{each.key}" for each in found.running]
     there = There(
         plans=(yield from access.plan_list()),
         plan_ids=(yield from store.plan_ids(found.source)),
@@ -176,7 +176,7 @@ def take(hands: Hands, found: Found, choice: Choice, now: Moment) -> Unit[Mappin
     for batch in work.batches:
         yield from _batch(hands, batch, plans[batch.plan], found, router, now)
     for run in work.passes:
-        cause = Cause(kind="staff", ref=hands.keys.cause(f"{found.source}|{run.name}"))
+        cause = Cause(kind="staff", ref=hands.keys.cause(f"{found.source}|{run.key}"))
         yield from _pass(plans[run.plan], run, cause, router, now)
     if not work.empty:
         yield from _tell_the_door(hands.tenant.id, work)

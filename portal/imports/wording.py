@@ -32,6 +32,7 @@ WHY = {
     "code-odd": "The code is longer than 24 characters, or not of letters and digits alone.",
     "code-ours": "It looks exactly like one of Bando's own codes, so nobody could tell the two apart.",
     "twice": "The same code stands there twice; capitals and small letters are the same to Bando.",
+    "twice-there": "They stand there twice, with the same plan.",
     "easy": "Codes like this are too easy to guess for so long a time; the odds are above.",
     "too-many": "One import takes 300 plans, 5,000 unused codes and 2,000 running guests. Import again for the rest.",
 }
