@@ -16,9 +16,9 @@ from portal.clock import Moment
 from portal.errors import Misconfigured, Refused
 from portal.imports import csv_file, mikhmon, phpnuxbill, router, service, wording
 from portal.imports.found import Found
-from portal.imports.plan_of_work import Choice, Work
 from portal.imports.service import Hands
 from portal.imports.text import MOST_BYTES
+from portal.imports.work import Choice, Work
 from portal.settings import Settings
 from portal.tenancy.store import Tenant
 from portal.units import Unit

@@ -6,116 +6,17 @@ name there. What is known is left as it is, so an import that is run again does 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from portal.access.plans import Plan
-from portal.clock import DAY, HOUR, Moment
+from portal.clock import Moment
 from portal.imports import found as inventory
 from portal.imports.found import Found, FoundPlan, FoundRun, FoundVoucher, Terms, What
 from portal.imports.measures import LONGEST_MS
-from portal.money import Money
+from portal.imports.terms import alike, made, terms_of, what_is_left
+from portal.imports.work import Card, Choice, Keys, Line, NewBatch, NewPlan, There, Work
 from portal.vouchers import codes, imported
 from portal.vouchers.imported import Chance
-
-
-@dataclass(frozen=True, kw_only=True)
-class Keys:
-    """Keyed hashes: of a folded code, and of somebody's name in the other system, as the cause of their pass."""
-
-    code: Callable[[str], bytes]
-    cause: Callable[[str], str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """What staff chose: days of life for codes, whether easy ones end earlier, and whether cards are still unsold."""
-
-    days: int = imported.MOST_DAYS
-    shorten: bool = True
-    unsold: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class There:
-    """What Bando has already."""
-
-    plans: Sequence[Plan]
-    plan_ids: Mapping[str, int]  # of this source, by the key there
-    codes: frozenset[bytes]
-    causes: frozenset[str]  # of passes that were imported by name
-    live: Mapping[str, int]  # codes that a guess could hit, by style
-    currency: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """One thing for people: what it is, its name, a word of `wording`, and figures for it."""
-
-    what: What
-    name: str
-    why: str = ""
-    figures: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewPlan:
-    """A plan to be made."""
-
-    key: str
-    plan: Plan
-
-
-@dataclass(frozen=True, kw_only=True)
-class Card:
-    """A code to be kept; `run` when it is in use."""
-
-    code: str
-    index: bytes
-    use_by: Moment
-    run: FoundRun | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewBatch:
-    """Codes of one plan and one style; `rest_ms` when they are good for what is left of it."""
-
-    plan: str
-    style: str
-    paid: bool  # their money was taken elsewhere
-    rest_ms: int | None
-    rest_bytes: int | None
-    cards: list[Card]
-
-
-@dataclass(kw_only=True)
-class Work:
-    """Everything that would be done, and what would not."""
-
-    plans: list[NewPlan] = field(default_factory=list)
-    batches: list[NewBatch] = field(default_factory=list)
-    passes: list[FoundRun] = field(default_factory=list)  # by their device, without a code
-    plan_ids: dict[str, int] = field(default_factory=dict)  # plans that are there, by their key
-    chances: list[Chance] = field(default_factory=list)
-    shorten: bool = False
-    taken: list[Line] = field(default_factory=list)
-    changed: list[Line] = field(default_factory=list)
-    left: list[Line] = field(default_factory=list)
-    here: list[Line] = field(default_factory=list)
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to do."""
-        return not (self.plans or self.batches or self.passes)
-
-    @property
-    def cards(self) -> int:
-        return sum(len(each.cards) for each in self.batches)
-
-    def counts(self) -> dict[str, int]:
-        """How much would be done, by kind."""
-        runs = sum(card.run is not None and each.rest_ms is None for each in self.batches for card in each.cards)
-        return {"plans": len(self.plans), "vouchers": self.cards - runs, "running": runs + len(self.passes)}
 
 
 def work_of(found: Found, there: There, choice: Choice, keys: Keys, now: Moment) -> Work:
@@ -167,7 +68,7 @@ class _Maker:
             self.work.here.append(Line(what="plan", name=one.name))
             return
         name = self._free(one.name)
-        self.work.plans.append(NewPlan(key=one.key, plan=_made(one, name, self.there.currency)))
+        self.work.plans.append(NewPlan(key=one.key, plan=made(one, name, self.there.currency)))
         notes = [*one.notes, *(["renamed"] if name != one.name else [])]
         self._tell("plan", one.name, notes, to=name)
 
@@ -175,7 +76,7 @@ class _Maker:
         """The plan that this one is already: taken before, or the very same under the same name."""
         if one.key in self.there.plan_ids:
             return self.there.plan_ids[one.key]
-        same = (each for each in self.there.plans if each.name == one.name and _alike(each, one, self.there.currency))
+        same = (each for each in self.there.plans if each.name == one.name and alike(each, one, self.there.currency))
         return next((each.id for each in same), None)
 
     def _free(self, name: str) -> str:
@@ -191,7 +92,7 @@ class _Maker:
         for key in named - set(self.terms):
             if (known := by_name.get(key)) is not None:
                 self.work.plan_ids[key] = known.id
-                self.terms[key] = _terms_of(known)
+                self.terms[key] = terms_of(known)
 
     # codes and running users
 
@@ -284,8 +185,8 @@ class _Maker:
             self._put(wish, chance, paid=True, use_by=end)
             self._tell("running", run.name, [*run.notes, *shorter], days=str(days))
         else:
-            rest, data = _rest(run, self.terms[wish.plan], self.now)
-            self._put(wish, chance, paid=True, use_by=min(end, run.until or end), rest=rest, data=data)
+            left, data = what_is_left(run, self.terms[wish.plan], self.now)
+            self._put(wish, chance, paid=True, use_by=min(end, run.until or end), rest=left, data=data)
             self._tell("running", run.name, [*run.notes, "as-code"], days=str(days))
 
     def _put(
@@ -325,74 +226,3 @@ class _Maker:
 def masked(what: What, name: str) -> str:
     """A name for a list: codes and people are shown in part."""
     return name if what == "plan" else codes.masked(imported.fold(name) or name)
-
-
-def _made(one: FoundPlan, name: str, currency: str) -> Plan:
-    """The plan, not on sale: staff look at it first."""
-    terms = one.terms
-    return Plan(
-        id=0,
-        public="",
-        name=name,
-        price=Money(-(-one.price_minor // 100) * 100, currency),
-        kind=terms.kind,
-        span_ms=terms.span_ms,
-        window_ms=terms.window_ms,
-        data_bytes=terms.data_bytes,
-        rate_up=terms.rate_up,
-        rate_down=terms.rate_down,
-        max_devices=terms.devices,
-        locked=terms.locked,
-        on_sale=False,
-    )
-
-
-def _terms_of(plan: Plan) -> Terms:
-    return Terms(
-        kind=plan.kind,
-        span_ms=plan.span_ms,
-        window_ms=plan.window_ms,
-        data_bytes=plan.data_bytes,
-        rate_up=plan.rate_up,
-        rate_down=plan.rate_down,
-        devices=plan.max_devices,
-        locked=plan.locked,
-    )
-
-
-def _alike(plan: Plan, one: FoundPlan, currency: str) -> bool:
-    """Whether a plan is what was found, price included."""
-    made = _made(one, plan.name, currency)
-    return _terms_of(plan) == _terms_of(made) and plan.price == made.price and not plan.trial
-
-
-def _rest(run: FoundRun, terms: Terms, now: Moment) -> tuple[int, int | None]:
-    """What is left, in whole hours or days and in whole 100 MB, so that a batch holds many: rounded for the guest."""
-    online = (run.span_left_ms or terms.span_ms) if terms.kind == "used" else None
-    by_clock = run.until - now if run.until is not None else terms.span_ms
-    left = min(LONGEST_MS, by_clock, by_clock if online is None else online)
-    step = HOUR if left <= 2 * DAY else DAY
-    data = None if run.data_left is None else -(-run.data_left // 10**8) * 10**8
-    return -(-max(1, left) // step) * step, data
-
-
-def frozen(plan: Plan, batch: NewBatch) -> Plan:
-    """A plan as a batch keeps it: at no price where the money was taken elsewhere, and for what is left."""
-    price = Money(0, plan.price.currency) if batch.paid else plan.price
-    if batch.rest_ms is None:
-        return replace(plan, price=price)
-    return replace(plan, price=price, span_ms=batch.rest_ms, data_bytes=batch.rest_bytes)
-
-
-def rest_of(plan: Plan, run: FoundRun, now: Moment) -> Plan:
-    """A plan for somebody who is running: what is left of it, at no price."""
-    by_clock = max(1, run.until - now) if run.until is not None else None
-    used = plan.kind == "used"
-    left = run.span_left_ms if used else by_clock
-    return replace(
-        plan,
-        price=Money(0, plan.price.currency),
-        span_ms=max(1, min(left, LONGEST_MS) if left is not None else plan.span_ms),
-        window_ms=by_clock if used else None,
-        data_bytes=plan.data_bytes if run.data_left is None else max(1, run.data_left),
-    )

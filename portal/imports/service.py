@@ -16,8 +16,10 @@ from portal.errors import Refused
 from portal.imports import found as inventory
 from portal.imports import store
 from portal.imports.found import Found, FoundRun
-from portal.imports.plan_of_work import Card, Choice, Keys, NewBatch, There, Work, frozen, rest_of, work_of
+from portal.imports.plan_of_work import work_of
 from portal.imports.store import Import
+from portal.imports.terms import frozen, rest_of
+from portal.imports.work import Card, Choice, Keys, NewBatch, There, Work
 from portal.seal import Vault, new_public
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from portal.imports.found import What
-from portal.imports.plan_of_work import Line
+from portal.imports.work import Line
 from portal.vouchers.guesses import AT_ROUTERS_AN_HOUR
 from portal.vouchers.imported import HOPELESS, Alphabet, Chance
 

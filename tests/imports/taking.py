@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from portal.access.catalog import Catalog
 from portal.imports import csv_file, phpnuxbill, service
 from portal.imports.found import Found
-from portal.imports.plan_of_work import Choice, Work
 from portal.imports.service import Hands
+from portal.imports.work import Choice, Work
 from portal.mikrotik.addresses import Policy
 from portal.schema import metadata
 from portal.settings import load

@@ -7,7 +7,7 @@ import pytest
 from portal.access import store as access
 from portal.clock import DAY
 from portal.errors import Refused
-from portal.imports.plan_of_work import Choice
+from portal.imports.work import Choice
 from portal.tenancy import store as tenancy
 from portal.units import Conflict, value
 from portal.units import rows as _rows

@@ -10,7 +10,7 @@ import pytest
 from portal.errors import Refused
 from portal.imports import dump, text
 from portal.imports.found import Found
-from portal.imports.plan_of_work import Choice
+from portal.imports.work import Choice
 from portal.units import value
 from tests.imports import sources
 from tests.imports.sources import drawn

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from portal.imports import wording
-from portal.imports.plan_of_work import Choice
+from portal.imports.work import Choice
 from portal.vouchers import imported
 from portal.vouchers.guesses import AT_ROUTERS_AN_HOUR, TENANT_AN_HOUR
 from portal.vouchers.guesses.limits import OPEN

@@ -13,7 +13,7 @@ from portal.access.plans import Plan
 from portal.clock import DAY, HOUR, MINUTE
 from portal.imports import mikhmon, router
 from portal.imports.found import Found
-from portal.imports.plan_of_work import Choice
+from portal.imports.work import Choice
 from portal.money import Money
 from portal.settings import load
 from portal.tenancy import store as tenancy

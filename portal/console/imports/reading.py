@@ -15,8 +15,8 @@ from portal.console.vouchers.form import whole
 from portal.errors import Refused
 from portal.imports import csv_file, mikhmon, phpnuxbill, router
 from portal.imports.found import Found
-from portal.imports.plan_of_work import Choice
 from portal.imports.service import Hands
+from portal.imports.work import Choice
 from portal.tenancy import store as tenancy
 from portal.vouchers.imported import MOST_DAYS
 

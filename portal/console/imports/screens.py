@@ -14,8 +14,8 @@ from portal.errors import Refused
 from portal.imports import service, store, wording
 from portal.imports.csv_file import COLUMNS
 from portal.imports.found import Found
-from portal.imports.plan_of_work import Choice
 from portal.imports.text import MOST_BYTES
+from portal.imports.work import Choice
 from portal.tenancy import store as tenancy
 from portal.vouchers.imported import MOST_DAYS
 

@@ -9,8 +9,8 @@ from portal.access import admission
 from portal.console.routers.form import Answers
 from portal.console.site import SCREENS
 from portal.imports import csv_file, service
-from portal.imports.plan_of_work import Choice
 from portal.imports.service import Hands
+from portal.imports.work import Choice
 from portal.staff import store as staff
 from portal.staff.roles import may
 from portal.tenancy import store as tenancy
