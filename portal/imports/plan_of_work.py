@@ -48,8 +48,8 @@ class _Maker:
         self.work.left += [
             Line(what=each.what, name=masked(each.what, each.name), why=each.why) for each in self.found.left
         ]
-        for number, plan in enumerate(self.found.plans):
-            self._plan(plan, number)
+        for plan in self.found.plans:
+            self._plan(plan)
         self._named_plans()
         self._codes(self._wishes())
         self.work.batches = list(self.groups.values())
@@ -57,11 +57,11 @@ class _Maker:
 
     # plans
 
-    def _plan(self, one: FoundPlan, number: int) -> None:
-        if number >= inventory.MOST_PLANS:
+    def _plan(self, one: FoundPlan) -> None:
+        known = self._known(one)
+        if known is None and len(self.work.plans) >= inventory.MOST_PLANS:
             self._leave("plan", one.name, "too-many")
             return
-        known = self._known(one)
         self.terms[one.key] = one.terms
         if known is not None:
             self.work.plan_ids[one.key] = known
@@ -98,19 +98,17 @@ class _Maker:
 
     def _wishes(self) -> list[_Wish]:
         """The codes that might be taken, those in use first; who has none is a pass by their device."""
-        wishes: list[_Wish] = []
-        for number, run in enumerate(self.found.running):
-            if (wish := self._running(run, number)) is not None:
+        wishes = [wish for run in self.found.running if (wish := self._running(run)) is not None]
+        unused = 0
+        for voucher in self.found.vouchers:
+            if (wish := self._voucher(voucher, full=unused >= inventory.MOST_VOUCHERS)) is not None:
                 wishes.append(wish)
-        for number, voucher in enumerate(self.found.vouchers):
-            if (wish := self._voucher(voucher, number)) is not None:
-                wishes.append(wish)
+                unused += 1
         return wishes
 
-    def _running(self, run: FoundRun, number: int) -> _Wish | None:
-        why = "too-many" if number >= inventory.MOST_RUNNING else "" if run.plan in self.terms else "no-plan"
-        if why or (run.until is not None and run.until > self.now + LONGEST_MS):
-            self._leave("running", run.name, why or "no-time")
+    def _running(self, run: FoundRun) -> _Wish | None:
+        if run.plan not in self.terms or (run.until is not None and run.until > self.now + LONGEST_MS):
+            self._leave("running", run.name, "no-time" if run.plan in self.terms else "no-plan")
             return None
         cause = self.keys.cause(f"{self.found.source}|{run.key}")
         if cause in self.there.causes:
@@ -119,16 +117,19 @@ class _Maker:
         if cause in self.met:
             self._leave("running", run.name, "twice-there")
             return None
-        self.met.add(cause)
         why = self._why_no_code(run.code) if run.code else "no-code"
         if why == "here":
             self._here("running", run.name)
-        elif not why:
-            self.seen.add(imported.fold(run.code))
-            return _Wish(code=imported.fold(run.code), plan=run.plan, run=run)
-        else:
+            return None
+        if len(self.met) >= inventory.MOST_RUNNING:
+            self._leave("running", run.name, "too-many")
+            return None
+        self.met.add(cause)
+        if why:
             self._without_code(run, why)
-        return None
+            return None
+        self.seen.add(imported.fold(run.code))
+        return _Wish(code=imported.fold(run.code), plan=run.plan, run=run)
 
     def _without_code(self, run: FoundRun, why: str) -> None:
         """Somebody whose code is not taken: by their device, if it is known."""
@@ -138,9 +139,9 @@ class _Maker:
         self.work.passes.append(run)
         self._tell("running", run.name, [*run.notes, *([] if why == "no-code" else ["no-code"])])
 
-    def _voucher(self, voucher: FoundVoucher, number: int) -> _Wish | None:
-        why = "too-many" if number >= inventory.MOST_VOUCHERS else self._why_no_code(voucher.code)
-        why = why or ("" if voucher.plan in self.terms else "no-plan")
+    def _voucher(self, voucher: FoundVoucher, *, full: bool) -> _Wish | None:
+        why = self._why_no_code(voucher.code) or ("" if voucher.plan in self.terms else "no-plan")
+        why = why or ("too-many" if full else "")
         if why == "here":
             self._here("voucher", voucher.code)
         elif why:
@@ -219,8 +220,9 @@ class _Maker:
         """Taken as it is, or with what is different."""
         if not notes:
             self.work.taken.append(Line(what=what, name=masked(what, name)))
-        for note in notes:
-            self.work.changed.append(Line(what=what, name=masked(what, name), why=note, figures=figures))
+        for at, note in enumerate(notes):
+            line = Line(what=what, name=masked(what, name), why=note, figures=figures, further=at > 0)
+            self.work.changed.append(line)
 
 
 def masked(what: What, name: str) -> str:

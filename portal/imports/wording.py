@@ -114,7 +114,7 @@ def _name(line: Line) -> str:
 
 def summary(lines: Iterable[Line]) -> str:
     """``2 plans, 40 unused codes``."""
-    counts = Counter(each.what for each in lines)
+    counts = Counter(each.what for each in lines if not each.further)
     return ", ".join(number_of(what, counts[what]) for what in NAMES if counts[what]) or "nothing"
 
 

@@ -49,6 +49,7 @@ class Line:
     name: str
     why: str = ""
     figures: Mapping[str, str] = field(default_factory=dict)
+    further: bool = False  # one more thing to say about what the line before it is about
 
 
 @dataclass(frozen=True, kw_only=True)

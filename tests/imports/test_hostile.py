@@ -231,6 +231,15 @@ async def test_more_than_one_import_takes_is_left(s: Seed) -> None:
     assert len(made.left) == 10
 
 
+async def test_the_second_import_takes_what_the_first_had_no_room_for(s: Seed) -> None:
+    lines = "".join(f"1 day,50,1d,{code}\n" for code in drawn(5_010, 12))
+    found = table(s, f"plan,price,time,code\n{lines}")
+
+    first, second, third = [await take(s, found) for _ in range(3)]
+
+    assert [each["vouchers"] for each in (first, second, third)] == [5_000, 10, 0]
+
+
 async def test_what_was_read_is_gone_after_a_day(s: Seed) -> None:
     from portal.clock import DAY
     from portal.imports import service
