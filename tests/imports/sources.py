@@ -55,6 +55,7 @@ def mikhmon(clock: Clock) -> SandboxRouter:
         "/ip/hotspot/user",
         *({"name": code, "password": code, "profile": "1day", "comment": "vc-512-11.28.26-shop"} for code in UNUSED),
         {"name": "x9y8z7w6", "password": "x9y8z7w6", "profile": "3hours", "comment": "vc-513-11.28.26-"},
+        {"name": "nopass99", "profile": "1day"},
         {"name": "jane", "password": "secret", "profile": "1day", "comment": "up-514-11.28.26-"},
         {"name": "4711", "password": "4711", "profile": "1day", "comment": "vc-515-11.28.26-"},
         {**_alike("r1m4x7q1"), "mac-address": LOCKED, "comment": old_date(now + 5 * HOUR)},

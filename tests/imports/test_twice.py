@@ -69,7 +69,7 @@ async def test_a_router_of_mikhmon_comes_over_and_the_second_time_nothing_change
 
     counts = await take(s, found)
 
-    assert counts == {"plans": 2, "vouchers": 10, "running": 2}
+    assert counts == {"plans": 2, "vouchers": 11, "running": 2}
     assert sources.rows_of(device) == before  # read, and nothing else
     after = await everything(s)
     second = await read_router(s, device)
