@@ -20,6 +20,7 @@ from portal.tenancy import store as tenancy
 from portal.units import rows
 from sandbox.routeros.api import serve_api
 from sandbox.routeros.device import SandboxRouter
+from sandbox.routeros.sessions import usage_of
 from sandbox.world import free_port
 from tests.imports import sources
 from tests.imports.taking import ZONE, again, door, enter, everything, nuxbill, table, take, work
@@ -267,3 +268,21 @@ async def test_a_router_that_went_on_meanwhile_brings_only_what_is_new(s: Seed) 
 
     assert counts == {"plans": 1, "vouchers": 1, "running": 0}
     assert [each.name for each in await s.read(access.plan_list)] == ["1 hour", "1day", "3hours", "1day 5 hours"]
+
+
+async def test_online_time_and_data_that_are_left_are_counted_on(s: Seed) -> None:
+    """5 hours and 1 GB within a day, of which 2 hours and 400 MB are used."""
+    device = sources.mikhmon(s.clock)
+    user = {**sources._alike("u5m4x7q5"), "mac-address": "02:AA:00:00:00:05", "limit-uptime": "5h"}
+    end = sources.new_date(s.clock.now() + 9 * HOUR)
+    sources.add(device, "/ip/hotspot/user", {**user, "limit-bytes-total": "1000000000", "comment": end})
+    row = next(each for each in device.tables["/ip/hotspot/user"].rows.values() if each["name"] == "u5m4x7q5")
+    used = usage_of(row)
+    used.uptime_ms = 2 * HOUR
+    used.counters.add(100_000_000, 300_000_000)
+
+    await take(s, await read_router(s, device))
+
+    made = (await passes(s))["02:AA:00:00:00:05"]
+    assert (made["kind"], made["state"], made["span_ms"], made["data_bytes"]) == ("used", "paused", 3 * HOUR, 6 * 10**8)
+    assert abs(made["ends_at"] - s.clock.now() - 9 * HOUR) < MOMENT
