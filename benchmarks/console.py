@@ -125,6 +125,7 @@ ID_OF = {
     "/staff/": "staff",
     "/routers/": "router",
     "/settings/mpesa/": "account",
+    "/imports/": "import",
 }
 
 

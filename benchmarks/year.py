@@ -156,6 +156,10 @@ def _house(of: Filling) -> None:
     of.many("logins", "staff_id, token_hash, begun_at, seen_at, proven_at, address, browser", logins)
     year.agent = first + 1
     year.named |= {"staff": str(first + 1), "plan": str(year.plans[0].id), "router": str(year.routers[0])}
+    year.named["import"] = str(of.next_id("imports"))
+    counts = '{"plans": 3, "vouchers": 400, "running": 12}'
+    taken = ("csv", "a table", 90, True, False, counts, "Amina", now, now)
+    of.many("imports", "source, title, days, shorten, unsold, counts, made_by, read_at, done_at", [taken])
 
 
 def _devices(of: Filling) -> int:

@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
 
-from portal import schema_agents, schema_books, schema_refunds, schema_staff, schema_statements, schema_vouchers
+from portal import (
+    schema_agents,
+    schema_books,
+    schema_imports,
+    schema_refunds,
+    schema_staff,
+    schema_statements,
+    schema_vouchers,
+)
 from portal.columns import Whole, key, link, metadata, part, personal, plain, secret, tenant
 
 __all__ = [
@@ -17,6 +25,7 @@ __all__ = [
     "metadata",
     "schema_agents",
     "schema_books",
+    "schema_imports",
     "schema_refunds",
     "schema_staff",
     "schema_statements",
@@ -59,6 +68,9 @@ tenants = Table(
     plain("erase_from", Whole),
     # In which its routers may be, separated by blanks; empty: wherever the installation lets routers be.
     plain("router_networks", Text, nullable=False, server_default=""),
+    # Codes from another system: until when any of them is good, and their lengths, separated by blanks.
+    plain("imported_until", Whole),
+    plain("imported_lengths", Text, nullable=False, server_default=""),
     # Bumped with every change of the tenant, its routers, plans or M-Pesa accounts; caches follow it.
     plain("version", Whole, nullable=False, server_default="1"),
     plain("tax_number", Text, nullable=False, server_default=""),  # on receipts

@@ -84,6 +84,8 @@ SAID = {
     "router-password": "The API has a new password. The router knows it once this script is imported.",
     "router-off": "The router is switched off. Nobody was put offline; nobody new gets in.",
     "router-on": "The router is switched on. Bando connects now.",
+    "imported": "It is imported.",
+    "import-there": "It was imported before. Nothing was taken twice.",
     "router-allowed": "The next look at the router may remove them.",
 }
 

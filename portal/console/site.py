@@ -23,6 +23,7 @@ from portal.console import (
     entrance,
     export,
     guests,
+    imports,
     isps,
     online,
     payments,
@@ -78,6 +79,7 @@ SCREENS: tuple[Screen, ...] = (
     *isps.SCREENS,
     *audit_log.SCREENS,
     *export.SCREENS,
+    *imports.SCREENS,
     *prove.SCREENS,
     *account.SCREENS,
 )
@@ -157,7 +159,7 @@ async def _posted(screen: Screen, request: Request) -> tuple[Mapping[str, str], 
     if screen.method == "GET":
         return {}, {}
     if screen.upload:
-        sent = await uploads.form(request)
+        sent = await uploads.form(request, screen.most)
         return sent.fields, sent.files
     return await forms.form(request), {}
 

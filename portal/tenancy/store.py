@@ -46,6 +46,9 @@ class Tenant:
     tax_number: str = ""
     tax_bp: int = 0
     created_at: Moment = 0
+    # Codes that it brought from another system: until when any of them is good, and how long they are ("4 6").
+    imported_until: Moment | None = None
+    imported_lengths: str = ""
 
     @property
     def state(self) -> str:

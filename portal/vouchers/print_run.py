@@ -17,6 +17,7 @@ from portal.units import Row, Unit
 from portal.vouchers import store
 from portal.vouchers.batches import open_code
 from portal.vouchers.faces import face
+from portal.vouchers.imported import is_imported
 from portal.vouchers.paper import Card, Face
 from portal.vouchers.store import Batch, Voucher
 
@@ -78,6 +79,8 @@ class PrintRuns:
     ) -> PrintRun:
         """What would be printed of these serials, or of an agent's among them; raises `Misconfigured` for nothing."""
         tenant, name = self.tenant, f"B{batch.number}"
+        if is_imported(batch.style):
+            raise Misconfigured(f"{name} holds codes of another system, which are on paper already.")
         if batch.ready_at is None:
             raise Misconfigured(f"{name} is not whole yet; draw the rest with: bando voucher finish {name}")
         vouchers = await self.db.read(tenant.id, store.in_range, batch.id, first, last)

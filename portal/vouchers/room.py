@@ -13,7 +13,7 @@ from portal.seal import Vault
 from portal.settings import Settings
 from portal.tenancy.store import Router
 from portal.units import Unit
-from portal.vouchers import codes, guesses, posting, redeem, store
+from portal.vouchers import codes, guesses, imported, posting, redeem, store
 from portal.vouchers.batches import code_index
 from portal.vouchers.counts import Counts
 from portal.vouchers.offers import Offer, Redeemed
@@ -60,11 +60,11 @@ class Vouchers:
                 done += part
         return done
 
-    def _ask(self, router: Router, mac: str, text: str, source: str, move: bool) -> Ask:
-        code = codes.read(text)
+    def _ask(self, view: TenantView, router: Router, mac: str, text: str, source: str, move: bool) -> Ask:
+        code = imported.index_typed(self._vault, view.tenant, text, self._clock.now())
         seen = self._sees(router.id, mac)
         return Ask(
-            code=code_index(self._vault, code),
+            code=code,
             mac=mac,
             router_id=router.id,
             who=guesses.guesser(self._vault, router.tenant_id, mac, router.id, source, seen),
@@ -76,7 +76,7 @@ class Vouchers:
         self, view: TenantView, router: Router, *, mac: str, text: str, source: str, move: bool = False
     ) -> Redeemed:
         """Put this device online with a code; `move` says that another device may make room."""
-        ask = self._ask(router, mac, text, source, move)
+        ask = self._ask(view, router, mac, text, source, move)
         done = await self._db.write_here(view.tenant.id, redeem.redeem, ask, self._clock.now())
         if isinstance(done, Refused):
             raise self._counted(router.public, done)
@@ -85,7 +85,7 @@ class Vouchers:
 
     async def look(self, view: TenantView, router: Router, *, mac: str, text: str, source: str) -> Offer:
         """What a code is good for at this router; spends nothing."""
-        ask = self._ask(router, mac, text, source, move=False)
+        ask = self._ask(view, router, mac, text, source, move=False)
         found = await self._db.write_here(view.tenant.id, redeem.look, ask, self._clock.now())
         if isinstance(found, Refused):
             raise self._counted(router.public, found)

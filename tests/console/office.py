@@ -40,6 +40,7 @@ class Office:
     services: Services
     url: str
     clients: dict[str, httpx.AsyncClient] = field(default_factory=dict)
+    beside: list[Any] = field(default_factory=list)  # what runs beside it until the end
 
     async def of(self, role: str, *, second: bool = True) -> Visitor:
         """Somebody with this role, logged in."""
@@ -159,7 +160,7 @@ async def office(folder: Path, **settings: Any) -> AsyncIterator[Office]:
         try:
             yield made
         finally:
-            for client in made.clients.values():
+            for client in (*made.clients.values(), *made.beside):
                 await client.aclose()
             server.should_exit = True
             await serving

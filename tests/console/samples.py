@@ -15,13 +15,15 @@ from portal.clock import DAY, MINUTE, as_datetime
 from portal.console import spans
 from portal.tenancy import store as tenancy
 from portal.units import update, value
+from sandbox.routeros.api import serve_api
 from tests.console import guests, money, samples_money
 from tests.console.office import Visitor
 from tests.console.test_isps import NEW as ISP
 from tests.console.test_plans import GOOD
 from tests.console.test_routers import GOOD as ROUTER
 from tests.console.test_settings import ACCOUNT, PROFILE
-from tests.support import Seed
+from tests.imports.sources import mikhmon
+from tests.support import Seed, add_router
 from tests.vouchers.cards import print_cards
 
 Request = tuple[str, Mapping[str, str]]
@@ -232,6 +234,28 @@ def on_account(action: str, **fields: str) -> Sample:
     return sample
 
 
+async def import_router(who: Visitor) -> Request:
+    home = who.office.home
+    server = await serve_api(mikhmon(home.clock))
+    who.office.beside.append(server)
+    fields = {"name": "Old site", "port": server.port, "password": "sandbox"}
+    router = await home.write(lambda: add_router(home.vault, home.clock.now(), **fields))
+    return "/imports/router", {"router": str(router)}
+
+
+async def read_table(who: Visitor) -> int:
+    """A table that is read and not taken yet."""
+    await who.post("/imports/file", 303, source="csv", text="plan,price,time,code\n1 day,50,1d,ab12cd34\n")
+    return int(await who.office.home.read(value, "SELECT MAX(id) FROM imports WHERE tenant_id = :tenant"))
+
+
+def on_import(action: str, **fields: str) -> Sample:
+    async def sample(who: Visitor) -> Request:
+        return f"/imports/{await read_table(who)}{action}", fields
+
+    return sample
+
+
 async def shut_window(who: Visitor) -> Request:
     await who.post("/support/open", 303, hours="1", reason="because")
     return "/support/close", {}
@@ -332,6 +356,10 @@ SAMPLES: dict[str, Sample] = {
     "/settings/mpesa": plain("/settings/mpesa", **ACCOUNT),
     "/settings/mpesa/{id}/keys": on_account("keys", consumer_key="k", consumer_secret="s", passkey="p"),
     "/settings/mpesa/{id}/state": on_account("state", to="off", reason="because"),
+    "/imports/file": plain("/imports/file", source="csv", text="plan,price,time\n1 day,50,1d\n"),
+    "/imports/router": import_router,
+    "/imports/{id}/choose": on_import("/choose", days="7"),
+    "/imports/{id}": on_import(""),
     "/support/open": plain("/support/open", hours="1", reason="because"),
     "/support/close": shut_window,
     "/isps/new": plain("/isps/new", **ISP),

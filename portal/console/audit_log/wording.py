@@ -124,6 +124,9 @@ ACTS = {
     "statement.upload": "took a statement in",
     "statement.ask": "asked M-Pesa about a receipt",
     "statement.balance": "asked M-Pesa for the balance",
+    "import.read": "read another system",
+    "import.choose": "chose how to import",
+    "import.take": "imported from another system",
     "audit.clear": "cleared personal details that were too old to keep",
 }
 ACTORS = {"command": "the command line", "clock": "Bando itself"}
@@ -134,6 +137,7 @@ _PLACES = {
     "refund": "/console/refunds/{}",
     "closing": "/console/drawer/closing/{}",
     "router": "/console/routers/{}",
+    "import": "/console/imports/{}",
 }
 
 

@@ -34,7 +34,7 @@ from portal.seal import Vault
 from portal.units import Row, Unit
 
 DAYS = 31
-FILE_BYTES = 8 * 1024 * 1024
+FILE_BYTES = 8 * 1024 * 1024  # of a statement
 
 
 # --- the page ---
@@ -262,7 +262,7 @@ SCREENS = (
     get("/check", "books", overview),
     post("/check/run", "books.change", run),
     post("/check/pull", "books.change", pull),
-    post("/check/upload", "books.change", upload, upload=True),
+    post("/check/upload", "books.change", upload, upload=True, most=FILE_BYTES + 64 * 1024),
     post("/check/ask", "books.change", ask),
     post("/check/balance", "books.change", balance),
     post("/check/finding/{id}", "books.change", mend),

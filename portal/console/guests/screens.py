@@ -22,6 +22,7 @@ from portal.console.guests.state import Known, left, state_of
 from portal.console.screens import get, post
 from portal.errors import Refused
 from portal.tenancy.store import routers
+from portal.vouchers import imported
 from portal.words import span
 
 GIFTS = {"hour": HOUR, "day": DAY}
@@ -41,7 +42,7 @@ async def look_up(desk: Desk) -> Response:
     text = desk.fields.get("q", "")
     if not text.strip():
         return desk.go("/console/guests")
-    meant = clues(text)
+    meant = clues(text, imported.lengths(desk.view.tenant))
     found = await desk.read(find, desk.services.vault, desk.view.tenant.id, meant, desk.now)
     if found.only is not None:
         return desk.go(_path(found.only))

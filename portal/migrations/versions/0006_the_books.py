@@ -70,6 +70,42 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_closings_tenant_id_closed_at"), ["tenant_id", "closed_at"], unique=False)
 
     op.create_table(
+        "imported_plans",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("tenant_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("foreign_key", sa.Text(), nullable=False),
+        sa.Column("plan_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["plan_id"], ["plans.id"], name=op.f("fk_imported_plans_plan_id")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_imported_plans_tenant_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_imported_plans")),
+        sa.UniqueConstraint(
+            "tenant_id", "source", "foreign_key", name=op.f("uq_imported_plans_tenant_id_source_foreign_key")
+        ),
+    )
+    op.create_table(
+        "imports",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("tenant_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("days", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shorten", sa.Boolean(), nullable=False),
+        sa.Column("unsold", sa.Boolean(), nullable=False),
+        sa.Column("found_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("counts", sa.Text(), server_default="{}", nullable=False),
+        sa.Column("made_by", sa.Text(), nullable=False),
+        sa.Column("staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("read_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("done_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_imports_staff_id")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_imports_tenant_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_imports")),
+    )
+    with op.batch_alter_table("imports", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_imports_tenant_id_read_at"), ["tenant_id", "read_at"], unique=False)
+
+    op.create_table(
         "outages",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("tenant_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -435,6 +471,10 @@ def upgrade() -> None:
         )
 
     with op.batch_alter_table("tenants", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("imported_until", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
+        )
+        batch_op.add_column(sa.Column("imported_lengths", sa.Text(), server_default="", nullable=False))
         batch_op.add_column(sa.Column("tax_number", sa.Text(), server_default="", nullable=False))
         batch_op.add_column(
             sa.Column(
@@ -507,6 +547,8 @@ def downgrade() -> None:
         batch_op.drop_column("refund_rules")
         batch_op.drop_column("tax_bp")
         batch_op.drop_column("tax_number")
+        batch_op.drop_column("imported_lengths")
+        batch_op.drop_column("imported_until")
 
     with op.batch_alter_table("staff", schema=None) as batch_op:
         batch_op.drop_column("debt_limit_minor")
@@ -595,6 +637,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_outages_tenant_id_staff_id_begun_at"))
 
     op.drop_table("outages")
+    with op.batch_alter_table("imports", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_imports_tenant_id_read_at"))
+
+    op.drop_table("imports")
+    op.drop_table("imported_plans")
     with op.batch_alter_table("closings", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_closings_tenant_id_closed_at"))
 

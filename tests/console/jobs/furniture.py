@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC
 
 from portal.access import admission
 from portal.books import agents as books
@@ -14,6 +15,9 @@ from portal.console.compensation import giving
 from portal.console.guests import acts
 from portal.console.routers.form import Answers
 from portal.console.site import SCREENS
+from portal.imports import csv_file, service
+from portal.imports.service import Hands
+from portal.imports.work import Choice
 from portal.money import Money
 from portal.payments.refunds import units as refunding
 from portal.payments.refunds.rules import Rules
@@ -78,6 +82,7 @@ PARTS = {
     "sales": "batches WHERE note = 'counter sale' AND",
     "agents": "staff WHERE role = 'agent' AND",
     "settled": "transfers WHERE kind = 'settled' AND",
+    "/imports/{id}": "imports",
 }
 
 
@@ -110,6 +115,9 @@ async def furnish(s: Shop) -> None:
     await resells(s)
     await fails(s)
     await cards.print_cards(s.home, 60)
+    table = csv_file.read(b"plan,price,time,code\n1 day,50,1d,ab12cd34\n", UTC, s.home.clock.now())
+    hands = Hands(vault=s.home.vault, tenant=s.home.tenant, by="Amina")
+    await s.home.write(service.keep, hands, table, Choice(), s.home.clock.now())
     await guests.paid(s.home, (await s.online()).id, receipt=f"TKM9X7Y{next(s.numbers):03d}")
     await s.home.write(books_of, s)
     await s.home.write(
