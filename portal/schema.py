@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
 
-from portal import schema_staff, schema_vouchers
+from portal import schema_staff, schema_vouchers, schema_watch
 from portal.columns import Whole, key, link, metadata, part, personal, plain, secret, tenant
 
-__all__ = ["TENANT_TABLES", "metadata", "schema_staff", "schema_vouchers"]
+__all__ = ["TENANT_TABLES", "metadata", "schema_staff", "schema_vouchers", "schema_watch"]
 
 installation = Table(
     "installation",
