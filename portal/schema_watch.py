@@ -18,7 +18,7 @@ alarms = Table(
     plain("kind", Text, nullable=False),  # portal/watch/alarm.py
     plain("subject", Text, nullable=False),  # router:12, or nothing where there is but one
     plain("severity", Text, nullable=False),  # grave | warn
-    plain("text", Text, nullable=False),
+    plain("sentence", Text, nullable=False),
     plain("since", Whole, nullable=False),  # when the trouble began, as far as is known
     plain("suspected_at", Whole, nullable=False),  # first seen; one look alone tells nobody
     plain("opened_at", Whole),  # NULL: a suspicion, of which nobody was told

@@ -15,6 +15,7 @@ from portal.payments.daraja import Daraja
 from portal.seal import Vault
 from portal.settings import Settings
 from portal.staff.room import StaffRoom
+from portal.watch.room import Watch
 from portal.web.security import Observe, access_log
 
 
@@ -30,6 +31,7 @@ class Services:
     staff: StaffRoom
     keepers: Keepers | None = None
     provider: Daraja | None = None
+    watch: Watch | None = None
     looked: dict[tuple[int, int, str], int] = field(default_factory=dict)  # pages that visitors saw, by minute
     work: Work = field(default_factory=Work)
     looks: Looks = field(default_factory=Looks)

@@ -69,7 +69,7 @@ def keep(book: Book, found: Iterable[Alarm], now: Moment, blind: Set[str] = froz
 
 def _new(book: Book, alarm: Alarm, now: Moment) -> Unit[int]:
     id = yield from store.suspect(
-        now, kind=alarm.kind, subject=alarm.subject, severity=alarm.severity, text=alarm.text, since=alarm.since
+        now, kind=alarm.kind, subject=alarm.subject, severity=alarm.severity, sentence=alarm.text, since=alarm.since
     )
     if KINDS[alarm.kind].looks and book.patience.debounce_ms:
         return 0
@@ -80,9 +80,9 @@ def _there(book: Book, kept: Kept, alarm: Alarm, now: Moment) -> Unit[int]:
     if kept.opened_at is None and now - kept.suspected_at >= book.patience.debounce_ms:
         return (yield from _open(book, kept.id, alarm, now))
     worse = GRAVITY[alarm.severity] > GRAVITY[kept.severity]
-    if kept.gone_at is not None or kept.text != alarm.text or worse:
+    if kept.gone_at is not None or kept.sentence != alarm.text or worse:
         severity = alarm.severity if worse else kept.severity
-        yield from store.change(kept.id, text=alarm.text, severity=severity, gone_at=None)
+        yield from store.change(kept.id, sentence=alarm.text, severity=severity, gone_at=None)
     if not worse or kept.opened_at is None:
         return 0
     yield from store.change(kept.id, seen_at=None, seen_by=None, muted_at=None)
@@ -90,7 +90,7 @@ def _there(book: Book, kept: Kept, alarm: Alarm, now: Moment) -> Unit[int]:
 
 
 def _open(book: Book, id: int, alarm: Alarm, now: Moment) -> Unit[int]:
-    yield from store.change(id, opened_at=now, text=alarm.text, severity=alarm.severity)
+    yield from store.change(id, opened_at=now, sentence=alarm.text, severity=alarm.severity)
     return (yield from _tell(book, id, "opened", alarm, now))
 
 
@@ -112,7 +112,7 @@ def _gone(book: Book, kept: Kept, now: Moment) -> Unit[int]:
 
 def over(kept: Kept, gone_at: Moment) -> Alarm:
     """How the story ends."""
-    text = f"It is over after {lasted(gone_at - kept.since)}. It was: {kept.text}"
+    text = f"It is over after {lasted(gone_at - kept.since)}. It was: {kept.sentence}"
     return Alarm(kind=kept.kind, subject=kept.subject, severity="warn", text=text, since=kept.since)
 
 

@@ -21,6 +21,7 @@ WEEKS = 4
 WEEK_MS = 7 * DAY
 LEAST_MS = 20 * MINUTE  # a shorter gap tells nobody anything, however busy the hour
 LONGEST_MS = 3 * DAY  # a window need not be longer; who sells so little hears of it by themselves
+WEAK = 0.75  # a slow day is no outage: rain, a holiday, the end of the month
 RARE = 1_000  # at least as unlikely as one in so many
 QUIET_TIMES = 20  # and once in so many spans of four weeks by mere chance
 SETTLE_MS = 3 * MINUTE  # a guest who began later may still be typing the PIN
@@ -62,7 +63,7 @@ class Begun:
 def nothing_begun(look: Begun) -> Alarm | None:
     """Nobody has even tried for longer than chance would have it: the portal or a router may be broken."""
     span, expected = look.now - look.since, usual(look.counts)
-    if span < LEAST_MS or expected <= needed(look.gaps):
+    if span < LEAST_MS or expected * WEAK <= needed(look.gaps):
         return None
     return Alarm(
         kind="silence-begun",

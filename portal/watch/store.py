@@ -131,7 +131,7 @@ class Kept:
     kind: str
     subject: str
     severity: str
-    text: str
+    sentence: str
     since: Moment
     suspected_at: Moment
     opened_at: Moment | None
