@@ -66,6 +66,13 @@ SAID = {
     "router-password": "The API has a new password. The router knows it once this script is imported.",
     "router-off": "The router is switched off. Nobody was put offline; nobody new gets in.",
     "router-on": "The router is switched on. Bando connects now.",
+    "alarm-seen": "The others see that you take care of it.",
+    "alarm-muted": "Nothing more is said of it until it is back.",
+    "alarm-unmuted": "It is told of again.",
+    "channel-added": "It is told of alarms from now on. Send a test, to see that it arrives.",
+    "channel-there": "This form was sent before, and added this one. Its secret was shown then.",
+    "channel-tested": "The test is on its way.",
+    "channel-removed": "Nothing is sent there any more.",
     "router-allowed": "The next look at the router may remove them.",
 }
 

@@ -7,6 +7,7 @@ import hmac
 import json
 import time
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,6 @@ from sandbox.mail import MailServer
 from tests.support import Seed, seed
 
 SECRET = "whs_" + "ab" * 32
-URL = "http://{}"
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ async def test_a_receiver_that_fails_is_tried_again_with_growing_pauses_and_then
             moments.append(home.clock.now())
         home.clock.advance(5 * MINUTE)
     (kept,) = await deliveries(home)
-    pauses = [other - one for one, other in zip(moments, moments[1:], strict=False)]
+    pauses = [other - one for one, other in pairwise(moments)]
 
     assert len(receiver.got) == outbox.MOST_TRIES
     assert pauses == sorted(pauses)
@@ -235,12 +235,8 @@ async def test_nothing_goes_to_a_channel_that_was_switched_off_or_removed(
 
     assert receiver.got == []
     assert [each["state"] for each in await deliveries(home)] == ["dropped", "dropped"]
-    assert (
-        await home.read(
-            value, "SELECT secret_sealed FROM alarm_channels WHERE tenant_id = :tenant AND id = :id", id=two
-        )
-        is None
-    )
+    secret = "SELECT secret_sealed FROM alarm_channels WHERE tenant_id = :tenant AND id = :id"
+    assert await home.read(value, secret, id=two) is None
 
 
 async def _second(home: Seed, receiver: Receiver) -> int:

@@ -92,6 +92,13 @@ ACTS = {
     "isp.close": "closed an ISP",
     "isp.look": "went into an ISP that let them look in",
     "isp.leave": "left it",
+    "alarm.seen": "takes care of an alarm",
+    "alarm.mute": "muted an alarm until it is over",
+    "alarm.unmute": "had an alarm told of again",
+    "channel.add": "added an address that is told of alarms",
+    "channel.change": "changed what an address is told of",
+    "channel.test": "sent a test message",
+    "channel.remove": "removed an address that was told of alarms",
     "audit.clear": "cleared personal details that were too old to keep",
 }
 ACTORS = {"command": "the command line", "clock": "Bando itself"}
