@@ -122,6 +122,7 @@ ID_OF = {
     "/staff/": "staff",
     "/routers/": "router",
     "/settings/mpesa/": "account",
+    "/settings/alarms/": "channel",
 }
 
 

@@ -143,16 +143,17 @@ def put_out(
 
 def message(book: Book, public: str, event: str, alarm: Alarm, now: Moment) -> Mapping[str, str]:
     """What a webhook gets, and an e-mail is written from. Nothing of a guest is in it."""
+    test = event == "test"
     return {
         "id": public,
         "event": f"alarm.{event}",
         "isp": book.tenant.name,
-        "kind": alarm.kind,
+        "kind": "test" if test else alarm.kind,
         "subject": alarm.subject,
         "severity": alarm.severity,
-        "title": alarm.title,
+        "title": "Bando can reach you" if test else alarm.title,
         "text": alarm.text,
-        "do": alarm.do if event != "closed" else "",
+        "do": "" if test or event == "closed" else alarm.do,
         "since": as_datetime(alarm.since).isoformat(timespec="seconds"),
         "at": as_datetime(now).isoformat(timespec="seconds"),
         "url": f"{book.url}/console/alarms",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.responses import Response
 
@@ -89,10 +90,7 @@ async def seen(desk: Desk) -> Response:
     """Somebody takes care of it."""
     kept = await _open_one(desk)
     if kept.seen_at is None:
-        about = f"alarm:{kept.id}"
-        await desk.act(
-            "alarm.seen", about, store.change, kept.id, seen_at=desk.now, seen_by=desk.staff.id, after=_said(kept)
-        )
+        await _change(desk, "alarm.seen", kept, seen_at=desk.now, seen_by=desk.staff.id)
     return desk.go("/console/alarms", "alarm-seen")
 
 
@@ -103,15 +101,14 @@ async def mute(desk: Desk) -> Response:
     if kept.kind not in MUTABLE:
         raise Refused("form")
     if on != (kept.muted_at is not None):
-        act = "alarm.mute" if on else "alarm.unmute"
-        await desk.act(
-            act, f"alarm:{kept.id}", store.change, kept.id, muted_at=desk.now if on else None, after=_said(kept)
-        )
+        await _change(desk, "alarm.mute" if on else "alarm.unmute", kept, muted_at=desk.now if on else None)
     return desk.go("/console/alarms", "alarm-muted" if on else "alarm-unmuted")
 
 
-def _said(kept: Kept) -> dict[str, str]:
-    return {"alarm": kept.sentence}
+async def _change(desk: Desk, act: str, kept: Kept, **columns: Moment | int | None) -> None:
+    """The change with its act, which holds the sentence: alarms are not kept as long as the log."""
+    args: Any = columns
+    await desk.act(act, f"alarm:{kept.id}", store.change, kept.id, after={"alarm": kept.sentence}, **args)
 
 
 async def _open_one(desk: Desk) -> Kept:

@@ -12,7 +12,7 @@ from portal.staff.roles import may
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
 from portal.units import Unit, rows, update
-from tests.console import guests
+from tests.console import alarms, guests
 from tests.console.jobs.shop import Shop
 from tests.vouchers import cards
 
@@ -33,6 +33,8 @@ SAMPLES = {
     "/vouchers/batch/{id}": "batches",
     "/vouchers/batch/{id}/void": "batches",
     "/sale/{id}": "sales",
+    "/settings/alarms/{id}": "alarm_channels",
+    "/settings/alarms/{id}/remove": "alarm_channels",
     "/plans/{id}": "plans",
     "/settings/mpesa/{id}": "mpesa_accounts",
     "/settings/mpesa/{id}/off": "mpesa_accounts",
@@ -76,6 +78,8 @@ async def furnish(s: Shop) -> None:
     await s.home.write(admission.block, blocked.id, True, s.home.clock.now())
     await s.home.write(update, "routers", s.home.router_id, answers=ANSWERS.kept())
     await sells(s)
+    await alarms.opened(s.home)
+    await alarms.channel(s.home)
     await cards.print_cards(s.home, 60)
     await guests.paid(s.home, (await s.online()).id, receipt=f"TKM9X7Y{next(s.numbers):03d}")
     await s.home.write(
