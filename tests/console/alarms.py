@@ -26,22 +26,7 @@ async def opened(home: Seed, **changes: Any) -> int:
         "opened_at": now,
         **changes,
     }
-    known = columns["kind"], columns["subject"]
-    del columns["kind"], columns["subject"]
-    return int(await home.write(_opened, *known, columns))
-
-
-def _opened(kind: str, subject: str, columns: dict[str, Any]) -> Any:
-    from portal.units import value
-
-    there = yield from value(
-        "SELECT id FROM alarms WHERE tenant_id = :tenant AND kind = :kind AND subject = :subject AND closed_at IS NULL",
-        kind=kind,
-        subject=subject,
-    )
-    if there is not None and columns.get("closed_at") is None:
-        return there
-    return (yield from insert("alarms", kind=kind, subject=subject, **columns))
+    return int(await home.write(insert, "alarms", **columns))
 
 
 async def channel(home: Seed, address: str = WEBHOOK, kind: str = "webhook") -> int:

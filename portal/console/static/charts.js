@@ -9,7 +9,8 @@
     var axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
     var much = function (value) { return value == null ? "" : (data.unit + " " + value.toLocaleString("en")).trim(); };
     // With nothing pointed at, the newest is told.
-    var newest = function (chart) { if (chart.cursor.idx == null) chart.setLegend({ idx: many.length - 1 }, false); };
+    var last = data.beside ? data.values.reduce(function (at, value, n) { return value == null ? at : n; }, 0) : many.length - 1;
+    var newest = function (chart) { if (chart.cursor.idx == null) chart.setLegend({ idx: last }, false); };
     place.textContent = "";
     return new uPlot({
       width: place.clientWidth, height: 224, padding: [8, 8, 0, 0],

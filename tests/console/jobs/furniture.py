@@ -78,7 +78,7 @@ async def furnish(s: Shop) -> None:
     await s.home.write(admission.block, blocked.id, True, s.home.clock.now())
     await s.home.write(update, "routers", s.home.router_id, answers=ANSWERS.kept())
     await sells(s)
-    await alarms.opened(s.home)
+    await alarms.opened(s.home, subject=f"router:{next(s.numbers)}")
     await alarms.channel(s.home)
     await cards.print_cards(s.home, 60)
     await guests.paid(s.home, (await s.online()).id, receipt=f"TKM9X7Y{next(s.numbers):03d}")
