@@ -98,8 +98,8 @@ def _silence(seen: Look) -> Unit[None]:
     if selling is None or not (yield from store.has_account()):
         seen.blind |= SILENT
         return
-    begun = yield from store.last_begun(earliest)
-    paid = yield from store.last_paid(earliest)
+    begun = yield from store.last_begun((earliest, now))
+    paid = yield from store.last_paid((earliest, now))
     yield from _begun(seen, max(selling, begun or earliest))
     yield from _finished(seen, max(selling, paid or earliest))
 
@@ -133,7 +133,7 @@ def _weeks(until: Moment) -> store.Span:
 
 def _ends(seen: Look) -> Unit[None]:
     """How payments ended of late."""
-    ended = yield from store.ended_since(seen.now - rules.FAILING_MS)
+    ended = yield from store.ended_in((seen.now - rules.FAILING_MS, seen.now))
     reasons: Counter[str] = Counter()
     for row in ended:
         if row["state"] == "failed":

@@ -14,19 +14,24 @@ Span = tuple[Moment, Moment]
 # --- what is looked at ---
 
 
-def last_begun(since: Moment) -> Unit[Moment | None]:
-    """When the latest payment began; None when none has since then."""
+def last_begun(span: Span) -> Unit[Moment | None]:
+    """When the latest payment of a span began; None when none did."""
     found: Moment | None = yield from value(
-        "SELECT MAX(created_at) FROM payments WHERE tenant_id = :tenant AND created_at >= :since", since=since
+        "SELECT MAX(created_at) FROM payments WHERE tenant_id = :tenant AND created_at >= :since"
+        " AND created_at < :until",
+        since=span[0],
+        until=span[1],
     )
     return found
 
 
-def last_paid(since: Moment) -> Unit[Moment | None]:
-    """When the latest payment was finished; None when none has been since then."""
+def last_paid(span: Span) -> Unit[Moment | None]:
+    """When the latest payment of a span was finished; None when none was."""
     found: Moment | None = yield from value(
-        "SELECT MAX(settled_at) FROM payments WHERE tenant_id = :tenant AND settled_at >= :since AND state = 'paid'",
-        since=since,
+        "SELECT MAX(settled_at) FROM payments WHERE tenant_id = :tenant AND settled_at >= :since"
+        " AND settled_at < :until AND state = 'paid'",
+        since=span[0],
+        until=span[1],
     )
     return found
 
@@ -74,12 +79,13 @@ def began_at(span: Span) -> Unit[list[Moment]]:
     return [row["created_at"] for row in found]
 
 
-def ended_since(since: Moment) -> Unit[list[Row]]:
-    """How payments ended since then: state, reason, who said so, and how many guests and payments."""
+def ended_in(span: Span) -> Unit[list[Row]]:
+    """How the payments of a span ended: state and reason, and how many guests each."""
     found = yield from rows(
-        "SELECT state, reason, settled_by, COUNT(*) AS payments, COUNT(DISTINCT person_id) AS guests FROM payments"
-        " WHERE tenant_id = :tenant AND settled_at >= :since GROUP BY state, reason, settled_by",
-        since=since,
+        "SELECT state, reason, COUNT(DISTINCT person_id) AS guests FROM payments WHERE tenant_id = :tenant"
+        " AND settled_at >= :since AND settled_at < :until GROUP BY state, reason",
+        since=span[0],
+        until=span[1],
     )
     return list(found)
 
