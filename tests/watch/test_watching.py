@@ -135,12 +135,12 @@ async def test_nobody_begins_for_two_busy_hours_and_it_is_told(home: Seed) -> No
 
 
 async def test_a_week_of_ordinary_days_and_quiet_nights_is_told_nothing(home: Seed) -> None:
-    """Looked at each five minutes, on the database; the month of it, each minute, is in test_silence."""
+    """Looked at each ten minutes, on the database; the month of it, each minute, is in test_silence."""
     end = await lived(home, 37, 0.5, seed=3)
     watch = await watching(home)
     at(home, end - 7 * DAY)
-    for _ in range(7 * DAY // (30 * MINUTE)):
-        home.clock.advance(30 * MINUTE)
+    for _ in range(7 * DAY // (10 * MINUTE)):
+        home.clock.advance(10 * MINUTE)
         await watch.run_once()
     assert await told(home) == []
 
