@@ -103,9 +103,9 @@ async def test_what_is_over_stands_below_page_by_page(o: Office) -> None:
         await alarms.opened(
             o.home, subject=f"router:{n}", sentence=f"Story {n:02}.", since=at - 42 * MINUTE, gone_at=at, closed_at=at
         )
-    who, told, query = await o.of("owner"), list[str](), {}
+    who, told, query = await o.of("owner"), list[str](), dict[str, str]()
     for _ in range(3):
-        page = await who.get("/alarms", **query)
+        page = await who.get("/alarms", 200, **query)
         told += re.findall(r"Story \d\d", page)
         further = re.search(r'href="/console/alarms\?before=([0-9-]+)"', page)
         query = {"before": further[1]} if further else {}
@@ -212,10 +212,10 @@ async def test_what_it_is_told_of_is_changed_and_it_is_switched_off(o: Office) -
     who = await o.of("manager")
     id = await alarms.channel(o.home)
     assert "at least one kind" in (await who.post(f"/settings/alarms/{id}/change", 400)).text
-    await who.post(f"/settings/alarms/{id}/change", **{"want-balance": "1"})
+    await who.post(f"/settings/alarms/{id}/change", 303, **{"want-balance": "1"})
     found = await o.home.read(store.channel, id)
     assert (found.wanted, found.active) == ('["balance"]', False)
-    await who.post(f"/settings/alarms/{id}/change", active="1", **{f"want-{kind}": "1" for kind in KINDS})
+    await who.post(f"/settings/alarms/{id}/change", 303, active="1", **{f"want-{kind}": "1" for kind in KINDS})
     found = await o.home.read(store.channel, id)
     assert (found.wanted, found.active) == (None, True), "a kind that comes with a later version is told as well"
 

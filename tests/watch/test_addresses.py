@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from portal.mikrotik.addresses import Resolve
 from portal.settings import load
 from portal.watch import addresses
 from portal.watch.addresses import Forbidden, Policy, judge, reach, target
@@ -114,7 +115,7 @@ def test_loopback_and_plain_http_are_for_the_sandbox_alone() -> None:
         target("http://127.0.0.1:9999/x", Policy.of(production))
 
 
-def leads_to(*ips: str) -> addresses.Resolve:
+def leads_to(*ips: str) -> Resolve:
     async def resolve(host: str, port: int) -> Sequence[str]:
         return ips
 
