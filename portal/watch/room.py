@@ -36,7 +36,7 @@ class Watch:
         webhooks = Webhooks(settings, trust, look_up=look_up)
         self.outbox = Outbox(db, vault, clock, catalog, webhooks, Mails(settings, trust))
         self.watching = Watching(db, clock, catalog, settings.public_url, told=self.outbox.loop.wake, sources=sources)
-        self.loops: tuple[Loop, ...] = (self.watching.loop, self.outbox.loop)
+        self.loops: tuple[Loop, ...] = (self.watching.loop, self.outbox.loop, self.watching.tidy_loop)
 
     def wake(self) -> None:
         """There are messages to be delivered."""

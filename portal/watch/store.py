@@ -353,6 +353,19 @@ def drop_waiting(channel_id: int, now: Moment) -> Unit[None]:
     )
 
 
+def forget_old(messages_before: Moment, alarms_before: Moment) -> Unit[None]:
+    """Messages that are done, and alarms that are over, for so long that nobody asks for them."""
+    yield Sql(
+        "DELETE FROM deliveries WHERE tenant_id = :tenant AND state <> 'waiting' AND done_at < :before",
+        {"before": messages_before},
+    )
+    yield Sql(
+        "DELETE FROM alarms WHERE tenant_id = :tenant AND closed_at < :before AND NOT EXISTS (SELECT id FROM deliveries"
+        " WHERE deliveries.tenant_id = alarms.tenant_id AND deliveries.alarm_id = alarms.id)",
+        {"before": alarms_before},
+    )
+
+
 def told_of(alarm_id: int) -> Unit[Sequence[int]]:
     """The channels that were told of an alarm."""
     found = yield from rows(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from portal.access.catalog import Catalog, TenantView
-from portal.clock import MINUTE, Clock, Moment
+from portal.clock import DAY, HOUR, MINUTE, Clock, Moment
 from portal.db import Database
 from portal.loops import Every
 from portal.watch import ledger, store
@@ -19,6 +19,7 @@ from portal.watch.looking import Look, Sources, look
 log = structlog.get_logger("bando.watch")
 
 LOOK_EVERY_MS = MINUTE
+MESSAGES_KEPT_MS, ALARMS_KEPT_MS = 90 * DAY, 730 * DAY
 
 
 @dataclass(kw_only=True)
@@ -55,6 +56,7 @@ class Watching:
         self._since = clock.now()  # nobody looked before: what seems silent may only not have been heard yet
         self.open = Open()
         self.loop = Every("watch", LOOK_EVERY_MS, self.run_once, clock)
+        self.tidy_loop = Every("old alarms", HOUR, self.tidy, clock)
 
     async def run_once(self) -> int:
         """How many messages were written. An ISP at which a look fails does not keep the others from theirs."""
@@ -73,6 +75,12 @@ class Watching:
         if failed is not None:
             raise failed
         return told
+
+    async def tidy(self) -> None:
+        """Forget what is too old; alarms are no books."""
+        now = self._clock.now()
+        for view in self._catalog.all():
+            await self._db.write(view.tenant.id, store.forget_old, now - MESSAGES_KEPT_MS, now - ALARMS_KEPT_MS)
 
     async def look_at(self, view: TenantView, now: Moment) -> int:
         """One look at one ISP."""

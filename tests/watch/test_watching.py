@@ -20,10 +20,11 @@ from portal.units import Sql, Unit, insert, rows, update
 from portal.watch import channels, store
 from portal.watch.alarm import KINDS
 from portal.watch.ledger import PATIENCE, Patience
-from portal.watch.looking import Sources
+from portal.watch.looking import Sources, look
 from portal.watch.rules import Balance, Expiring
 from portal.watch.watching import Watching
 from tests.console import money
+from tests.console.plans_of_queries import plans, scans
 from tests.support import Seed, add_router, seed
 from tests.watch.test_silence import traffic
 
@@ -323,3 +324,32 @@ async def test_an_isp_that_is_switched_off_is_left_alone(home: Seed) -> None:
     watch = await watching(home)
     await looks(home, watch, MONDAY + HOUR)
     assert await told(home) == []
+
+
+async def test_a_look_goes_through_no_table_as_a_whole(home: Seed) -> None:
+    begin = MONDAY + 35 * DAY + 19 * HOUR
+    await lived(home, 36, 1, broken=(begin, begin + 3 * HOUR))
+    catalog = Catalog(home.db)
+    await catalog.refresh()
+    (view,) = catalog.all()
+    for now in (begin + HOUR, begin + 12 * HOUR):
+        found = plans(home, look(view, now, 0, Sources()))
+        assert [each for each in scans(found) if "COVERING" not in each and "routers" not in each] == []
+    assert scans(plans(home, store.past_page((MONDAY, 9), 25)), ("alarms",)) == []
+    assert scans(plans(home, store.due(MONDAY, 3)), ("deliveries",)) == []
+
+
+async def test_old_messages_and_alarms_are_forgotten_and_open_ones_are_not(home: Seed) -> None:
+    await contact(home, home.router_id, MONDAY)
+    watch = await watching(home)
+    await looks(home, watch, MONDAY + 30 * MINUTE)
+    at(home, MONDAY + 800 * DAY)
+    await watch.tidy()
+    assert len(await told(home)) == 1, "it still waits"
+    await home.write(update, "deliveries", 1, state="sent", done_at=MONDAY)
+    await watch.tidy()
+    assert await told(home) == []
+    (kept,) = await home.read(store.unclosed)
+    await home.write(store.change, kept.id, closed_at=MONDAY + HOUR)
+    await watch.tidy()
+    assert await home.read(store.past_page, None, 9) == []
