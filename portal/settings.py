@@ -253,6 +253,8 @@ def refuse_unsafe(settings: Settings) -> None:
         raise Misconfigured("BANDO_SECRET_KEY is shorter than 32 characters; make one with: openssl rand -hex 32")
     if bool(settings.tls_cert) != bool(settings.tls_key):
         raise Misconfigured("BANDO_TLS_CERT and BANDO_TLS_KEY go together; only one is set.")
+    if settings.smtp_from and "@" not in settings.smtp_from:
+        raise Misconfigured("BANDO_SMTP_FROM is no e-mail address; it must look like bando@example.co.ke.")
     if bool(settings.smtp_host) != bool(settings.smtp_from):
         raise Misconfigured("BANDO_SMTP_HOST and BANDO_SMTP_FROM go together; only one is set.")
     if settings.sandbox:

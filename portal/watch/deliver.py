@@ -60,7 +60,7 @@ class Webhooks:
                 found = target(url, self._policy)
                 ips = await reach(found, self._policy, self._resolve)
                 return await self._post(found, ips[:TRIED], headers, body)
-        except Forbidden:
+        except (Forbidden, httpx.InvalidURL):
             return "forbidden"
         except TimeoutError:
             return "slow"
@@ -142,7 +142,7 @@ class Mails:
             return "mail-login"
         except TimeoutError:
             return "slow"
-        except (smtplib.SMTPException, OSError) as failed:
+        except (smtplib.SMTPException, OSError, ValueError) as failed:
             return "certificate" if isinstance(failed, ssl.SSLError) else "mail-failed"
         return TAKEN
 

@@ -53,8 +53,9 @@ def routers_down(look: Routers) -> list[Alarm]:
 def _down(each: Contact, look: Routers) -> bool:
     assert each.at is not None
     silent = look.now - each.at
-    known = each.subject in look.alone or _near(each.at, look.together_since)
-    return look.now - max(each.at, look.watched_since) >= DOWN_MS and (known or silent <= DEAD_MS)
+    if each.subject in look.alone or _near(each.at, look.together_since):
+        return silent >= DOWN_MS
+    return silent <= DEAD_MS and look.now - max(each.at, look.watched_since) >= DOWN_MS
 
 
 def _near(at: Moment, since: Moment | None) -> bool:

@@ -173,7 +173,7 @@ def open_page(limit: int) -> Unit[list[Kept]]:
     """The open ones, the newest first: those that nobody has seen yet before the others."""
     found = yield from rows(
         f"{_SEEN} AND a.closed_at IS NULL AND a.opened_at > 0"
-        " ORDER BY CASE WHEN a.seen_at IS NULL THEN 0 ELSE 1 END, a.id DESC LIMIT :limit",
+        " ORDER BY CASE WHEN a.seen_at IS NULL AND a.muted_at IS NULL THEN 0 ELSE 1 END, a.id DESC LIMIT :limit",
         limit=limit,
     )
     return [_kept(row) for row in found]

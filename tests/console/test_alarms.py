@@ -7,7 +7,7 @@ import re
 import pytest
 
 from portal.clock import DAY, HOUR, MINUTE
-from portal.units import rows
+from portal.units import rows, update
 from portal.watch import channels, store
 from portal.watch.alarm import KINDS
 from tests.console import alarms, money
@@ -229,6 +229,16 @@ async def test_a_test_message_waits_in_the_outbox_and_is_not_sent_twice_at_once(
     assert (waiting["event"], waiting["state"]) == ("test", "waiting")
     assert "This is a test" in str(waiting["body"])
     assert "Test: on its way" in await who.get(f"/settings/alarms/{id}")
+
+
+async def test_tests_are_five_an_hour_so_that_no_stranger_is_filled_with_them(o: Office) -> None:
+    who = await o.of("owner")
+    id = await alarms.channel(o.home)
+    for _ in range(5):
+        await who.post(f"/settings/alarms/{id}/test")
+        (*_, last) = await kept(o, "deliveries")
+        await o.home.write(update, "deliveries", last["id"], state="sent")
+    assert "Five tests an hour" in (await who.post(f"/settings/alarms/{id}/test", 429)).text
 
 
 async def test_a_channel_is_removed_with_a_reason_and_what_it_was_is_gone(o: Office) -> None:

@@ -44,6 +44,10 @@ def test_after_a_restart_routers_have_time_to_be_heard() -> None:
     assert found(HOUR, watched_since=NOW - 6 * MINUTE) == [("router-down", "router:1")]
 
 
+def test_a_known_outage_is_not_over_because_of_a_restart() -> None:
+    assert found(HOUR, watched_since=NOW, alone=frozenset({"router:1"})) == [("router-down", "router:1")]
+
+
 def test_many_at_once_are_one_alarm_that_names_them() -> None:
     (alarm,) = routers_down(routers(6 * MINUTE, 7 * MINUTE, 8 * MINUTE, 0))
 

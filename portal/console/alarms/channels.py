@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from starlette.responses import Response
 
+from portal.clock import HOUR
 from portal.console import asked
 from portal.console.desk import Desk
 from portal.console.screens import get, post
@@ -18,6 +19,7 @@ from portal.watch.ledger import Book
 from portal.watch.store import Channel
 
 LATEST = 10
+TESTS_AN_HOUR = 5  # or a stranger's address could be filled with them
 ANSWERS = {
     "taken": "it was taken",
     "redirect": "it sent us to another address, and nobody is followed there",
@@ -174,8 +176,11 @@ async def test(desk: Desk) -> Response:
 
 
 def _test(desk: Desk, found: Channel) -> Unit[int]:
-    if any(each.event == "test" and each.state == "waiting" for each in (yield from store.latest(found.id, LATEST))):
+    tests = [each for each in (yield from store.latest(found.id, LATEST)) if each.event == "test"]
+    if any(each.state == "waiting" for each in tests):
         raise Refused("channel-testing", status=409)
+    if sum(each.made_at > desk.now - HOUR for each in tests) >= TESTS_AN_HOUR:
+        raise Refused("channel-tests", status=429)
     book = Book(tenant=desk.view.tenant, url=desk.services.settings.public_url)
     text = "This is a test. Nothing is wrong: alarms would come to this address."
     alarm = Alarm(kind="router-down", severity="warn", text=text, since=desk.now)
