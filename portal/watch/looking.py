@@ -92,7 +92,7 @@ def _routers(seen: Look) -> Unit[None]:
 
 
 def _silence(seen: Look) -> Unit[None]:
-    """Only where it is silent there is more to be read."""
+    """Only where it is silent there is more to be read. What is open is over with the next payment, and not before."""
     now, earliest = seen.now, seen.now - LONGEST_MS
     selling = silence.selling_since(seen.view.plans, earliest, now, seen.zone)
     if selling is None or not (yield from store.has_account()):
@@ -100,8 +100,15 @@ def _silence(seen: Look) -> Unit[None]:
         return
     begun = yield from store.last_begun((earliest, now))
     paid = yield from store.last_paid((earliest, now))
+    seen.blind |= _unbroken(seen, "silence-begun", begun) | _unbroken(seen, "silence-paid", paid)
     yield from _begun(seen, max(selling, begun or earliest))
     yield from _finished(seen, max(selling, paid or earliest))
+
+
+def _unbroken(seen: Look, kind: str, latest: Moment | None) -> set[str]:
+    """The kind, when no payment has come since its alarm began: a night in between is no proof that all is well."""
+    since = next((each.since for each in seen.kept if each.kind == kind), None)
+    return {kind} if since is not None and (latest or 0) <= since else set()
 
 
 def _begun(seen: Look, since: Moment) -> Unit[None]:

@@ -157,6 +157,21 @@ async def test_a_shop_that_is_closed_is_not_silent(home: Seed) -> None:
     assert await told(home) == []
 
 
+async def test_a_silence_that_goes_on_after_a_closed_night_is_one_story(home: Seed) -> None:
+    begin = MONDAY + 35 * DAY + 16 * HOUR
+    await lived(home, 37, 2, silent=(begin, begin + 18 * HOUR))
+    closed = '{"days": [0, 1, 2, 3, 4, 5, 6], "begin": 360, "end": 1080}'  # from 18:00 to 06:00
+    await home.write(update, "plans", home.plan.id, hours=closed)
+    watch = await watching(home)
+    at(home, begin)
+    await looks(home, watch, begin + 19 * HOUR)
+    said = await told(home)
+
+    assert [(event, kind) for _, event, kind, _ in said] == [("opened", "silence-begun"), ("closed", "silence-begun")]
+    assert said[0][0] < begin + HOUR
+    assert said[1][0] > begin + 18 * HOUR
+
+
 async def test_a_young_isp_hears_nothing_of_silence(home: Seed) -> None:
     await lived(home, 5, 2)
     watch = await watching(home)
