@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from portal.access.catalog import TenantView
-from portal.clock import DAY, Moment, as_datetime
+from portal.clock import DAY, HOUR, Moment, as_datetime
 from portal.tenancy import papers
 from portal.tenancy import store as tenancy
 from portal.units import Unit
@@ -153,24 +153,22 @@ def _ends(seen: Look) -> Unit[None]:
 
 
 def _callbacks(seen: Look) -> Unit[None]:
-    since = seen.now - rules.CALLBACKS_MS
-    told, asked = _by((yield from store.settled_by((since, seen.now))))
-    if told + asked < rules.LEAST_ASKED:
-        seen.blind.add("callbacks")
+    """Of the last hour; where too few payments come in an hour to say anything, of the last day."""
+    for span in (HOUR, DAY):
+        since = seen.now - span
+        told, asked = _by((yield from store.settled_by((since, seen.now))))
+        if told + asked >= rules.LEAST_ASKED:
+            yield from _reported(seen, since, told, asked)
+            return
+    seen.blind.add("callbacks")
+
+
+def _reported(seen: Look, since: Moment, told: int, asked: int) -> Unit[None]:
     if asked < rules.LEAST_ASKED:
         return
     told_before, asked_before = _by((yield from store.settled_by((since - rules.USUAL_MS, since))))
-    seen.add(
-        rules.callbacks_missing(
-            Callbacks(
-                since=since,
-                told=told,
-                asked=asked,
-                told_before=told_before,
-                asked_before=asked_before,
-            )
-        )
-    )
+    counts = {"told": told, "asked": asked, "told_before": told_before, "asked_before": asked_before}
+    seen.add(rules.callbacks_missing(Callbacks(now=seen.now, since=since, **counts)))
 
 
 def _by(counts: dict[str, int]) -> tuple[int, int]:

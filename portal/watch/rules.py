@@ -62,7 +62,6 @@ def _failing(look: Failing, why: str, count: int) -> Alarm:
 
 # --- reports that do not come ---
 
-CALLBACKS_MS = HOUR
 USUAL_MS = 7 * DAY
 LEAST_ASKED = 5  # payments that had to be asked for, before anything is said
 LOWEST_USUAL = 0.05  # some reports are always lost
@@ -72,6 +71,7 @@ LOWEST_USUAL = 0.05  # some reports are always lost
 class Callbacks:
     """Payments settled by M-Pesa's own report and by asking: in a window until now, and before it."""
 
+    now: Moment
     since: Moment
     told: int
     asked: int
@@ -87,11 +87,12 @@ def callbacks_missing(look: Callbacks) -> Alarm | None:
     share = max(LOWEST_USUAL, look.asked_before / before if before else 0)
     if at_least(look.asked, whole, share) >= RARE:
         return None
+    span = "an hour" if look.now - look.since <= HOUR else "a day"
     return Alarm(
         kind="callbacks",
         severity="warn" if look.told else "grave",
         since=look.since,
-        text=f"Within an hour M-Pesa has reported {look.told} of {whole} payments by itself;"
+        text=f"Within {span} M-Pesa has reported {look.told} of {whole} payments by itself;"
         " the others were found by asking.",
     )
 

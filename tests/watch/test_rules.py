@@ -61,7 +61,7 @@ def test_m_pesa_being_down_is_told_when_more_fail_than_pay() -> None:
 
 def reported(told: int, asked: int, told_before: int = 900, asked_before: int = 20) -> Alarm | None:
     return rules.callbacks_missing(
-        Callbacks(since=NOW - HOUR, told=told, asked=asked, told_before=told_before, asked_before=asked_before)
+        Callbacks(now=NOW, since=NOW - HOUR, told=told, asked=asked, told_before=told_before, asked_before=asked_before)
     )
 
 

@@ -272,6 +272,20 @@ async def test_reports_that_stop_coming_are_told(home: Seed) -> None:
     assert [kind for _, _, kind, _ in await told(home)] == ["callbacks"]
 
 
+async def test_where_few_pay_a_day_of_missing_reports_is_told(home: Seed) -> None:
+    for n in range(40):
+        await money.paid(home, MONDAY + n * 3 * HOUR, settled_by="stk")
+    now = MONDAY + 7 * DAY
+    for n in range(7):
+        await money.paid(home, now - n * 3 * HOUR, settled_by="query")
+    at(home, now)
+    watch = await watching(home)
+    await looks(home, watch, now + 3 * MINUTE)
+    ((_, _, kind, text),) = await told(home)
+    assert kind == "callbacks"
+    assert "Within a day M-Pesa has reported 0 of 7" in text
+
+
 async def test_an_account_that_m_pesa_refuses_is_told_and_one_guest_who_tries_again_and_again_is_not(
     home: Seed,
 ) -> None:
