@@ -88,13 +88,13 @@ def _some_wanted(desk: Desk) -> Sequence[str]:
 
 async def add(desk: Desk) -> Response:
     """A new channel; the secret of a webhook is shown now and never again."""
-    key = asked.key(desk.fields.get("key", ""))
-    there = await desk.read(store.channel_named, key)
+    public = f"{desk.view.tenant.public}.{asked.key(desk.fields.get('key', ''))}"  # its seals are of this name
+    there = await desk.read(store.channel_named, public)
     if there is not None:
         return desk.go(f"/console/settings/alarms/{there}", "channel-there")
     secret = channels.new_secret()
     try:
-        made = await _added(desk, key, secret)
+        made = await _added(desk, public, secret)
     except Refused as wrong:
         return await _listed(desk, wrong)
     if desk.fields.get("kind") == "email":
@@ -102,12 +102,12 @@ async def add(desk: Desk) -> Response:
     return desk.page("alarm_secret", id=made, secret=secret)
 
 
-async def _added(desk: Desk, key: str, secret: str) -> int:
+async def _added(desk: Desk, public: str, secret: str) -> int:
     kind = asked.one_of(desk.fields.get("kind") or "-", ("webhook", "email"))
     if kind == "email" and not desk.services.settings.smtp_host:
         raise Refused("channel-no-mail")
     address = channels.check(kind, desk.fields.get("address", ""), Policy.of(desk.services.settings))
-    args = (desk.services.vault, key, kind, address, secret, _some_wanted(desk), desk.now)
+    args = (desk.services.vault, public, kind, address, secret, _some_wanted(desk), desk.now)
     made: int = await desk.act("channel.add", lambda id: f"channel:{id}", channels.add, *args, after={"kind": kind})
     return made
 
