@@ -126,6 +126,7 @@ ID_OF = {
     "/routers/": "router",
     "/settings/mpesa/": "account",
     "/imports/": "import",
+    "/settings/alarms/": "channel",
 }
 
 

@@ -27,6 +27,7 @@ from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
 from portal.units import Unit, drive
 from portal.vouchers import batches, codes
+from portal.watch import channels
 
 YEAR = 365 * DAY
 BIG, MIDDLE = 50_000, 5_000  # cards of a batch
@@ -467,6 +468,19 @@ def _online(of: Filling) -> None:
 # --- what was done, and what waits ---
 
 
+def _alarms(of: Filling) -> None:
+    """An outage each eight hours, of which somebody is told."""
+    year = of.year
+    rows = (
+        ("router-down", f"router:{n % ROUTERS}", "warn", "A router did not answer.", at, at, at, at, at + HOUR)
+        for n, at in enumerate(of.at(n / 1_000) for n in range(1_000))
+    )
+    of.many("alarms", "kind, subject, severity, sentence, since, suspected_at, opened_at, gone_at, closed_at", rows)
+    public = new_public(8)
+    args = (of.vault, public, "webhook", "https://hooks.example.test/x", channels.new_secret(), ("balance",), year.now)
+    year.named["channel"] = str(of.unit(channels.add(*args)))
+
+
 def _log(of: Filling, first_device: int, paid: list[tuple[str, int]]) -> None:
     year, random = of.year, of.random
     staff = f"staff{year.tenant.id}x"
@@ -488,6 +502,7 @@ def _log(of: Filling, first_device: int, paid: list[tuple[str, int]]) -> None:
         for n, (public, at) in enumerate(paid[-year.size.lines :])
     )
     of.many("exceptions", "kind, subject, detail, opened_at, closed_at", lines)
+    _alarms(of)
     first_staff = int(year.named["staff"]) - 1
     outage = of.next_id("outages")
     of.many(

@@ -17,6 +17,7 @@ from portal import (
     schema_staff,
     schema_statements,
     schema_vouchers,
+    schema_watch,
 )
 from portal.columns import Whole, key, link, metadata, part, personal, plain, secret, tenant
 
@@ -30,6 +31,7 @@ __all__ = [
     "schema_staff",
     "schema_statements",
     "schema_vouchers",
+    "schema_watch",
 ]
 
 installation = Table(

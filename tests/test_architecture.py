@@ -58,6 +58,7 @@ MAY: dict[str, set[str]] = {
         "schema_staff",
         "schema_statements",
         "schema_vouchers",
+        "schema_watch",
     },
     "schema_agents": {"columns"},
     "schema_books": {"columns"},
@@ -66,6 +67,7 @@ MAY: dict[str, set[str]] = {
     "schema_staff": {"columns"},
     "schema_statements": {"columns"},
     "schema_vouchers": {"columns"},
+    "schema_watch": {"columns"},
     "columns": set(),
     "logs": set(),
     "listening": set(),
@@ -86,6 +88,8 @@ MAY: dict[str, set[str]] = {
     "payments": {"access", "books", "tenancy", "people", "db", "loops"},
     "vouchers": {"access", "books", "tenancy", "db", "loops"},
     "mikrotik": {"access", "sessions", "tenancy", "db", "loops"},
+    # looks at everything, and keeps nothing but its alarms; `mikrotik` is for its policy of addresses
+    "watch": {"access", "tenancy", "mikrotik", "db", "loops"},
     # what looks at everything, and changes nothing
     "check": {"access", "check_books"},
     "check_books": {"books"},
@@ -95,7 +99,7 @@ MAY: dict[str, set[str]] = {
     "doctor": {"db", "tenancy", "mikrotik", "doctor_database", "doctor_web"},
     "doctor_database": {"migrate"},
     "doctor_web": set(),
-    "health": {"db", "loops", "mikrotik", "vouchers"},
+    "health": {"db", "loops", "mikrotik", "vouchers", "watch"},
     # pages use the services of the rooms below them
     "web": set(),
     # `pages` for the preview of a guest's page beside the form that changes it
@@ -114,7 +118,7 @@ MAY: dict[str, set[str]] = {
             "db",
             "pages",
         ),
-        "export",
+        *("export", "imports", "watch"),
     },
     "pages": {"web", "access", "payments", "mikrotik", "people", "tenancy", "vouchers", "db"},
 }
@@ -125,7 +129,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
     "jinja2": ("pages", "console"),
     "multipart": ("pages", "web"),
     "itsdangerous": ("pages", "console"),
-    "httpx": ("payments/daraja", "payments/room", "doctor"),
+    "httpx": ("payments/daraja", "payments/room", "doctor", "watch/deliver"),
     "librouteros": ("mikrotik/sentences", "mikrotik/wire"),
     "sqlite3": ("db", "groups", "doctor_database", "migrate"),
     "databases": ("db",),
@@ -140,6 +144,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
         "schema_staff",
         "schema_statements",
         "schema_vouchers",
+        "schema_watch",
         "columns",
         "migrate",
         "migrations/opening",

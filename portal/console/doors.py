@@ -16,6 +16,7 @@ from portal.payments.room import Payments
 from portal.seal import Vault
 from portal.settings import Settings
 from portal.staff.room import StaffRoom
+from portal.watch.room import Watch
 from portal.web.security import Observe, access_log
 
 
@@ -32,6 +33,7 @@ class Services:
     keepers: Keepers | None = None
     provider: Daraja | None = None
     payments: Payments | None = None
+    watch: Watch | None = None
     looked: dict[tuple[int, int, str], int] = field(default_factory=dict)  # pages that visitors saw, by minute
     work: Work = field(default_factory=Work)
     looks: Looks = field(default_factory=Looks)

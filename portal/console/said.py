@@ -86,6 +86,13 @@ SAID = {
     "router-on": "The router is switched on. Bando connects now.",
     "imported": "It is imported.",
     "import-there": "It was imported before. Nothing was taken twice.",
+    "alarm-seen": "The others see that you take care of it.",
+    "alarm-muted": "Nothing more is said of it until it is back.",
+    "alarm-unmuted": "It is told of again.",
+    "channel-added": "It is told of alarms from now on. Send a test, to see that it arrives.",
+    "channel-there": "This form was sent before, and added this one. Its secret was shown then.",
+    "channel-tested": "The test is on its way.",
+    "channel-removed": "Nothing is sent there any more.",
     "router-allowed": "The next look at the router may remove them.",
 }
 

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from portal import words
 from portal.console import (
     account,
+    alarms,
     audit_log,
     books,
     check,
@@ -58,6 +59,7 @@ _log = structlog.get_logger("bando.console")
 
 SCREENS: tuple[Screen, ...] = (
     *dashboard.SCREENS,
+    *alarms.SCREENS,
     *online.SCREENS,
     *guests.SCREENS,
     *payments.SCREENS,

@@ -16,7 +16,7 @@ from portal.console import spans
 from portal.tenancy import store as tenancy
 from portal.units import update, value
 from sandbox.routeros.api import serve_api
-from tests.console import guests, money, samples_money
+from tests.console import alarms, guests, money, samples_money
 from tests.console.office import Visitor
 from tests.console.test_isps import NEW as ISP
 from tests.console.test_plans import GOOD
@@ -293,6 +293,20 @@ async def own_second(who: Visitor) -> Request:
     return "/account/second", {"secret": secret[1], "code": code}
 
 
+def on_alarm(action: str, **fields: str) -> Sample:
+    async def sample(who: Visitor) -> Request:
+        return f"/alarms/{await alarms.opened(who.office.home)}/{action}", fields
+
+    return sample
+
+
+def on_channel(action: str, **fields: str) -> Sample:
+    async def sample(who: Visitor) -> Request:
+        return f"/settings/alarms/{await alarms.channel(who.office.home)}/{action}", fields
+
+    return sample
+
+
 ROLES = {
     **dict.fromkeys(("/stock/sell", "/stock/batch/{id}/file", "/stock/account/file"), "agent"),
     **dict.fromkeys(
@@ -367,6 +381,14 @@ SAMPLES: dict[str, Sample] = {
     "/isps/{id}/switch": on_isp("switch", to="off", reason="because"),
     "/isps/{id}/look": look_in,
     "/isps/leave": plain("/isps/leave"),
+    "/alarms/{id}/seen": on_alarm("seen"),
+    "/alarms/{id}/mute": on_alarm("mute", to="on"),
+    "/settings/alarms": plain(
+        "/settings/alarms", kind="webhook", address="https://hooks.example.test/x", key=KEY, **{"want-balance": "1"}
+    ),
+    "/settings/alarms/{id}/change": on_channel("change", **{"want-balance": "1", "active": "1"}),
+    "/settings/alarms/{id}/test": on_channel("test"),
+    "/settings/alarms/{id}/remove": on_channel("remove", reason="because"),
     "/account/end": plain("/account/end", login="others"),
     "/account/password": own_password,
     "/account/second": own_second,

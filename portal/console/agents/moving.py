@@ -104,7 +104,7 @@ def chosen(agent: Staff, kind: Kind, fields: Mapping[str, str], now: int) -> Uni
         agent=agent, kind=kind, batches=batches, batch=batch, runs=runs, serials=part(*span), span=span,
         foreseen=foreseen,
     )  # fmt: skip
-    return whole, "" if foreseen.count else "move-nothing"
+    return whole, "" if foreseen.count else "stock-nothing"
 
 
 def _batches(agent: Staff, kind: Kind, now: int) -> Unit[list[tuple[Batch, int]]]:
@@ -180,7 +180,7 @@ async def _as_foreseen(desk: Desk, wanted: Move) -> Move:
         moves.foresee, wanted.kind, wanted.agent_id, wanted.batch, wanted.first, wanted.last, desk.now
     )
     if not told.count:
-        raise Refused("move-nothing", status=409)
+        raise Refused("stock-nothing", status=409)
     if str(told.count) != desk.fields.get("count", ""):
         raise Refused("move-changed", status=409)
     if wanted.kind == "handed" and told.too_much and not wanted.beyond_limit:

@@ -127,6 +127,13 @@ ACTS = {
     "import.read": "read another system",
     "import.choose": "chose how to import",
     "import.take": "imported from another system",
+    "alarm.seen": "takes care of an alarm",
+    "alarm.mute": "muted an alarm until it is over",
+    "alarm.unmute": "had an alarm told of again",
+    "channel.add": "added an address that is told of alarms",
+    "channel.change": "changed what an address is told of",
+    "channel.test": "sent a test message",
+    "channel.remove": "removed an address that was told of alarms",
     "audit.clear": "cleared personal details that were too old to keep",
 }
 ACTORS = {"command": "the command line", "clock": "Bando itself"}

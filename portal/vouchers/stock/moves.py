@@ -140,8 +140,8 @@ def _taken(move: Move, commission: int, now: Moment) -> Unit[int]:
 
 
 def first_part(move: Move, now: Moment) -> Unit[int]:
-    """`carry_out` of a whole range that must move something; raises `Refused("move-nothing")`."""
+    """`carry_out` of a whole range that must move something; raises `Refused("stock-nothing")`."""
     count = yield from carry_out(move, now)
     if not count:
-        raise Refused("move-nothing", status=409)
+        raise Refused("stock-nothing", status=409)
     return count

@@ -30,7 +30,7 @@ from portal.staff.roles import may
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
 from portal.units import Unit, rows, update, value
-from tests.console import guests
+from tests.console import alarms, guests
 from tests.console.jobs.shop import Shop
 from tests.vouchers import cards
 
@@ -56,6 +56,8 @@ SAMPLES = {
     "/agents/{id}/move": "agents",
     "/agents/slip/{id}": "settled",
     "/compensation/{id}": "outages",
+    "/settings/alarms/{id}": "alarm_channels",
+    "/settings/alarms/{id}/remove": "alarm_channels",
     "/plans/{id}": "plans",
     "/settings/mpesa/{id}": "mpesa_accounts",
     "/settings/mpesa/{id}/off": "mpesa_accounts",
@@ -114,6 +116,8 @@ async def furnish(s: Shop) -> None:
     await sells(s)
     await resells(s)
     await fails(s)
+    await alarms.opened(s.home, subject=f"router:{next(s.numbers)}")
+    await alarms.channel(s.home)
     await cards.print_cards(s.home, 60)
     table = csv_file.read(b"plan,price,time,code\n1 day,50,1d,ab12cd34\n", UTC, s.home.clock.now())
     hands = Hands(vault=s.home.vault, tenant=s.home.tenant, by="Amina")
