@@ -73,8 +73,10 @@ async def test_a_guest_is_connected_given_time_moved_and_noted(s: Shop, size: st
         await says(page, "The router is asked to connect the device now")
         await s.lets_in(phone)
 
+        await page.locator("#why").fill("It was slow")
         await page.get_by_role("button", name="+ 1 hour").click()
         await says(page, "The time is given")
+        await page.locator("#why").fill("It was slow")
         await page.get_by_label("Or minutes").fill("many")
         await page.get_by_role("button", name="Give", exact=True).click()
         await says(page, "Type how many minutes to give")
