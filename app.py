@@ -10,7 +10,7 @@ import socket
 import sqlite3
 import ssl
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,15 +38,20 @@ from portal.listening import Listening, allow_many_connections
 from portal.logs import AccessLog, configure
 from portal.loops import Every, Supervisor
 from portal.mikrotik.keepers import Keepers
+from portal.money import Money
 from portal.pages import routes as pages
 from portal.pages.doors import Services
 from portal.payments.room import Payments
+from portal.payments.statements import known
 from portal.seal import Vault
 from portal.settings import Settings, load, refuse_unsafe
 from portal.staff.room import StaffRoom
 from portal.tenancy.reminders import Reminders
+from portal.units import Unit
 from portal.vouchers.room import Vouchers
+from portal.watch.looking import Sources
 from portal.watch.room import Watch
+from portal.watch.rules import Balance, Expiring
 
 # A statement of the writer thread lets the event loop in; at the usual 5 ms it would wait as long to come back.
 SWITCH_S = 0.0005
@@ -122,7 +127,8 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     staff = StaffRoom(db, vault, clock)
     reminders = Reminders(db, clock, lambda: [each.tenant for each in catalog.all()])
     imports = Imports(db, clock, lambda: [each.tenant for each in catalog.all()])
-    watch = Watch(db, vault, clock, catalog, settings, trust_for(settings))
+    sources = Sources(balances=_balances, expiring=_expiring)
+    watch = Watch(db, vault, clock, catalog, settings, trust_for(settings), sources=sources)
     supervisor = Supervisor(clock)
     health = Health(db=db, clock=clock, supervisor=supervisor, keepers=keepers, vouchers=vouchers.counts, watch=watch)
     access_log = AccessLog()
@@ -177,6 +183,19 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     guest_pages = pages.site(services, more=health.routes(), lifespan=lifespan)
     bando.web = console.beside(guest_pages, console.site(console_services))
     return bando
+
+
+def _balances() -> Unit[Sequence[Balance]]:
+    """What the payments room knows of balances, as the watch wants it."""
+    return [
+        Balance(name=name, available=most, limit=None if limit is None else Money(limit, most.currency), read_at=at)
+        for name, most, limit, at in (yield from known.balances())
+    ]
+
+
+def _expiring() -> Unit[Sequence[Expiring]]:
+    """The passwords of API users, which M-Pesa ends."""
+    return [Expiring.password(*each) for each in (yield from known.passwords())]
 
 
 def lock(database: Path) -> TextIO:

@@ -312,6 +312,7 @@ mpesa_accounts = Table(
     plain("initiator", Text, nullable=False, server_default=""),
     secret("credential_sealed"),
     plain("credential_at", Whole),
+    plain("balance_limit_minor", Whole),  # what it may hold at M-Pesa, where the ISP has said so
     # Keyed hash of environment and consumer key: rows that share it share one token and one query bucket.
     secret("app_index", nullable=False),
     # SHA-256 of the path token in the registered C2B URLs.

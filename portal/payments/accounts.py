@@ -53,6 +53,7 @@ class MpesaAccount:
     initiator: str = ""  # a user of the organisation's portal, for reversals and questions about one payment
     credential_sealed: bytes | None = None
     credential_at: Moment | None = None
+    balance_limit_minor: int | None = None  # what it may hold at the provider, in minor units
 
     @property
     def can_reverse(self) -> bool:
@@ -146,6 +147,11 @@ def replace_keys(vault: Vault, account: MpesaAccount, secrets: Mapping[str, str]
 def set_initiator(account_id: int, name: str, credential_sealed: bytes, now: Moment) -> Unit[None]:
     """Who asks M-Pesa for reversals and questions about one payment; the credential lives for 90 days."""
     yield from store.change_account(account_id, initiator=name, credential_sealed=credential_sealed, credential_at=now)
+
+
+def set_balance_limit(account_id: int, minor: int | None) -> Unit[None]:
+    """What the account may hold at the provider; staff are told before it is full."""
+    yield from store.change_account(account_id, balance_limit_minor=minor)
 
 
 def set_active(account_id: int, active: bool) -> Unit[None]:

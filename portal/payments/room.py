@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import httpx
 
 from portal.access.catalog import Catalog
-from portal.clock import Clock
+from portal.clock import HOUR, Clock
 from portal.db import Database
-from portal.loops import Loop
+from portal.errors import Refused
+from portal.loops import Every, Loop
 from portal.payments.checkout import Checkout
 from portal.payments.claims import Claims
 from portal.payments.daraja import Daraja, quiet
@@ -56,8 +58,16 @@ class Payments:
         self.check = DailyCheck(db, clock, catalog)
         self.loops: tuple[Loop, ...] = (
             *(self.inbox, self.queries, self.deadlines),
-            *(self.refunds, self.pulls, self.check),
+            *(self.refunds, self.pulls, self.check, Every("payments balance", 6 * HOUR, self._balances, clock)),
         )
+
+    async def _balances(self) -> int:
+        """Ask for the balance of the accounts that have an API user."""
+        asked = 0
+        for view in self._catalog.all():
+            with suppress(Refused):  # there is none, or it was asked for a moment ago
+                asked += await self.asking.balance(view)
+        return asked
 
     async def start(self) -> None:
         """Pick up what the last run left; call it before the loops start and after the catalog is loaded.

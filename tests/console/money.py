@@ -7,7 +7,8 @@ from typing import Any
 from portal.access import store as access
 from portal.access.plans import to_json
 from portal.clock import Moment
-from portal.payments import accounts
+from portal.payments import accounts, posting
+from portal.payments import store as payments
 from portal.people import store as people
 from portal.phone import Phone
 from portal.seal import new_public, token_hash
@@ -68,7 +69,11 @@ def _payment(home: Seed, at: Moment, minor: int, fields: dict[str, Any]) -> Unit
         "created_at": at,
         **fields,
     }
-    return (yield from insert("payments", **columns))
+    payment_id = yield from insert("payments", **columns)
+    one = yield from payments.payment(payment_id)
+    if one is not None and one.state == "paid":
+        yield from posting.paid(one, at)
+    return payment_id
 
 
 async def receipt(home: Seed, number: str, at: Moment, payment_id: int | None = None, **fields: Any) -> int:
@@ -86,4 +91,15 @@ async def receipt(home: Seed, number: str, at: Moment, payment_id: int | None = 
         "state": "matched" if payment_id else "unmatched",
         **fields,
     }
-    return int(await home.write(insert, "receipts", **columns))
+    return int(await home.write(_receipt, columns, at))
+
+
+def _receipt(columns: dict[str, Any], at: Moment) -> Unit[int]:
+    """A receipt, in the books like its payment."""
+    receipt_id = yield from insert("receipts", **columns)
+    made = yield from payments.receipt_by_id(receipt_id)
+    assert made is not None
+    yield from posting.written(made, at)
+    if made.payment_id is not None:
+        yield from posting.placed(made, at)
+    return receipt_id

@@ -163,7 +163,7 @@ async def test_takings_by_day_plan_and_site_and_the_cards_of_the_counter_apart(o
     assert "KSh\u00a070" in page
     assert "2 payments" in page
     assert "worth KSh\u00a020 as printed" in page
-    assert "not booked here" in page
+    assert "the cash is in the drawers" in page
     assert page.index("<td>1 day</td>") < page.index("<td>1 hour</td>")
     assert "<td>Site 1</td>" in page
     assert "<td>Amina Owner</td>" in page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from portal.clock import Moment
 from portal.console import asked
 from portal.console.desk import Desk
 from portal.console.settings import mpesa
@@ -11,6 +12,7 @@ from portal.errors import Misconfigured, Refused
 from portal.payments import accounts
 from portal.payments.accounts import MpesaAccount
 from portal.payments.initiator import security_credential
+from portal.units import Unit
 
 LONGEST, LONGEST_CERTIFICATE = 100, 8_000
 
@@ -20,17 +22,28 @@ async def change(desk: Desk) -> Response:
     found = await mpesa.found(desk)
     try:
         name, sealed = _read(desk, found)
+        limit = _limit(desk)
     except Refused as wrong:
         return mpesa.shown(desk, found, wrong=wrong)
     await desk.act(
         "mpesa.user",
         f"mpesa:{found.public}",
-        accounts.set_initiator,
-        *(found.id, name, sealed, desk.now),
+        _set,
+        *(found.id, name, sealed, limit, desk.now),
         after={"user": name},
         money=True,
     )
     return desk.go(f"/console/settings/mpesa/{found.id}", "mpesa-user")
+
+
+def _limit(desk: Desk) -> int | None:
+    text = desk.fields.get("limit", "").strip()
+    return asked.money(text, desk.view.tenant.currency).minor if text else None
+
+
+def _set(account_id: int, name: str, sealed: bytes, limit: int | None, now: Moment) -> Unit[None]:
+    yield from accounts.set_initiator(account_id, name, sealed, now)
+    yield from accounts.set_balance_limit(account_id, limit)
 
 
 def _read(desk: Desk, found: MpesaAccount) -> tuple[str, bytes]:

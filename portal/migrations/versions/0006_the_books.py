@@ -530,6 +530,9 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("credential_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
         )
+        batch_op.add_column(
+            sa.Column("balance_limit_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
+        )
 
     with op.batch_alter_table("payments", schema=None) as batch_op:
         batch_op.add_column(
@@ -650,6 +653,7 @@ def downgrade() -> None:
         batch_op.drop_column("refunded_minor")
 
     with op.batch_alter_table("mpesa_accounts", schema=None) as batch_op:
+        batch_op.drop_column("balance_limit_minor")
         batch_op.drop_column("credential_at")
         batch_op.drop_column("credential_sealed")
         batch_op.drop_column("initiator")
