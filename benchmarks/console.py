@@ -114,6 +114,10 @@ async def _client(site: Site, token: str) -> AsyncIterator[httpx.AsyncClient]:
 ID_OF = {
     "/payments/money/": "receipt",
     "/payments/": "payment",
+    "/refunds/": "refund",
+    "/drawer/closing/": "closing",
+    "/books/closing/": "closing",
+    "/drawers/": "staff",
     "/vouchers/batch/": "batch",
     "/sale/": "sale",
     "/stock/batch/": "stock",

@@ -18,6 +18,7 @@ from portal.access import store as access
 from portal.access.plans import Plan
 from portal.clock import DAY, HOUR, MINUTE, Moment
 from portal.db import executor, quiet
+from portal.migrations.opening import WHAT_WAS
 from portal.money import Money
 from portal.payments import accounts
 from portal.people import store as people
@@ -106,6 +107,7 @@ def fill(connection: sqlite3.Connection, vault: Vault, year: Year) -> None:
     persons = _persons(of)
     labels = _vouchers(of)
     publics = _payments(of, first_device, persons)
+    _books(of)
     _passes(of, first_device, persons, labels, publics)
     _presence(of, first_device)
     _online(of)
@@ -374,6 +376,37 @@ def _payments(of: Filling, first_device: int, persons: Sequence[int]) -> list[tu
     year.named["payment"] = str(first + year.size.payments // 200 * 100)
     year.sought["receipt"] = receipts[len(receipts) // 2][2]
     return paid
+
+
+def _books(of: Filling) -> None:
+    """What was paid, in the books; some refunds, and a count of a drawer for each day."""
+    year, staff = of.year, int(of.year.named["staff"])
+    for each in WHAT_WAS[:4]:  # another ISP may be there already
+        of._connection.execute(each.replace("INSERT INTO", "INSERT OR IGNORE INTO", 1))
+    paid = of._connection.execute(
+        "SELECT id FROM payments WHERE tenant_id = ? AND state = 'paid' LIMIT ?",
+        (year.tenant.id, year.size.payments // 100),
+    ).fetchall()
+    of.many(
+        "refunds",
+        "public, form_key, payment_id, way, amount_minor, currency, state, reason, ends_pass, asked_by, asked_at,"
+        " result_hash",
+        [
+            (f"{year.tenant.public}f{n}", f"f{n}", row[0], "cash", 500, "KES", "done", "slow", 0, staff, year.now,
+             secrets.token_bytes(32))
+            for n, row in enumerate(paid)
+        ],
+    )  # fmt: skip
+    of.many(
+        "closings",
+        "staff_id, number, closed_by, opened_at, closed_at, currency, opening_minor, in_minor, out_minor,"
+        " counted_minor, left_minor, lines",
+        [
+            (staff, n + 1, staff, year.now - (365 - n) * DAY, year.now - (364 - n) * DAY, "KES", 0, 0, 0, 0, 0, 0)
+            for n in range(365)
+        ],
+    )
+    year.named |= {"refund": str(of.next_id("refunds") - 1), "closing": str(of.next_id("closings") - 1)}
 
 
 def _account(of: Filling) -> Unit[int]:
