@@ -158,7 +158,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         settings=settings,
         staff=staff,
         keepers=keepers,
-        provider=payments.provider,
+        providers=payments.providers,
         observe=access_log,
     )
     guest_pages = pages.site(services, more=health.routes(), lifespan=lifespan)

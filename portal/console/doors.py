@@ -11,7 +11,7 @@ from portal.console.work import Work
 from portal.db import Database
 from portal.mikrotik.addresses import Resolve, resolve
 from portal.mikrotik.keepers import Keepers
-from portal.payments.daraja import Daraja
+from portal.payments.provider import Providers
 from portal.seal import Vault
 from portal.settings import Settings
 from portal.staff.room import StaffRoom
@@ -29,7 +29,7 @@ class Services:
     settings: Settings
     staff: StaffRoom
     keepers: Keepers | None = None
-    provider: Daraja | None = None
+    providers: Providers = field(default_factory=dict)
     looked: dict[tuple[int, int, str], int] = field(default_factory=dict)  # pages that visitors saw, by minute
     work: Work = field(default_factory=Work)
     looks: Looks = field(default_factory=Looks)

@@ -100,6 +100,7 @@ def _owner(services: Services) -> list[BaseRoute]:
 def _hooks(services: Services) -> list[BaseRoute]:
     return [
         _post("/hook/{token}", Page(hooks.take, services, channel="stk")),
+        _post("/webhook/{token}", Page(hooks.take, services, channel="webhook")),
         _post("/c2b/{token}/confirm", Page(hooks.take, services, channel="c2b-confirm")),
         _post("/c2b/{token}/validate", Page(hooks.take, services, channel="c2b-validate")),
     ]

@@ -17,8 +17,9 @@ import httpx
 from portal.clock import MINUTE, Clock, Moment
 from portal.errors import ProviderRefused, ProviderUnknown
 from portal.payments import answers, mpesa
-from portal.payments.accounts import MpesaAccount
+from portal.payments.accounts import Account
 from portal.payments.mpesa import Shop
+from portal.payments.mpesa_notices import MpesaReader
 from portal.payments.provider import Accepted, Heard, Prompt
 from portal.seal import Vault
 
@@ -38,13 +39,13 @@ def quiet(_: str) -> None:
 class Tokens:
     """The tokens of all apps, each asked for by one task at a time."""
 
-    def __init__(self, mint: Callable[[MpesaAccount], Any], clock: Clock) -> None:
+    def __init__(self, mint: Callable[[Account], Any], clock: Clock) -> None:
         self._mint = mint
         self._clock = clock
         self._kept: dict[bytes, tuple[str, Moment]] = {}
         self._locks: dict[bytes, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def get(self, account: MpesaAccount) -> str:
+    async def get(self, account: Account) -> str:
         async with self._locks[account.app_index]:
             kept = self._kept.get(account.app_index)
             if kept is not None and self._clock.now() < kept[1]:
@@ -53,26 +54,33 @@ class Tokens:
             self._kept[account.app_index] = (token.text, self._clock.now() + max(0, token.lives_ms - EARLY_MS))
             return token.text
 
-    def drop(self, account: MpesaAccount, token: str) -> None:
+    def drop(self, account: Account, token: str) -> None:
         """Forget this token, unless somebody has put a newer one in its place."""
         kept = self._kept.get(account.app_index)
         if kept is not None and kept[0] == token:
             del self._kept[account.app_index]
 
 
-class Daraja:
+class Daraja(MpesaReader):
     """M-Pesa's gateway; a `Provider`."""
 
     def __init__(
-        self, http: httpx.AsyncClient, vault: Vault, clock: Clock, observe: Observe = quiet, whole_s: float = WHOLE_S
+        self,
+        http: httpx.AsyncClient,
+        vault: Vault,
+        clock: Clock,
+        observe: Observe = quiet,
+        whole_s: float = WHOLE_S,
+        sources: frozenset[str] = frozenset(),
     ) -> None:
+        super().__init__(sources)
         self._http = http
         self._whole_s = whole_s
         self._vault = vault
         self._observe = observe
         self._tokens = Tokens(self._mint, clock)
 
-    async def push(self, account: MpesaAccount, prompt: Prompt, now: Moment) -> Accepted:
+    async def push(self, account: Account, prompt: Prompt, now: Moment) -> Accepted:
         request = mpesa.push_request(
             self._shop(account),
             amount=prompt.amount,
@@ -86,7 +94,7 @@ class Daraja:
         merchant, checkout = answers.read_push(answer.status_code, answer.content)
         return Accepted(merchant_request=merchant, checkout_request=checkout)
 
-    async def ask(self, account: MpesaAccount, checkout_request: str, now: Moment) -> Heard:
+    async def ask(self, account: Account, checkout_request: str, now: Moment) -> Heard:
         request = mpesa.query_request(self._shop(account), checkout_request, now)
         answer = await self._post(account, mpesa.QUERY_PATH, request)
         return Heard(
@@ -95,7 +103,7 @@ class Daraja:
             retry_after_ms=_retry_after(answer.headers),
         )
 
-    async def register(self, account: MpesaAccount, address: str, version: str = "v2") -> None:
+    async def register(self, account: Account, address: str, version: str = "v2") -> None:
         """Tell M-Pesa once where the account's C2B confirmations go: `address` + /confirm and /validate.
 
         The version must be that of the C2B product of the app. Raises `ProviderRefused` or `ProviderUnknown`.
@@ -104,15 +112,15 @@ class Daraja:
         answer = await self._post(account, mpesa.REGISTER_PATH.format(version=version), request)
         answers.read_accepted(answer.status_code, answer.content)
 
-    async def try_out(self, account: MpesaAccount) -> None:
+    async def try_out(self, account: Account) -> None:
         """Whether M-Pesa takes the account's key and secret; raises `ProviderRefused` or `ProviderUnknown`."""
         await self._tokens.get(account)
 
-    def _shop(self, account: MpesaAccount) -> Shop:
+    def _shop(self, account: Account) -> Shop:
         passkey = account.credentials(self._vault).passkey
         return Shop(shortcode=account.shortcode, party_b=account.party_b, till=account.kind == "till", passkey=passkey)
 
-    async def _post(self, account: MpesaAccount, path: str, request: Mapping[str, Any]) -> httpx.Response:
+    async def _post(self, account: Account, path: str, request: Mapping[str, Any]) -> httpx.Response:
         """Send once; a second time only when the gateway refused the token and so never passed it on."""
         token = await self._tokens.get(account)
         answer = await self._send(account, path, request, token)
@@ -122,7 +130,7 @@ class Daraja:
         token = await self._tokens.get(account)
         return await self._send(account, path, request, token)
 
-    async def _send(self, account: MpesaAccount, path: str, request: Mapping[str, Any], token: str) -> httpx.Response:
+    async def _send(self, account: Account, path: str, request: Mapping[str, Any], token: str) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}"}
         self._observe("mpesa:before")
         try:
@@ -135,7 +143,7 @@ class Daraja:
         self._observe("mpesa:after")
         return answer
 
-    async def _mint(self, account: MpesaAccount) -> answers.Token:
+    async def _mint(self, account: Account) -> answers.Token:
         """A new token. Whatever goes wrong here, no request for money was sent."""
         own = account.credentials(self._vault)
         basic = base64.b64encode(f"{own.consumer_key}:{own.consumer_secret}".encode()).decode()

@@ -8,7 +8,7 @@ from portal.db import Database
 from portal.errors import ProviderError, ProviderRefused
 from portal.findings import Finding, fault, warning
 from portal.payments import accounts
-from portal.payments.accounts import MpesaAccount
+from portal.payments.accounts import Account
 from portal.payments.daraja import Daraja
 from portal.settings import Settings
 from portal.tenancy import store as tenancy
@@ -37,14 +37,14 @@ async def _check_tenant(db: Database, provider: Daraja, settings: Settings, tena
     return found
 
 
-def _pretence(account: MpesaAccount, settings: Settings) -> list[Finding]:
+def _pretence(account: Account, settings: Settings) -> list[Finding]:
     if settings.sandbox or account.environment == "production":
         return []
     remedy = "Add the account of M-Pesa's production environment."
     return [warning("mpesa-sandbox", "It is a sandbox account: guests get online and no money moves.", remedy)]
 
 
-async def _token(provider: Daraja, account: MpesaAccount) -> list[Finding]:
+async def _token(provider: Daraja, account: Account) -> list[Finding]:
     try:
         await provider.try_out(account)
     except ProviderRefused as refused:
@@ -57,6 +57,6 @@ async def _token(provider: Daraja, account: MpesaAccount) -> list[Finding]:
     return []
 
 
-def _silent(account: MpesaAccount) -> Finding:
+def _silent(account: Account) -> Finding:
     remedy = "Check this machine's way to the internet; when that is well, M-Pesa is down and payments wait."
     return warning("mpesa-silent", f"M-Pesa gave no usable answer at {account.base_url}.", remedy)

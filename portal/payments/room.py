@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from types import MappingProxyType
+from typing import Protocol
 
 import httpx
 
@@ -15,13 +17,37 @@ from portal.payments.claims import Claims
 from portal.payments.daraja import Daraja, quiet
 from portal.payments.inbox import Inbox
 from portal.payments.orders import recover
+from portal.payments.provider import Provider, Providers
 from portal.payments.reconcile import Deadlines, Queries
 from portal.seal import Vault
 from portal.settings import Settings
 
 
+class Make(Protocol):
+    """How a provider is built."""
+
+    def __call__(
+        self, http: httpx.AsyncClient, vault: Vault, clock: Clock, observe: Callable[[str], None]
+    ) -> Provider: ...
+
+
+def all_of(
+    makes: Sequence[Make],
+    http: httpx.AsyncClient,
+    vault: Vault,
+    clock: Clock,
+    observe: Callable[[str], None] = quiet,
+) -> Providers:
+    """Providers by the name that accounts give them."""
+    made: list[Provider] = [make(http, vault, clock, observe) for make in makes]
+    return MappingProxyType({each.name: each for each in made})
+
+
 class Payments:
-    """Checkout, claims and inbox, with the loops they need. `observe` sees each call of the provider."""
+    """Checkout, claims and inbox, with the loops they need. `observe` sees each call of a provider.
+
+    M-Pesa is always there; `further` says how to build the other providers that accounts may name.
+    """
 
     def __init__(
         self,
@@ -32,16 +58,19 @@ class Payments:
         settings: Settings,
         http: httpx.AsyncClient,
         observe: Callable[[str], None] = quiet,
+        further: Sequence[Make] = (),
     ) -> None:
         self._db = db
         self._clock = clock
         self._catalog = catalog
-        self.provider = Daraja(http, vault, clock, observe)
-        self.queries = Queries(db, vault, clock, catalog, settings, self.provider)
+        self.provider = Daraja(http, vault, clock, observe, sources=settings.mpesa_sources)
+        others = all_of(further, http, vault, clock, observe)
+        self.providers: Providers = MappingProxyType({self.provider.name: self.provider, **others})
+        self.queries = Queries(db, vault, clock, catalog, settings, self.providers)
         self.deadlines = Deadlines(db, vault, clock, catalog)
-        self.inbox = Inbox(db, vault, clock, catalog, settings)
+        self.inbox = Inbox(db, vault, clock, catalog, settings, self.providers)
         self.inbox.on_doubt = self.queries.wake
-        self.checkout = Checkout(db, vault, clock, settings, self.provider, self.queries.wake)
+        self.checkout = Checkout(db, vault, clock, settings, self.providers, self.queries.wake)
         self.claims = Claims(db, vault, clock)
         self.loops: tuple[Loop, ...] = (self.inbox, self.queries, self.deadlines)
 

@@ -8,7 +8,7 @@ from portal.access.plans import Plan
 from portal.clock import MINUTE, Moment
 from portal.money import Money
 from portal.payments import payment, settle, store
-from portal.payments.accounts import Kind, get_account
+from portal.payments.accounts import Start, get_account
 from portal.payments.payment import State
 from portal.phone import Phone
 from portal.seal import Vault, token_hash
@@ -29,7 +29,10 @@ class PaymentView:
     plan: Plan
     account_ref: str
     pay_number: str
-    pay_kind: Kind
+    pay_kind: str
+    start: Start  # a phone rings, or there is a page to go to
+    go_to: str
+    say: str
     created_at: Moment
     submitted_at: Moment | None
     settled_at: Moment | None
@@ -81,6 +84,9 @@ def view_of(vault: Vault, one: store.Payment) -> Unit[PaymentView | None]:
         account_ref=one.account_ref,
         pay_number=account.pay_number,
         pay_kind=account.kind,
+        start=account.start,
+        go_to=one.go_to(vault),
+        say=one.say or "",
         created_at=one.created_at,
         submitted_at=one.submitted_at,
         settled_at=one.settled_at,

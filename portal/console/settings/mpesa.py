@@ -11,7 +11,7 @@ from portal.console import asked
 from portal.console.desk import Desk
 from portal.errors import Misconfigured, ProviderError, ProviderRefused, Refused
 from portal.payments import accounts
-from portal.payments.accounts import SECRETS, MpesaAccount
+from portal.payments.accounts import SECRETS, Account
 from portal.tenancy import store as tenancy
 from portal.units import Conflict, Unit
 
@@ -50,7 +50,7 @@ async def add(desk: Desk) -> Response:
     return desk.go(f"/console/settings/mpesa/{made.id}", "mpesa-added")
 
 
-async def _added(desk: Desk) -> MpesaAccount:
+async def _added(desk: Desk) -> Account:
     plain, secrets = _plain(desk), _secrets(desk.fields)
     try:
         made = await desk.act(
@@ -88,7 +88,7 @@ def _secrets(fields: Secrets) -> dict[str, str]:
     return found
 
 
-def _add(desk: Desk, plain: Mapping[str, str], secrets: Secrets) -> Unit[MpesaAccount]:
+def _add(desk: Desk, plain: Mapping[str, str], secrets: Secrets) -> Unit[Account]:
     tenant, services = desk.view.tenant, desk.services
     made = yield from accounts.add_account(
         services.vault,
@@ -112,7 +112,7 @@ async def one(desk: Desk) -> Response:
     return _one(desk, await _found(desk))
 
 
-def _one(desk: Desk, found: MpesaAccount, *, wrong: Refused | None = None, tried: str = "") -> Response:
+def _one(desk: Desk, found: Account, *, wrong: Refused | None = None, tried: str = "") -> Response:
     token = accounts.c2b_token(desk.services.vault, desk.view.tenant.public, found.public)
     address = f"{desk.services.settings.public_url}/c2b/{token}" if desk.may("accounts.change") else ""
     status = wrong.status if wrong else 200
@@ -121,7 +121,7 @@ def _one(desk: Desk, found: MpesaAccount, *, wrong: Refused | None = None, tried
     )
 
 
-async def _found(desk: Desk) -> MpesaAccount:
+async def _found(desk: Desk) -> Account:
     found = await desk.read(accounts.get_account, asked.number(desk.request.path_params["id"]))
     if found is None:
         raise Refused("not-found", status=404)
@@ -139,7 +139,7 @@ async def renew(desk: Desk) -> Response:
     return desk.go(f"/console/settings/mpesa/{found.id}", "mpesa-keys")
 
 
-def _renew(desk: Desk, found: MpesaAccount, secrets: Secrets) -> Unit[None]:
+def _renew(desk: Desk, found: Account, secrets: Secrets) -> Unit[None]:
     yield from accounts.replace_keys(desk.services.vault, found, secrets)
     yield from tenancy.bump(desk.view.tenant.id)
 
@@ -149,7 +149,7 @@ async def sure(desk: Desk) -> Response:
     return await _sure(desk, await _found(desk))
 
 
-async def _sure(desk: Desk, found: MpesaAccount, wrong: Refused | None = None) -> Response:
+async def _sure(desk: Desk, found: Account, wrong: Refused | None = None) -> Response:
     others = [each for each in await desk.read(accounts.accounts) if each.active and each.id != found.id]
     return desk.page(
         "mpesa_off",
@@ -188,8 +188,8 @@ async def try_out(desk: Desk) -> Response:
     return _one(desk, found, tried=await _tried(desk, found))
 
 
-async def _tried(desk: Desk, found: MpesaAccount) -> str:
-    provider = desk.services.provider
+async def _tried(desk: Desk, found: Account) -> str:
+    provider = desk.services.providers.get(found.provider)
     if provider is None:
         return "silent"
     try:

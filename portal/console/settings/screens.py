@@ -8,7 +8,7 @@ from portal.console.desk import Desk
 from portal.console.screens import get, post
 from portal.console.settings import look, mpesa, profile
 from portal.payments import accounts
-from portal.payments.accounts import MpesaAccount
+from portal.payments.accounts import Account
 
 
 async def overview(desk: Desk) -> Response:
@@ -17,7 +17,7 @@ async def overview(desk: Desk) -> Response:
     return desk.page("settings", papers=profile.papers(desk), account=_current(found), installed=_installed(desk))
 
 
-def _current(found: list[MpesaAccount]) -> MpesaAccount | None:
+def _current(found: list[Account]) -> Account | None:
     """The account that new payments go to: the newest that is on."""
     return next((each for each in reversed(found) if each.active), None)
 
