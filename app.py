@@ -39,6 +39,7 @@ from portal.loops import Every, Supervisor
 from portal.mikrotik.keepers import Keepers
 from portal.pages import routes as pages
 from portal.pages.doors import Services
+from portal.payments.paystack import Paystack
 from portal.payments.room import Payments
 from portal.seal import Vault
 from portal.settings import Settings, load, refuse_unsafe
@@ -50,6 +51,7 @@ from portal.vouchers.room import Vouchers
 SWITCH_S = 0.0005
 BACKLOG = 4096  # a whole site may come back at once after a power cut
 COLLECT = (20_000, 20, 20)  # a request leaves next to nothing behind that only the collector can find
+FURTHER = (Paystack,)  # the payment providers beside M-Pesa
 ENDS_EVERY_MS = 500  # how often ends by the clock are looked for; a pass is off within 2 s of its end
 
 
@@ -110,7 +112,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     catalog = Catalog(db)
     keepers = Keepers(db=db, clock=clock, vault=vault, settings=settings, catalog=catalog, observe=observe)
     http = httpx.AsyncClient(verify=trust_for(settings), timeout=httpx.Timeout(20, connect=10), trust_env=False)
-    payments = Payments(db=db, vault=vault, clock=clock, catalog=catalog, settings=settings, http=http, observe=observe)
+    payments = Payments(db, vault, clock, catalog, settings, http, observe, further=FURTHER)
     vouchers = Vouchers(db, vault, clock, catalog, settings, keepers.sees)
     staff = StaffRoom(db, vault, clock)
     reminders = Reminders(db, clock, lambda: [each.tenant for each in catalog.all()])

@@ -110,7 +110,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
     "jinja2": ("pages", "console"),
     "multipart": ("pages", "web"),
     "itsdangerous": ("pages", "console"),
-    "httpx": ("payments/daraja", "payments/room", "doctor"),
+    "httpx": ("payments/daraja", "payments/line", "payments/room", "doctor"),
     "librouteros": ("mikrotik/sentences", "mikrotik/wire"),
     "sqlite3": ("db", "groups", "doctor_database", "migrate"),
     "databases": ("db",),

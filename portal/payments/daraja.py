@@ -18,22 +18,13 @@ from portal.clock import MINUTE, Clock, Moment
 from portal.errors import ProviderRefused, ProviderUnknown
 from portal.payments import answers, mpesa
 from portal.payments.accounts import Account
+from portal.payments.line import WHOLE_S, Answer, Line, Observe, quiet
 from portal.payments.mpesa import Shop
 from portal.payments.mpesa_notices import MpesaReader
 from portal.payments.provider import Accepted, Heard, Prompt
 from portal.seal import Vault
 
-Observe = Callable[[str], None]
 EARLY_MS = MINUTE
-# A slow gateway answers within 30 s; whoever waits longer holds a connection for nothing.
-TIMEOUT = httpx.Timeout(40, connect=10, pool=10)
-WHOLE_S = 45.0  # for all of an answer: TIMEOUT begins anew with each byte
-# The request never left: certainly nothing was started.
-NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-
-
-def quiet(_: str) -> None:
-    """Nobody watches."""
 
 
 class Tokens:
@@ -74,10 +65,8 @@ class Daraja(MpesaReader):
         sources: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(sources)
-        self._http = http
-        self._whole_s = whole_s
+        self._line = Line(http, observe, whole_s)
         self._vault = vault
-        self._observe = observe
         self._tokens = Tokens(self._mint, clock)
 
     async def push(self, account: Account, prompt: Prompt, now: Moment) -> Accepted:
@@ -91,16 +80,16 @@ class Daraja(MpesaReader):
             now=now,
         )
         answer = await self._post(account, mpesa.STK_PATH, request)
-        merchant, checkout = answers.read_push(answer.status_code, answer.content)
+        merchant, checkout = answers.read_push(answer.status, answer.body)
         return Accepted(merchant_request=merchant, checkout_request=checkout)
 
     async def ask(self, account: Account, checkout_request: str, now: Moment) -> Heard:
         request = mpesa.query_request(self._shop(account), checkout_request, now)
         answer = await self._post(account, mpesa.QUERY_PATH, request)
         return Heard(
-            body=answer.content[: mpesa.MAX_BODY],
-            throttled=answers.is_throttled(answer.status_code, answer.content),
-            retry_after_ms=_retry_after(answer.headers),
+            body=answer.body[: mpesa.MAX_BODY],
+            throttled=answers.is_throttled(answer.status, answer.body),
+            retry_after_ms=answer.retry_after_ms,
         )
 
     async def register(self, account: Account, address: str, version: str = "v2") -> None:
@@ -110,7 +99,7 @@ class Daraja(MpesaReader):
         """
         request = mpesa.register_request(account.pay_number, f"{address}/confirm", f"{address}/validate")
         answer = await self._post(account, mpesa.REGISTER_PATH.format(version=version), request)
-        answers.read_accepted(answer.status_code, answer.content)
+        answers.read_accepted(answer.status, answer.body)
 
     async def try_out(self, account: Account) -> None:
         """Whether M-Pesa takes the account's key and secret; raises `ProviderRefused` or `ProviderUnknown`."""
@@ -120,52 +109,35 @@ class Daraja(MpesaReader):
         passkey = account.credentials(self._vault).passkey
         return Shop(shortcode=account.shortcode, party_b=account.party_b, till=account.kind == "till", passkey=passkey)
 
-    async def _post(self, account: Account, path: str, request: Mapping[str, Any]) -> httpx.Response:
+    async def _post(self, account: Account, path: str, request: Mapping[str, Any]) -> Answer:
         """Send once; a second time only when the gateway refused the token and so never passed it on."""
         token = await self._tokens.get(account)
         answer = await self._send(account, path, request, token)
-        if not answers.refuses_token(answer.status_code, answer.content):
+        if not answers.refuses_token(answer.status, answer.body):
             return answer
         self._tokens.drop(account, token)
         token = await self._tokens.get(account)
         return await self._send(account, path, request, token)
 
-    async def _send(self, account: Account, path: str, request: Mapping[str, Any], token: str) -> httpx.Response:
+    async def _send(self, account: Account, path: str, request: Mapping[str, Any], token: str) -> Answer:
         headers = {"Authorization": f"Bearer {token}"}
-        self._observe("mpesa:before")
-        try:
-            async with asyncio.timeout(self._whole_s):
-                answer = await self._http.post(account.base_url + path, json=request, headers=headers, timeout=TIMEOUT)
-        except NEVER_SENT as failed:
-            raise ProviderRefused("provider-down", type(failed).__name__) from failed
-        except (httpx.HTTPError, TimeoutError) as failed:
-            raise ProviderUnknown(type(failed).__name__) from failed
-        self._observe("mpesa:after")
-        return answer
+        return await self._line.send(self.name, "POST", account.base_url + path, headers, request)
 
     async def _mint(self, account: Account) -> answers.Token:
         """A new token. Whatever goes wrong here, no request for money was sent."""
         own = account.credentials(self._vault)
         basic = base64.b64encode(f"{own.consumer_key}:{own.consumer_secret}".encode()).decode()
-        self._observe("mpesa:before")
         try:
-            async with asyncio.timeout(self._whole_s):
-                answer = await self._http.get(
-                    account.base_url + mpesa.TOKEN_PATH, headers={"Authorization": f"Basic {basic}"}, timeout=TIMEOUT
-                )
-        except (httpx.HTTPError, TimeoutError) as failed:
-            raise ProviderRefused("provider-down", type(failed).__name__) from failed
-        self._observe("mpesa:after")
-        token = answers.read_token(answer.status_code, answer.content)
+            answer = await self._line.send(
+                self.name, "GET", account.base_url + mpesa.TOKEN_PATH, {"Authorization": f"Basic {basic}"}
+            )
+        except ProviderUnknown as failed:
+            raise ProviderRefused("provider-down", str(failed)) from failed
+        token = answers.read_token(answer.status, answer.body)
         if token is not None:
             return token
-        if answer.status_code in (400, 401, 403) and mpesa.read_object(answer.content) is not None:
+        if answer.status in (400, 401, 403) and mpesa.read_object(answer.body) is not None:
             raise ProviderRefused("config", "M-Pesa refuses the consumer key and secret")
-        if answer.status_code == 400:  # an empty body: key or secret wrong, or of the other environment
+        if answer.status == 400:  # an empty body: key or secret wrong, or of the other environment
             raise ProviderRefused("config", "M-Pesa does not know the consumer key and secret in this environment")
-        raise ProviderRefused("provider-down", f"HTTP {answer.status_code} instead of a token")
-
-
-def _retry_after(headers: Mapping[str, str]) -> int | None:
-    text = headers.get("Retry-After", "")
-    return int(text) * 1000 if text.isascii() and text.isdigit() and len(text) < 6 else None
+        raise ProviderRefused("provider-down", f"HTTP {answer.status} instead of a token")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from portal.payments import answers, mpesa, payment
-from portal.payments.accounts import Account
+from portal.payments.accounts import BASE_URLS, Account
 from portal.payments.mpesa import C2bNotice, StkNotice
 from portal.payments.provider import Arrived, Notice, Readers
 from portal.seal import Vault
@@ -28,8 +28,11 @@ class MpesaReader:
     def __init__(self, sources: frozenset[str] = frozenset()) -> None:
         self._sources = sources
 
-    def refuse_account(self, account: Account, vault: Vault) -> None:
-        """Its numbers are looked at where it is made."""
+    def base_url(self, environment: str) -> str:
+        return BASE_URLS[environment]
+
+    def refuse_keys(self, environment: str, secrets: Mapping[str, str]) -> None:
+        """They have no shape to tell them by."""
 
     def hosts(self, account: Account) -> Sequence[str]:
         return ()  # the phone's own menu

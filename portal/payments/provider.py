@@ -96,8 +96,11 @@ class Reader(Protocol):
     def secrets(self) -> Mapping[str, str]:
         """The columns of an account that it needs, and what it calls them."""
 
-    def refuse_account(self, account: Account, vault: Vault) -> None:
-        """Raise `Misconfigured` for an account that cannot be right."""
+    def base_url(self, environment: str) -> str:
+        """Where it is."""
+
+    def refuse_keys(self, environment: str, secrets: Mapping[str, str]) -> None:
+        """Raise `Misconfigured` for secrets that cannot be right there."""
 
     def hosts(self, account: Account) -> Sequence[str]:
         """The hosts that a guest without a pass must reach to pay."""

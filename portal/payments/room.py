@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
-from typing import Protocol
 
 import httpx
 
@@ -14,33 +13,16 @@ from portal.db import Database
 from portal.loops import Loop
 from portal.payments.checkout import Checkout
 from portal.payments.claims import Claims
-from portal.payments.daraja import Daraja, quiet
+from portal.payments.daraja import Daraja
 from portal.payments.inbox import Inbox
+from portal.payments.line import Line, quiet
 from portal.payments.orders import recover
 from portal.payments.provider import Provider, Providers
 from portal.payments.reconcile import Deadlines, Queries
 from portal.seal import Vault
 from portal.settings import Settings
 
-
-class Make(Protocol):
-    """How a provider is built."""
-
-    def __call__(
-        self, http: httpx.AsyncClient, vault: Vault, clock: Clock, observe: Callable[[str], None]
-    ) -> Provider: ...
-
-
-def all_of(
-    makes: Sequence[Make],
-    http: httpx.AsyncClient,
-    vault: Vault,
-    clock: Clock,
-    observe: Callable[[str], None] = quiet,
-) -> Providers:
-    """Providers by the name that accounts give them."""
-    made: list[Provider] = [make(http, vault, clock, observe) for make in makes]
-    return MappingProxyType({each.name: each for each in made})
+Make = Callable[[Line, Vault], Provider]  # how a provider is built
 
 
 class Payments:
@@ -64,8 +46,8 @@ class Payments:
         self._clock = clock
         self._catalog = catalog
         self.provider = Daraja(http, vault, clock, observe, sources=settings.mpesa_sources)
-        others = all_of(further, http, vault, clock, observe)
-        self.providers: Providers = MappingProxyType({self.provider.name: self.provider, **others})
+        others = [make(Line(http, observe), vault) for make in further]
+        self.providers: Providers = MappingProxyType({each.name: each for each in (self.provider, *others)})
         self.queries = Queries(db, vault, clock, catalog, settings, self.providers)
         self.deadlines = Deadlines(db, vault, clock, catalog)
         self.inbox = Inbox(db, vault, clock, catalog, settings, self.providers)

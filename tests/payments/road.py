@@ -25,7 +25,7 @@ from portal.loops import Supervisor
 from portal.payments import accounts, store, views
 from portal.payments.accounts import MpesaAccount
 from portal.payments.checkout import Started
-from portal.payments.daraja import quiet
+from portal.payments.line import quiet
 from portal.payments.room import Payments
 from portal.payments.views import PaymentView
 from portal.phone import Phone
