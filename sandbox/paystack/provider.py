@@ -57,7 +57,7 @@ class Told:
     signature: str
 
 
-@dataclass(kw_only=True)
+@dataclass
 class SandboxPaystack:
     """One business at Paystack, in test mode or live by its key."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,7 @@ from portal.payments import accounts, store, views
 from portal.payments.accounts import MpesaAccount
 from portal.payments.checkout import Started
 from portal.payments.line import quiet
-from portal.payments.room import Payments
+from portal.payments.room import Make, Payments
 from portal.payments.views import PaymentView
 from portal.phone import Phone
 from portal.settings import Settings, load
@@ -57,6 +57,7 @@ class Road:
     door: str
     http: httpx.AsyncClient
     supervisor: Supervisor
+    further: Sequence[Make] = ()
     answers: list[int] = field(default_factory=list)
 
     @property
@@ -148,7 +149,7 @@ class Road:
         """Stop, and come up again on the same file."""
         await self.supervisor.stop()
         self.payments = Payments(
-            self.home.db, self.home.vault, self.clock, self.catalog, self.settings, self.http, quiet
+            self.home.db, self.home.vault, self.clock, self.catalog, self.settings, self.http, quiet, self.further
         )
         await self.payments.start()
         self.supervisor = Supervisor(self.clock)
@@ -175,20 +176,21 @@ class Door:
 
     async def take(self, request: Request) -> JSONResponse:
         assert self.road is not None
-        channel: Any = {"hook": "stk", "confirm": "c2b-confirm", "validate": "c2b-validate"}[
-            request.url.path.split("/")[-1] if request.url.path.startswith("/c2b") else "hook"
-        ]
+        parts = request.url.path.split("/")
+        word = parts[-1] if parts[1] == "c2b" else parts[1]
+        channel = {"hook": "stk", "confirm": "c2b-confirm", "validate": "c2b-validate", "webhook": "webhook"}[word]
         source = request.client.host if request.client else ""
         inbox = self.road.payments.inbox
-        known = await inbox.receive(channel, request.path_params["token"], await request.body(), source)
+        body, headers = await request.body(), request.headers
+        known = await inbox.receive(channel, request.path_params["token"], body, source, headers)
         self.road.answers.append(200 if known else 404)
-        return JSONResponse({"ResultCode": 0, "ResultDesc": "Accepted"}, 200 if known else 404)
+        return JSONResponse(dict(known or {}), 200 if known else 404)
 
 
 @asynccontextmanager
 async def serving(door: Door) -> AsyncIterator[str]:
     """The door, on loopback."""
-    paths = ("/hook/{token}", "/c2b/{token}/confirm", "/c2b/{token}/validate")
+    paths = ("/hook/{token}", "/webhook/{token}", "/c2b/{token}/confirm", "/c2b/{token}/validate")
     app = Starlette(routes=[Route(path, door.take, methods=["POST"]) for path in paths])
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
     config = uvicorn.Config(app, lifespan="off", ws="none", log_config=None, timeout_graceful_shutdown=1)
@@ -208,6 +210,7 @@ async def road(
     kind: accounts.Kind = "paybill",
     switches: Switches | None = None,
     loops: bool = True,
+    further: Sequence[Make] = (),
     **settings: str,
 ) -> AsyncIterator[Road]:
     """A running road; `settings` go without BANDO_, `loops=False` leaves the loops to the test."""
@@ -226,7 +229,7 @@ async def road(
         read = load({**env, **{f"BANDO_{name.upper()}": text for name, text in settings.items()}})
         catalog = Catalog(home.db)
         await catalog.refresh()
-        payments = Payments(home.db, home.vault, home.clock, catalog, read, http)
+        payments = Payments(home.db, home.vault, home.clock, catalog, read, http, further=further)
         made = Road(
             home=home,
             mpesa=mpesa,
@@ -237,6 +240,7 @@ async def road(
             door=url,
             http=http,
             supervisor=Supervisor(home.clock),
+            further=further,
         )
         door.road = made
         await payments.start()
