@@ -79,6 +79,7 @@ def _purchase(services: Services) -> list[BaseRoute]:
     return [
         _get("/p/{token}/", Page(waiting.waiting, services)),
         _get("/p/{token}/state", Page(waiting.state, services)),
+        _get("/p/{token}/go", Page(waiting.go, services)),
         _post("/p/{token}/again", Page(waiting.again, services)),
         _get("/p/{token}/again", Page(back)),
         _get("/p/{token}/status", Page(status.of_purchase, services)),

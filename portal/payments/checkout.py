@@ -17,7 +17,7 @@ from portal.access.plans import Plan
 from portal.clock import Clock, Moment
 from portal.db import Database
 from portal.errors import ProviderRefused, ProviderUnknown, Refused
-from portal.payments import payment
+from portal.payments import views
 from portal.payments.limits import seconds
 from portal.payments.orders import (
     MAC,
@@ -117,7 +117,7 @@ class Checkout:
         if found is None:
             raise Refused("not-found", status=404)
         one, phone, mac = found
-        retry_at = payment.may_retry_at(one.state, one.reason, one.created_at, one.submitted_at)
+        retry_at = views.retry_at(one)
         if retry_at is None:
             raise Refused("not-again", status=409)
         if now < retry_at:

@@ -8,7 +8,7 @@ from portal.access.plans import Plan
 from portal.clock import MINUTE, Moment
 from portal.money import Money
 from portal.payments import payment, settle, store
-from portal.payments.accounts import Start, get_account
+from portal.payments.accounts import Start, current_account, get_account
 from portal.payments.payment import State
 from portal.phone import Phone
 from portal.seal import Vault, token_hash
@@ -58,7 +58,16 @@ class OpenPayment:
     may_retry_at: Moment | None
 
 
-def _retry_at(one: store.Payment) -> Moment | None:
+def how_paid() -> Unit[Start]:
+    """How a payment that began now would begin."""
+    account = yield from current_account()
+    return "prompt" if account is None else account.start
+
+
+def retry_at(one: store.Payment) -> Moment | None:
+    """A page can be paid for as long as it is open; a second one beside it would be paid twice."""
+    if one.go_to_sealed is not None and one.state in payment.WAITING:
+        return (one.submitted_at or one.created_at) + payment.EXPIRES_MS
     return payment.may_retry_at(one.state, one.reason, one.created_at, one.submitted_at)
 
 
@@ -84,7 +93,7 @@ def view_of(vault: Vault, one: store.Payment) -> Unit[PaymentView | None]:
         account_ref=one.account_ref,
         pay_number=account.pay_number,
         pay_kind=account.kind,
-        start=account.start,
+        start="page" if one.go_to_sealed is not None else account.start,
         go_to=one.go_to(vault),
         say=one.say or "",
         created_at=one.created_at,
@@ -93,7 +102,7 @@ def view_of(vault: Vault, one: store.Payment) -> Unit[PaymentView | None]:
         device_id=one.device_id,
         router_id=one.router_id,
         receipt=None if receipt is None else receipt.number,
-        may_retry_at=_retry_at(one),
+        may_retry_at=retry_at(one),
     )
 
 
@@ -112,5 +121,5 @@ def open_payment_of(device_id: int, now: Moment) -> Unit[OpenPayment | None]:
         submitted_at=one.submitted_at,
         device_id=one.device_id,
         router_id=one.router_id,
-        may_retry_at=_retry_at(one),
+        may_retry_at=retry_at(one),
     )
