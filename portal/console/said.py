@@ -50,6 +50,7 @@ SAID = {
     "look-saved": "Saved. Guests see it now.",
     "look-own": "Guests see Bando's own look again.",
     "mpesa-added": "The account is added. New payments go to it. Now register its two addresses with M-Pesa.",
+    "provider-added": "The account is added. New payments go to it. Now tell the provider its webhook address.",
     "mpesa-keys": "The new keys are kept.",
     "mpesa-on": "The account is on.",
     "mpesa-off": "The account is off. No new payment goes to it.",

@@ -11,7 +11,7 @@ from portal.clock import Moment
 from portal.errors import Misconfigured
 from portal.payments import accounts, store
 from portal.payments.accounts import BASE_URLS, Account
-from portal.payments.provider import Reader
+from portal.payments.provider import Reader, Readers
 from portal.seal import Vault
 from portal.units import Unit
 
@@ -52,6 +52,15 @@ def rejoin(vault: Vault, reader: Reader, account: Account, kind: str, secrets: M
     _check(reader, kind, account.environment, secrets)
     yield from accounts.replace_keys(vault, account, {name: secrets[name] for name in reader.secrets})
     yield from store.change_account(account.id, kind=kind)
+
+
+def hosts(readers: Readers) -> Unit[tuple[str, ...]]:
+    """What guests without a pass must reach to pay at the accounts that are on."""
+    found: set[str] = set()
+    for each in (yield from accounts.accounts()):
+        if each.active and each.start == "page" and each.provider in readers:
+            found.update(readers[each.provider].hosts(each))
+    return tuple(sorted(found))
 
 
 def _check(reader: Reader, kind: str, environment: str, secrets: Mapping[str, str]) -> None:

@@ -19,6 +19,8 @@ from portal.audit import store as audit
 from portal.console.desk import COOKIE
 from portal.console.doors import Services
 from portal.console.site import site
+from portal.payments.line import Line
+from portal.payments.paystack import Paystack
 from portal.seal import new_token, token_hash
 from portal.settings import Settings, load
 from portal.staff.room import StaffRoom
@@ -174,5 +176,6 @@ async def _services(home: Seed, settings: Settings) -> Services:
         catalog=catalog,
         settings=settings,
         staff=StaffRoom(home.db, home.vault, home.clock),
+        providers={Paystack.name: Paystack(Line(None), home.vault)},  # type: ignore[arg-type]
         observe=lambda *_: None,
     )

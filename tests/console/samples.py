@@ -16,6 +16,7 @@ from portal.tenancy import store as tenancy
 from portal.units import update, value
 from tests.console import guests, money
 from tests.console.office import Visitor
+from tests.console.test_further import PAYSTACK
 from tests.console.test_isps import NEW as ISP
 from tests.console.test_plans import GOOD
 from tests.console.test_routers import GOOD as ROUTER
@@ -273,6 +274,7 @@ SAMPLES: dict[str, Sample] = {
     "/settings/mpesa": plain("/settings/mpesa", **ACCOUNT),
     "/settings/mpesa/{id}/keys": on_account("keys", consumer_key="k", consumer_secret="s", passkey="p"),
     "/settings/mpesa/{id}/state": on_account("state", to="off", reason="because"),
+    "/settings/provider/{provider}": plain("/settings/provider/paystack", **PAYSTACK),
     "/support/open": plain("/support/open", hours="1", reason="because"),
     "/support/close": shut_window,
     "/isps/new": plain("/isps/new", **ISP),

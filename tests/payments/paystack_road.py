@@ -45,10 +45,9 @@ async def paystack_road(
     switches: Switches | None = None,
     loops: bool = True,
     make: Make = Paystack,
-    **settings: str,
 ) -> AsyncIterator[PaystackRoad]:
     """A running road whose tenant takes payments through Paystack."""
-    async with road(folder, loops=loops, further=(make,), **settings) as r:
+    async with road(folder, loops=loops, further=(make,)) as r:
         paystack = SandboxPaystack(r.clock, switches=switches or Switches())
         server = await serve_paystack(paystack)
         account = await r.home.write(add_account, r, kind, paystack.key, server.url)
@@ -65,7 +64,7 @@ def add_account(r: Road, kind: str, key: str, url: str) -> Unit[Account]:
     return (
         yield from joining.join(
             r.home.vault,
-            Paystack(None, r.home.vault),  # type: ignore[arg-type] it only says what it needs
+            Paystack(None, r.home.vault),  # type: ignore[arg-type]
             r.clock.now(),
             tenant_public=r.home.tenant.public,
             environment="sandbox",

@@ -18,7 +18,7 @@ KEY = "sk_test_of_the_story"
 
 def paystack_ledger(ledger: Ledger) -> Readers:
     """The tenant of this ledger takes payments through Paystack from now on; gives who reads what it is told."""
-    reader = Paystack(None, ledger.vault)  # type: ignore[arg-type] it only reads
+    reader = Paystack(None, ledger.vault)  # type: ignore[arg-type]
     router, plan, _ = ledger.views[ledger.tenant.id]
     account = ledger.run(
         joining.join(

@@ -23,7 +23,7 @@ RECORDED = Path(__file__).parent / "recorded" / "paystack"
 REFERENCE = "a1b2c3d4e5f6"
 KEY = "sk_test_0123456789"
 VAULT = Vault(MASTER)
-PAYSTACK = Paystack(None, VAULT)  # type: ignore[arg-type] what is tested here sends nothing
+PAYSTACK = Paystack(None, VAULT)  # type: ignore[arg-type]
 
 
 def recorded(name: str) -> bytes:

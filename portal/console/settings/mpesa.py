@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from portal.console import asked
 from portal.console.desk import Desk
+from portal.console.settings import further
 from portal.errors import Misconfigured, ProviderError, ProviderRefused, Refused
 from portal.payments import accounts
 from portal.payments.accounts import SECRETS, Account
@@ -37,6 +38,7 @@ async def _listed(desk: Desk, wrong: Refused | None = None) -> Response:
         current=active[-1].id if active else None,
         filled={name: desk.fields.get(name, "")[:LONGEST] for name in PLAIN},
         sandbox=desk.services.settings.sandbox,
+        others=further.others(desk.services.providers),
         wrong=wrong.key if wrong else "",
     )
 
@@ -113,6 +115,8 @@ async def one(desk: Desk) -> Response:
 
 
 def _one(desk: Desk, found: Account, *, wrong: Refused | None = None, tried: str = "") -> Response:
+    if found.provider != accounts.MPESA:
+        return further.one(desk, found, wrong, tried)
     token = accounts.c2b_token(desk.services.vault, desk.view.tenant.public, found.public)
     address = f"{desk.services.settings.public_url}/c2b/{token}" if desk.may("accounts.change") else ""
     status = wrong.status if wrong else 200
@@ -131,6 +135,8 @@ async def _found(desk: Desk) -> Account:
 async def renew(desk: Desk) -> Response:
     """Other keys for the same number, as when M-Pesa has issued new ones."""
     found = await _found(desk)
+    if found.provider != accounts.MPESA:
+        return await further.renew(desk, found)
     try:
         secrets = _secrets(desk.fields)
     except Refused as wrong:
@@ -165,15 +171,15 @@ async def switch(desk: Desk) -> Response:
     """Take no more payments with it, which wants a reason; or again."""
     found = await _found(desk)
     on = asked.one_of(desk.fields.get("to") or "-", ("on", "off")) == "on"
-    after = {"number": found.pay_number}
+    after = {"number": found.pay_number or found.label}
     if not on:
         try:
             after["reason"] = asked.reason(desk.fields.get("reason", ""))
         except Refused as wrong:
             return await _sure(desk, found, wrong)
     if on != found.active:
-        act = "mpesa.on" if on else "mpesa.off"
-        await desk.act(act, f"mpesa:{found.public}", _switch, desk, found.id, on, after=after, money=True)
+        act = f"{'mpesa' if found.provider == accounts.MPESA else 'provider'}.{'on' if on else 'off'}"
+        await desk.act(act, f"{found.provider}:{found.public}", _switch, desk, found.id, on, after=after, money=True)
     return desk.go(f"/console/settings/mpesa/{found.id}", "mpesa-on" if on else "mpesa-off")
 
 
@@ -183,7 +189,7 @@ def _switch(desk: Desk, account_id: int, on: bool) -> Unit[None]:
 
 
 async def try_out(desk: Desk) -> Response:
-    """Ask M-Pesa for a token with these keys; no money moves, and nobody waits for longer than `PATIENCE_S`."""
+    """Ask the provider whether it takes the keys; no money moves, and nobody waits for longer than `PATIENCE_S`."""
     found = await _found(desk)
     return _one(desk, found, tried=await _tried(desk, found))
 

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from portal.console.desk import Desk
 from portal.console.screens import get, post
-from portal.console.settings import look, mpesa, profile
+from portal.console.settings import further, look, mpesa, profile
 from portal.payments import accounts
 from portal.payments.accounts import Account
 
@@ -47,6 +47,8 @@ SCREENS = (
     post("/settings/look/preview", "tenant.change", look.try_on, upload=True),
     get("/settings/mpesa", "accounts", mpesa.listed),
     post("/settings/mpesa", "accounts.change", mpesa.add, proof=True),
+    get("/settings/provider/{provider}", "accounts.change", further.ask),
+    post("/settings/provider/{provider}", "accounts.change", further.add, proof=True),
     get("/settings/mpesa/{id}", "accounts", mpesa.one),
     post("/settings/mpesa/{id}/keys", "accounts.change", mpesa.renew, proof=True),
     get("/settings/mpesa/{id}/off", "accounts.change", mpesa.sure),
