@@ -267,13 +267,14 @@ def serve(settings: Settings) -> None:
 @cli.command()
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("var/sandbox"), show_default=True)
 @click.option("--port", default=8443, show_default=True, help="First of the ports that are used.")
+@click.option("--paystack", type=click.Choice(["page", "prompt"]), help="Guests pay through Paystack, in this way.")
 @click.pass_obj
-def sandbox(settings: Settings, folder: Path, port: int) -> None:
-    """Start the whole world on this machine: router, phone, internet, M-Pesa, portal."""
+def sandbox(settings: Settings, folder: Path, port: int, paystack: str | None) -> None:
+    """Start the whole world on this machine: router, phone, internet, payment providers, portal."""
     from sandbox.show import show  # the sandbox is no part of the service
 
     configure("warning")  # the addresses should stay in sight
-    asyncio.run(show(folder, port, build))
+    asyncio.run(show(folder, port, build, paystack or ""))
 
 
 commands.attach(cli)

@@ -25,6 +25,20 @@ from portal.settings import Settings
 Make = Callable[[Line, Vault], Provider]  # how a provider is built
 
 
+def built(
+    further: Sequence[Make],
+    http: httpx.AsyncClient,
+    vault: Vault,
+    clock: Clock,
+    observe: Callable[[str], None] = quiet,
+    mpesa: Daraja | None = None,
+) -> Providers:
+    """M-Pesa and these further providers, by the name that accounts give them."""
+    others = [make(Line(http, observe), vault) for make in further]
+    first: Provider = mpesa or Daraja(http, vault, clock, observe)
+    return MappingProxyType({each.name: each for each in (first, *others)})
+
+
 class Payments:
     """Checkout, claims and inbox, with the loops they need. `observe` sees each call of a provider.
 
@@ -46,8 +60,7 @@ class Payments:
         self._clock = clock
         self._catalog = catalog
         self.provider = Daraja(http, vault, clock, observe, sources=settings.mpesa_sources)
-        others = [make(Line(http, observe), vault) for make in further]
-        self.providers: Providers = MappingProxyType({each.name: each for each in (self.provider, *others)})
+        self.providers = built(further, http, vault, clock, observe, self.provider)
         self.queries = Queries(db, vault, clock, catalog, settings, self.providers)
         self.deadlines = Deadlines(db, vault, clock, catalog)
         self.inbox = Inbox(db, vault, clock, catalog, settings, self.providers)

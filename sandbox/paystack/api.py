@@ -130,7 +130,8 @@ class Api:
             return RedirectResponse("/", 303)
         mark = "&" if "?" in one.callback_url else "?"
         claim = urlencode({"trxref": one.reference, "reference": one.reference})
-        return RedirectResponse(f"{one.callback_url}{mark}{claim}", 303, HEADERS)
+        back = self.paystack.reached(f"{one.callback_url}{mark}{claim}")
+        return RedirectResponse(back, 303, HEADERS)
 
     async def phones(self, request: Request) -> Response:
         """The prompts on all phones."""

@@ -139,6 +139,12 @@ class SandboxPaystack:
     def sign(self, body: bytes) -> str:
         return hmac.new(self.key.encode(), body, hashlib.sha512).hexdigest()
 
+    def reached(self, address: str) -> str:
+        """Where an address of the portal is in truth."""
+        for public, truth in self.reach.items():
+            address = address.replace(public, truth)
+        return address
+
     # --- webhooks ---
 
     async def _tell(self, one: Transaction) -> None:
@@ -163,9 +169,7 @@ class SandboxPaystack:
             signature = hmac.new(b"sk_test_of_somebody_else", body, hashlib.sha512).hexdigest()
         if how == "re-serialised":
             body = json.dumps(json.loads(body)).encode()
-        address = self.webhook_url
-        for public, truth in self.reach.items():
-            address = address.replace(public, truth)
+        address = self.reached(self.webhook_url)
         headers = {"Content-Type": "application/json", "x-paystack-signature": signature}
         try:
             async with httpx.AsyncClient(trust_env=False, verify=self.verify, timeout=10) as http:
