@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -165,5 +166,11 @@ def test_the_same_number_at_two_providers_is_two_receipts(tmp_path: Path) -> Non
     assert seen == (["paid", "paid"], 2, 2)
 
 
-def test_the_further_providers_are_one_line_of_the_composition_root() -> None:
+def test_a_provider_is_one_file_and_one_line_of_the_composition_root() -> None:
+    """Nobody else in the house knows its name."""
+    home = Path(app.__file__).parent
+    files = [path for path in (home / "portal").rglob("*.*") if path.suffix in (".py", ".html")]
+    knowing = [path.name for path in files if re.search("paystack", path.read_text(), re.IGNORECASE)]
+
+    assert knowing == ["paystack.py"]
     assert (Paystack,) == app.FURTHER
