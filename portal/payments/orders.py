@@ -30,6 +30,7 @@ from portal.units import Unit
 REF_LETTERS = "23456789BCDFGHJKMNPQRSTVWXYZ"
 REF_LENGTH = 7
 MAX_SAY = 300  # what a provider says to a guest
+_LONG_NUMBER = re.compile(r"\+?\d[\d ]{5,}\d")  # may be the guest's own: it is not kept in plain
 AGAIN_MS = 30 * MINUTE  # so long a payment that failed may be tried again, although the sale is over by then
 MAC = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){5}")
 
@@ -220,7 +221,7 @@ def _keep_ids(vault: Vault, tenant_id: int, one: Payment, ids: Accepted) -> Unit
         checkout_request_sealed=sealed(ids.checkout_request, "checkout_request_sealed"),
         checkout_index=vault.index(tenant_id, "checkout", ids.checkout_request) if ids.checkout_request else None,
         go_to_sealed=sealed(ids.go_to, "go_to_sealed"),
-        say=ids.say[:MAX_SAY] or None,
+        say=_LONG_NUMBER.sub("…", ids.say[:MAX_SAY]) or None,
     )
 
 

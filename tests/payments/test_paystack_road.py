@@ -12,11 +12,12 @@ import httpx
 import pytest
 
 from portal.clock import MINUTE, SECOND
+from portal.payments import by_hand
 from portal.payments.paystack import Paystack
 from portal.payments.provider import Arrived
 from sandbox.paystack import Switches
 from tests.payments.paystack_road import PaystackRoad, paystack_road
-from tests.payments.road import OTHER_MAC, OTHER_PHONE, PHONE
+from tests.payments.road import OTHER_MAC, OTHER_PHONE, PHONE, payment_row
 
 
 async def travel(p: PaystackRoad, span_ms: int) -> None:
@@ -207,6 +208,30 @@ async def test_money_of_another_business_of_the_isp_is_kept_for_staff(tmp_path: 
 
         assert (receipt["provider"], receipt["state"], await p.road.passes()) == ("paystack", "unmatched", [])
         assert await p.road.lines() == {"unmatched-money"}
+
+
+async def test_staff_give_the_money_of_a_receipt_to_the_order_that_it_was_for(tmp_path: Path) -> None:
+    """By hand, too, a receipt stays its provider's, and is one."""
+    async with paystack_road(tmp_path, switches=Switches(hook="never"), loops=False) as p:
+        home, first = p.road.home, await p.road.buy()
+        await p.road.until(first, "awaiting")
+        wish = {"email": "shop@isp.test", "amount": 2000, "currency": "KES", "reference": "typed-by-hand"}
+        one = p.paystack.begin(wish, "card")
+        one.status = "success"
+        await p.paystack.deliver(one)
+        await p.road.payments.inbox.run_once()
+        (receipt,) = await p.road.receipts()
+        payment = await payment_row(home, first.public)
+        await home.write(by_hand.match, home.vault, receipt["id"], payment.id, p.road.clock.now())
+        second = await p.road.buy(mac=OTHER_MAC, phone=OTHER_PHONE, click="click 2")
+        await p.road.until(second, "awaiting")
+        payment = await payment_row(home, second.public)
+        number = await home.read(by_hand.typed_number, payment.id, " 4099555555 ")
+        assert await home.read(by_hand.typed_number, payment.id, "<b>4099555555</b>") is None
+        await home.write(by_hand.found_receipt, home.vault, payment.id, number, p.road.clock.now())
+
+        assert [each["provider"] for each in await p.road.receipts()] == ["paystack", "paystack"]
+        assert len(await p.road.passes()) == 2
 
 
 async def test_a_page_that_is_left_fails_after_ten_minutes_and_a_late_success_still_wins(tmp_path: Path) -> None:
