@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,8 +17,6 @@ from portal.units import Unit
 from sandbox.paystack import SandboxPaystack, Switches, serve_paystack
 from tests.looking import faults, shape
 from tests.pages.house import House, house
-
-SHOTS = os.environ.get("BANDO_SHOTS", "")
 
 
 @dataclass(kw_only=True)
@@ -154,8 +151,6 @@ async def test_a_guest_pays_on_a_page_and_is_online_at_360_px(
             wrong.extend([f"{name}: {each}" for each in await shape(page)])
             if script:
                 wrong.extend([f"{name}: {each}" for each in await faults(page)])
-            if SHOTS:
-                await page.screenshot(path=f"{SHOTS}/{name}-{'dark' if dark else 'light'}.png", full_page=True)
 
         await page.goto(f"{h.url}{await h.enter()}")
         await page.locator("label.plan").first.click()
