@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8443
 
-.PHONY: lock pictures run test check lint types sweep bench migration manual clean help
+.PHONY: simulate lock pictures run test check lint types sweep bench migration manual clean help
 
 help:  ## show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -33,6 +33,9 @@ types: $(VENV)/ready
 
 sweep: $(VENV)/ready  ## the long sweeps: every crash point, many more random histories
 	BANDO_SWEEP=1 $(BIN)/pytest -n 2 --dist loadfile -m slow
+
+simulate: $(VENV)/ready  ## 100,000 payments in fast time, with loss, doubling and routers that are down; the seed is printed
+	$(BIN)/python -m sandbox.simulation $(if $(SEED),--seed $(SEED))
 
 bench: $(VENV)/ready  ## the benchmarks; numbers are printed, see benchmarks/README.md
 	$(BIN)/python -m benchmarks

@@ -33,6 +33,7 @@ from portal.console.doors import Services as ConsoleServices
 from portal.db import Database, Observe, quiet
 from portal.errors import BandoError, Misconfigured
 from portal.health import Health
+from portal.imports.room import Imports
 from portal.listening import Listening, allow_many_connections
 from portal.logs import AccessLog, configure
 from portal.loops import Every, Supervisor
@@ -46,6 +47,7 @@ from portal.settings import Settings, load, refuse_unsafe
 from portal.staff.room import StaffRoom
 from portal.tenancy.reminders import Reminders
 from portal.vouchers.room import Vouchers
+from portal.watch.room import Watch
 
 # A statement of the writer thread lets the event loop in; at the usual 5 ms it would wait as long to come back.
 SWITCH_S = 0.0005
@@ -68,6 +70,8 @@ class Bando:
     vouchers: Vouchers
     staff: StaffRoom
     reminders: Reminders
+    imports: Imports
+    watch: Watch
     http: httpx.AsyncClient
     supervisor: Supervisor
     web: ASGIApp
@@ -77,7 +81,10 @@ class Bando:
         await self.catalog.refresh()
         await self.payments.start()
         ends = Every("ends", ENDS_EVERY_MS, self._let_time_act, self.clock)
-        rooms = (*self.payments.loops, *self.vouchers.loops, *self.staff.loops, self.reminders.loop)
+        rooms = (
+            *(*self.payments.loops, *self.vouchers.loops, *self.staff.loops, *self.watch.loops),
+            *(self.reminders.loop, self.imports.loop),
+        )
         self.supervisor.start([self.keepers.loop, ends, *rooms])
         # What is there now stays: the collector need not look at it again (p99 35 -> 12 ms, design 5).
         gc.collect()
@@ -116,8 +123,10 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     vouchers = Vouchers(db, vault, clock, catalog, settings, keepers.sees)
     staff = StaffRoom(db, vault, clock)
     reminders = Reminders(db, clock, lambda: [each.tenant for each in catalog.all()])
+    imports = Imports(db, clock, lambda: [each.tenant for each in catalog.all()])
+    watch = Watch(db, vault, clock, catalog, settings, trust_for(settings))
     supervisor = Supervisor(clock)
-    health = Health(db=db, clock=clock, supervisor=supervisor, keepers=keepers, vouchers=vouchers.counts)
+    health = Health(db=db, clock=clock, supervisor=supervisor, keepers=keepers, vouchers=vouchers.counts, watch=watch)
     access_log = AccessLog()
     services = Services(
         db=db,
@@ -140,6 +149,8 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         vouchers=vouchers,
         staff=staff,
         reminders=reminders,
+        imports=imports,
+        watch=watch,
         http=http,
         supervisor=supervisor,
         web=Starlette(),
@@ -161,6 +172,8 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         staff=staff,
         keepers=keepers,
         providers=payments.providers,
+        payments=payments,
+        watch=watch,
         observe=access_log,
     )
     guest_pages = pages.site(services, more=health.routes(), lifespan=lifespan)

@@ -8,12 +8,13 @@ from typing import Any
 
 import uvloop
 
-from benchmarks import beside, callback, console, draw, landing, press, reboot, redeem
+from benchmarks import beside, callback, check, console, draw, landing, press, reboot, redeem
 from benchmarks.figures import machine
 
 BENCHMARKS: dict[str, tuple[Callable[[int], Coroutine[Any, Any, None]], int]] = {
     "beside": (beside.run, 2),
     "callback": (callback.run, 10),
+    "check": (check.run, 3),
     "console": (console.run, 1),
     "draw": (draw.run, 5),
     "landing": (landing.run, 5),

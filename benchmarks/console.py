@@ -118,10 +118,15 @@ ID_OF = {
     "/sale/": "sale",
     "/stock/batch/": "stock",
     "/stock/card/": "card",
+    "/agents/slip/": "slip",
+    "/agents/": "agent",
+    "/compensation/": "outage",
     "/plans/": "plan",
     "/staff/": "staff",
     "/routers/": "router",
     "/settings/mpesa/": "account",
+    "/imports/": "import",
+    "/settings/alarms/": "channel",
 }
 
 

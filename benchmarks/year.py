@@ -27,6 +27,7 @@ from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
 from portal.units import Unit, drive
 from portal.vouchers import batches, codes
+from portal.watch import channels
 
 YEAR = 365 * DAY
 BIG, MIDDLE = 50_000, 5_000  # cards of a batch
@@ -156,6 +157,10 @@ def _house(of: Filling) -> None:
     of.many("logins", "staff_id, token_hash, begun_at, seen_at, proven_at, address, browser", logins)
     year.agent = first + 1
     year.named |= {"staff": str(first + 1), "plan": str(year.plans[0].id), "router": str(year.routers[0])}
+    year.named["import"] = str(of.next_id("imports"))
+    counts = '{"plans": 3, "vouchers": 400, "running": 12}'
+    taken = ("csv", "a table", 90, True, False, counts, "Amina", now, now)
+    of.many("imports", "source, title, days, shorten, unsold, counts, made_by, read_at, done_at", [taken])
 
 
 def _devices(of: Filling) -> int:
@@ -229,7 +234,7 @@ def _vouchers(of: Filling) -> list[str]:
 
     def cards() -> Iterator[Sequence[Any]]:
         for row in rows:
-            batch_id, number, count, use_by = row[0], row[1], row[7], row[8]
+            batch_id, number, count, use_by, agent = row[0], row[1], row[7], row[8], row[13]
             for serial in range(1, count + 1):
                 label = batches.label_of(number, serial, count)
                 what = random.random()
@@ -237,9 +242,24 @@ def _vouchers(of: Filling) -> list[str]:
                 if state == "redeemed":
                     redeemed.append(label)
                 at = of.at(0.9) if state == "redeemed" else None
-                yield (batch_id, serial, label, secrets.token_bytes(32), b"sealed", state, use_by, at)
+                yield (
+                    batch_id,
+                    serial,
+                    label,
+                    secrets.token_bytes(32),
+                    b"sealed",
+                    state,
+                    use_by,
+                    at,
+                    agent,
+                    row[11] if agent else None,
+                )
 
-    of.many("vouchers", "batch_id, serial, label, code_index, code_sealed, state, use_by, redeemed_at", cards())
+    of.many(
+        "vouchers",
+        "batch_id, serial, label, code_index, code_sealed, state, use_by, redeemed_at, agent_id, sold_at",
+        cards(),
+    )
     code = codes.draw(codes.STYLES["letters-10"])
     last = rows[-1]
     label = batches.label_of(last[1], 7, last[7])
@@ -269,16 +289,42 @@ def _vouchers(of: Filling) -> list[str]:
 def _stock(of: Filling) -> None:
     """Some cards of the agent's were sold with a tap."""
     tenant, agent = of.year.tenant.id, of.year.agent
-    stock = (
-        "SELECT v.id FROM vouchers v JOIN batches b ON b.id = v.batch_id WHERE b.agent_id = ? AND v.state = 'printed'"
-    )
-    cards = [row[0] for row in of._connection.execute(f"{stock} LIMIT {HANDED}", (agent,))]
+    stock = "SELECT v.id FROM vouchers v WHERE v.tenant_id = ? AND v.agent_id = ? AND v.state = 'printed' LIMIT ?"
+    cards = [row[0] for row in of._connection.execute(stock, (tenant, agent, HANDED))]
     of._connection.executemany(
         "UPDATE vouchers SET handed_at = ?, handed_key = ? WHERE tenant_id = ? AND id = ?",
         [(of.year.now - HOUR, f"{agent}:{card:016x}:1:1", tenant, card) for card in cards],
     )
     (batch,) = of._connection.execute("SELECT MAX(id) FROM batches WHERE agent_id = ?", (agent,)).fetchone()
-    of.year.named |= {"stock": str(batch or 0), "card": str(cards[0] if cards else 0)}
+    of.year.named |= {"stock": str(batch or 0), "card": str(cards[0] if cards else 0), "agent": str(agent)}
+    _account_of(of)
+
+
+# The books about the agent: what they were given, what guests redeemed of it, what it earned, and one payment.
+_POSTED = (
+    "INSERT INTO transfers (tenant_id, kind, cause, debit, credit, amount_minor, currency, posted_at, agent_id,"
+    " plan_id, staff_id) SELECT "
+)
+_ABOUT_AGENT = (
+    "tenant_id, 'handed-out', 'B' || number, 'agents', 'vouchers', price_minor * count, currency, ready_at, agent_id,"
+    " plan_id, NULL FROM batches WHERE tenant_id = :tenant AND agent_id = :agent",
+    "v.tenant_id, 'redeemed', v.label, 'vouchers', 'revenue', b.price_minor, b.currency, v.redeemed_at, v.agent_id,"
+    " b.plan_id, NULL FROM vouchers v JOIN batches b ON b.id = v.batch_id WHERE v.tenant_id = :tenant"
+    " AND v.agent_id = :agent AND v.redeemed_at IS NOT NULL",
+    "v.tenant_id, 'commission', v.label, 'commissions', 'agents', b.price_minor / 10, b.currency, v.redeemed_at,"
+    " v.agent_id, b.plan_id, NULL FROM vouchers v JOIN batches b ON b.id = v.batch_id WHERE v.tenant_id = :tenant"
+    " AND v.agent_id = :agent AND v.redeemed_at IS NOT NULL",
+    "tenant_id, 'settled', 'bench', 'cash', 'agents', 100000, 'KES', :now, :agent, NULL, id FROM staff"
+    " WHERE tenant_id = :tenant AND id = :agent - 1",
+)
+
+
+def _account_of(of: Filling) -> None:
+    bound = {"tenant": of.year.tenant.id, "agent": of.year.agent, "now": of.year.now - HOUR}
+    for each in _ABOUT_AGENT:
+        of._connection.execute(f"{_POSTED}{each}", bound)
+    (slip,) = of._connection.execute("SELECT MAX(id) FROM transfers WHERE kind = 'settled'").fetchone()
+    of.year.named |= {"slip": str(slip)}
 
 
 # --- money ---
@@ -422,6 +468,19 @@ def _online(of: Filling) -> None:
 # --- what was done, and what waits ---
 
 
+def _alarms(of: Filling) -> None:
+    """An outage each eight hours, of which somebody is told."""
+    year = of.year
+    rows = (
+        ("router-down", f"router:{n % ROUTERS}", "warn", "A router did not answer.", at, at, at, at, at + HOUR)
+        for n, at in enumerate(of.at(n / 1_000) for n in range(1_000))
+    )
+    of.many("alarms", "kind, subject, severity, sentence, since, suspected_at, opened_at, gone_at, closed_at", rows)
+    public = new_public(8)
+    args = (of.vault, public, "webhook", "https://hooks.example.test/x", channels.new_secret(), ("balance",), year.now)
+    year.named["channel"] = str(of.unit(channels.add(*args)))
+
+
 def _log(of: Filling, first_device: int, paid: list[tuple[str, int]]) -> None:
     year, random = of.year, of.random
     staff = f"staff{year.tenant.id}x"
@@ -443,6 +502,27 @@ def _log(of: Filling, first_device: int, paid: list[tuple[str, int]]) -> None:
         for n, (public, at) in enumerate(paid[-year.size.lines :])
     )
     of.many("exceptions", "kind, subject, detail, opened_at, closed_at", lines)
+    _alarms(of)
     first_staff = int(year.named["staff"]) - 1
+    outage = of.next_id("outages")
+    of.many(
+        "outages",
+        "router_id, since, until, guests, span_ms, reason, staff_id, form_key, begun_at, done_at",
+        [
+            (
+                year.routers[0],
+                year.now - 2 * HOUR,
+                year.now - HOUR,
+                90,
+                HOUR,
+                "bench",
+                first_staff,
+                "b",
+                year.now,
+                year.now,
+            )
+        ],
+    )
+    year.named |= {"outage": str(outage)}
     notes = ((first_device, first_staff, "Asked for help.", of.at(n / 60)) for n in range(60))
     of.many("notes", "device_id, staff_id, text, written_at", notes)

@@ -7,6 +7,7 @@ import click
 from commands import (
     accounts,
     audit,
+    imports,
     lines,
     money,
     operations,
@@ -35,6 +36,7 @@ def attach(cli: click.Group) -> None:
         lines,
         accounts,
         audit,
+        imports,
         staff,
         operations,
     ):

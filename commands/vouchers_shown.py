@@ -15,7 +15,7 @@ from portal.errors import Misconfigured, Refused
 from portal.settings import Settings
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
-from portal.vouchers import batches, codes, states, store
+from portal.vouchers import batches, codes, imported, states, store
 from portal.vouchers.print_run import part
 from portal.vouchers.states import STATES, Tally
 from portal.vouchers.store import CAUSE, Batch, Voucher
@@ -159,12 +159,16 @@ async def _found(ground: Ground, tenant: Tenant, what: str) -> Voucher:
             raise Misconfigured(f"B{batch.number} has no voucher {serial}; it has 1-{batch.count}.")
         return among[0]
     try:
-        code = codes.read(what)
+        code = batches.code_index(ground.vault, codes.read(what))
     except Refused:
-        raise Misconfigured(
-            "This is no code, or a character of it is wrong; compare it with the card, or give the label (B12-0043)."
-        ) from None
-    found = await ground.db.read(tenant.id, store.by_code, batches.code_index(ground.vault, code))
+        folded = imported.fold(what)
+        if len(folded) not in imported.lengths(tenant):
+            raise Misconfigured(
+                "This is no code, or a character of it is wrong; compare it with the card, or give the label"
+                " (B12-0043)."
+            ) from None
+        code = imported.index_of(ground.vault, tenant.id, folded)
+    found = await ground.db.read(tenant.id, store.by_code, code)
     if found is None:
         raise Misconfigured(f"{tenant.name} has no voucher with this code.")
     return found

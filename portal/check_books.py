@@ -11,6 +11,16 @@ from portal.books.chart import KINDS
 from portal.clock import Moment
 from portal.units import Row, Unit, rows
 
+_THEIRS = (
+    "vouchers v JOIN batches b ON b.tenant_id = v.tenant_id AND b.id = v.batch_id WHERE v.tenant_id = :tenant"
+    " AND v.agent_id IS NOT NULL AND v.sold_at IS NOT NULL AND b.ready_at IS NOT NULL"
+)
+# Before anybody used it, and not because its agent lost it; a card that was expired then was worth nothing any more.
+_VOIDED = (
+    "v.state = 'void' AND v.redeemed_at IS NULL AND v.lost_at IS NULL AND NOT EXISTS (SELECT 1 FROM transfers x"
+    " WHERE x.tenant_id = :tenant AND x.kind = 'expired' AND x.cause = v.label)"
+)
+
 # Each fact of the trade, with the transfers that ought to stand in the books for it: as many, of just these amounts.
 _FACTS = {
     "receipt": "SELECT CAST(id AS TEXT) AS cause, amount_minor AS minor FROM receipts WHERE tenant_id = :tenant",
@@ -25,6 +35,18 @@ _FACTS = {
     "redeemed-stock": "SELECT v.label AS cause, b.price_minor AS minor FROM vouchers v JOIN batches b"
     " ON b.tenant_id = v.tenant_id AND b.id = v.batch_id WHERE v.tenant_id = :tenant"
     " AND v.redeemed_at IS NOT NULL AND v.sold_at IS NULL",
+    "commission": "SELECT v.label AS cause, v.commission_minor AS minor FROM vouchers v WHERE v.tenant_id = :tenant"
+    " AND v.agent_id IS NOT NULL AND v.redeemed_at IS NOT NULL AND v.commission_minor > 0",
+    # A batch that was made for an agent, and each range that was handed out of the ISP's own.
+    "handed-out": "SELECT 'B' || number AS cause, price_minor * count AS minor FROM batches WHERE tenant_id = :tenant"
+    " AND agent_id IS NOT NULL AND ready_at IS NOT NULL"
+    " UNION ALL SELECT 'M' || id AS cause, price_minor * count AS minor FROM stock_moves WHERE tenant_id = :tenant"
+    " AND kind = 'handed'",
+    # A range that came back, and each card that the ISP voided while it was an agent's.
+    "taken-back": "SELECT 'M' || id AS cause, price_minor * count AS minor FROM stock_moves WHERE tenant_id = :tenant"
+    f" AND kind IN ('returned', 'let-off') UNION ALL SELECT v.label AS cause, b.price_minor AS minor FROM {_THEIRS}"
+    f" AND {_VOIDED}",
+    "compensated": "SELECT cause, worth_minor AS minor FROM gifts WHERE tenant_id = :tenant",
 }
 
 
@@ -79,6 +101,34 @@ def outstanding(_: Moment) -> Unit[list[str]]:
     return [] if booked == out else [f"I5: the books owe {booked} for cards, and cards for {out} are out."]
 
 
+def lost(_: Moment) -> Unit[list[str]]:
+    """I5: what an agent lost stands in the books with its amount, once for each range."""
+    found = yield from rows(
+        "SELECT m.id AS id FROM stock_moves m WHERE m.tenant_id = :tenant AND m.kind = 'lost' AND m.price_minor > 0"
+        " AND NOT EXISTS (SELECT 1 FROM transfers t WHERE t.tenant_id = :tenant AND t.kind = 'expired'"
+        " AND t.cause = 'M' || m.id AND t.amount_minor = m.price_minor * m.count)"
+    )
+    return [f"I5: expired M{row['id']} is not in the books with its amount." for row in found]
+
+
+def agents(_: Moment) -> Unit[list[str]]:
+    """I5: what each agent was given and did not bring back is the price of the cards that are theirs, each once."""
+    booked = yield from rows(
+        "SELECT agent_id, SUM(CASE kind WHEN 'handed-out' THEN amount_minor WHEN 'taken-back' THEN -amount_minor"
+        " ELSE 0 END) AS minor FROM transfers WHERE tenant_id = :tenant AND agent_id IS NOT NULL GROUP BY agent_id"
+    )
+    held = yield from rows(
+        f"SELECT v.agent_id AS agent_id, SUM(b.price_minor) AS minor FROM {_THEIRS} AND NOT ({_VOIDED})"
+        " GROUP BY v.agent_id"
+    )
+    given, cards = ({row["agent_id"]: int(row["minor"]) for row in each} for each in (booked, held))
+    return [
+        f"I5: agent {each} was given {given.get(each, 0)} by the books, and has cards for {cards.get(each, 0)}."
+        for each in sorted({*given, *cards})
+        if given.get(each, 0) != cards.get(each, 0)
+    ]
+
+
 def _sum(text: str) -> Unit[int]:
     found: Sequence[Row] = yield from rows(text)
     return int(found[0]["minor"] or 0)
@@ -110,5 +160,7 @@ CHECKS: tuple[Callable[[Moment], Unit[list[str]]], ...] = (
     *(_differs(kind, facts) for kind, facts in _FACTS.items()),
     other_legs,
     outstanding,
+    lost,
+    agents,
     closings,
 )

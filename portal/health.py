@@ -15,6 +15,8 @@ from portal.loops import Supervisor
 from portal.mikrotik.keepers import Keepers
 from portal.units import Unit, value
 from portal.vouchers.counts import Counts
+from portal.watch.alarm import KINDS
+from portal.watch.room import Watch
 
 STALE_MS = 2 * MINUTE  # a loop that has not succeeded for so long is not well
 
@@ -28,6 +30,7 @@ class Health:
     supervisor: Supervisor
     keepers: Keepers
     vouchers: Counts | None = None
+    watch: Watch | None = None
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -53,6 +56,8 @@ class Health:
             loops.labels(loop=name).set((self.clock.now() - at) / 1000)
         if self.vouchers is not None:
             _vouchers(registry, self.vouchers)
+        if self.watch is not None:
+            _alarms(registry, self.watch)
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
 
@@ -74,6 +79,14 @@ def _vouchers(registry: CollectorRegistry, counts: Counts) -> None:
         counter = Counter(f"bando_voucher_{name}", what, ["router"], registry=registry)
         for router, count in found.items():
             counter.labels(router=router).inc(count)
+
+
+def _alarms(registry: CollectorRegistry, watch: Watch) -> None:
+    opened = Gauge("bando_alarms_open", "Alarms that are open, over all ISPs", ["kind"], registry=registry)
+    for kind in KINDS:
+        opened.labels(kind=kind).set(watch.open.get(kind, 0))
+    failed = Counter("bando_deliveries_failed", "Messages of alarms that were given up", registry=registry)
+    failed.inc(watch.failed)
 
 
 def _ping() -> Unit[object]:

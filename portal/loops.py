@@ -35,7 +35,7 @@ class Every:
 
     def __init__(self, name: str, period_ms: int, once: Callable[[], Awaitable[object]], clock: Clock) -> None:
         self.name = name
-        self._period_ms = period_ms
+        self.period_ms = period_ms
         self._once = once
         self._clock = clock
         self._woken = asyncio.Event()
@@ -49,7 +49,7 @@ class Every:
         self._woken.set()
 
     async def wait(self) -> None:
-        await first(self._clock.sleep(self._period_ms), self._woken.wait())
+        await first(self._clock.sleep(self.period_ms), self._woken.wait())
 
 
 async def first(*waits: Awaitable[object]) -> None:
@@ -69,11 +69,13 @@ class Supervisor:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._periods: dict[str, int] = {}
         self._stopping = asyncio.Event()
         self.last_success: dict[str, Moment] = {}
 
     def start(self, loops: Sequence[Loop]) -> None:
         for loop in loops:
+            self._periods[loop.name] = loop.period_ms if isinstance(loop, Every) else 0
             self._tasks[loop.name] = asyncio.create_task(self._run(loop), name=f"loop {loop.name}")
 
     async def _run(self, loop: Loop) -> None:
@@ -92,9 +94,9 @@ class Supervisor:
                 await first(loop.wait(), self._stopping.wait())
 
     def stale(self, older_than_ms: int) -> list[str]:
-        """Loops that have not succeeded for so long."""
+        """Loops that have not succeeded for so long after they should have: some are due once an hour only."""
         limit = self._clock.now() - older_than_ms
-        return sorted(name for name in self._tasks if self.last_success.get(name, 0) < limit)
+        return sorted(name for name in self._tasks if self.last_success.get(name, 0) + self._periods[name] < limit)
 
     async def stop(self, patience_s: float = 10) -> None:
         """Ask every loop to finish what it has in hand; those that do not are cancelled."""

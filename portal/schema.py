@@ -9,10 +9,30 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
 
-from portal import schema_books, schema_staff, schema_vouchers
+from portal import (
+    schema_agents,
+    schema_books,
+    schema_imports,
+    schema_refunds,
+    schema_staff,
+    schema_statements,
+    schema_vouchers,
+    schema_watch,
+)
 from portal.columns import Whole, key, link, metadata, part, personal, plain, secret, tenant
 
-__all__ = ["TENANT_TABLES", "metadata", "schema_books", "schema_staff", "schema_vouchers"]
+__all__ = [
+    "TENANT_TABLES",
+    "metadata",
+    "schema_agents",
+    "schema_books",
+    "schema_imports",
+    "schema_refunds",
+    "schema_staff",
+    "schema_statements",
+    "schema_vouchers",
+    "schema_watch",
+]
 
 installation = Table(
     "installation",
@@ -50,8 +70,14 @@ tenants = Table(
     plain("erase_from", Whole),
     # In which its routers may be, separated by blanks; empty: wherever the installation lets routers be.
     plain("router_networks", Text, nullable=False, server_default=""),
+    # Codes from another system: until when any of them is good, and their lengths, separated by blanks.
+    plain("imported_until", Whole),
+    plain("imported_lengths", Text, nullable=False, server_default=""),
     # Bumped with every change of the tenant, its routers, plans or M-Pesa accounts; caches follow it.
     plain("version", Whole, nullable=False, server_default="1"),
+    plain("tax_number", Text, nullable=False, server_default=""),  # on receipts
+    plain("tax_bp", Whole, nullable=False, server_default="0"),  # included in prices, in hundredths of a per cent
+    plain("refund_rules", Text, nullable=False, server_default=""),  # JSON: portal/payments/refunds/rules.py
     plain("created_at", Whole, nullable=False),
 )
 
@@ -283,6 +309,11 @@ mpesa_accounts = Table(
     secret("consumer_key_sealed", nullable=False),
     secret("consumer_secret_sealed", nullable=False),
     secret("passkey_sealed", nullable=False),
+    # Who asks M-Pesa for reversals and its statement of one payment: a user of the organisation's portal. The
+    # credential is their password as M-Pesa wants it; it ends after 90 days.
+    plain("initiator", Text, nullable=False, server_default=""),
+    secret("credential_sealed"),
+    plain("credential_at", Whole),
     # Keyed hash of environment and consumer key: rows that share it share one token and one query bucket.
     secret("app_index", nullable=False),
     # SHA-256 of the path token in the registered C2B URLs.
@@ -328,6 +359,7 @@ payments = Table(
     plain("settled_at", Whole),
     plain("queries", Integer, nullable=False, server_default="0"),
     plain("next_query_at", Whole),
+    plain("refunded_minor", Whole, nullable=False, server_default="0"),  # given back, or about to be
     UniqueConstraint("tenant_id", "click_key"),
     UniqueConstraint("tenant_id", "account_ref"),
     Index(None, "tenant_id", "state", "next_query_at"),
@@ -368,6 +400,7 @@ receipts = Table(
     UniqueConstraint("provider", "environment", "number"),
     UniqueConstraint("payment_id"),
     Index(None, "tenant_id", "state", "seen_at"),
+    Index(None, "tenant_id", "account_id", "number"),  # the lines of a statement find theirs
 )
 
 # Everything that was said to us about money: written durably before it is answered (R5).
@@ -377,8 +410,11 @@ inbox = Table(
     key(),
     tenant(),
     plain("ref", Text, nullable=False, unique=True),
-    plain("channel", Text, nullable=False),  # stk | c2b-confirm | c2b-validate | query
+    # stk | c2b-confirm | c2b-validate | query | result | result-timeout
+    plain("channel", Text, nullable=False),
     link("payment_id", "payments"),
+    link("refund_id", "refunds"),
+    link("question_id", "questions"),
     link("account_id", "mpesa_accounts"),
     personal("body_sealed", LargeBinary, purpose="evidence of payments", keep="evidence"),
     plain("listed_source", Boolean),  # came from an address on the provider's list

@@ -33,7 +33,8 @@ transfers = Table(
     # All that reports sum up stands in here.
     Index("ix_transfers_sums", "tenant_id", "kind", "posted_at", "currency", *SUMMED_BY, "amount_minor"),
     part("tenant_id", "staff_id", "closing_id", where="staff_id IS NOT NULL"),
-    part("tenant_id", "agent_id", "posted_at", where="agent_id IS NOT NULL"),
+    # What an agent owes is summed up in here alone.
+    part("tenant_id", "agent_id", "posted_at", "kind", "currency", "amount_minor", where="agent_id IS NOT NULL"),
 )
 
 # A drawer was counted: what should have been in it, what was, and what became of it. Never changed.

@@ -25,6 +25,8 @@ staff = Table(
     secret("totp_sealed"),  # NULL: no second factor yet
     plain("totp_step", Whole),  # the last 30-second step that was used: each works once
     plain("language", Text, nullable=False, server_default="en"),
+    plain("commission_bp", Whole, nullable=False, server_default="0"),  # of an agent: 1000 is a tenth of the price
+    plain("debt_limit_minor", Whole),  # up to which an agent may owe; NULL: none was set
     plain("created_at", Whole, nullable=False),
     plain("changed_at", Whole, nullable=False),
     UniqueConstraint("tenant_id", "public"),

@@ -28,10 +28,12 @@ batches = Table(
     plain("form_key", Text),  # of the form that made it: sent twice, it makes one batch
     plain("created_at", Whole, nullable=False),
     plain("ready_at", Whole),  # NULL while its codes are being drawn
+    plain("expired_at", Whole),  # when the books took its sold and unused cards as expired
     UniqueConstraint("tenant_id", "number"),
     Index(None, "tenant_id", "form_key", unique=True),
     Index(None, "tenant_id", "note", "created_at"),
     Index(None, "tenant_id", "agent_id"),
+    part("tenant_id", "use_by", where="expired_at IS NULL"),
     # Without what was sold one by one at the counter, which may be thousands between two batches.
     part("tenant_id", "number", where="NOT (count = 1 AND note = 'counter sale')"),
 )
@@ -57,13 +59,16 @@ vouchers = Table(
     plain("sold_at", Whole),  # its sale stands in the books: for cash, or handed out to an agent
     link("agent_id", "staff"),  # whose stock it is; NULL: the ISP's own
     plain("commission_minor", Whole, nullable=False, server_default="0"),  # what the agent earns when it is redeemed
+    plain("lost_at", Whole),  # its agent lost it, and owes for it all the same
     plain("handed_at", Whole),  # an agent showed its code and sold it; once
     plain("handed_key", Text),  # of the form that took it: sent twice, it takes one card
     UniqueConstraint("code_index"),
     UniqueConstraint("tenant_id", "batch_id", "serial"),
     UniqueConstraint("tenant_id", "label"),
     # Unused cards are counted as all of a batch less those in here: written once in a card's life (decision 23).
-    part("tenant_id", "batch_id", "state", "redeemed_at", where="state <> 'printed'"),
+    part("tenant_id", "batch_id", "state", "redeemed_at", "agent_id", where="state <> 'printed'"),
+    # An agent's cards; those of the ISP's own stock are not in it.
+    part("tenant_id", "agent_id", "batch_id", where="agent_id IS NOT NULL"),
     # Redeeming writes neither of its columns, so it has nothing to do with this index.
     where("uq_vouchers_handed", "handed_key IS NOT NULL", "tenant_id", "handed_key"),
 )

@@ -64,6 +64,13 @@ SETTINGS = tuple(
         ("BANDO_ROUTER_NETWORKS", ROUTER_NETWORKS, "networks in which routers may be"),
         ("BANDO_PLATFORM_NETWORKS", "", "networks of Bando's own machines, in which no router may be"),
         ("BANDO_VOUCHER_MOVES", "3", "how often a day a voucher may bring a new device in place of an older one"),
+        ("BANDO_WEBHOOK_NETWORKS", "", "private networks in which receivers of alarms may be"),
+        ("BANDO_SMTP_HOST", "", "mail server for alarms; empty: no e-mail"),
+        ("BANDO_SMTP_PORT", "587", "its port"),
+        ("BANDO_SMTP_TLS", "starttls", "starttls, tls from the first byte, or none"),
+        ("BANDO_SMTP_USER", "", "whom to log in as there; empty: nobody"),
+        ("BANDO_SMTP_PASSWORD", "", "the password for that"),
+        ("BANDO_SMTP_FROM", "", "from whom the e-mails are"),
         ("BANDO_CLOCK_FILE", "", "file of a clock that can be moved; sandbox only"),
         ("BANDO_LOG_LEVEL", "info", "debug, info, warning or error"),
     )
@@ -97,6 +104,13 @@ class Settings:
     router_networks: tuple[Network, ...]
     platform_networks: tuple[Network, ...]
     voucher_moves: int
+    webhook_networks: tuple[Network, ...]
+    smtp_host: str
+    smtp_port: int
+    smtp_tls: str
+    smtp_user: str
+    smtp_password: str = field(repr=False)
+    smtp_from: str
     clock_file: str
     log_level: str
 
@@ -165,6 +179,13 @@ def _checked(text: Mapping[str, str]) -> Settings:
         router_networks=_networks(text, "BANDO_ROUTER_NETWORKS"),
         platform_networks=_networks(text, "BANDO_PLATFORM_NETWORKS"),
         voucher_moves=_whole(text, "BANDO_VOUCHER_MOVES"),
+        webhook_networks=_networks(text, "BANDO_WEBHOOK_NETWORKS"),
+        smtp_host=text["BANDO_SMTP_HOST"],
+        smtp_port=_port(text, "BANDO_SMTP_PORT"),
+        smtp_tls=_word(text, "BANDO_SMTP_TLS", ("starttls", "tls", "none")),
+        smtp_user=text["BANDO_SMTP_USER"],
+        smtp_password=text["BANDO_SMTP_PASSWORD"],
+        smtp_from=text["BANDO_SMTP_FROM"],
         clock_file=text["BANDO_CLOCK_FILE"],
         log_level=_word(text, "BANDO_LOG_LEVEL", ("debug", "info", "warning", "error")),
     )
@@ -180,6 +201,12 @@ def _whole(text: Mapping[str, str], name: str) -> int:
     if not text[name].isascii() or not text[name].isdigit() or not 0 < int(text[name]) < 10**9:
         raise Misconfigured(f"{name} is {text[name]!r}; it must be a whole number above 0.")
     return int(text[name])
+
+
+def _port(text: Mapping[str, str], name: str) -> int:
+    if (found := _whole(text, name)) > 65535:
+        raise Misconfigured(f"{name} is {text[name]!r}; a port is at most 65535.")
+    return found
 
 
 def _url(text: str) -> str:
@@ -226,8 +253,14 @@ def refuse_unsafe(settings: Settings) -> None:
         raise Misconfigured("BANDO_SECRET_KEY is shorter than 32 characters; make one with: openssl rand -hex 32")
     if bool(settings.tls_cert) != bool(settings.tls_key):
         raise Misconfigured("BANDO_TLS_CERT and BANDO_TLS_KEY go together; only one is set.")
+    if settings.smtp_from and "@" not in settings.smtp_from:
+        raise Misconfigured("BANDO_SMTP_FROM is no e-mail address; it must look like bando@example.co.ke.")
+    if bool(settings.smtp_host) != bool(settings.smtp_from):
+        raise Misconfigured("BANDO_SMTP_HOST and BANDO_SMTP_FROM go together; only one is set.")
     if settings.sandbox:
         return
+    if settings.smtp_user and settings.smtp_tls == "none":
+        raise Misconfigured("BANDO_SMTP_TLS is none, so the password of BANDO_SMTP_USER would go in the clear.")
     if settings.secret_key == SANDBOX_KEY:
         raise Misconfigured("BANDO_SECRET_KEY is the well-known sandbox key; make one with: openssl rand -hex 32")
     if not settings.public_url.startswith("https://"):

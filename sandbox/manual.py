@@ -117,6 +117,17 @@ def clicked(*words: str) -> Way:
     return go
 
 
+def pasted(field: str, text: str) -> Way:
+    """Put a text into a field and send its form."""
+
+    async def go(page: Page) -> None:
+        await page.fill(field, text)
+        await page.locator(f"form:has({field}) button").click()
+        await page.wait_for_load_state()
+
+    return go
+
+
 async def online(site: Site, bando: Any) -> None:
     """Some guests who are online now."""
     plans = await bando.db.read(site.tenant.id, access.plan_list)

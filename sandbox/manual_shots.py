@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from sandbox.manual import Shot, clicked, searched
+import random
+
+from sandbox.manual import Shot, clicked, pasted, searched
+
+
+def old_cards() -> str:
+    """A table of another system: cards that are good, such as are easy to guess, and such as anybody would guess."""
+    chance = random.Random(7)
+    kinds = (
+        (40, 8, "abcdefghjkmnpqrstuvwxyz23456789"),
+        (500, 6, "abcdefghjkmnpqrstuvwxyz23456789"),
+        (12, 4, "0123456789"),
+    )
+    codes = ["".join(chance.choices(letters, k=size)) for count, size, letters in kinds for _ in range(count)]
+    lines = (f"Siku moja,50,1d,{code}" for code in codes)
+    return "\n".join(("plan,price,time,code", *lines, "Week,200,7d,", "Home fibre,2000,,"))
+
 
 SHOTS: tuple[Shot, ...] = (
     Shot(name="dashboard", path="/"),
@@ -25,6 +41,7 @@ SHOTS: tuple[Shot, ...] = (
     Shot(name="settings", path="/settings"),
     Shot(name="support", path="/support"),
     Shot(name="export", path="/export"),
+    Shot(name="import", path="/imports", way=pasted("#pasted", old_cards()), whole=True),
     Shot(name="isps", path="/isps", size="platform"),
     Shot(name="staff", path="/staff", whole=True),
     Shot(name="audit", path="/audit"),

@@ -45,6 +45,7 @@ from sandbox.routeros.device import SandboxRouter
 PORTAL_HOST = "portal.bando.test"
 SSID = "Kilimani Free"
 SHORTCODE, PASSKEY, APP = "174379", "sandbox-passkey", ("sandbox-key", "sandbox-secret")
+API_USER = ("bandoapi", "Sandbox2026")  # may ask for status, reversal and balance
 PLANS: tuple[dict[str, Any], ...] = (
     {"name": "30 minutes", "price": Money(500), "span_ms": 30 * MINUTE},
     {"name": "1 hour", "price": Money(1000), "span_ms": HOUR},
@@ -205,6 +206,7 @@ def an_mpesa(clock: Clock, ca: Authority, settings: Settings) -> SandboxMpesa:
         name="KILIMANI WI-FI",
         callback_ca=ca.client_context(),
     )
+    mpesa.initiators.add(SHORTCODE, *API_USER)
     # What the portal is called on the internet, M-Pesa reaches at its loopback address.
     mpesa.courier.reach[PORTAL_HOST] = ("127.0.0.1", settings.listen_port)
     return mpesa

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from portal.clock import DAY, MINUTE, SECOND, TravelClock
+from portal.clock import DAY, HOUR, MINUTE, SECOND, TravelClock
 from portal.loops import Every, Supervisor, first
 
 
@@ -35,6 +35,21 @@ class Work:
             await self.in_hand()
         self.finished += 1
         return self.runs
+
+
+async def test_a_loop_that_is_due_once_an_hour_is_not_stale_in_between() -> None:
+    clock, work = TravelClock(), Work()
+    supervisor = Supervisor(clock)
+    supervisor.start([Every("hourly", HOUR, work, clock)])
+    await until(lambda: "hourly" in supervisor.last_success)
+    clock.advance(30 * MINUTE)
+    between = supervisor.stale(2 * MINUTE)
+    work.failures_left = 10**6
+    clock.advance(33 * MINUTE)
+    late = supervisor.stale(2 * MINUTE)
+    await supervisor.stop()
+
+    assert (between, late) == ([], ["hourly"])
 
 
 async def test_a_loop_runs_again_after_its_period() -> None:
@@ -108,7 +123,7 @@ async def test_the_last_success_of_each_loop_can_be_seen(capsys: pytest.CaptureF
     supervisor.start([Every("bad", DAY, bad, clock), Every("good", DAY, good, clock)])
     await until(lambda: "good" in supervisor.last_success and bad.runs > 0)
     fresh = supervisor.stale(2 * MINUTE)
-    clock.advance(1.5 * MINUTE)
+    clock.advance(DAY + 1.5 * MINUTE)
     later = supervisor.stale(MINUTE)
     await supervisor.stop()
     capsys.readouterr()

@@ -75,6 +75,19 @@ def welcome(plan: Plan, device_id: int, router_id: int, cause: Cause, now: Momen
     return pass_id
 
 
+def carry_on(one: Pass, now: Moment) -> Unit[None]:
+    """A pass that ran in another system before: its clock goes on from now, its device online or not."""
+    if one.state != "waiting":
+        return
+    if one.kind == "wall":
+        begun = replace(one, state="running", started_at=now, ends_at=now + one.span_left_ms)
+    else:
+        window_end = None if one.window_ms is None else now + one.window_ms
+        begun = replace(one, state="paused", started_at=now, ends_at=window_end)
+    yield from store.save_pass(one, begun)
+    yield from refresh(one.device_id, now, wake=True)
+
+
 def refresh(device_id: int, now: Moment, *, wake: bool = False) -> Unit[bool]:
     """Let time act on a device's queue; wakes the keepers when something changed or `wake` says so."""
     queue = yield from store.queue_of(device_id)
@@ -245,6 +258,17 @@ def end_pass(pass_id: int, reason: Reason, now: Moment) -> Unit[Pass]:
     yield from wake_all(one.device_id, [one])
     yield from refresh(one.device_id, now)
     return ended
+
+
+def revive(pass_id: int, now: Moment) -> Unit[bool]:
+    """Let a pass go on that was ended for a refund, which then failed; it keeps what was left of it."""
+    one = yield from _existing(pass_id)
+    if one.state != "ended" or one.end_reason != "refund":
+        return False
+    last = yield from store.last_position(one.device_id)
+    yield from store.save_pass(one, passes.revive(one, last + 1, now))
+    yield from refresh(one.device_id, now, wake=True)
+    return True
 
 
 def start_now(pass_id: int, now: Moment) -> Unit[None]:

@@ -182,6 +182,30 @@ def end(one: Pass, reason: Reason, at: Moment) -> Pass:
     return replace(one, state="ended", ended_at=at, end_reason=reason)
 
 
+def revive(one: Pass, position: int, now: Moment) -> Pass:
+    """An ended pass that goes on after all, behind the others of its device, with what was left when it ended."""
+    assert one.ended_at is not None
+    away = now - one.ended_at
+    used = one.used_ms
+    if one.kind == "wall" and one.ends_at is not None:
+        used = one.span_ms - max(0, one.ends_at - one.ended_at)
+    began = one.started_at
+    if one.kind == "used" and began is not None:
+        began += away  # the window in which its time is to be used moves along
+    return replace(
+        one,
+        state="queued",
+        position=position,
+        used_ms=used,
+        started_at=began,
+        ends_at=None,
+        not_before=max(one.not_before, now),
+        use_by=one.use_by + away,
+        ended_at=None,
+        end_reason=None,
+    )
+
+
 def set_aside(one: Pass, now: Moment) -> Pass:
     """The pass steps back for another one; it keeps what is left of its time."""
     if one.kind == "wall" and one.state == "running" and one.ends_at is not None:

@@ -75,7 +75,7 @@ KINDS: Mapping[str, Legs] = MappingProxyType(
         "commission-undone": Legs("agents", "commissions"),
         "settled": Legs("cash", "agents"),
         # refunds; the cause is a refund
-        "refund-mpesa": Legs("refunds", "mpesa"),
+        "refund-reversal": Legs("refunds", "mpesa"),
         "refund-cash": Legs("refunds", "cash"),
         "charge": Legs("charges", "mpesa"),
         # drawers

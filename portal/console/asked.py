@@ -6,6 +6,7 @@ import re
 import secrets
 
 from portal.errors import Refused
+from portal.money import Money, from_decimal
 
 _INSIDE = re.compile(r"/console/(?:[a-z0-9_-]+(?:/[a-z0-9_-]+)*)?(?:\?[A-Za-z0-9_.~%+&=:,-]*)?")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -70,3 +71,12 @@ def reason(text: str) -> str:
 def inside(path: str) -> str:
     """A plain path of the console, with its query, or nothing: nobody is led elsewhere."""
     return path if len(path) <= 500 and _INSIDE.fullmatch(path) else ""
+
+
+def money(text: str, currency: str) -> Money:
+    """An amount such as ``150`` or ``1,200.50``; raises `Refused("amount")`."""
+    plain = text.replace(",", "").strip()
+    found = from_decimal(plain, currency) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,2})?", plain, re.ASCII) else None
+    if found is None:
+        raise Refused("amount")
+    return found

@@ -12,9 +12,11 @@ from portal.db import Database
 from portal.mikrotik.addresses import Resolve, resolve
 from portal.mikrotik.keepers import Keepers
 from portal.payments.provider import Providers
+from portal.payments.room import Payments
 from portal.seal import Vault
 from portal.settings import Settings
 from portal.staff.room import StaffRoom
+from portal.watch.room import Watch
 from portal.web.security import Observe, access_log
 
 
@@ -30,6 +32,8 @@ class Services:
     staff: StaffRoom
     keepers: Keepers | None = None
     providers: Providers = field(default_factory=dict)
+    payments: Payments | None = None
+    watch: Watch | None = None
     looked: dict[tuple[int, int, str], int] = field(default_factory=dict)  # pages that visitors saw, by minute
     work: Work = field(default_factory=Work)
     looks: Looks = field(default_factory=Looks)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from portal.console.desk import Desk
 from portal.staff.roles import Permission
+from portal.web import uploads
 
 Handler = Callable[[Desk], Awaitable[Response]]
 
@@ -24,6 +25,7 @@ class Screen:
     handler: Handler
     proof: bool = False
     upload: bool = False
+    most: int = uploads.MOST  # bytes of a form with a file
 
 
 def get(path: str, permission: Permission, handler: Handler, *, proof: bool = False) -> Screen:
@@ -31,6 +33,16 @@ def get(path: str, permission: Permission, handler: Handler, *, proof: bool = Fa
     return Screen(method="GET", path=path, permission=permission, handler=handler, proof=proof)
 
 
-def post(path: str, permission: Permission, handler: Handler, *, proof: bool = False, upload: bool = False) -> Screen:
+def post(
+    path: str,
+    permission: Permission,
+    handler: Handler,
+    *,
+    proof: bool = False,
+    upload: bool = False,
+    most: int = uploads.MOST,
+) -> Screen:
     """A form."""
-    return Screen(method="POST", path=path, permission=permission, handler=handler, proof=proof, upload=upload)
+    return Screen(
+        method="POST", path=path, permission=permission, handler=handler, proof=proof, upload=upload, most=most
+    )

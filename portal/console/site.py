@@ -16,31 +16,38 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from portal import words
 from portal.console import (
     account,
+    alarms,
     audit_log,
+    books,
+    check,
     dashboard,
     entrance,
     export,
     guests,
+    imports,
     isps,
     online,
     payments,
     plans,
     prove,
+    refunds,
     render,
     routers,
     settings,
     staff_list,
-    stock,
     support,
     takings,
     unmatched,
     visiting,
     vouchers,
 )
+from portal.console.agents import screens as agents
+from portal.console.compensation import screens as compensation
 from portal.console.desk import COOKIE, Desk, check_csrf, theme_of
 from portal.console.doors import Services
 from portal.console.lines import screens as lines
 from portal.console.screens import Screen
+from portal.console.stock import screens as stock
 from portal.errors import Refused
 from portal.staff.room import Present
 from portal.web import forms, uploads
@@ -52,14 +59,20 @@ _log = structlog.get_logger("bando.console")
 
 SCREENS: tuple[Screen, ...] = (
     *dashboard.SCREENS,
+    *alarms.SCREENS,
     *online.SCREENS,
     *guests.SCREENS,
     *payments.SCREENS,
     *unmatched.SCREENS,
     *takings.SCREENS,
+    *books.SCREENS,
+    *check.SCREENS,
+    *refunds.SCREENS,
     *lines.SCREENS,
     *vouchers.SCREENS,
     *stock.SCREENS,
+    *agents.SCREENS,
+    *compensation.SCREENS,
     *plans.SCREENS,
     *routers.SCREENS,
     *staff_list.SCREENS,
@@ -68,6 +81,7 @@ SCREENS: tuple[Screen, ...] = (
     *isps.SCREENS,
     *audit_log.SCREENS,
     *export.SCREENS,
+    *imports.SCREENS,
     *prove.SCREENS,
     *account.SCREENS,
 )
@@ -147,7 +161,7 @@ async def _posted(screen: Screen, request: Request) -> tuple[Mapping[str, str], 
     if screen.method == "GET":
         return {}, {}
     if screen.upload:
-        sent = await uploads.form(request)
+        sent = await uploads.form(request, screen.most)
         return sent.fields, sent.files
     return await forms.form(request), {}
 

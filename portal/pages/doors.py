@@ -17,7 +17,7 @@ from portal.tenancy.store import Router
 from portal.vouchers.room import Offer, Redeemed
 from portal.web.security import Observe, access_log
 
-Channel = Literal["stk", "c2b-confirm", "c2b-validate", "webhook"]
+Channel = Literal["stk", "c2b-confirm", "c2b-validate", "webhook", "result", "result-timeout"]
 
 
 class Started(Protocol):

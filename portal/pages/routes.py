@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route, Router
 
 from portal import words
 from portal.errors import Refused
-from portal.pages import claim, entry, home, hooks, pay, router_files, scan, status, trial, voucher, waiting
+from portal.pages import claim, entry, home, hooks, pay, receipt, router_files, scan, status, trial, voucher, waiting
 from portal.pages.doors import Services
 from portal.pages.render import policy, themes
 from portal.pages.visit import Visit, language
@@ -82,6 +82,7 @@ def _purchase(services: Services) -> list[BaseRoute]:
         _get("/p/{token}/go", Page(waiting.go, services)),
         _post("/p/{token}/again", Page(waiting.again, services)),
         _get("/p/{token}/again", Page(back)),
+        _get("/p/{token}/receipt", Page(receipt.receipt, services)),
         _get("/p/{token}/status", Page(status.of_purchase, services)),
         _get("/p/{token}", Page(slash)),
     ]
@@ -102,6 +103,8 @@ def _hooks(services: Services) -> list[BaseRoute]:
     return [
         _post("/hook/{token}", Page(hooks.take, services, channel="stk")),
         _post("/webhook/{token}", Page(hooks.take, services, channel="webhook")),
+        _post("/hook/result/{token}", Page(hooks.take, services, channel="result")),
+        _post("/hook/result/{token}/timeout", Page(hooks.take, services, channel="result-timeout")),
         _post("/c2b/{token}/confirm", Page(hooks.take, services, channel="c2b-confirm")),
         _post("/c2b/{token}/validate", Page(hooks.take, services, channel="c2b-validate")),
     ]

@@ -17,7 +17,7 @@ from portal.pages.context import typed
 from portal.pages.doors import Services
 from portal.pages.proof import seal_proof
 from portal.pages.visit import Visit, open_visit
-from portal.vouchers import codes
+from portal.vouchers import codes, imported
 from portal.vouchers.faces import last_day
 from portal.vouchers.room import Offer
 from portal.web import forms
@@ -70,7 +70,7 @@ async def scanned(visit: Visit, request: Request, left: int) -> Response | None:
 def one_tap(visit: Visit, request: Request, offer: Offer, left: int) -> Response:
     """What the code is, and the button."""
     assert visit.context is not None
-    code = codes.read(visit.context.code)
+    code = imported.typed(visit.context.code)
     kind = "join" if offer.kind == "join" else "more" if left else "new"
     use_by = last_day(offer.use_by, visit.view.tenant.timezone, visit.lang)
     shown = codes.shown(code)
@@ -79,7 +79,7 @@ def one_tap(visit: Visit, request: Request, offer: Offer, left: int) -> Response
 
 def move(visit: Visit, request: Request, text: str, status: int = 200) -> Response:
     """The code is in use on as many devices as it may be: is one of them to make room?"""
-    code = codes.read(text)
+    code = imported.typed(text)
     moves = visit.services.settings.voucher_moves
     return visit.page(request, "move", status, code=code, shown=codes.shown(code), moves=moves)
 

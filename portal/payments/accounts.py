@@ -53,6 +53,14 @@ class Account:
     passkey_sealed: bytes
     app_index: bytes
     active: bool
+    initiator: str = ""  # a user of the organisation's portal, for reversals and questions about one payment
+    credential_sealed: bytes | None = None
+    credential_at: Moment | None = None
+
+    @property
+    def can_reverse(self) -> bool:
+        """Whether it is known who asks M-Pesa for reversals."""
+        return bool(self.provider == MPESA and self.initiator and self.credential_sealed)
 
     @property
     def pay_number(self) -> str:
@@ -175,6 +183,11 @@ def replace_keys(vault: Vault, account: Account, secrets: Mapping[str, str]) -> 
     yield from store.change_account(account.id, app_index=app, **sealed)
 
 
+def set_initiator(account_id: int, name: str, credential_sealed: bytes, now: Moment) -> Unit[None]:
+    """Who asks M-Pesa for reversals and questions about one payment; the credential lives for 90 days."""
+    yield from store.change_account(account_id, initiator=name, credential_sealed=credential_sealed, credential_at=now)
+
+
 def set_active(account_id: int, active: bool) -> Unit[None]:
     """Whether new payments may go to it."""
     yield from store.change_account(account_id, active=active)
@@ -194,6 +207,11 @@ def current_account() -> Unit[Account | None]:
 def accounts() -> Unit[list[Account]]:
     """All accounts of the tenant, oldest first."""
     return [_account(row) for row in (yield from store.account_rows())]
+
+
+def at_mpesa() -> Unit[list[Account]]:
+    """Those that have a statement to read, oldest first: nobody else has one."""
+    return [each for each in (yield from accounts()) if each.provider == MPESA]
 
 
 def _account(row: Row) -> Account:

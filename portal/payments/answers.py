@@ -56,8 +56,8 @@ def read_push(status: int, body: bytes) -> tuple[str, str]:
     return text_of(found, "MerchantRequestID"), text_of(found, "CheckoutRequestID")
 
 
-def read_accepted(status: int, body: bytes) -> Mapping[str, object]:
-    """An answer that says yes; raises `ProviderRefused` or `ProviderUnknown`."""
+def read_answer(status: int, body: bytes) -> dict[str, Any]:
+    """An answer that is no error; raises `ProviderRefused` or `ProviderUnknown`."""
     found = read_object(body)
     fault = read_fault(found)
     if is_throttled(status, body):
@@ -66,6 +66,12 @@ def read_accepted(status: int, body: bytes) -> Mapping[str, object]:
         raise ProviderUnknown(f"HTTP {status} without JSON")
     if fault is not None:
         raise _refusal(status, fault)
+    return found
+
+
+def read_accepted(status: int, body: bytes) -> Mapping[str, object]:
+    """An answer that says yes; raises `ProviderRefused` or `ProviderUnknown`."""
+    found = read_answer(status, body)
     code = text_of(found, "ResponseCode")
     if status != 200 or not code:
         raise ProviderUnknown(f"HTTP {status} without a response code")

@@ -126,14 +126,21 @@ def settle_query(
 
 
 def settle_c2b(
-    vault: Vault, account: Account, notice: Notice, now: Moment, *, trusted: bool, open_shop: bool
+    vault: Vault,
+    account: Account,
+    notice: Notice,
+    now: Moment,
+    *,
+    trusted: bool,
+    open_shop: bool,
+    via: str = "c2b",
 ) -> Unit[str]:
-    """Money reached the account, by a prompt or by hand."""
+    """Money reached the account, by a prompt or by hand; `via` says where that is written."""
     money = _c2b_money(vault, account, notice)
     subject = f"receipt:{notice.receipt}"
     if not trusted:
         return (yield from _untrusted_c2b(vault, account, money, now))
-    found = yield from known_receipt(money, "c2b", now)
+    found = yield from known_receipt(money, via, now)
     if found is None:
         yield from open_exception("receipt-elsewhere", subject, LINES["receipt-elsewhere"], now)
         return "receipt-elsewhere"
@@ -145,7 +152,7 @@ def settle_c2b(
         return "wrong-shortcode"
     fitting = yield from payments_for(vault, account, money, now)
     if len(fitting) == 1:
-        return (yield from settle(vault, fitting[0], _c2b_said(fitting[0], money, open_shop), now))
+        return (yield from settle(vault, fitting[0], _c2b_said(fitting[0], money, open_shop, via), now))
     kind = "two-candidates" if fitting else "unmatched-money"
     if fitting:
         yield from store.set_receipt_state(found.id, "review")
@@ -172,8 +179,8 @@ def _c2b_money(vault: Vault, account: Account, notice: Notice) -> MoneyMoved:
     )
 
 
-def _c2b_said(one: Payment, money: MoneyMoved, open_shop: bool) -> Said:
-    said = Said(kind="success", via="c2b", money=money)
+def _c2b_said(one: Payment, money: MoneyMoved, open_shop: bool, via: str) -> Said:
+    said = Said(kind="success", via=via, money=money)
     if money.amount != one.amount:
         return replace(said, kind="mismatch", reason="wrong-amount")
     return said if open_shop or one.state == "paid" else replace(said, kind="mismatch", reason="tenant-closed")

@@ -1,4 +1,4 @@
-"""The M-Pesa gateway over HTTP: one token per app, a push that is sent once, a query.
+"""The M-Pesa gateway over HTTP: one token per app; a push and a reversal are sent once; queries and statements.
 
 Asking for a token kills the one before (facts/mpesa.md 1), so all accounts of an app share one, and only one
 task at a time asks for a new one, a minute before the old one ends.
@@ -16,8 +16,11 @@ import httpx
 
 from portal.clock import MINUTE, Clock, Moment
 from portal.errors import ProviderRefused, ProviderUnknown
-from portal.payments import answers, mpesa
+from portal.money import Money
+from portal.payments import answers, mpesa, statement
+from portal.payments import initiator as office
 from portal.payments.accounts import Account
+from portal.payments.initiator import Ack, Initiator, ReplyTo
 from portal.payments.line import WHOLE_S, Answer, Line, Observe, quiet
 from portal.payments.mpesa import Shop
 from portal.payments.mpesa_notices import MpesaReader
@@ -104,6 +107,56 @@ class Daraja(MpesaReader):
     async def try_out(self, account: Account) -> None:
         """Whether M-Pesa takes the account's key and secret; raises `ProviderRefused` or `ProviderUnknown`."""
         await self._tokens.get(account)
+
+    # Statements, and what only an API user of the shop may ask
+
+    async def register_pull(self, account: Account, nominated: str, callback_url: str) -> None:
+        """Ask once to be let at the account's statement. Raises `ProviderRefused` or `ProviderUnknown`."""
+        request = statement.pull_register_request(account.shortcode, nominated, callback_url)
+        answer = await self._post(account, statement.REGISTER_PULL_PATH, request)
+        statement.read_registration(answer.status, answer.body)
+
+    async def pull(self, account: Account, start: Moment, end: Moment, offset: int, now: Moment) -> Answer:
+        """The statement's rows from `offset` on; of a time before M-Pesa's memory, the part that it remembers."""
+        start = max(start, now - statement.KEPT_MS)
+        request = statement.pull_request(account.pay_number, start, end, offset)
+        return await self._post(account, statement.PULL_PATH, request)
+
+    async def ask_status(
+        self, account: Account, initiator: Initiator, receipt: str, result_url: str, timeout_url: str
+    ) -> Ack:
+        """Ask what became of a payment; the answer is posted to one of the addresses. May be repeated."""
+        reply = ReplyTo(result_url=result_url, timeout_url=timeout_url)
+        request = office.status_request(account.shortcode, initiator, receipt, reply)
+        return await self._asked(account, office.STATUS_PATH, request)
+
+    async def reverse(
+        self,
+        account: Account,
+        initiator: Initiator,
+        receipt: str,
+        amount: Money,
+        remarks: str,
+        result_url: str,
+        timeout_url: str,
+    ) -> Ack:
+        """Give the money of a receipt back, at most once: after an unknown outcome it is not sent again."""
+        reply = ReplyTo(result_url=result_url, timeout_url=timeout_url)
+        request = office.reversal_request(account.shortcode, initiator, receipt, amount, remarks, reply)
+        return await self._asked(account, office.REVERSAL_PATH, request)
+
+    async def balance(self, account: Account, initiator: Initiator, result_url: str, timeout_url: str) -> Ack:
+        """Ask how much is in the shop's accounts; the answer is posted. May be repeated."""
+        reply = ReplyTo(result_url=result_url, timeout_url=timeout_url)
+        return await self._asked(
+            account, office.BALANCE_PATH, office.balance_request(account.shortcode, initiator, reply)
+        )
+
+    async def _asked(self, account: Account, path: str, request: Mapping[str, Any]) -> Ack:
+        answer = await self._post(account, path, request)
+        return office.read_ack(answer.status, answer.body)
+
+    # On the wire
 
     def _shop(self, account: Account) -> Shop:
         passkey = account.credentials(self._vault).passkey

@@ -18,7 +18,7 @@ from portal.access.catalog import Catalog, TenantView
 from portal.clock import SECOND, Clock, Moment
 from portal.db import Database
 from portal.loops import first
-from portal.payments import channels, mpesa, store
+from portal.payments import channels, mpesa, results, store
 from portal.payments.accounts import Account, get_account
 from portal.payments.mpesa_notices import READERS
 from portal.payments.provider import Arrived, Notice, Reader, Readers
@@ -29,7 +29,9 @@ from portal.units import Row, Unit
 
 log = structlog.get_logger("bando.inbox")
 
-CHANNELS = frozenset({"stk", "c2b-confirm", "c2b-validate", "webhook"})  # what comes from outside; "query" is our own
+# What comes from outside; "query" is our own.
+CHANNELS = frozenset({"stk", "c2b-confirm", "c2b-validate", "webhook"}) | results.CHANNELS
+WHOSE = ("account_id", "payment_id", "refund_id", "question_id")  # what a message may be about
 TOKEN = re.compile(r"([0-9a-f]{2,32})\.[0-9a-f]{32,64}")
 SWEEP_MS = 15 * SECOND  # rows that could not be settled are tried again after this
 
@@ -55,10 +57,18 @@ def keep(vault: Vault, readers: Readers, message: Message, now: Moment) -> Unit[
     return kept, reader
 
 
-def _account_of(payment_id: int | None = None, account_id: int | None = None) -> Unit[Account | None]:
-    if payment_id is not None and account_id is None:
+def _account_of(
+    account_id: int | None = None,
+    payment_id: int | None = None,
+    refund_id: int | None = None,
+    question_id: int | None = None,
+) -> Unit[Account | None]:
+    """The account that a message came for; what it is about knows it."""
+    if account_id is None and payment_id is not None:
         one = yield from store.payment(payment_id)
         account_id = None if one is None else one.account_id
+    elif account_id is None:
+        account_id = yield from results.account_of(refund_id, question_id)
     return None if account_id is None else (yield from get_account(account_id))
 
 
@@ -67,6 +77,10 @@ def _owner(message: Message) -> Unit[dict[str, int] | None]:
     if message.channel == "stk":
         payment_id = yield from store.payment_by_callback(hashed)
         return None if payment_id is None else {"payment_id": payment_id}
+    if message.channel in results.CHANNELS:
+        return (yield from results.owner(hashed))
+    if message.channel in results.CHANNELS:
+        return (yield from results.owner(hashed))
     account_id = yield from store.account_by_c2b(hashed)
     return None if account_id is None else {"account_id": account_id}
 
@@ -105,12 +119,16 @@ def _settle_body(
     vault: Vault, readers: Readers, row: Row, body: bytes, now: Moment, enforce: bool, open_shop: bool
 ) -> Unit[str]:
     """What the account's provider says there; a message of another provider is none."""
-    account = yield from _account_of(row["payment_id"], row["account_id"])
+    account = yield from _account_of(**{name: row[name] for name in WHOSE})
     reader = None if account is None else readers.get(account.provider)
-    notices = None if reader is None else reader.read(row["channel"], body)
-    if account is None or reader is None or notices is None:
+    if account is None or reader is None:
         return "unreadable"
     trusted = bool(row["listed_source"]) or not (enforce or reader.signed)
+    if row["channel"] in results.CHANNELS:
+        return (yield from results.settle(vault, row, body, now, trusted=trusted, open_shop=open_shop))
+    notices = reader.read(row["channel"], body)
+    if notices is None:
+        return "unreadable"
     verdict = "no-money"
     for notice in notices:
         verdict = yield from _settle_notice(vault, account, row, notice, now, trusted, open_shop)

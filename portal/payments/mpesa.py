@@ -94,9 +94,9 @@ def _no_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def read_object(body: bytes) -> dict[str, Any] | None:
-    """A JSON object, strictly; None for anything else."""
-    if len(body) > MAX_BODY:
+def read_object(body: bytes, most: int = MAX_BODY) -> dict[str, Any] | None:
+    """A JSON object of at most so many bytes, strictly; None for anything else."""
+    if len(body) > most:
         return None
     try:
         found = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
@@ -106,11 +106,14 @@ def read_object(body: bytes) -> dict[str, Any] | None:
 
 
 def text_of(found: Mapping[str, Any], name: str) -> str:
+    return as_text(found.get(name))
+
+
+def as_text(value: object, most: int = 200) -> str:
     """A text or a number as text that every database takes: JSON may hold half a character."""
-    value = found.get(name)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
-    return str(value).strip()[:200].encode("utf-8", "replace").decode()
+    return str(value).strip()[:most].encode("utf-8", "replace").decode()
 
 
 def part_of(found: object, *names: str) -> dict[str, Any] | None:

@@ -16,9 +16,14 @@ from portal.payments.claims import Claims
 from portal.payments.daraja import Daraja
 from portal.payments.inbox import Inbox
 from portal.payments.line import Line, quiet
+from portal.payments.office import Office
 from portal.payments.orders import recover
 from portal.payments.provider import Provider, Providers
 from portal.payments.reconcile import Deadlines, Queries
+from portal.payments.refunds.sending import Refunds
+from portal.payments.statements.asking import Asking
+from portal.payments.statements.daily import DailyCheck
+from portal.payments.statements.pulling import Pulls
 from portal.seal import Vault
 from portal.settings import Settings
 
@@ -67,13 +72,23 @@ class Payments:
         self.inbox.on_doubt = self.queries.wake
         self.checkout = Checkout(db, vault, clock, settings, self.providers, self.queries.wake)
         self.claims = Claims(db, vault, clock)
-        self.loops: tuple[Loop, ...] = (self.inbox, self.queries, self.deadlines)
+        url = settings.public_url
+        office = Office(self.provider, vault)
+        self.refunds = Refunds(db, vault, clock, catalog, url, office)
+        self.asking = Asking(db, vault, clock, url, office)
+        self.pulls = Pulls(db, vault, clock, catalog, self.provider, url)
+        self.check = DailyCheck(db, clock, catalog)
+        self.loops: tuple[Loop, ...] = (
+            *(self.inbox, self.queries, self.deadlines),
+            *(self.refunds, self.pulls, self.check),
+        )
 
     async def start(self) -> None:
         """Pick up what the last run left; call it before the loops start and after the catalog is loaded.
 
         What was being sent has an unknown outcome; unsettled messages are settled by the inbox's first run.
         """
+        await self.refunds.start()
         for view in self._catalog.all():
             for payment_id in await self._db.write(view.tenant.id, recover, self._clock.now()):
                 self.checkout.send(view.tenant, payment_id)

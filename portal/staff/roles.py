@@ -12,6 +12,11 @@ Permission = Literal[
     "guests.stop",  # kick and block
     "payments",  # payments and the queue of what matched nothing
     "payments.settle",  # close a line of that queue
+    "books",  # what stands in the books, everybody's drawer, the daily check
+    "books.change",  # count somebody's drawer, read a statement in, settle what does not agree
+    "drawer",  # one's own drawer, and counting it
+    "refunds",  # give money back, within the limits of one's role
+    "refunds.approve",  # agree to somebody else's refund
     "vouchers",  # batches and their cards
     "vouchers.make",  # make and print
     "vouchers.void",  # take back
@@ -30,6 +35,10 @@ Permission = Literal[
     "staff",  # who works here
     "staff.change",  # invite, change the role, switch off, reset
     "audit",  # who did what
+    "agents",  # who sells cards: their stock, their account, what they owe
+    "agents.change",  # hand out stock, take it back, write it off; commission and limit
+    "agents.settle",  # take their cash
+    "compensate",  # give free time, within the limits of the role
     "stock",  # one's own cards, and nothing else of the ISP: for agents alone
     "profile",  # one's own account; everybody has it
 ]
@@ -45,10 +54,15 @@ ROLES: dict[str, frozenset[Permission]] = {
     "owner": ALL,
     "manager": ALL - {"staff.change", "accounts.change", "support.change"},
     "cashier": frozenset(
-        {"online", "guests", "guests.help", "guests.stop", "payments", "vouchers", "vouchers.make", "plans", "profile"}
+        {
+            *("online", "guests", "guests.help", "guests.stop", "payments", "vouchers", "vouchers.make", "plans"),
+            *("drawer", "refunds", "agents", "agents.settle", "compensate", "profile"),
+        }
     ),
-    "support": frozenset({"online", "guests", "guests.help", "payments", "vouchers", "plans", "routers", "profile"}),
-    "auditor": LOOKING | {"staff", "audit", "tenant", "accounts", "export", "support"},
+    "support": frozenset(
+        {"online", "guests", "guests.help", "payments", "vouchers", "plans", "routers", "profile", "compensate"}
+    ),
+    "auditor": LOOKING | {"staff", "audit", "tenant", "accounts", "export", "support", "books", "agents"},
     "agent": frozenset({"stock", "profile"}),
     # Whoever runs the installation: of an ISP's guests they see nothing.
     "platform": frozenset({"isps", "staff", "staff.change", "audit", "profile"}),

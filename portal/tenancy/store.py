@@ -42,7 +42,13 @@ class Tenant:
     kind: str = "isp"
     closed_at: Moment | None = None
     erase_from: Moment | None = None
+    refund_rules: str = ""
+    tax_number: str = ""
+    tax_bp: int = 0
     created_at: Moment = 0
+    # Codes that it brought from another system: until when any of them is good, and how long they are ("4 6").
+    imported_until: Moment | None = None
+    imported_lengths: str = ""
 
     @property
     def state(self) -> str:

@@ -26,6 +26,7 @@ from portal.vouchers import codes, posting, store
 from portal.vouchers.codes import Style
 from portal.vouchers.odds import Odds, in_words, longer, odds_of
 from portal.vouchers.posting import Undone
+from portal.vouchers.stock import store as stock
 from portal.vouchers.store import CAUSE, Batch, Holder
 
 MOST = 50_000
@@ -150,6 +151,14 @@ def begin(order: Order, now: Moment) -> Unit[Batch]:
     return made
 
 
+def holder_of(batch: Batch) -> Unit[Holder]:
+    """Whose the cards of a batch are from the beginning, and what each earns them."""
+    if batch.agent_id is None:
+        return store.NOBODY
+    commission = (yield from stock.terms(batch.agent_id)).commission(batch.plan.price.minor)
+    return Holder(agent_id=batch.agent_id, since=batch.created_at, commission_minor=commission)
+
+
 def complete(batch: Batch, by: str, now: Moment) -> Unit[Batch]:
     """All its codes are there: from now on it can be printed."""
     current = yield from store.batch(batch.id)
@@ -210,10 +219,11 @@ class Batches:
         if there:
             progress(len(there))
         missing = [serial for serial in range(1, batch.count + 1) if serial not in there]
+        held = await self.db.read(self.tenant.id, holder_of, batch)
         drawn = await self._drawn(batch, len(missing))
         for start in range(0, len(missing), CHUNK):
             part = slice(start, start + CHUNK)
-            await self._store(batch, missing[part], drawn[part])
+            await self._store(batch, missing[part], drawn[part], held)
             progress(len(missing[part]))
         return await self.db.write(self.tenant.id, complete, batch, by, self.clock.now())
 
@@ -231,24 +241,20 @@ class Batches:
                 await self.clock.sleep(0)  # so that it can be stopped
         return sorted(found)
 
-    async def _store(self, batch: Batch, missing: Sequence[int], drawn: Sequence[Drawn]) -> None:
+    async def _store(self, batch: Batch, missing: Sequence[int], drawn: Sequence[Drawn], held: Holder) -> None:
         """Store these serials; a code that was drawn before is drawn anew."""
         for _ in range(TRIES):
             if not missing:
                 return
             cards = [self._card(batch, serial, each) for serial, each in zip(missing, drawn, strict=True)]
             try:
-                await self._politely(store.add_vouchers, batch.id, batch.use_by, cards, self._holder(batch))
+                await self._politely(store.add_vouchers, batch.id, batch.use_by, cards, held)
                 return
             except Conflict:  # or another process finishes the same batch
                 there = await self.db.read(self.tenant.id, store.serials, batch.id, missing[0], missing[-1])
                 missing = [each for each in missing if each not in there]
                 drawn = await self._drawn(batch, len(missing))
         raise BandoError(f"No new codes were found for batch B{batch.number}; try again: bando voucher finish")
-
-    def _holder(self, batch: Batch) -> Holder:
-        """Whose the cards of a batch are from the beginning."""
-        return Holder(agent_id=batch.agent_id, since=batch.created_at) if batch.agent_id else store.NOBODY
 
     def _card(self, batch: Batch, serial: int, drawn: Drawn) -> dict[str, Any]:
         index, code = drawn

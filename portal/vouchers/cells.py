@@ -6,6 +6,7 @@ The same places serve the PDF and the page that a browser prints.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import replace
 
 from PIL import Image
@@ -17,6 +18,12 @@ from portal.vouchers.qr import QUIET, Symbols
 from portal.vouchers.typeset import BASELINE, CAPITAL, LEADING, MM, Line, Paper, Words
 
 LOGO_DPI = 400
+AGENTS_ROOM = 0.3  # of the width, for who sells it
+
+
+def widest(cards: Sequence[Card]) -> Card:
+    """The card whose foot needs most room: the one of the agent with the longest name."""
+    return max(cards, key=lambda each: len(each.agent))
 
 
 def symbols_for(face: Face, first: Card, grid: Grid) -> Symbols | None:
@@ -95,7 +102,13 @@ class Cell:
         )
 
     def _label(self, card: Card) -> str:
-        return f"{self.paper.writable(self.face.copy)} {card.label}" if self.face.again or card.again else card.label
+        label = f"{self.paper.writable(self.face.copy)} {card.label}" if self.face.again or card.again else card.label
+        return f"{self._seller(card.agent)} · {label}" if card.agent else label
+
+    def _seller(self, agent: str) -> str:
+        """Who sells it, in a part of the foot: an agent is known by the first letters, too."""
+        room = AGENTS_ROOM * self.grid.width
+        return self.paper.shortened(self.paper.writable(agent), "bold", self.grid.small, room)
 
     def _label_room(self, first: Card) -> float:
         """The widest that a label gets: that of a copy."""

@@ -132,8 +132,11 @@ def _random_digits(size: int) -> str:
 
 def shown(code: str) -> str:
     """The code in groups, as on the card: ``7KQ9-M2XD-AB4``."""
+    style = _BY_LENGTH.get(len(code))
+    if style is None:  # another system's: as it stands on the card
+        return code
     parts, at = [], 0
-    for size in _BY_LENGTH[len(code)].groups:
+    for size in style.groups:
         parts.append(code[at : at + size])
         at += size
     return "-".join(parts)
@@ -141,6 +144,8 @@ def shown(code: str) -> str:
 
 def masked(code: str) -> str:
     """What a list may show of it: ``7KQ9-****-***``."""
+    if len(code) not in _BY_LENGTH:
+        return code[:2] + "*" * (len(code) - 2)
     first, *rest = shown(code).split("-")
     return "-".join([first, *("*" * len(each) for each in rest)])
 
@@ -150,7 +155,7 @@ def masked(code: str) -> str:
 _IN_ADDRESS = re.compile(r"/V/([^/?#\s]+)", re.IGNORECASE)
 _FOLD = str.maketrans("OIL", "011")
 # Blanks, dashes and dots between the groups; and what nobody sees but phones paste along (joiners, direction marks).
-_BETWEEN = re.compile(r"[ \t\r\n_.\-\u2010-\u2015\u2212\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
+BETWEEN = re.compile(r"[ \t\r\n_.\-\u2010-\u2015\u2212\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
 _AFTER = ".,;:!)]}>\"'"  # what follows an address in a message
 
 
@@ -171,7 +176,7 @@ def _unwrapped(text: str) -> str:
         return ""
     plain = unicodedata.normalize("NFKC", text)  # full-width digits of some keyboards
     found = _IN_ADDRESS.search(plain)
-    return _BETWEEN.sub("", found[1].rstrip(_AFTER) if found else plain).upper().translate(_FOLD)
+    return BETWEEN.sub("", found[1].rstrip(_AFTER) if found else plain).upper().translate(_FOLD)
 
 
 def _is_whole(code: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from portal.vouchers.paper import Card, Face
 
-HEAD = ("serial", "code", "address", "plan", "price", "what", "wifi", "use by", "support")
+HEAD = ("serial", "code", "address", "plan", "price", "what", "wifi", "use by", "support", "agent")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
@@ -24,7 +24,10 @@ def guarded(cell: str) -> str:
 def rows(face: Face, cards: Sequence[Card]) -> list[tuple[str, ...]]:
     """The table without its head."""
     same = tuple(guarded(each) for each in (face.plan, face.price, face.line, face.ssid, face.use_by, face.support))
-    return [(guarded(card.label), guarded(card.shown), guarded(face.url(card)), *same) for card in cards]
+    return [
+        (guarded(card.label), guarded(card.shown), guarded(face.url(card)), *same, guarded(card.agent))
+        for card in cards
+    ]
 
 
 def export(face: Face, cards: Sequence[Card]) -> bytes:

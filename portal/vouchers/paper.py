@@ -21,6 +21,7 @@ class Card:
     label: str
     code: str  # canonical, without groups
     again: bool = False  # printed before; it says so
+    agent: str = ""  # who sells it
 
     @property
     def shown(self) -> str:

@@ -63,5 +63,23 @@ def undone(batch: Batch, card: Undone, now: Moment) -> Unit[None]:
         yield from post("sale-undone", card.label, batch.plan.price, now, About(staff_id=drawer, plan_id=batch.plan.id))
 
 
+EXPIRE_CHUNK = 200  # cards in one transaction
+
+
+def expire_some(now: Moment) -> Unit[int]:
+    """Take some cards that nobody redeemed in time as earned; how many batches and cards there were to look at."""
+    done = 0
+    for batch in (yield from store.overdue_batches(now, 20)):
+        cards = yield from store.sold_unused(batch.id, EXPIRE_CHUNK)
+        for card in cards:
+            about = About(agent_id=card["agent_id"], plan_id=batch.plan.id)
+            yield from post("expired", card["label"], batch.plan.price, now, about)
+        done += 1 + len(cards)
+        if len(cards) == EXPIRE_CHUNK:
+            break
+        yield from store.set_expired(batch.id, now)
+    return done
+
+
 def _about(batch: Batch, agent_id: int) -> About:
     return About(agent_id=agent_id, plan_id=batch.plan.id)

@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from portal.errors import Misconfigured
 from portal.vouchers.paper import Card, Face
@@ -118,7 +119,9 @@ async def _fed(process: Process, job: Job, part: Path) -> None:
         "count": len(job.cards),
     }
     process.stdin.write(json.dumps(head).encode() + b"\n")
-    process.stdin.writelines(f"{card.label} {card.code} {card.again:d}\n".encode() for card in job.cards)
+    process.stdin.writelines(
+        f"{card.label} {card.code} {card.again:d} {quote(card.agent)}\n".encode() for card in job.cards
+    )
     with suppress(ConnectionError):  # a child that broke says why when it is watched
         await process.stdin.drain()
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from markupsafe import escape
 
-from portal.vouchers.cells import Cell
+from portal.vouchers.cells import Cell, widest
 from portal.vouchers.grids import DEFAULT_GRID, GRIDS, MARGIN, PAGE_HEIGHT, PAGE_WIDTH, Grid
 from portal.vouchers.paper import Card, Face
 from portal.vouchers.qr import QUIET, Pen
@@ -38,7 +38,7 @@ def print_page(
 ) -> bytes:
     """The vouchers as HTML."""
     with Paper("") as paper:
-        cell = Cell(paper, face, cards[0], grid)
+        cell = Cell(paper, face, widest(cards), grid)
         return "".join(_parts(cell, face, cards, progress)).encode()
 
 

@@ -17,6 +17,7 @@ from portal.units import Row, Unit
 from portal.vouchers import store
 from portal.vouchers.batches import open_code
 from portal.vouchers.faces import face
+from portal.vouchers.imported import is_imported
 from portal.vouchers.paper import Card, Face
 from portal.vouchers.store import Batch, Voucher
 
@@ -73,16 +74,23 @@ class PrintRuns:
     tenant: Tenant
     public_url: str
 
-    async def plan(self, batch: Batch, first: int, last: int, lang: str = "") -> PrintRun:
-        """What would be printed of these serials; raises `Misconfigured` when there is nothing."""
+    async def plan(
+        self, batch: Batch, first: int, last: int, lang: str = "", *, agent_id: int | None = None
+    ) -> PrintRun:
+        """What would be printed of these serials, or of an agent's among them; raises `Misconfigured` for nothing."""
         tenant, name = self.tenant, f"B{batch.number}"
+        if is_imported(batch.style):
+            raise Misconfigured(f"{name} holds codes of another system, which are on paper already.")
         if batch.ready_at is None:
             raise Misconfigured(f"{name} is not whole yet; draw the rest with: bando voucher finish {name}")
         vouchers = await self.db.read(tenant.id, store.in_range, batch.id, first, last)
+        if agent_id is not None:
+            vouchers = [each for each in vouchers if each.agent_id == agent_id]
         before = printed_before(await self.db.read(tenant.id, store.acts, batch.id))
+        names = await self.db.read(tenant.id, store.names_of, {each.agent_id for each in vouchers if each.agent_id})
         now = self.clock.now()
         states = Counter(state_on_paper(each, now) for each in vouchers)
-        cards = [self._card(each, before) for each in vouchers if state_on_paper(each, now) == "printed"]
+        cards = [self._card(batch, each, before, names) for each in vouchers if state_on_paper(each, now) == "printed"]
         if not cards:
             raise Misconfigured(
                 f"Nothing of {name}, {part(first, last)} can be printed: {counted(states)}."
@@ -95,9 +103,11 @@ class PrintRuns:
         del states["printed"]
         return PrintRun(batch=batch, first=first, last=last, face=made, cards=cards, left_out=states)
 
-    def _card(self, voucher: Voucher, before: set[int]) -> Card:
+    def _card(self, batch: Batch, voucher: Voucher, before: set[int], names: Mapping[int, str]) -> Card:
         code = open_code(self.vault, self.tenant.id, voucher.label, voucher.code_sealed)
-        return Card(label=voucher.label, code=code, again=voucher.serial in before)
+        return Card(
+            label=voucher.label, code=code, again=voucher.serial in before, agent=_seller(batch, voucher, names)
+        )
 
     async def note_printed(self, run: PrintRun, how: str, by: str, *, labels: Sequence[str] | None = None) -> None:
         """Write down that it goes on paper; `labels` when only a part of it did."""
@@ -106,6 +116,13 @@ class PrintRuns:
     async def note_exported(self, run: PrintRun, how: str, by: str) -> None:
         """Write down that the codes leave as data."""
         await self.db.write(self.tenant.id, exported, run, how, by, self.clock.now())
+
+
+def _seller(batch: Batch, voucher: Voucher, names: Mapping[int, str]) -> str:
+    """Who sells a card: the agent who holds it, else whom the batch names; of one that came back, nobody."""
+    if voucher.agent_id is not None:
+        return names.get(voucher.agent_id, "")
+    return batch.agent if batch.agent_id is None else ""
 
 
 def printed(
@@ -135,9 +152,8 @@ def exported(run: PrintRun, how: str, by: str, now: Moment) -> Unit[None]:
 
 def _still_unsold(run: PrintRun) -> Unit[None]:
     """In the transaction that lets them go: from then on a tap leaves these cards alone, and before it did not."""
-    if run.batch.agent_id is None:
-        return
-    if (yield from store.handed_among(frozenset(card.label for card in run.cards), run.batch.id)):
+    labels = frozenset(card.label for card in run.cards)
+    if (yield from store.handed_among(labels, run.batch.id, run.first, run.last)):
         raise SoldMeanwhile
 
 

@@ -13,7 +13,7 @@ from portal.seal import Vault
 from portal.settings import Settings
 from portal.tenancy.store import Router
 from portal.units import Unit
-from portal.vouchers import codes, guesses, redeem, store
+from portal.vouchers import codes, guesses, imported, posting, redeem, store
 from portal.vouchers.batches import code_index
 from portal.vouchers.counts import Counts
 from portal.vouchers.offers import Offer, Redeemed
@@ -42,18 +42,29 @@ class Vouchers:
         self._settings = settings
         self._sees = sees
         self.counts = Counts()
-        self.loops: tuple[Loop, ...] = (Every("voucher guesses", MINUTE, self._forget, clock),)
+        self.loops: tuple[Loop, ...] = (
+            Every("voucher guesses", MINUTE, self._forget, clock),
+            Every("expired cards", 10 * MINUTE, self._expire, clock),
+        )
 
     async def _forget(self) -> int:
         """Guesses that no limit looks at any more (R8); those of a tenant go with the other counters."""
         await self._db.write(None, guesses.forget_open, self._clock.now() - DAY)
         return 0
 
-    def _ask(self, router: Router, mac: str, text: str, source: str, move: bool) -> Ask:
-        code = codes.read(text)
+    async def _expire(self) -> int:
+        """What was sold and not redeemed in time is earned: a few cards at a time, so that nobody waits."""
+        done = 0
+        for view in self._catalog.all():
+            while part := await self._db.write(view.tenant.id, posting.expire_some, self._clock.now()):
+                done += part
+        return done
+
+    def _ask(self, view: TenantView, router: Router, mac: str, text: str, source: str, move: bool) -> Ask:
+        code = imported.index_typed(self._vault, view.tenant, text, self._clock.now())
         seen = self._sees(router.id, mac)
         return Ask(
-            code=code_index(self._vault, code),
+            code=code,
             mac=mac,
             router_id=router.id,
             who=guesses.guesser(self._vault, router.tenant_id, mac, router.id, source, seen),
@@ -65,7 +76,7 @@ class Vouchers:
         self, view: TenantView, router: Router, *, mac: str, text: str, source: str, move: bool = False
     ) -> Redeemed:
         """Put this device online with a code; `move` says that another device may make room."""
-        ask = self._ask(router, mac, text, source, move)
+        ask = self._ask(view, router, mac, text, source, move)
         done = await self._db.write_here(view.tenant.id, redeem.redeem, ask, self._clock.now())
         if isinstance(done, Refused):
             raise self._counted(router.public, done)
@@ -74,7 +85,7 @@ class Vouchers:
 
     async def look(self, view: TenantView, router: Router, *, mac: str, text: str, source: str) -> Offer:
         """What a code is good for at this router; spends nothing."""
-        ask = self._ask(router, mac, text, source, move=False)
+        ask = self._ask(view, router, mac, text, source, move=False)
         found = await self._db.write_here(view.tenant.id, redeem.look, ask, self._clock.now())
         if isinstance(found, Refused):
             raise self._counted(router.public, found)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from portal.vouchers.cells import Cell
+from portal.vouchers.cells import Cell, widest
 from portal.vouchers.grids import DEFAULT_GRID, GRIDS, MARGIN, PAGE_HEIGHT, PAGE_WIDTH, Grid
 from portal.vouchers.paper import Card, Face
 from portal.vouchers.qr import QUIET, Pen, Symbols
@@ -28,7 +28,7 @@ def sheets(
 ) -> bytearray:
     """The vouchers as a PDF; `progress` hears after every page how many are done."""
     with Paper(f"{face.isp} {cards[0].label} – {cards[-1].label}") as paper:
-        sheet, done = _Sheet(paper, Cell(paper, face, cards[0], grid)), 0
+        sheet, done = _Sheet(paper, Cell(paper, face, widest(cards), grid)), 0
         for on_page in grid.pages(cards):
             paper.pdf.add_page()
             _cut_marks(paper, grid, -(-len(on_page) // grid.columns))

@@ -45,7 +45,7 @@ def slip_page(face: Face, cards: Sequence[Card], mm: int, progress: Progress) ->
 
 
 def _parts(face: Face, cards: Sequence[Card], mm: int, progress: Progress) -> Iterator[str]:
-    style = _STYLE.format(mm=mm, length=_length(face, mm), width=mm - 2 * MARGINS[mm], pt=9 if mm == 58 else 11)
+    style = _STYLE.format(mm=mm, length=_length(face, cards, mm), width=mm - 2 * MARGINS[mm], pt=9 if mm == 58 else 11)
     title = escape(f"{face.isp} {cards[0].label} – {cards[-1].label}")
     yield f'<!DOCTYPE html>\n<html lang="{escape(face.lang)}">\n<head>\n<meta charset="utf-8">\n'
     yield f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
@@ -66,6 +66,7 @@ def _slip(face: Face, card: Card, symbols: Symbols, pen: Pen) -> str:
     strokes = pen.draw(symbols.symbol(card.code), symbols.size)
     logo = f'<img alt="" src="data:image/png;base64,{b64encode(face.logo).decode()}">' if face.logo else ""
     steps = "".join(f"<p>{n} {escape(step)}</p>" for n, step in enumerate(face.steps, start=1))
+    seller = f"<p>{escape(card.agent)}</p>" if card.agent else ""
     label = f"{card.label} {face.copy}" if card.again or face.again else card.label
     return (
         f'<section class="slip">{logo}<p class="isp">{escape(face.isp)}</p><hr>'
@@ -74,7 +75,7 @@ def _slip(face: Face, card: Card, symbols: Symbols, pen: Pen) -> str:
         f'<p class="code">{escape(card.shown)}</p>'
         f'<svg viewBox="{-QUIET} {-QUIET} {side} {side}" shape-rendering="crispEdges"><path d="{strokes}"/></svg>'
         f"{steps}<hr><p><b>{escape(face.use_by)}</b></p>"
-        f'<p class="both"><span>{escape(label)}</span><span>{escape(face.support)}</span></p></section>\n'
+        f'<p class="both"><span>{escape(label)}</span><span>{escape(face.support)}</span></p>{seller}</section>\n'
     )
 
 
@@ -85,9 +86,10 @@ def _bought(face: Face) -> str:
     return " · ".join(parts)
 
 
-def _length(face: Face, mm: int) -> int:
+def _length(face: Face, cards: Sequence[Card], mm: int) -> int:
     """The page is a little longer than the longest slip: one that is cut by a page is lost, white paper is not."""
     base, line, letters = _LENGTHS[mm]
     texts = (face.isp * 2, f"{face.plan} {face.price}" * 2, _bought(face), *face.steps, face.use_by, face.support)
+    texts = (*texts, max((card.agent for card in cards), key=len))
     count = sum(-(-len(text) // letters) for text in texts)
     return base + line * count + (_LOGO if face.logo else 0)

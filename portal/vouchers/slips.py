@@ -250,7 +250,7 @@ class Press:
     def slip(self, card: Card) -> bytes:
         """All bytes of one slip, from the first command to the cut; it depends on no other slip."""
         whole = b"".join((self._head, self._middle(card), self._steps, self._foot(card)))
-        return b"\x1b@" + (NO_CHINESE if self._is_foreign else b"") + whole
+        return b"\x1b@" + (NO_CHINESE if self._is_foreign or not plain(card.agent).isascii() else b"") + whole
 
     @cached_property
     def _is_foreign(self) -> bool:
@@ -333,5 +333,7 @@ class Press:
         ink.style()
         label = f"{card.label} {face.copy}" if card.again or face.again else card.label
         ink.both(label, face.support)
+        if card.agent:
+            ink.lines(card.agent)
         ink.cut()
         return ink.data

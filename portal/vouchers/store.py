@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from portal.access import plans
 from portal.access.plans import Plan
 from portal.clock import Moment
+from portal.sql import any_of
 from portal.units import Row, Sql, Unit, insert, one, rows, update, value
 from portal.vouchers.states import Group
 
@@ -52,6 +53,7 @@ class Voucher:
     voided_by: str | None
     void_reason: str | None
     handed_at: Moment | None  # when an agent's tap sold it on a screen
+    agent_id: int | None  # whose stock it is
     code_sealed: bytes
 
 
@@ -185,12 +187,16 @@ def with_batch(code_index: bytes) -> Unit[tuple[Voucher, Batch] | None]:
     """A voucher by its code, with its batch."""
     row = yield from one(
         "SELECT v.*, b.number, b.plan_copy, b.style, b.count, b.note, b.agent, b.made_by, b.created_at, b.ready_at,"
-        " b.staff_id, b.agent_id"
+        " b.staff_id, b.agent_id AS made_for"
         " FROM vouchers v JOIN batches b ON b.tenant_id = v.tenant_id AND b.id = v.batch_id"
         " WHERE v.tenant_id = :tenant AND v.code_index = :code_index",
         code_index=code_index,
     )
-    return None if row is None else (_voucher(row), read_batch({**dict(row), "id": row["batch_id"]}))
+    return (
+        None
+        if row is None
+        else (_voucher(row), read_batch({**dict(row), "id": row["batch_id"], "agent_id": row["made_for"]}))
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,6 +233,34 @@ def take(code_index: bytes, router_id: int, now: Moment) -> Unit[Taken | None]:
         agent_id=row["agent_id"],
         commission_minor=row["commission_minor"],
     )
+
+
+def overdue_batches(now: Moment, limit: int) -> Unit[list[Batch]]:
+    """Batches past their use-by whose sold and unused cards the books have not taken as expired yet."""
+    found = yield from rows(
+        "SELECT * FROM batches WHERE tenant_id = :tenant AND expired_at IS NULL AND use_by <= :now"
+        " AND ready_at IS NOT NULL ORDER BY use_by, id LIMIT :limit",
+        now=now,
+        limit=limit,
+    )
+    return [read_batch(row) for row in found]
+
+
+def sold_unused(batch_id: int, limit: int) -> Unit[list[Row]]:
+    """``label`` and ``agent_id`` of cards that are sold, unused, and not taken as expired yet."""
+    found = yield from rows(
+        "SELECT v.label AS label, v.agent_id AS agent_id FROM vouchers v WHERE v.tenant_id = :tenant"
+        " AND v.batch_id = :batch_id AND v.state = 'printed' AND v.sold_at IS NOT NULL AND NOT EXISTS"
+        " (SELECT 1 FROM transfers t WHERE t.tenant_id = :tenant AND t.kind = 'expired' AND t.cause = v.label)"
+        " ORDER BY v.serial LIMIT :limit",
+        batch_id=batch_id,
+        limit=limit,
+    )
+    return list(found)
+
+
+def set_expired(batch_id: int, now: Moment) -> Unit[None]:
+    yield from update("batches", batch_id, expired_at=now)
 
 
 def set_sold(batch_id: int, label: str, now: Moment) -> Unit[None]:
@@ -279,11 +313,41 @@ def groups(now: Moment, batch_id: int | None = None) -> Unit[dict[int, list[Grou
     return by_batch
 
 
-def handed_among(labels: frozenset[str], batch_id: int) -> Unit[bool]:
-    """Whether a tap has sold one of these cards on a screen: then nobody else may have its code."""
+def names_of(agent_ids: Collection[int]) -> Unit[dict[int, str]]:
+    """How these agents are called."""
+    if not agent_ids:
+        return {}
+    marks, bound = any_of(sorted(agent_ids))
+    found = yield from rows(f"SELECT id, name FROM staff WHERE tenant_id = :tenant AND id IN ({marks})", **bound)
+    return {row["id"]: row["name"] for row in found}
+
+
+def holders(batch_id: int) -> Unit[list[Row]]:
+    """``agent_id`` and ``n``: how many cards of a batch each agent holds, or held until they were used."""
     found = yield from rows(
-        "SELECT label FROM vouchers WHERE tenant_id = :tenant AND batch_id = :batch_id AND handed_at IS NOT NULL",
+        "SELECT a.id AS agent_id, (SELECT COUNT(*) FROM vouchers v WHERE v.tenant_id = :tenant AND v.agent_id = a.id"
+        " AND v.batch_id = :batch_id) AS n FROM staff a WHERE a.tenant_id = :tenant AND a.role = 'agent' ORDER BY a.id",
         batch_id=batch_id,
+    )
+    return [row for row in found if row["n"]]
+
+
+def batches_with(agent_id: int) -> Unit[set[int]]:
+    """Batches of which an agent has cards, used or not."""
+    found = yield from rows(
+        "SELECT DISTINCT batch_id FROM vouchers WHERE tenant_id = :tenant AND agent_id = :agent", agent=agent_id
+    )
+    return {row["batch_id"] for row in found}
+
+
+def handed_among(labels: frozenset[str], batch_id: int, first: int, last: int) -> Unit[bool]:
+    """Whether a tap has sold one of these cards of a range on a screen: then nobody else may have its code."""
+    found = yield from rows(
+        "SELECT label FROM vouchers WHERE tenant_id = :tenant AND batch_id = :batch_id"
+        " AND serial BETWEEN :first AND :last AND handed_at IS NOT NULL",
+        batch_id=batch_id,
+        first=first,
+        last=last,
     )
     return any(row["label"] in labels for row in found)
 

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import unquote
 
 from portal.errors import Misconfigured
 from portal.vouchers.grids import grid_named
@@ -91,8 +92,8 @@ def work(source: BinaryIO, out: BinaryIO, orphaned: Callable[[Path], None]) -> N
 
 
 def _card(line: bytes) -> Card:
-    label, code, again = line.decode().split()
-    return Card(label=label, code=code, again=again == "1")
+    label, code, again, *agent = line.decode().split()
+    return Card(label=label, code=code, again=again == "1", agent=unquote("".join(agent)))
 
 
 def _watch(source: BinaryIO, part: Path, orphaned: Callable[[Path], None]) -> None:

@@ -51,11 +51,11 @@ async def form(request: Request) -> Mapping[str, str]:
 
 async def whole_body(request: Request) -> bytes:
     """The body, which the guard has capped; raises `ClientDisconnect` when the rest will not come."""
-    body, more = b"", True
+    parts, more = list[bytes](), True
     while more:
         message = await request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        body += message.get("body", b"")
+        parts.append(message.get("body", b""))
         more = message.get("more_body", False)
-    return body
+    return b"".join(parts)

@@ -23,12 +23,13 @@ class Form:
     files: Mapping[str, bytes]
 
 
-async def form(request: Request) -> Form:
+async def form(request: Request, most: int = MOST) -> Form:
     """A posted form, with or without a file; raises `Refused`."""
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         return Form(fields=await forms.form(request), files={})
-    request.scope["bando.most"] = MOST
+    request.scope["bando.most"] = most
     parser = MultiPartParser(request.headers, _stream(request), max_files=1, max_fields=forms.MAX_FIELDS)
+    parser.spool_max_size = most  # what guests and staff send is never put on disk as it is
     try:
         found = await parser.parse()
     except (MultiPartException, KeyError, ValueError):

@@ -4,7 +4,7 @@ Its behaviour follows `facts/mpesa.md`, never what a client expects. Where no so
 is a switch (`Switches`); what goes wrong in practice is a fault (`Faults`).
 """
 
-from sandbox.mpesa.faults import Fault, Faults, Switches
+from sandbox.mpesa.faults import Fault, Faults, OfficeFault, Switches
 from sandbox.mpesa.provider import SandboxMpesa
 from sandbox.mpesa.records import Declined, Merchant, Push, Transaction
 from sandbox.mpesa.server import Server, serve_mpesa
@@ -14,6 +14,7 @@ __all__ = [
     "Fault",
     "Faults",
     "Merchant",
+    "OfficeFault",
     "Push",
     "SandboxMpesa",
     "Server",

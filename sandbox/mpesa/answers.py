@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 RESULTS: dict[str, str] = {
     "0": "The service request is processed successfully.",
     "1": "The balance is insufficient for the transaction.",
+    "11": "The DebitParty is in an invalid state.",
     "17": "Rule limited.",
+    "21": "The initiator is not allowed to initiate this request.",
+    "25": "The transaction was not found.",
+    "26": "System busy. Traffic is blocked.",
     "1001": "Unable to lock subscriber, a transaction is already in process for the current subscriber",
     "1019": "Transaction has expired",
     "1025": "An error occurred while sending a push request",
@@ -20,6 +26,8 @@ RESULTS: dict[str, str] = {
     "8006": "The security credential is locked.",
     "E3008": "Error, the user has a bad debt contract.",
     "SFC_IC0003": "The operator does not exist.",
+    "R000001": "The transaction has already been reversed.",
+    "R000002": "The OriginalTransactionID is invalid.",
 }
 ACCEPTED = "Success. Request accepted for processing"
 
@@ -40,6 +48,24 @@ class Refusal(Exception):
 
 def invalid(field: str) -> Refusal:
     return Refusal(400, "400.002.02", f"Bad Request - Invalid {field}")
+
+
+# What the gateway says instead of an answer.
+PLAIN_REFUSALS = {
+    "failed_500": Refusal(500, "500.003.1001", "Internal Server Error"),
+    "accepted_500": Refusal(500, "500.003.1001", "Internal Server Error"),
+    "busy": Refusal(500, "500.003.02", "System is busy. Please try again in few minutes."),
+    "spike": Refusal(500, "500.003.02", "Error Occurred: Spike Arrest Violation"),
+    "quota": Refusal(500, "500.003.03", "Quota Violation"),
+}
+
+
+async def read_json(request: Request) -> object:
+    """What was posted, None if it is not JSON: a form is refused like an empty one (facts/mpesa.md 2.1)."""
+    try:
+        return json.loads(await request.body())
+    except ValueError:
+        return None
 
 
 def error(request_id: str, refusal: Refusal) -> Response:

@@ -1,8 +1,7 @@
-"""Daraja's routes: token, push, query, C2B."""
+"""Daraja's routes: token, push, query, C2B; those of the back office are in `office`."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.mpesa import answers, pages
-from sandbox.mpesa.answers import Refusal, invalid
+from sandbox.mpesa import answers, office, pages
+from sandbox.mpesa.answers import PLAIN_REFUSALS, Refusal, invalid, read_json
 from sandbox.mpesa.faults import Fault
 from sandbox.mpesa.oauth import Application
 from sandbox.mpesa.push import Order, check_password, read_order, read_query
@@ -26,13 +25,6 @@ Handler = Callable[[Request], Awaitable[Response]]
 BAD_TOKEN = Refusal(404, "404.001.03", "Invalid Access Token")
 BAD_TOKEN_C2B = Refusal(400, "400.003.01", "Invalid Access Token")
 LOCKED = "Unable to lock subscriber, a transaction is already in process for the current subscriber"
-PLAIN_REFUSALS = {
-    "failed_500": Refusal(500, "500.003.1001", "Internal Server Error"),
-    "accepted_500": Refusal(500, "500.003.1001", "Internal Server Error"),
-    "busy": Refusal(500, "500.003.02", "System is busy. Please try again in few minutes."),
-    "spike": Refusal(500, "500.003.02", "Error Occurred: Spike Arrest Violation"),
-    "quota": Refusal(500, "500.003.03", "Quota Violation"),
-}
 
 
 def api(mpesa: SandboxMpesa) -> Starlette:
@@ -43,18 +35,11 @@ def api(mpesa: SandboxMpesa) -> Starlette:
         Route("/mpesa/stkpushquery/v1/query", daraja.query, methods=["POST"]),
         Route("/mpesa/c2b/{version:str}/registerurl", daraja.register, methods=["POST"]),
         Route("/mpesa/c2b/{version:str}/simulate", daraja.simulate, methods=["POST"]),
+        *office.routes(mpesa),
         *pages.routes(mpesa),
     ]
     handlers: dict[Any, Any] = {Refusal: daraja.refused, HTTPException: daraja.lost}
     return Starlette(routes=routes, exception_handlers=handlers)
-
-
-async def read_json(request: Request) -> object:
-    """What was posted, None if it is not JSON: a form is refused like an empty one (facts/mpesa.md 2.1)."""
-    try:
-        return json.loads(await request.body())
-    except ValueError:
-        return None
 
 
 class Daraja:

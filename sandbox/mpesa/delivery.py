@@ -105,6 +105,9 @@ class Courier:
         await self.post(merchant, delivery)
         return delivery
 
+    async def result(self, merchant: Merchant, url: str, body: dict[str, Any], *, timed_out: bool) -> None:
+        await self.post(merchant, self._note("timeout" if timed_out else "result", url, body))
+
     def _note(self, kind: Any, url: str, body: dict[str, Any]) -> Delivery:
         delivery = Delivery(kind=kind, url=url, body=body, at=self._clock.now())
         self.log.append(delivery)

@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from portal.clock import HOUR, MINUTE, SECOND
+from portal.clock import DAY, HOUR, MINUTE, SECOND
 
 PushFault = Literal[
     "accepted_500",  # the prompt is on its way, the answer says 500.003.1001
@@ -86,6 +86,39 @@ class Faults:
         self._waiting.clear()
 
 
+@dataclass(frozen=True, kw_only=True)
+class OfficeFault:
+    """How one request of the back office goes: a page of the statement, or a status, reversal or balance."""
+
+    answer: PushFault | None = None  # to the request; of a page of the statement nothing comes in any case
+
+    # The result that is posted later
+    code: int | str | None = None  # this code, and nothing is done
+    string_code: bool = False  # ResultCode and ResultType as text
+    bare_parameter: bool = False  # one parameter alone, not in a list
+    copies: int = 1  # 0 sends nothing
+    late_ms: int = 0
+    timed_out: bool = False  # the time-out address hears of it instead, though it was done
+    status: str = "Completed"  # what a status says of a payment
+
+
+class OfficeFaults:
+    """The standing fault of the back office, and those waiting for its next requests."""
+
+    def __init__(self) -> None:
+        self.standing = OfficeFault()
+        self._waiting: deque[OfficeFault] = deque()
+
+    def next(self, **changes: Any) -> None:
+        self._waiting.append(replace(self.standing, **changes))
+
+    def always(self, **changes: Any) -> None:
+        self.standing = replace(self.standing, **changes)
+
+    def take(self) -> OfficeFault:
+        return self._waiting.popleft() if self._waiting else self.standing
+
+
 @dataclass(kw_only=True)
 class Switches:
     """Unsettled facts and sizes; each default is what the better source says."""
@@ -124,3 +157,23 @@ class Switches:
     validation_ms: int = 8 * SECOND
     till_confirmed_as: Literal["till", "store"] = "till"
     hash_salt: str = ""
+
+    # Statement (6.7)
+    spaced_keys: bool = True  # of the registration's answer
+    pull_page: int = 50  # rows
+    pull_end: Literal["1001", "empty"] = "1001"  # what stands behind the last page
+    pull_keeps_ms: int = 48 * HOUR
+    pull_refuses_old: bool = False  # a window that begins before that, instead of leaving out what is gone
+    pull_dates: Literal["eat as Z", "utc as Z", "+03:00"] = "eat as Z"
+    pull_flat: bool = False  # a list, not a list inside a list
+    pull_numbers: bool = False  # amounts as numbers
+    pull_payer: Literal["full", "short", "masked"] = "full"
+    pull_reversals: bool = False  # they are no C2B
+    csv_day_first: bool = True
+
+    # Initiators (6.1 to 6.5)
+    password_life_ms: int = 90 * DAY
+    wrong_passwords: int = 3  # until the user is locked
+    result_ms: int = 2 * SECOND
+    no_float: bool = False  # nothing there to reverse with
+    double_party: bool = True  # DebitPartyName twice, the second without a value

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from portal.clock import Moment
 from sandbox.mpesa.ids import east_africa
-from sandbox.mpesa.records import Code, Push, Transaction
+from sandbox.mpesa.records import Code, Line, Push, Transaction
 
 if TYPE_CHECKING:
     from sandbox.mpesa.provider import SandboxMpesa
@@ -123,6 +123,17 @@ class Handset:
             f"{payment.receipt} Confirmed. Ksh{payment.amount:,}.00 paid to {payment.merchant.name}{account} "
             f"on {when.day}/{when.month}/{when:%y} at {clock}. New M-PESA balance is Ksh{self.purse:,}.00. "
             "Transaction cost, Ksh0.00.",
+        )
+
+    def refunded(self, line: Line) -> None:
+        """The money of a payment is back."""
+        self.purse += line.amount
+        when = east_africa(line.at)
+        self._receive(
+            line.at,
+            f"{line.receipt} Confirmed. Reversal of transaction {line.linked} has been successfully processed "
+            f"on {when.day}/{when.month}/{when:%y} and Ksh{line.amount:,}.00 is credited to your M-PESA account. "
+            f"New M-PESA balance is Ksh{self.purse:,}.00.",
         )
 
     def failed(self, push: Push, at: Moment) -> None:

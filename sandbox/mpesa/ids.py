@@ -62,6 +62,9 @@ class Ids:
         digits = self._random.randrange(10**4)
         return f"{self._hex(4)}-{self._hex(4)}-{self._hex(4)}-{self._hex(12)}{digits:04}"
 
+    def conversation(self, moment: Moment) -> str:
+        return f"AG_{east_africa(moment):%Y%m%d}_{self._hex(20)}"
+
     def receipt(self, moment: Moment) -> str:
         while True:
             candidate = receipt_prefix(moment) + "".join(self._random.choices(_UPPER, k=7))

@@ -79,7 +79,8 @@ class Pages:
 
     def _list(self, wrong: str) -> Response:
         handsets = sorted(self._mpesa.handsets.values(), key=lambda handset: handset.phone)
-        return page("list.html", 400 if wrong else 200, handsets=handsets, wrong=wrong)
+        merchants = self._mpesa.merchants
+        return page("list.html", 400 if wrong else 200, handsets=handsets, merchants=merchants, wrong=wrong)
 
     def _handset(self, request: Request) -> Handset | None:
         try:

@@ -21,11 +21,13 @@ from sandbox.mpesa.delivery import Courier
 from sandbox.mpesa.faults import Fault, Faults, Switches
 from sandbox.mpesa.handset import Handset, international
 from sandbox.mpesa.ids import Ids
+from sandbox.mpesa.initiator import Initiators, certificate_pem
 from sandbox.mpesa.oauth import Gate
 from sandbox.mpesa.push import Order
 from sandbox.mpesa.records import TYPES, Code, Declined, Delivery, Kind, Merchant, Push, Transaction
+from sandbox.mpesa.statement import Statement
 
-PRODUCTS = frozenset({"stk", "c2b/v2"})
+PRODUCTS = frozenset({"stk", "c2b/v2", "pull", "status", "reversal", "balance"})
 PROMPT_LIMIT = 182  # characters a prompt may have (facts/mpesa.md 2.1)
 TEST_NUMBER = "254708374149"
 
@@ -53,6 +55,8 @@ class SandboxMpesa:
         self.courier = Courier(clock, self.agenda, self.switches, random)
         production = environment == "production"
         self.notices = Notices(clock, self.courier, self.switches, production=production)
+        self.statement = Statement(self)
+        self.initiators = Initiators(self)
         self.merchants: list[Merchant] = []
         self.handsets: dict[str, Handset] = {}
         self.pushes: dict[str, Push] = {}
@@ -77,7 +81,7 @@ class SandboxMpesa:
         on_old_broker: bool = False,
         products: Iterable[str] = PRODUCTS,
     ) -> Merchant:
-        """A paybill, or a till under its store number; its app gets `products` (stk, c2b/v1, c2b/v2)."""
+        """A paybill, or a till under its store number; its app gets `products`, each named as in `PRODUCTS`."""
         merchant = Merchant(
             kind=kind,
             shortcode=shortcode,
@@ -102,6 +106,11 @@ class SandboxMpesa:
     def pending(self, phone: str) -> Push | None:
         """The prompt that is on this phone's screen now."""
         return self._prompts.get(international(phone))
+
+    @property
+    def certificate(self) -> str:
+        """What seals an API user's password, as PEM."""
+        return certificate_pem()
 
     @property
     def deliveries(self) -> list[Delivery]:

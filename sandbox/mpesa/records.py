@@ -101,11 +101,25 @@ class Transaction:
         return self.merchant.shortcode
 
 
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A line of a merchant's statement: money of a customer, money back to one, or a settlement to the bank."""
+
+    receipt: str
+    at: Moment
+    kind: Literal["in", "out", "settlement"]
+    amount: int
+    merchant: Merchant
+    phone: str = ""
+    account: str = ""
+    linked: str = ""  # the payment that it takes back
+
+
 @dataclass(kw_only=True)
 class Delivery:
     """One message to a merchant's server; `outcome` is the HTTP status or what went wrong."""
 
-    kind: Literal["callback", "confirmation", "validation"]
+    kind: Literal["callback", "confirmation", "validation", "result", "timeout"]
     url: str
     body: dict[str, Any]
     at: Moment

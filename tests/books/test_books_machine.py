@@ -20,20 +20,27 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from portal import check
+from portal.access import admission
 from portal.access import store as access
 from portal.books import agents, drawer, ledger, store
 from portal.books.chart import ACCOUNTS
 from portal.clock import DAY, HOUR, MINUTE
+from portal.console.compensation import giving
+from portal.console.compensation import store as gifts
+from portal.console.guests import acts as guest_acts
 from portal.console.vouchers import store as counter
 from portal.errors import Refused
 from portal.money import Money
 from portal.payments import by_hand
 from portal.payments import store as payments
+from portal.sessions.meter import Reading
 from portal.units import insert
-from portal.vouchers import batches, codes, guesses, redeem
+from portal.vouchers import batches, codes, guesses, posting, redeem
 from portal.vouchers import store as vouchers
 from portal.vouchers.batches import Order
 from portal.vouchers.redeem import Ask
+from portal.vouchers.stock import moves
+from portal.vouchers.stock.moves import Move
 from portal.vouchers.store import Holder
 from tests.payments.story import Ledger, Story
 from tests.support import template
@@ -41,7 +48,7 @@ from tests.vouchers.cards import mac
 
 SWEEP = 1500 if os.environ.get("BANDO_SWEEP") else 0
 PRICE = 2_000  # of the plan, in minor units
-COMMISSION = 300
+COMMISSION_BP, COMMISSION = 1_500, 300
 CASHIERS = AGENTS = 2
 BIG = 1 << 62
 
@@ -68,6 +75,7 @@ class BooksMachine(RuleBasedStateMachine):
         self.drawers = [0, 0]
         self.debts = [0, 0]
         self.cash_ups: dict[int, dict[str, Any]] = {}
+        self.forms = 0
 
     def teardown(self) -> None:
         self.books.connection.close()
@@ -88,9 +96,21 @@ class BooksMachine(RuleBasedStateMachine):
         self.plan = next(each for each in self.do(access.plan_list) if each.id == plan.id)
         self.staff = [self.do(_somebody, n, "cashier" if n < CASHIERS else "agent") for n in range(4)]
 
-    @rule(span=st.sampled_from([MINUTE, HOUR, DAY]))
+    @rule(span=st.sampled_from([MINUTE, HOUR, DAY, 31 * DAY]))
     def time_passes(self, span: int) -> None:
         self.clock += span
+        for each in self.do(access.due_devices, self.now):
+            self.do(admission.refresh, each, self.now)
+
+    @rule()
+    def what_nobody_redeemed_in_time_is_earned(self) -> None:
+        while self.do(posting.expire_some, self.now):
+            pass
+        for card in self.cards:
+            if card["sold"] and card["state"] == "printed" and card["use_by"] <= self.now:
+                card["state"] = "expired"
+                self.expected["vouchers"] -= PRICE
+                self.expected["expired"] += PRICE
 
     # --- payments ---
 
@@ -191,7 +211,7 @@ class BooksMachine(RuleBasedStateMachine):
             self._keep(card["label"], code, whole.id, card["serial"], holder=holder, sold=holder is not None)
 
     def _keep(self, label: str, code: str, batch_id: int, serial: int, **more: Any) -> None:
-        card = {"label": label, "code": code, "batch": batch_id, "serial": serial}
+        card = {"label": label, "code": code, "batch": batch_id, "serial": serial, "use_by": self.now + 30 * DAY}
         self.cards.append({**card, "state": "printed", "seller": None, **more})
 
     def _owes(self, agent: int, minor: int) -> None:
@@ -269,6 +289,98 @@ class BooksMachine(RuleBasedStateMachine):
             else:
                 self._drawer(card["seller"] if by is None else by, -PRICE)
 
+    @precondition(lambda self: self.cards)
+    @rule(pick=picks, agent=two, more=st.integers(0, 2), kind=st.sampled_from(moves.KINDS), cashier=two)
+    def a_range_moves(self, pick: int, agent: int, more: int, kind: moves.Kind, cashier: int) -> None:
+        """Handed out, brought back or lost; a form that is sent twice does so once."""
+        card = self.cards[pick % len(self.cards)]
+        whole = self.do(vouchers.batch, card["batch"])
+        last = min(whole.count, card["serial"] + more)
+        self.forms += 1
+        move = Move(
+            kind=kind,
+            agent_id=self.staff[CASHIERS + agent],
+            batch=whole,
+            first=card["serial"],
+            last=last,
+            staff_id=self.staff[cashier],
+            by="W.",
+            key=f"{self.forms}",
+            reason="because",
+        )
+        taken = [each for each in self.cards if self._moves(each, move, agent)]
+        foreseen = self.do(moves.foresee, kind, move.agent_id, whole, move.first, last, self.now)
+        assert foreseen.count == len(taken)
+        for _ in range(2):
+            assert self.do(moves.carry_out, move, self.now) == len(taken)
+        for each in taken:
+            self._moved(each, kind, agent)
+
+    def _moves(self, card: dict[str, Any], move: Move, agent: int) -> bool:
+        inside = card["batch"] == move.batch.id and move.first <= card["serial"] <= move.last
+        ours = card["holder"] is None and not card["sold"]
+        whose = ours if move.kind == "handed" else card["holder"] == agent
+        return inside and whose and card["state"] == "printed" and card["use_by"] > self.now
+
+    def _moved(self, card: dict[str, Any], kind: moves.Kind, agent: int) -> None:
+        if kind in ("lost", "let-off"):
+            card["state"] = "void"
+        if kind == "lost":
+            self.expected["vouchers"] -= PRICE
+            self.expected["expired"] += PRICE
+            return
+        sign = 1 if kind == "handed" else -1
+        card["holder"], card["sold"] = (agent, True) if kind == "handed" else (None, False)
+        self._owes(agent, sign * PRICE)
+        self.expected["vouchers"] += sign * PRICE
+
+    # --- free time ---
+
+    @rule(device=st.integers(1, 4), minutes=st.sampled_from([1, 7, 60, 1_000]), key=st.integers(1, 6), who=two)
+    def somebody_gets_more_time(self, device: int, minutes: int, key: int, who: int) -> None:
+        """Outside of revenue, once for each form, and no more than the role may give in a day."""
+        known = self.do(access.device_by_mac, mac(device))
+        if known is None:
+            return
+        giver = giving.Giver(staff_id=self.staff[who], role="cashier", since=self.now - DAY)
+        gift = giving.Gift(span_ms=minutes * MINUTE, key=f"gift-{key}", reason="slow", giver=giver)
+        with suppress(Refused):
+            self.do(guest_acts.extend, known.id, gift, self.now)
+            self._given(gift.span_ms)
+
+    def _given(self, span_ms: int) -> None:
+        worth = (PRICE * span_ms + self.plan.span_ms // 2) // self.plan.span_ms
+        self.expected["compensation"] += worth
+        self.expected["given"] += worth
+
+    @rule(device=st.integers(1, 4), ago=st.integers(0, 5))
+    def a_device_is_seen(self, device: int, ago: int) -> None:
+        """Online since some minutes; its pass begins to run."""
+        known = self.do(access.device_by_mac, mac(device))
+        if known is not None:
+            self.do(_online, known.id, self.router.id, ago * 60, self.now)
+
+    @rule(since=st.integers(1, 120), span=st.integers(1, 60), key=st.integers(1, 6), who=two)
+    def an_outage_is_made_good(self, since: int, span: int, key: int, who: int) -> None:
+        """What it foretells is what it gives; no moment of a pass is made good twice."""
+        giver = giving.Giver(staff_id=self.staff[who], role="owner", since=self.now - DAY)
+        begun = self.now - since * MINUTE
+        until = min(self.now, begun + span * MINUTE)
+        outage = giving.Outage(
+            router_id=self.router.id, since=begun, until=until, reason="cut", key=f"cut-{key}", giver=giver
+        )
+        hit = self.do(giving.foresee, self.router.id, begun, until)
+        try:
+            made = self.do(giving.begin, outage, len(hit.lost), self.now)
+        except Refused:
+            return
+        while self.do(giving.give_some, made, self.now):
+            pass
+        assert self.do(giving.foresee, self.router.id, begun, until).lost == []
+        assert self.do(gifts.gave, made)["n"] == len(hit.lost)
+        for each in hit.lost:
+            self._given(each.span_ms)
+
     # --- cash ---
 
     @rule(agent=two, cashier=two, part=st.sampled_from([1, 2, 3]), key=st.integers(1, 5))
@@ -323,8 +435,8 @@ class BooksMachine(RuleBasedStateMachine):
         self.paid = sum(each.amount.minor for each in booked if each.state == "paid")
         come = sum(self.receipts.values()) + self.expected["mpesa"]
         placed = self._placed()
-        wanted = {
-            **dict.fromkeys(ACCOUNTS, 0),
+        wanted: dict[str, int] = {
+            **dict.fromkeys(map(str, ACCOUNTS), 0),
             **self.expected,
             "mpesa": come,
             "unplaced": come - placed,
@@ -358,10 +470,17 @@ def _somebody(n: int, role: str) -> Any:
             name=f"Somebody {n}",
             role=role,
             state="active",
+            commission_bp=COMMISSION_BP,
             created_at=0,
             changed_at=0,
         )
     )
+
+
+def _online(device_id: int, router_id: int, for_s: int, now: int) -> Any:
+    reading = Reading(read_at=now, active_uptime_s=for_s, active_bytes_in=0, active_bytes_out=0)
+    yield from access.save_presence(router_id, device_id, reading, reading.online_since, now)
+    yield from admission.refresh(device_id, now)
 
 
 def _card(books: Ledger, whole: vouchers.Batch, serial: int, code: str) -> dict[str, Any]:
@@ -383,7 +502,11 @@ TestBooks.settings = settings(
 )
 
 
-@pytest.mark.parametrize("kind", ["receipt", "placed", "paid", "redeemed", "sold"])
+KINDS = ("receipt", "placed", "paid", "redeemed", "sold")
+OF_AGENTS = ("handed-out", "commission", "taken-back", "expired", "compensated")
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *OF_AGENTS])
 def test_a_fact_that_was_not_posted_would_be_noticed(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = store.add_transfer
 
@@ -397,6 +520,11 @@ def test_a_fact_that_was_not_posted_would_be_noticed(kind: str, monkeypatch: pyt
     machine.something_is_said_of_a_payment(0, "callback")
     machine.a_card_is_sold_at_the_counter(0)
     machine.a_code_is_shown(0, 1)
+    machine.somebody_gets_more_time(1, 60, 1, 0)
+    machine.a_batch_is_made(None, 3)
+    for pick, move in ((1, "handed"), (2, "handed"), (3, "handed"), (2, "returned"), (3, "lost")):
+        machine.a_range_moves(pick, 0, 0, move, 0)
+    machine.a_code_is_shown(1, 2)
     try:
         assert machine.do(check.breaches, machine.now) != []
     finally:

@@ -21,6 +21,7 @@ from portal.console.doors import Services
 from portal.console.site import site
 from portal.payments.line import Line
 from portal.payments.paystack import Paystack
+from portal.payments.room import Payments
 from portal.seal import new_token, token_hash
 from portal.settings import Settings, load
 from portal.staff.room import StaffRoom
@@ -41,6 +42,7 @@ class Office:
     services: Services
     url: str
     clients: dict[str, httpx.AsyncClient] = field(default_factory=dict)
+    beside: list[Any] = field(default_factory=list)  # what runs beside it until the end
 
     async def of(self, role: str, *, second: bool = True) -> Visitor:
         """Somebody with this role, logged in."""
@@ -152,21 +154,23 @@ async def office(folder: Path, **settings: Any) -> AsyncIterator[Office]:
     home = await seed(folder)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        services = await _services(home, load({"BANDO_MODE": "sandbox", "BANDO_PUBLIC_URL": url, **settings}))
+        http = httpx.AsyncClient(trust_env=False)
+        services = await _services(home, http, load({"BANDO_MODE": "sandbox", "BANDO_PUBLIC_URL": url, **settings}))
         server = QuietUvicorn(uvicorn.Config(site(services), lifespan="off", log_level="warning"))
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         made = Office(home=home, services=services, url=url)
         try:
             yield made
         finally:
-            for client in made.clients.values():
+            for client in (*made.clients.values(), *made.beside):
                 await client.aclose()
             server.should_exit = True
             await serving
+            await http.aclose()
             await home.db.aclose()
 
 
-async def _services(home: Seed, settings: Settings) -> Services:
+async def _services(home: Seed, http: httpx.AsyncClient, settings: Settings) -> Services:
     catalog = Catalog(home.db)
     await catalog.refresh()
     return Services(
@@ -177,5 +181,6 @@ async def _services(home: Seed, settings: Settings) -> Services:
         settings=settings,
         staff=StaffRoom(home.db, home.vault, home.clock),
         providers={Paystack.name: Paystack(Line(None), home.vault)},  # type: ignore[arg-type]
+        payments=Payments(home.db, home.vault, home.clock, catalog, settings, http),
         observe=lambda *_: None,
     )

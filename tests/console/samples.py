@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from zoneinfo import ZoneInfo
 
 import pyotp
 
-from portal.clock import DAY
+from portal.clock import DAY, MINUTE, as_datetime
 from portal.console import spans
 from portal.tenancy import store as tenancy
 from portal.units import update, value
-from tests.console import guests, money
+from sandbox.routeros.api import serve_api
+from tests.console import alarms, guests, money, samples_money
 from tests.console.office import Visitor
 from tests.console.test_further import PAYSTACK
 from tests.console.test_isps import NEW as ISP
 from tests.console.test_plans import GOOD
 from tests.console.test_routers import GOOD as ROUTER
 from tests.console.test_settings import ACCOUNT, PROFILE
-from tests.support import Seed
+from tests.imports.sources import mikhmon
+from tests.support import Seed, add_router
 from tests.vouchers.cards import print_cards
 
 Request = tuple[str, Mapping[str, str]]
@@ -149,6 +152,55 @@ async def print_own(who: Visitor) -> Request:
     return "/stock/batch/1/file", {"form": "slips"}
 
 
+async def _agent(who: Visitor, cards: int = 0) -> int:
+    """An agent, and a batch of so many cards: the ISP's own, or theirs."""
+    agent = await who.office.of("agent")
+    await print_cards(who.office.home, 5)
+    if cards:
+        await print_cards(who.office.home, cards, agent_id=agent.staff_id)
+    return agent.staff_id
+
+
+def on_agent(action: str, cards: int = 0, **fields: str) -> Sample:
+    async def sample(who: Visitor) -> Request:
+        return f"/agents/{await _agent(who, cards)}/{action}", fields
+
+    return sample
+
+
+async def _outage(who: Visitor) -> Request:
+    """Minutes in which somebody could not use their pass; the router is back."""
+    home = who.office.home
+    device = await guests.device(home)
+    await guests.given(home, device)
+    await guests.goes_online(home, device)
+    since = home.clock.now()
+    home.clock.advance(10 * MINUTE)
+    zone = ZoneInfo(home.tenant.timezone)
+    when = {
+        name: as_datetime(at).astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S")
+        for name, at in (("since", since + MINUTE), ("until", home.clock.now()))
+    }
+    fields = {"router": str(home.router_id), **when, "count": "1", "reason": "because", "key": KEY}
+    return "/compensation/new", fields
+
+
+async def finish_outage(who: Visitor) -> Request:
+    path, fields = await _outage(who)
+    await who.post(path, 303, **fields)
+    home = who.office.home
+    outage = int(await home.read(value, "SELECT MAX(id) FROM outages WHERE tenant_id = :tenant"))
+    await home.write(update, "outages", outage, done_at=None)
+    return f"/compensation/{outage}/finish", {}
+
+
+LIMITS = {
+    f"{role}_{name}": "600"
+    for role in ("manager", "cashier", "support")
+    for name in ("guest_minutes", "day_minutes", "guests")
+}
+
+
 def on_plan(action: str, **fields: str) -> Sample:
     async def sample(who: Visitor) -> Request:
         home = who.office.home
@@ -179,6 +231,28 @@ def on_account(action: str, **fields: str) -> Sample:
     async def sample(who: Visitor) -> Request:
         home = who.office.home
         return f"/settings/mpesa/{await home.write(money._account, home)}/{action}", fields
+
+    return sample
+
+
+async def import_router(who: Visitor) -> Request:
+    home = who.office.home
+    server = await serve_api(mikhmon(home.clock))
+    who.office.beside.append(server)
+    fields = {"name": "Old site", "port": server.port, "password": "sandbox"}
+    router = await home.write(lambda: add_router(home.vault, home.clock.now(), **fields))
+    return "/imports/router", {"router": str(router)}
+
+
+async def read_table(who: Visitor) -> int:
+    """A table that is read and not taken yet."""
+    await who.post("/imports/file", 303, source="csv", text="plan,price,time,code\n1 day,50,1d,ab12cd34\n")
+    return int(await who.office.home.read(value, "SELECT MAX(id) FROM imports WHERE tenant_id = :tenant"))
+
+
+def on_import(action: str, **fields: str) -> Sample:
+    async def sample(who: Visitor) -> Request:
+        return f"/imports/{await read_table(who)}{action}", fields
 
     return sample
 
@@ -220,15 +294,30 @@ async def own_second(who: Visitor) -> Request:
     return "/account/second", {"secret": secret[1], "code": code}
 
 
+def on_alarm(action: str, **fields: str) -> Sample:
+    async def sample(who: Visitor) -> Request:
+        return f"/alarms/{await alarms.opened(who.office.home)}/{action}", fields
+
+    return sample
+
+
+def on_channel(action: str, **fields: str) -> Sample:
+    async def sample(who: Visitor) -> Request:
+        return f"/settings/alarms/{await alarms.channel(who.office.home)}/{action}", fields
+
+    return sample
+
+
 ROLES = {
-    **dict.fromkeys(("/stock/sell", "/stock/batch/{id}/file"), "agent"),
+    **dict.fromkeys(("/stock/sell", "/stock/batch/{id}/file", "/stock/account/file"), "agent"),
     **dict.fromkeys(
         ("/isps/new", "/isps/{id}/owner", "/isps/{id}/switch", "/isps/{id}/look", "/isps/leave"), "platform"
     ),
 }  # whose form it is, where it is not an owner's
 SAMPLES: dict[str, Sample] = {
+    **samples_money.SAMPLES,
     "/guests/device/{device}/connect": on_device("connect"),
-    "/guests/device/{device}/extend": on_device("extend", give="hour", key=KEY),
+    "/guests/device/{device}/extend": on_device("extend", give="hour", reason="because", key=KEY),
     "/guests/device/{device}/move": on_device("move", mac="02:AA:00:00:00:09"),
     "/guests/device/{device}/note": on_device("note", text="a note"),
     "/guests/device/{device}/kick": on_device("kick"),
@@ -256,6 +345,14 @@ SAMPLES: dict[str, Sample] = {
     "/plans/{id}/sale": on_plan("/sale", sell="no"),
     "/plans/{id}/site": on_plan("/site", site="all"),
     "/plans/{id}/move": on_plan("/move", way="down"),
+    "/stock/account/file": plain("/stock/account/file", span="month"),
+    "/agents/{id}/account/file": on_agent("account/file", span="month"),
+    "/agents/{id}/move": on_agent("move", kind="handed", batch="1", serials="1-2", count="2", key=KEY),
+    "/agents/{id}/terms": on_agent("terms", percent="7.5", limit="5000"),
+    "/agents/{id}/settle": on_agent("settle", cards=3, amount="20", key=KEY),
+    "/compensation/new": _outage,
+    "/compensation/{id}/finish": finish_outage,
+    "/compensation/limits": plain("/compensation/limits", **LIMITS),
     "/export/{kind}": plain("/export/plans"),
     "/staff/invite": plain("/staff/invite", name="Wanjiru", email="wanjiru@isp.test", role="cashier"),
     "/staff/{id}/role": on_staff("role", role="support"),
@@ -275,6 +372,10 @@ SAMPLES: dict[str, Sample] = {
     "/settings/mpesa/{id}/keys": on_account("keys", consumer_key="k", consumer_secret="s", passkey="p"),
     "/settings/mpesa/{id}/state": on_account("state", to="off", reason="because"),
     "/settings/provider/{provider}": plain("/settings/provider/paystack", **PAYSTACK),
+    "/imports/file": plain("/imports/file", source="csv", text="plan,price,time\n1 day,50,1d\n"),
+    "/imports/router": import_router,
+    "/imports/{id}/choose": on_import("/choose", days="7"),
+    "/imports/{id}": on_import(""),
     "/support/open": plain("/support/open", hours="1", reason="because"),
     "/support/close": shut_window,
     "/isps/new": plain("/isps/new", **ISP),
@@ -282,6 +383,14 @@ SAMPLES: dict[str, Sample] = {
     "/isps/{id}/switch": on_isp("switch", to="off", reason="because"),
     "/isps/{id}/look": look_in,
     "/isps/leave": plain("/isps/leave"),
+    "/alarms/{id}/seen": on_alarm("seen"),
+    "/alarms/{id}/mute": on_alarm("mute", to="on"),
+    "/settings/alarms": plain(
+        "/settings/alarms", kind="webhook", address="https://hooks.example.test/x", key=KEY, **{"want-balance": "1"}
+    ),
+    "/settings/alarms/{id}/change": on_channel("change", **{"want-balance": "1", "active": "1"}),
+    "/settings/alarms/{id}/test": on_channel("test"),
+    "/settings/alarms/{id}/remove": on_channel("remove", reason="because"),
     "/account/end": plain("/account/end", login="others"),
     "/account/password": own_password,
     "/account/second": own_second,

@@ -22,7 +22,7 @@ async def test_more_time_is_given_once_however_often_the_form_is_sent(o: Office)
     await guests.given(o.home, device)
     found = re.search(r'name="key" value="([0-9a-f]{16})"', await who.get(f"/guests/device/{device}"))
     assert found is not None
-    data = {"csrf": await who.token(), "give": "hour", "key": found[1]}
+    data = {"csrf": await who.token(), "give": "hour", "reason": "slow", "key": found[1]}
     path = f"/console/guests/device/{device}/extend"
     answers = await asyncio.gather(*(who.http.post(path, data=data) for _ in range(32)))
 

@@ -295,7 +295,7 @@ async def test_extend_gives_a_free_pass_behind_the_others_like_the_last_of_them(
     key = KEY.search(await who.get(at(device_id)))
     assert key is not None
 
-    await who.post(at(device_id, "/extend"), key=key[1], give="hour")
+    await who.post(at(device_id, "/extend"), reason="slow", key=key[1], give="hour")
 
     new = (await queue(o, device_id))[1]
     assert (new.plan_name, new.span_ms, new.rate_down, new.data_bytes) == ("1 hour", HOUR, 2_000_000, 250_000_000)
@@ -303,7 +303,7 @@ async def test_extend_gives_a_free_pass_behind_the_others_like_the_last_of_them(
     assert (await s.read(access.pass_by_cause, Cause(kind="staff", ref=key[1]))).id == new.id
     log = await o.acts()
     assert [(each["act"], each["subject"], told(each)) for each in log] == [
-        ("extend", f"device:{device_id}", {"gave": "1 hour"})
+        ("extend", f"device:{device_id}", {"gave": "1 hour", "reason": "slow"})
     ]
     assert "Amina Support gave 1 hour" in await who.get(at(device_id))
     for each in check.CHECKS:
@@ -315,8 +315,8 @@ async def test_sending_extend_twice_gives_once(o: Office) -> None:
     device_id = await guests.device(s)
     await guests.given(s, device_id)
 
-    first = await who.post(at(device_id, "/extend"), key="a" * 16, give="day")
-    second = await who.post(at(device_id, "/extend"), key="a" * 16, give="day")
+    first = await who.post(at(device_id, "/extend"), reason="slow", key="a" * 16, give="day")
+    second = await who.post(at(device_id, "/extend"), reason="slow", key="a" * 16, give="day")
 
     assert first.headers["location"].endswith("said=extended")
     assert second.headers["location"].endswith("said=given")
@@ -330,7 +330,7 @@ async def test_extend_after_the_end_makes_a_new_pass(o: Office) -> None:
     one = await guests.given(s, device_id)
     await s.write(admission.end_pass, one.id, "time", s.clock.now())
 
-    await who.post(at(device_id, "/extend"), key="a" * 16, give="minutes", minutes="90")
+    await who.post(at(device_id, "/extend"), reason="slow", key="a" * 16, give="minutes", minutes="90")
 
     assert [(each.state, each.span_ms) for each in await queue(o, device_id)] == [("waiting", 90 * MINUTE)]
 
@@ -342,7 +342,7 @@ async def test_extend_lengthens_a_shared_pass_for_everybody_on_it(o: Office) -> 
     one = await guests.given(s, owner, family)
     await s.write(admission.add_device, one.id, child, s.clock.now())
 
-    await who.post(at(child, "/extend"), key="a" * 16, give="hour")
+    await who.post(at(child, "/extend"), reason="slow", key="a" * 16, give="hour")
 
     assert [each.device_id for each in await queue(o, owner)] == [owner, owner]
     assert await queue(o, child) == []
@@ -356,7 +356,9 @@ async def test_extend_by_nonsense_gives_nothing_and_the_form_comes_back(o: Offic
     device_id = await guests.device(s)
     await guests.given(s, device_id)
 
-    page = (await who.post(at(device_id, "/extend"), 400, key="a" * 16, give="minutes", minutes=minutes)).text
+    page = (
+        await who.post(at(device_id, "/extend"), 400, reason="slow", key="a" * 16, give="minutes", minutes=minutes)
+    ).text
 
     assert "Type how many minutes to give" in page
     assert f'value="{minutes}"' in page
@@ -368,9 +370,9 @@ async def test_a_device_that_never_had_a_pass_is_not_extended(o: Office) -> None
     who, s = await o.of("support"), o.home
     device_id = await guests.device(s)
 
-    await who.post(at(device_id, "/extend"), 409, key="a" * 16, give="hour")
+    await who.post(at(device_id, "/extend"), 409, reason="slow", key="a" * 16, give="hour")
     for key in ("", "A" * 16, "a" * 15, "' OR 1"):
-        await who.post(at(device_id, "/extend"), 400, key=key, give="hour")
+        await who.post(at(device_id, "/extend"), 400, reason="slow", key=key, give="hour")
     assert (await queue(o, device_id), await o.acts()) == ([], [])
 
 

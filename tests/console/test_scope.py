@@ -16,7 +16,7 @@ from portal.units import Unit, rows
 from portal.vouchers import codes
 from portal.vouchers.batches import Batches, Order
 from portal.vouchers.guesses import TENANT_AN_HOUR
-from tests.console import guests, money
+from tests.console import alarms, guests, money
 from tests.console.office import Office
 from tests.support import Seed, a_plan, add_router
 
@@ -44,6 +44,12 @@ FILLED = {
     "device": "1",
     "plan": "1",
     "back_reason": "because",
+    "gone": "no",
+    "counted": "10",
+    "account": "1",
+    "amount": "1",
+    "what": "float",
+    "want-balance": "1",
 }
 
 
@@ -57,6 +63,8 @@ async def next_door(home: Seed) -> tuple[Seed, set[int]]:
     there.plan = await there.plan_of(name="Theirs")
     one = await there.write(access.touch_device, "02:BB:00:00:00:01", router_id, home.clock.now())
     await guests.given(there, one.id)
+    await alarms.opened(there)
+    await alarms.channel(there)
     await money.paid(there, home.clock.now())
     await there.write(
         staff.invite, home.vault, home.clock.now(), email="them@next.test", name="Somebody Else", role="owner"

@@ -30,6 +30,7 @@ from tests.support import fresh_file
 LARGE = {
     "payments", "receipts", "inbox", "prompts", "passes", "pass_devices", "usage", "presence", "devices", "persons",
     "vouchers", "voucher_acts", "voucher_moves", "audit", "online_counts",
+    "alarms", "deliveries",
 }  # fmt: skip
 QUEUES = "INDEX ix_passes_tenant_id_device_id (tenant_id=?)"  # of passes that have not ended alone
 _NAMED = re.compile(r"(?:FROM|JOIN)\s+([a-z_]+)(?:\s+(?:AS\s+)?(?!WHERE|JOIN|LEFT|ON|ORDER|GROUP|LIMIT)([a-z_]+))?")

@@ -81,7 +81,7 @@ async def test_without_taking_it_in_one_statement_all_taps_would_find_the_same_c
     """The negative control: whoever looks first and writes later hands the first card to everybody."""
     who = await o.of("agent")
     await print_cards(o.home, 20, agent_id=who.staff_id)
-    look = f"SELECT MIN(v.id) AS id FROM {store.CARDS} WHERE {store.OURS} AND {store.TO_SELL}"
+    look = f"SELECT MIN(v.id) AS id FROM vouchers v WHERE {store.OURS} AND {store.TO_SELL}"
     now = o.home.clock.now()
     found = await asyncio.gather(*(o.home.read(rows, look, agent=who.staff_id, now=now) for _ in range(8)))
     assert len({each[0]["id"] for each in found}) == 1
@@ -176,7 +176,7 @@ async def test_nothing_of_the_house_or_of_another_agent_is_within_reach(o: Offic
 
 async def test_a_statement_that_forgets_the_agent_is_refused() -> None:
     with pytest.raises(store.NotMine):
-        store.mine("SELECT * FROM batches b WHERE b.tenant_id = :tenant")
+        store.mine("SELECT * FROM vouchers v WHERE v.tenant_id = :tenant")
 
 
 async def test_only_agents_get_stock(o: Office) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -16,6 +17,7 @@ from portal.errors import ProviderRefused, ProviderUnknown
 from portal.money import Money
 from portal.payments.accounts import Credentials, Kind, c2b_token
 from portal.payments.daraja import Daraja
+from portal.payments.line import MAX_ANSWER
 from portal.payments.provider import Prompt
 from portal.payments.reconcile import Pace
 from sandbox.mpesa import Switches
@@ -157,6 +159,31 @@ async def test_a_gateway_that_refuses_every_token_is_asked_twice_and_no_more(tmp
             await daraja.push(replace(r.account, base_url=url), prompt(), r.clock.now())
 
         assert (refused.value.reason, seen) == ("config", ["token", "push", "token", "push"])
+
+
+async def test_an_answer_that_does_not_end_is_left_and_unknown(tmp_path: Path) -> None:
+    sent = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        head = await reader.readuntil(b"\r\n\r\n")
+        if b"generate" in head:
+            token = b'{"access_token": "t", "expires_in": "3599"}'
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(token), token))
+        else:
+            writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+            with contextlib.suppress(ConnectionError):
+                while sent < 20 * MAX_ANSWER:
+                    writer.write(b" " * 100_000)
+                    sent += 100_000
+                    await writer.drain()
+        writer.close()
+
+    async with road(tmp_path) as r, gateway(r) as (daraja, _), speaking(serve) as url:
+        with pytest.raises(ProviderUnknown):
+            await daraja.pull(replace(r.account, base_url=url), 0, r.clock.now(), 0, r.clock.now())
+
+    assert MAX_ANSWER < sent < 4 * MAX_ANSWER
 
 
 @pytest.mark.parametrize("kind", ["paybill", "till"])

@@ -74,7 +74,7 @@ class Receiver:
 async def receiving(tls: tuple[str, str] | None = None) -> AsyncIterator[Receiver]:
     """The merchant's server, on loopback."""
     receiver = Receiver()
-    paths = ("/cb", "/confirm", "/valid")
+    paths = ("/cb", "/confirm", "/valid", "/result", "/timeout")
     app = Starlette(routes=[Route(path, receiver.take, methods=["POST"]) for path in paths])
     listener = socket.create_server(("127.0.0.1", 0))
     certificate, key = tls or (None, None)

@@ -10,7 +10,7 @@ from portal.clock import DAY, Moment
 from portal.errors import Refused
 from portal.seal import Vault
 from portal.units import Unit
-from portal.vouchers import batches, codes, guesses, store
+from portal.vouchers import batches, codes, guesses, posting, store
 from portal.vouchers import redeem as trade
 from portal.vouchers.offers import Offer, Redeemed
 from portal.vouchers.redeem import Ask
@@ -36,9 +36,14 @@ def batch_of(
         index = batches.code_index(vault, code)
         sealed = batches.seal_code(vault, tenant_id, label, code)
         rows.append({"serial": serial, "label": label, "code_index": index, "code_sealed": sealed})
+    agent = more.get("agent_id")
+    held = store.NOBODY if agent is None else store.Holder(agent_id=agent, since=now)
     for start in range(0, len(rows), 100):
-        yield from store.add_vouchers(batch_id, columns["use_by"], rows[start : start + 100])
+        yield from store.add_vouchers(batch_id, columns["use_by"], rows[start : start + 100], held)
     yield from store.set_ready(batch_id, now)
+    whole = yield from store.batch(batch_id)
+    assert whole is not None
+    yield from posting.handed_out(whole, now)
     return batch_id
 
 

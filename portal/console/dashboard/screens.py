@@ -22,8 +22,9 @@ from portal.money import Money
 from portal.staff.roles import Permission
 from portal.tenancy.store import Router
 from portal.units import Row
+from portal.watch import store as watch
 
-DAYS, LINES = 30, 8
+DAYS, LINES, ALARMS = 30, 8, 3
 # How far the chart of guests online goes back: its step, how many of them, and how each is written.
 SPANS = {"day": (SLOT_MS, 96, "%H:%M"), "week": (HOUR, 168, "%a %H:%M")}
 
@@ -50,10 +51,13 @@ async def dashboard(desk: Desk) -> Response:
     counted = await desk.read(places.online_counts, _online_since(desk.now, span))
     open_ones = await desk.read(lines.open_page, LINES)
     steps = await desk.read(setup.steps, desk.view)
+    alarms = [each for each in await desk.read(watch.open_page, ALARMS) if not (each.seen_at or each.muted_at)]
     active = [each for each in overview.routers if each.active]
     return desk.page(
         "dashboard",
         steps=steps,
+        alarms=alarms,
+        unseen=await desk.read(watch.unseen) if alarms else 0,
         overview=overview,
         takes=lambda minor: words.money(Money(minor, desk.view.tenant.currency), "en"),
         lines=open_ones,

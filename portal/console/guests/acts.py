@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
-from portal import words
 from portal.access import admission
 from portal.access import store as access
 from portal.access.passes import Pass
-from portal.access.plans import USE_BY_MS, Plan
-from portal.access.store import Cause, Device
+from portal.access.store import Device
 from portal.clock import DAY, MINUTE, Moment
+from portal.console.compensation.giving import Gift, bought_as, give
 from portal.console.guests import store
 from portal.errors import Refused
-from portal.money import Money
 from portal.units import Unit
 
 KICK_MS = 15 * MINUTE
 MOST_MS = 31 * DAY  # of one gift
-LEAST_BYTES = 1_000_000
 
 
 def must_know(device_id: int) -> Unit[Device]:
@@ -82,18 +76,6 @@ def connect(device_id: int, now: Moment) -> Unit[None]:
     yield from admission.tap(device_id, now)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Gift:
-    """More time for a device. The key is the form's own, so that sending it twice gives once (I2)."""
-
-    span_ms: int
-    key: str
-
-    @property
-    def cause(self) -> Cause:
-        return Cause(kind="staff", ref=self.key)
-
-
 def extend(device_id: int, gift: Gift, now: Moment) -> Unit[Pass]:
     """A free pass behind those that are there, with the rate and data of the last of them.
 
@@ -107,12 +89,7 @@ def extend(device_id: int, gift: Gift, now: Moment) -> Unit[Pass]:
     base = yield from _last_pass(device_id)
     if base is None:
         raise Refused("nothing-to-extend", status=409)
-    bought = (yield from store.bought(base.id)) or {}
-    plan = plan_of(base, bought, gift.span_ms)
-    made = yield from admission.grant(plan, base.device_id, gift.cause, now, bought["person_id"])
-    for each in (yield from access.devices_of_pass(base.id)):
-        yield from admission.add_device(made.id, each, now)
-    return made
+    return (yield from give(base, (yield from bought_as(base.id)), gift, now))
 
 
 def _last_pass(device_id: int) -> Unit[Pass | None]:
@@ -120,26 +97,6 @@ def _last_pass(device_id: int) -> Unit[Pass | None]:
     own = yield from access.queue_of(device_id)
     live = own[-1:] or (yield from access.shared_with(device_id))[:1]
     return live[0] if live else (yield from access.last_ended(device_id))
-
-
-def plan_of(base: Pass, bought: Mapping[str, object], span_ms: int) -> Plan:
-    """What a gift of so much time is like: a share of the data, and everything else as in the pass before it."""
-    share = None if base.data_bytes is None else max(LEAST_BYTES, base.data_bytes * span_ms // max(1, base.span_ms))
-    return Plan(
-        id=int(str(bought["plan_id"])),
-        public="",
-        name=words.span(span_ms, "en").replace("\u00a0", " "),
-        price=Money(0, str(bought["currency"])),
-        kind=base.kind,
-        span_ms=span_ms,
-        window_ms=None if base.window_ms is None else max(base.window_ms, span_ms),
-        data_bytes=share,
-        rate_up=base.rate_up,
-        rate_down=base.rate_down,
-        max_devices=base.max_devices,
-        use_by_ms=USE_BY_MS,
-        sites=base.sites,
-    )
 
 
 def move(device_id: int, mac: str, now: Moment) -> Unit[int]:

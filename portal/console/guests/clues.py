@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from portal import phone
 from portal.errors import Refused
 from portal.payments.claims import find_receipt
 from portal.phone import Phone
-from portal.vouchers import codes
+from portal.vouchers import codes, imported
 
 LONGEST = 500  # a pasted M-Pesa message is shorter
 _LABEL = re.compile(r"B\s*([0-9]{1,9})\s*[-–/]\s*([0-9]{1,9})", re.IGNORECASE)
@@ -29,6 +30,7 @@ class Clues:
     receipt: str | None = None
     phone: Phone | None = None
     code: str | None = None
+    imported: str | None = None  # a code of another system, where the ISP has such ones of this length
     label: tuple[int, int] | None = None  # batch and serial
     mac: str | None = None
     ip: str | None = None  # IPv4, as a hotspot gives them
@@ -36,11 +38,11 @@ class Clues:
 
     @property
     def any(self) -> bool:
-        return any((self.receipt, self.phone, self.code, self.label, self.mac, self.ip))
+        return any((self.receipt, self.phone, self.code, self.imported, self.label, self.mac, self.ip))
 
 
-def clues(text: str) -> Clues:
-    """Everything that this text may be."""
+def clues(text: str, lengths: Collection[int] = ()) -> Clues:
+    """Everything that this text may be; `lengths` are those of the ISP's imported codes."""
     plain = text.strip()
     if not plain or len(plain) > LONGEST:
         return Clues()
@@ -48,6 +50,7 @@ def clues(text: str) -> Clues:
         receipt=find_receipt(plain),
         phone=_phone(plain),
         code=_code(plain),
+        imported=_imported(plain, lengths),
         label=_label(plain),
         mac=mac_of(plain),
         ip=_ip(plain),
@@ -78,6 +81,11 @@ def _code(text: str) -> str | None:
         return codes.read(text)
     except Refused:
         return None
+
+
+def _imported(text: str, lengths: Collection[int]) -> str | None:
+    folded = imported.fold(text)
+    return folded if len(folded) in lengths and _code(text) is None else None
 
 
 def _label(text: str) -> tuple[int, int] | None:

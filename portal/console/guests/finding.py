@@ -21,6 +21,7 @@ from portal.seal import Vault
 from portal.units import Unit
 from portal.vouchers import store as vouchers
 from portal.vouchers.batches import code_index
+from portal.vouchers.imported import index_of
 from portal.vouchers.states import State, shown_state
 from portal.vouchers.store import Voucher
 
@@ -64,7 +65,7 @@ def find(vault: Vault, tenant_id: int, clues: Clues, now: Moment) -> Unit[Found]
     ids += yield from _by_mac(clues)
     ids += yield from _by_phone(vault, tenant_id, clues)
     by_receipt, receipts = yield from _by_receipt(clues)
-    by_voucher, cards = yield from _by_voucher(vault, clues, now)
+    by_voucher, cards = yield from _by_voucher(vault, tenant_id, clues, now)
     holders = yield from _holders(clues, now)
     devices = yield from _standings([*ids, *by_receipt, *by_voucher, *holders], now)
     return Found(devices=devices, receipts=receipts, vouchers=cards, holders=holders)
@@ -113,11 +114,13 @@ def _by_receipt(clues: Clues) -> Unit[tuple[list[int], list[Receipt]]]:
     return ids, idle
 
 
-def _by_voucher(vault: Vault, clues: Clues, now: Moment) -> Unit[tuple[list[int], list[tuple[Voucher, State]]]]:
+def _by_voucher(
+    vault: Vault, tenant_id: int, clues: Clues, now: Moment
+) -> Unit[tuple[list[int], list[tuple[Voucher, State]]]]:
     """The devices of a voucher's pass, or the card itself when nobody has redeemed it."""
     ids: list[int] = []
     cards: list[tuple[Voucher, State]] = []
-    for each in (yield from _vouchers(vault, clues)):
+    for each in (yield from _vouchers(vault, tenant_id, clues)):
         made = yield from access.pass_by_cause(Cause(kind=vouchers.CAUSE, ref=each.label))
         if made is None:
             cards.append((each, shown_state(each.state, past=each.use_by <= now, over=False)))
@@ -126,10 +129,11 @@ def _by_voucher(vault: Vault, clues: Clues, now: Moment) -> Unit[tuple[list[int]
     return ids, cards
 
 
-def _vouchers(vault: Vault, clues: Clues) -> Unit[list[Voucher]]:
+def _vouchers(vault: Vault, tenant_id: int, clues: Clues) -> Unit[list[Voucher]]:
     found: list[Voucher] = []
-    if clues.code:
-        one = yield from vouchers.by_code(code_index(vault, clues.code))
+    if clues.code or clues.imported:
+        index = code_index(vault, clues.code) if clues.code else index_of(vault, tenant_id, clues.imported or "")
+        one = yield from vouchers.by_code(index)
         found += [] if one is None else [one]
     if clues.label:
         number, serial = clues.label

@@ -11,9 +11,10 @@ from starlette.responses import Response
 from portal.access.passes import Pass
 from portal.clock import DAY, HOUR, MINUTE
 from portal.console import asked
+from portal.console.compensation import store as limits
+from portal.console.compensation.giving import Gift, Giver
 from portal.console.desk import Desk
 from portal.console.guests import acts
-from portal.console.guests.acts import Gift
 from portal.console.guests.card import Look, card
 from portal.console.guests.clues import clues, is_public, mac_of
 from portal.console.guests.finding import find
@@ -21,6 +22,7 @@ from portal.console.guests.state import Known, left, state_of
 from portal.console.screens import get, post
 from portal.errors import Refused
 from portal.tenancy.store import routers
+from portal.vouchers import imported
 from portal.words import span
 
 GIFTS = {"hour": HOUR, "day": DAY}
@@ -40,7 +42,7 @@ async def look_up(desk: Desk) -> Response:
     text = desk.fields.get("q", "")
     if not text.strip():
         return desk.go("/console/guests")
-    meant = clues(text)
+    meant = clues(text, imported.lengths(desk.view.tenant))
     found = await desk.read(find, desk.services.vault, desk.view.tenant.id, meant, desk.now)
     if found.only is not None:
         return desk.go(_path(found.only))
@@ -85,6 +87,7 @@ async def _device(desk: Desk, device_id: int, wrong: Refused | None = None) -> R
         path=_path(device_id),
         left=left,
         key=asked.new_key(),
+        limit=await desk.read(limits.limit_of, desk.staff.role) if desk.may("compensate") else None,
         kick_until=desk.now + acts.KICK_MS,
         wrong=wrong.key if wrong else "",
         typed=desk.fields,
@@ -104,14 +107,24 @@ async def extend(desk: Desk) -> Response:
     """Give more time; the same form sent twice gives once."""
     device_id = _id(desk)
     try:
-        gift = Gift(span_ms=_span(desk), key=asked.key(desk.fields.get("key", "")))
-        gave = {"gave": span(gift.span_ms, "en").replace("\u00a0", " ")}
+        gift = Gift(
+            span_ms=_span(desk),
+            key=asked.key(desk.fields.get("key", "")),
+            reason=asked.reason(desk.fields.get("reason", "")),
+            giver=giver(desk),
+        )
+        gave = {"gave": span(gift.span_ms, "en").replace("\u00a0", " "), "reason": gift.reason}
         await desk.act("extend", f"device:{device_id}", acts.extend, device_id, gift, desk.now, after=gave)
     except Refused as wrong:
         if wrong.key == "given-already":
             return desk.go(_path(device_id), "given")
         return await _device(desk, device_id, wrong)
     return desk.go(_path(device_id), "extended")
+
+
+def giver(desk: Desk) -> Giver:
+    """Whoever is logged in, as somebody who gives; their day is the ISP's."""
+    return Giver(staff_id=desk.staff.id, role=desk.staff.role, since=desk.calendar.begin_of_day())
 
 
 def _span(desk: Desk) -> int:
@@ -235,7 +248,7 @@ SCREENS = (
     post("/guests", "guests", look_up),
     get(AT, "guests", device),
     post(f"{AT}/connect", "guests.help", connect),
-    post(f"{AT}/extend", "guests.help", extend),
+    post(f"{AT}/extend", "compensate", extend),
     post(f"{AT}/move", "guests.help", move),
     post(f"{AT}/note", "guests.help", note),
     post(f"{AT}/kick", "guests.stop", kick),

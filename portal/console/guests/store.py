@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from portal.clock import Moment
 from portal.sql import any_of
-from portal.units import Row, Sql, Unit, one, rows, value
+from portal.units import Row, Sql, Unit, rows, value
 
 FOREVER = 2**62
 MOST = 500  # passes of a device that are looked through for one page
@@ -74,15 +74,6 @@ def payers(device_id: int, limit: int) -> Unit[list[int]]:
         limit=limit,
     )
     return list(dict.fromkeys(row["person_id"] for row in (*asked, *has)))
-
-
-def bought(pass_id: int) -> Unit[Row | None]:
-    """What a pass was bought as."""
-    return (
-        yield from one(
-            "SELECT plan_id, person_id, currency FROM passes WHERE tenant_id = :tenant AND id = :id", id=pass_id
-        )
-    )
 
 
 def macs(device_ids: Sequence[int]) -> Unit[dict[int, str]]:

@@ -155,7 +155,9 @@ def _cause(row: Row, names: Names) -> str:
     if kind == "voucher":
         where = f" at {names.sites(row['router_id'])}" if row["router_id"] else ""
         return f"Voucher {ref} redeemed{where}."
-    return {"staff": "Given by staff.", "trial": "A free trial."}.get(kind, "")
+    if kind == "staff":
+        return "Given by staff for an outage." if ref.startswith("O") else "Given by staff."
+    return "A free trial." if kind == "trial" else ""
 
 
 def _joined(row: Row, names: Names) -> list[Line]:

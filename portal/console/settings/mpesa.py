@@ -111,38 +111,39 @@ def _add(desk: Desk, plain: Mapping[str, str], secrets: Secrets) -> Unit[Account
 
 async def one(desk: Desk) -> Response:
     """One account, with the two addresses to register."""
-    return _one(desk, await _found(desk))
+    return shown(desk, await found(desk))
 
 
-def _one(desk: Desk, found: Account, *, wrong: Refused | None = None, tried: str = "") -> Response:
-    if found.provider != accounts.MPESA:
-        return further.one(desk, found, wrong, tried)
-    token = accounts.c2b_token(desk.services.vault, desk.view.tenant.public, found.public)
+def shown(desk: Desk, account: Account, *, wrong: Refused | None = None, tried: str = "") -> Response:
+    if account.provider != accounts.MPESA:
+        return further.one(desk, account, wrong, tried)
+    token = accounts.c2b_token(desk.services.vault, desk.view.tenant.public, account.public)
     address = f"{desk.services.settings.public_url}/c2b/{token}" if desk.may("accounts.change") else ""
     status = wrong.status if wrong else 200
     return desk.page(
-        "mpesa_account", status, account=found, address=address, tried=tried, wrong=wrong.key if wrong else ""
+        "mpesa_account", status, account=account, address=address, tried=tried, wrong=wrong.key if wrong else ""
     )
 
 
-async def _found(desk: Desk) -> Account:
-    found = await desk.read(accounts.get_account, asked.number(desk.request.path_params["id"]))
-    if found is None:
+async def found(desk: Desk) -> Account:
+    """The account of the address; raises `Refused`."""
+    account = await desk.read(accounts.get_account, asked.number(desk.request.path_params["id"]))
+    if account is None:
         raise Refused("not-found", status=404)
-    return found
+    return account
 
 
 async def renew(desk: Desk) -> Response:
     """Other keys for the same number, as when M-Pesa has issued new ones."""
-    found = await _found(desk)
-    if found.provider != accounts.MPESA:
-        return await further.renew(desk, found)
+    account = await found(desk)
+    if account.provider != accounts.MPESA:
+        return await further.renew(desk, account)
     try:
         secrets = _secrets(desk.fields)
     except Refused as wrong:
-        return _one(desk, found, wrong=wrong)
-    await desk.act("mpesa.keys", f"mpesa:{found.public}", _renew, desk, found, secrets, money=True)
-    return desk.go(f"/console/settings/mpesa/{found.id}", "mpesa-keys")
+        return shown(desk, account, wrong=wrong)
+    await desk.act("mpesa.keys", f"mpesa:{account.public}", _renew, desk, account, secrets, money=True)
+    return desk.go(f"/console/settings/mpesa/{account.id}", "mpesa-keys")
 
 
 def _renew(desk: Desk, found: Account, secrets: Secrets) -> Unit[None]:
@@ -152,7 +153,7 @@ def _renew(desk: Desk, found: Account, secrets: Secrets) -> Unit[None]:
 
 async def sure(desk: Desk) -> Response:
     """What switching it off means."""
-    return await _sure(desk, await _found(desk))
+    return await _sure(desk, await found(desk))
 
 
 async def _sure(desk: Desk, found: Account, wrong: Refused | None = None) -> Response:
@@ -169,18 +170,19 @@ async def _sure(desk: Desk, found: Account, wrong: Refused | None = None) -> Res
 
 async def switch(desk: Desk) -> Response:
     """Take no more payments with it, which wants a reason; or again."""
-    found = await _found(desk)
+    account = await found(desk)
     on = asked.one_of(desk.fields.get("to") or "-", ("on", "off")) == "on"
-    after = {"number": found.pay_number or found.label}
+    after = {"number": account.pay_number or account.label}
     if not on:
         try:
             after["reason"] = asked.reason(desk.fields.get("reason", ""))
         except Refused as wrong:
-            return await _sure(desk, found, wrong)
-    if on != found.active:
-        act = f"{'mpesa' if found.provider == accounts.MPESA else 'provider'}.{'on' if on else 'off'}"
-        await desk.act(act, f"{found.provider}:{found.public}", _switch, desk, found.id, on, after=after, money=True)
-    return desk.go(f"/console/settings/mpesa/{found.id}", "mpesa-on" if on else "mpesa-off")
+            return await _sure(desk, account, wrong)
+    if on != account.active:
+        act = f"{'mpesa' if account.provider == accounts.MPESA else 'provider'}.{'on' if on else 'off'}"
+        subject = f"{account.provider}:{account.public}"
+        await desk.act(act, subject, _switch, desk, account.id, on, after=after, money=True)
+    return desk.go(f"/console/settings/mpesa/{account.id}", "mpesa-on" if on else "mpesa-off")
 
 
 def _switch(desk: Desk, account_id: int, on: bool) -> Unit[None]:
@@ -190,8 +192,8 @@ def _switch(desk: Desk, account_id: int, on: bool) -> Unit[None]:
 
 async def try_out(desk: Desk) -> Response:
     """Ask the provider whether it takes the keys; no money moves, and nobody waits for longer than `PATIENCE_S`."""
-    found = await _found(desk)
-    return _one(desk, found, tried=await _tried(desk, found))
+    account = await found(desk)
+    return shown(desk, account, tried=await _tried(desk, account))
 
 
 async def _tried(desk: Desk, found: Account) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 from zoneinfo import available_timezones
 
 from starlette.responses import Response
@@ -25,9 +26,10 @@ LENGTHS = {
     "privacy_contact": 200,
     "protection_number": 60,
     "licence_number": 60,
+    "tax_number": 30,
     "ssid": 32,
 }
-NAMES = (*LENGTHS, "timezone", "language", "protection_until", "licence_until")
+NAMES = (*LENGTHS, "tax_percent", "timezone", "language", "protection_until", "licence_until")
 LANGUAGES = {"en": "English", "sw": "Swahili"}
 _UNSEEN = re.compile(r"[\s\u115f\u1160\u3164\uffa0\u2800\u200b-\u200f\u202a-\u202e\u2066-\u2069]*")
 _TRICKS = re.compile(r"[\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # they turn the order of what is read
@@ -37,7 +39,8 @@ _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]{2,}")
 async def ask(desk: Desk) -> Response:
     """The form, with what is known."""
     tenant = desk.view.tenant
-    return _form(desk, {name: str(getattr(tenant, name) or "") for name in NAMES})
+    known = {name: str(getattr(tenant, name) or "") for name in NAMES if name != "tax_percent"}
+    return _form(desk, {**known, "tax_percent": f"{tenant.tax_bp / 100:g}" if tenant.tax_bp else ""})
 
 
 def _form(desk: Desk, filled: Mapping[str, str], wrong: Refused | None = None) -> Response:
@@ -70,7 +73,7 @@ async def change(desk: Desk) -> Response:
         wished = wished_of(desk.fields)
     except Refused as wrong:
         return _form(desk, desk.fields, wrong)
-    changed = {name: text for name, text in wished.items() if text != (getattr(tenant, name) or "")}
+    changed = {name: text for name, text in wished.items() if (text or None) != (getattr(tenant, name) or None)}
     if changed:
         before = {name: getattr(tenant, name) or "" for name in changed}
         subject = f"tenant:{tenant.public}"
@@ -80,9 +83,9 @@ async def change(desk: Desk) -> Response:
     return desk.go("/console/settings/profile", "profile-saved")
 
 
-def wished_of(fields: Mapping[str, str]) -> dict[str, str]:
+def wished_of(fields: Mapping[str, str]) -> dict[str, Any]:
     """What was typed, checked; raises `Refused`."""
-    wished = {name: line(fields.get(name, ""), most, name) for name, most in LENGTHS.items()}
+    wished: dict[str, Any] = {name: line(fields.get(name, ""), most, name) for name, most in LENGTHS.items()}
     if _UNSEEN.fullmatch(wished["name"]):
         raise Refused("profile-name")
     if len(wished["ssid"].encode()) > LENGTHS["ssid"]:
@@ -94,6 +97,7 @@ def wished_of(fields: Mapping[str, str]) -> dict[str, str]:
         raise Refused("profile-zone")
     wished["timezone"] = fields["timezone"]
     wished["language"] = asked.one_of(fields.get("language", "-"), tuple(LANGUAGES))
+    wished["tax_bp"] = _percent(fields.get("tax_percent", "").strip())
     return {**wished, **{name: _until(fields.get(name, "")) for name in ("protection_until", "licence_until")}}
 
 
@@ -114,6 +118,15 @@ def _must_ring(text: str) -> None:
     except Refused:
         if not re.fullmatch(r"\+?[0-9][0-9 ()/-]{2,24}", text, re.ASCII):
             raise Refused("profile-phone") from None
+
+
+def _percent(text: str) -> int:
+    """A rate such as ``16`` or ``7.5``, in hundredths of a per cent."""
+    if not text:
+        return 0
+    if not re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,2})?", text, re.ASCII):
+        raise Refused("profile-tax")
+    return round(float(text) * 100)
 
 
 def _until(text: str) -> str:

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from portal.console.desk import Desk
 from portal.console.screens import get, post
-from portal.console.settings import further, look, mpesa, profile
+from portal.console.settings import api_user, further, look, mpesa, profile, refunds
 from portal.payments import accounts
 from portal.payments.accounts import Account
 
@@ -53,5 +53,8 @@ SCREENS = (
     post("/settings/mpesa/{id}/keys", "accounts.change", mpesa.renew, proof=True),
     get("/settings/mpesa/{id}/off", "accounts.change", mpesa.sure),
     post("/settings/mpesa/{id}/state", "accounts.change", mpesa.switch, proof=True),
+    post("/settings/mpesa/{id}/user", "accounts.change", api_user.change, proof=True),
+    get("/settings/refunds", "tenant", refunds.ask),
+    post("/settings/refunds", "tenant.change", refunds.change, proof=True),
     post("/settings/mpesa/{id}/try", "accounts.change", mpesa.try_out),
 )

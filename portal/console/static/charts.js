@@ -9,7 +9,8 @@
     var axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
     var much = function (value) { return value == null ? "" : (data.unit + " " + value.toLocaleString("en")).trim(); };
     // With nothing pointed at, the newest is told.
-    var newest = function (chart) { if (chart.cursor.idx == null) chart.setLegend({ idx: many.length - 1 }, false); };
+    var last = data.beside ? data.values.reduce(function (at, value, n) { return value == null ? at : n; }, 0) : many.length - 1;
+    var newest = function (chart) { if (chart.cursor.idx == null) chart.setLegend({ idx: last }, false); };
     place.textContent = "";
     return new uPlot({
       width: place.clientWidth, height: 224, padding: [8, 8, 0, 0],
@@ -21,11 +22,11 @@
         Object.assign({}, axis, { size: 64, values: function (_, all) { return all.map(function (each) { return each.toLocaleString("en", { notation: each >= 1e5 ? "compact" : "standard" }); }); } })
       ],
       series: [
-        { label: bars ? "Day" : "From", value: function (_, n) { return named(n); } },
+        { label: data.over || (bars ? "Day" : "From"), value: function (_, n) { return named(n); } },
         Object.assign({ label: data.what, stroke: colour("--accent"), fill: colour(bars ? "--accent" : "--tint"), width: bars ? 0 : 2, points: { show: false },
           value: function (_, value) { return much(value); } }, bars ? { paths: uPlot.paths.bars({ size: [.7, 40], radius: .15 }) } : {})
-      ]
-    }, [many, data.values], place);
+      ].concat(data.beside ? [{ label: data.beside_what, stroke: colour("--warn"), width: 2, points: { show: false }, value: function (_, value) { return much(value); } }] : [])
+    }, [many, data.values].concat(data.beside ? [data.beside] : []), place);
   }
   function all() {
     document.querySelectorAll("[data-chart]").forEach(function (place) {

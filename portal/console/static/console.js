@@ -49,3 +49,8 @@ Array.prototype.forEach.call(document.querySelectorAll("[data-copy]"), function 
     if (navigator.clipboard) navigator.clipboard.writeText(text.value || text.textContent).then(done, select); else select();
   });
 });
+/* So are those that print. */
+Array.prototype.forEach.call(document.querySelectorAll("[data-print]"), function (button) {
+  button.hidden = false;
+  button.addEventListener("click", function () { window.print(); });
+});

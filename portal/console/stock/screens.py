@@ -6,12 +6,17 @@ none that was paid for.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from starlette.responses import Response
 
+from portal.books import agents
 from portal.clock import Moment
 from portal.console import asked
+from portal.console.agents.account import MOVED
+from portal.console.agents.form import percent_text
+from portal.console.agents.screens import account_file, account_page
 from portal.console.desk import Desk
 from portal.console.screens import get, post
 from portal.console.stock import store
@@ -23,9 +28,12 @@ from portal.money import Money
 from portal.units import Row
 from portal.vouchers import asked as typed
 from portal.vouchers import store as cards
+from portal.vouchers.print_run import part
+from portal.vouchers.stock import store as terms_of
 from portal.vouchers.store import Batch
 
 BATCHES = 25
+MOVES = 50
 ON_PAPER = tuple(form for form in paper.FORMS if form != "csv")  # a list of codes is for the ISP alone
 
 
@@ -43,6 +51,9 @@ async def _stock(desk: Desk, wrong: str = "", status: int = 200) -> Response:
         status,
         batches=shown,
         to_sell=shelf.for_sale,
+        standing=await desk.read(agents.standing, me, desk.view.tenant.currency),
+        terms=await desk.read(terms_of.terms, me),
+        percent=percent_text,
         today=await desk.read(store.redeemed_since, me, desk.calendar.begin_of_day()),
         month=await desk.read(store.redeemed_since, me, desk.calendar.begin_of_month()),
         cost=lambda minor: Money(int(minor), desk.view.tenant.currency),
@@ -91,15 +102,17 @@ async def _batch(desk: Desk, one: Batch, serials: str = "", wrong: str = "", sta
     span = typed.serials(serials, one.count)
     first, last = span or (1, one.count)
     after = max(asked.number_or_none(desk.query.get("after", "")) or 0, first - 1)
-    until = min(after + lists.CARDS, last)
+    found = await desk.read(store.cards_of, desk.staff.id, one.id, after, last, lists.CARDS + 1)
+    shown = found[: lists.CARDS]
     return desk.page(
         "stock_batch",
         status if span else max(status, 400),
         batch=one,
-        cards=await desk.read(store.cards_of, desk.staff.id, one.id, after + 1, until),
+        cards=shown,
+        count=(await desk.read(store.held, desk.staff.id))[one.id],
         standing=partial(standing, now=desk.now),
         serials=serials[:20],
-        after=until if until < last else None,
+        after=shown[-1]["serial"] if len(found) > lists.CARDS else None,
         paper=lists.printing(desk),
         wrong=wrong or ("" if span else "serials"),
     )
@@ -109,6 +122,8 @@ def standing(row: Row, now: Moment) -> tuple[str, str]:
     """What became of a card as its agent sees it, and the colour of that."""
     if row["state"] == "printed" and row["use_by"] <= now:
         return "expired", ""
+    if row["state"] == "void" and row["lost_at"] is not None:
+        return "lost", "bad"
     if row["state"] == "printed" and row["handed_at"] is not None:
         return "sold on a screen", "warn"
     return {"printed": ("unused", "good"), "redeemed": ("redeemed", ""), "void": ("void", "bad")}[row["state"]]
@@ -116,14 +131,49 @@ def standing(row: Row, now: Moment) -> tuple[str, str]:
 
 async def file(desk: Desk) -> Response:
     """Own cards on paper; those that a tap has sold are left out."""
-    one = await _own(desk)
-    return await paper.handed_over(desk, one, ON_PAPER, partial(_batch, desk, one))
+    one, me = await _own(desk), desk.staff.id
+    serials = desk.fields.get("serials", "").strip()
+    span = typed.serials(serials, one.count) if serials else await desk.read(store.first_range, me, one.id)
+    if span is not None and await desk.read(store.others_among, me, one.id, *span):
+        return await _batch(desk, one, serials, "print-not-yours", 409)
+    own = desk if span is None else replace(desk, fields={**desk.fields, "serials": part(*span)})
+    return await paper.handed_over(own, one, ON_PAPER, partial(_batch, desk, one), agent_id=me)
+
+
+# --- what they owe ---
+
+
+async def account(desk: Desk) -> Response:
+    """Their own account, and the moves of their stock."""
+    return await account_page(desk, desk.staff, "/console/stock/account", "/console/stock")
+
+
+async def account_csv(desk: Desk) -> Response:
+    """The same as a table."""
+    return await account_file(desk, desk.staff)
+
+
+async def moves(desk: Desk) -> Response:
+    """What was handed out to them, came back and was lost."""
+    before = asked.number_or_none(desk.query.get("before", "")) or terms_of.BEYOND
+    found = await desk.read(terms_of.moves_of, desk.staff.id, before, MOVES + 1)
+    return desk.page(
+        "stock_moves",
+        moves=[dict(row) for row in found[:MOVES]],
+        more=found[MOVES - 1]["id"] if len(found) > MOVES else None,
+        moved=MOVED,
+        part=part,
+        cost=lambda minor: Money(int(minor), desk.view.tenant.currency),
+    )
 
 
 SCREENS = (
     get("/stock", "stock", stock),
     get("/stock/batch/{id}", "stock", batch),
     post("/stock/batch/{id}/file", "stock", file),
+    get("/stock/account", "stock", account),
+    post("/stock/account/file", "stock", account_csv),
+    get("/stock/moves", "stock", moves),
     post("/stock/sell", "stock", sell),
     get("/stock/card/{id}", "stock", card),
 )

@@ -24,6 +24,7 @@ from portal.payments.by_hand import Given
 from portal.payments.store import Payment, Receipt
 from portal.phone import Phone
 from portal.units import Row, Unit
+from portal.vouchers import imported
 
 TYPED = ("device", "plan", "phone", "reason", "ref", "back_reason", "back_ref", "q", "router")
 
@@ -104,7 +105,7 @@ def _sight(desk: Desk, receipt_id: int, routers: Sequence[int], found: Sequence[
 
 async def look_up(desk: Desk) -> Response:
     """Devices by a MAC, a phone, a receipt or a voucher; nothing of it stands in an address."""
-    meant = clues(desk.fields.get("q", ""))
+    meant = clues(desk.fields.get("q", ""), imported.lengths(desk.view.tenant))
     hits = await desk.read(find, desk.services.vault, desk.view.tenant.id, meant, desk.now)
     return await _shown(desk, found=[each.device.id for each in hits.devices])
 

@@ -71,6 +71,7 @@ async def page(desk: Desk, one: Batch, serials: str = "", wrong: str = "", statu
         batch=one,
         sight=sight,
         owner=owner,
+        holders=await desk.read(store.holders, one),
         vouchers=over,
         serials=serials[:20],
         after=until if until < last else None,

@@ -83,15 +83,20 @@ async def file(desk: Desk) -> Response:
     return await handed_over(desk, batch, FORMS, partial(lists.page, desk, batch))
 
 
-async def handed_over(desk: Desk, batch: Batch, forms: tuple[str, ...], again: Again) -> Response:
-    """The cards that the form asks for, in one of these forms; or the page `again`, which says what is wrong."""
+async def handed_over(
+    desk: Desk, batch: Batch, forms: tuple[str, ...], again: Again, *, agent_id: int | None = None
+) -> Response:
+    """The cards that the form asks for, in one of these forms; or the page `again`, which says what is wrong.
+
+    `agent_id`: whose cards alone they may be.
+    """
     paper = _paper(desk, forms)
     serials = desk.fields.get("serials", "").strip()
     span = typed.serials(serials, batch.count)
     if span is None or (wrong := _too_many(paper, span)):
         return await again(serials, "serials" if span is None else wrong, 400)
     try:
-        planned = await _runs(desk).plan(batch, *span, lang=paper.lang)
+        planned = await _runs(desk).plan(batch, *span, lang=paper.lang, agent_id=agent_id)
         if planned.again and paper.form != "csv" and not paper.reason:
             return await again(serials, "print-again", 409)
         return _download(await _pressed(desk, planned, paper), batch, span, paper)

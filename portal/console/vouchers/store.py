@@ -11,6 +11,7 @@ from portal.access import store as access
 from portal.access.plans import Plan
 from portal.clock import Moment
 from portal.errors import Refused
+from portal.money import Money
 from portal.seal import Vault
 from portal.sql import any_of
 from portal.staff import store as staff
@@ -20,6 +21,7 @@ from portal.vouchers import batches, posting, states
 from portal.vouchers import store as cards
 from portal.vouchers.batches import Order
 from portal.vouchers.states import Group, Tally
+from portal.vouchers.stock.moves import must_have_room
 from portal.vouchers.store import Batch, Voucher
 
 COUNTER = "counter sale"  # the note of a batch of one that was made for somebody at the counter
@@ -30,6 +32,11 @@ BEYOND = 10**15  # no batch has this number
 _PRINTED = "NOT (b.count = 1 AND b.note = 'counter sale')"  # as an index of batches says it
 # How many cards of a batch were used or taken back: counted in an index of those alone (decision 23).
 _GONE = "(SELECT COUNT(*) FROM vouchers v WHERE v.tenant_id = :tenant AND v.batch_id = b.id AND v.state <> 'printed')"
+# Made for an agent, or with cards that were handed out to them.
+_THEIRS = (
+    "(b.agent_id = :agent OR EXISTS (SELECT 1 FROM vouchers v WHERE v.tenant_id = :tenant AND v.agent_id = :agent"
+    " AND v.batch_id = b.id))"
+)
 _ONLY = {"all": _PRINTED, "counter": "b.count = 1 AND b.note = :counter"}
 
 
@@ -48,7 +55,8 @@ def shelf(only: Only, before: int | None, now: Moment, limit: int, agent: int | 
     good = yield from _unused(_PRINTED, now)
     below = BEYOND if before is None else before
     if only == "stock":
-        listed = yield from _numbered(_in_stock(good, below, agent)[:limit])
+        theirs = None if agent is None else (yield from cards.batches_with(agent))
+        listed = yield from _numbered(_in_stock(good, below, agent, theirs)[:limit])
     else:
         listed = yield from _listed(only, below, agent, limit)
     return Shelf(
@@ -60,7 +68,7 @@ def shelf(only: Only, before: int | None, now: Moment, limit: int, agent: int | 
 
 
 def _listed(only: Only, below: int, agent: int | None, limit: int) -> Unit[list[Batch]]:
-    whose = "" if agent is None else " AND b.agent_id = :agent"
+    whose = "" if agent is None else f" AND {_THEIRS}"
     found = yield from rows(
         f"SELECT b.* FROM batches b WHERE b.tenant_id = :tenant AND b.number < :below AND {_ONLY[only]}{whose}"
         " ORDER BY b.number DESC LIMIT :limit",
@@ -72,9 +80,11 @@ def _listed(only: Only, below: int, agent: int | None, limit: int) -> Unit[list[
     return [cards.read_batch(row) for row in found]
 
 
-def _in_stock(good: Sequence[Row], below: int, agent: int | None) -> list[int]:
+def _in_stock(good: Sequence[Row], below: int, agent: int | None, held: set[int] | None) -> list[int]:
     """The numbers of batches that have cards to sell, or are still being made; the newest first."""
-    theirs = (row for row in good if row["number"] < below and (agent is None or row["agent_id"] == agent))
+    theirs = (
+        row for row in good if row["number"] < below and (held is None or row["agent_id"] == agent or row["id"] in held)
+    )
     return sorted((row["number"] for row in theirs if row["n"] or row["ready_at"] is None), reverse=True)
 
 
@@ -96,6 +106,13 @@ def agents(*, off: bool = False) -> Unit[list[Staff]]:
 def stock_of(one: Batch) -> Unit[Staff | None]:
     """The agent whose stock a batch is, switched off or not."""
     return None if one.agent_id is None else (yield from staff.must_know(one.agent_id))
+
+
+def holders(one: Batch) -> Unit[list[tuple[str, int]]]:
+    """Which agents hold cards of a batch, used or not, and how many."""
+    found = yield from cards.holders(one.id)
+    names = yield from cards.names_of([row["agent_id"] for row in found])
+    return [(names[row["agent_id"]], int(row["n"])) for row in found]
 
 
 def stock(now: Moment) -> Unit[dict[int, int]]:
@@ -120,8 +137,8 @@ def _unused(which: str, now: Moment) -> Unit[Sequence[Row]]:
     there = "(SELECT COUNT(*) FROM vouchers v WHERE v.tenant_id = :tenant AND v.batch_id = b.id)"
     return (
         yield from rows(
-            "SELECT b.number AS number, b.plan_id AS plan_id, b.agent_id AS agent_id, b.ready_at AS ready_at,"
-            f" CASE WHEN b.ready_at IS NULL THEN {there} ELSE b.count END - {_GONE} AS n"
+            "SELECT b.id AS id, b.number AS number, b.plan_id AS plan_id, b.agent_id AS agent_id,"
+            f" b.ready_at AS ready_at, CASE WHEN b.ready_at IS NULL THEN {there} ELSE b.count END - {_GONE} AS n"
             f" FROM batches b WHERE b.tenant_id = :tenant AND b.use_by > :now AND {which}",
             now=now,
         )
@@ -230,6 +247,9 @@ def make_once(order: Order, now: Moment) -> Unit[Batch]:
     )
     if there is not None:
         raise Refused("batch-there", status=409, batch=there)
+    if order.agent_id is not None:
+        price = order.price or order.plan.price
+        yield from must_have_room(order.agent_id, Money(price.minor * order.count, price.currency))
     return (yield from batches.begin(order, now))
 
 

@@ -62,7 +62,8 @@ CLAIMED = Limits(
 OPEN = Limits(own={"source": 20}, soft={"installation": 100}, hard={"installation": 400})
 
 # What can be tried of one tenant's codes in an hour; the odds of a hit are computed from it.
-TENANT_AN_HOUR = SEEN.hard["tenant"] + CLAIMED.hard["tenant"] + OPEN.hard["installation"]
+AT_ROUTERS_AN_HOUR = SEEN.hard["tenant"] + CLAIMED.hard["tenant"]
+TENANT_AN_HOUR = AT_ROUTERS_AN_HOUR + OPEN.hard["installation"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -73,8 +73,10 @@ async def test_a_guest_is_connected_given_time_moved_and_noted(s: Shop, size: st
         await says(page, "The router is asked to connect the device now")
         await s.lets_in(phone)
 
+        await page.locator("#why").fill("It was slow")
         await page.get_by_role("button", name="+ 1 hour").click()
         await says(page, "The time is given")
+        await page.locator("#why").fill("It was slow")
         await page.get_by_label("Or minutes").fill("many")
         await page.get_by_role("button", name="Give", exact=True).click()
         await says(page, "Type how many minutes to give")
@@ -145,6 +147,7 @@ async def test_who_is_online_is_kicked_let_in_blocked_and_unblocked(s: Shop, siz
         await s.until(lambda: s.is_known_online(phone))
         await page.goto(f"{s.url}/online")
         await page.get_by_role("link", name=f"Extend {phone.mac}").click()
+        await page.locator("#why").fill("It was slow")
         await page.get_by_role("button", name="+ 1 day").click()
         await says(page, "The time is given")
     assert len((await guests.state_of(s.home, phone.id)).queue) == 2

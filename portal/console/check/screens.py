@@ -1,0 +1,271 @@
+"""The daily check and the statement that it reads."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from portal.access import admission
+from portal.access import store as access
+from portal.access.store import Cause
+from portal.clock import Moment
+from portal.console import asked, spans
+from portal.console.desk import Desk
+from portal.console.screens import get, post
+from portal.errors import Refused
+from portal.money import Money
+from portal.payments import store as payments
+from portal.payments.accounts import MPESA, MpesaAccount, at_mpesa, get_account
+from portal.payments.channels import settle_c2b
+from portal.payments.claims import find_receipt
+from portal.payments.mpesa import C2bNotice
+from portal.payments.mpesa_notices import of_c2b
+from portal.payments.room import Payments
+from portal.payments.statement import moment_of
+from portal.payments.statement_csv import CsvStatement, read_csv
+from portal.payments.statements import checking, store, taking
+from portal.payments.statements.checking import Day
+from portal.payments.statements.kinds import KINDS
+from portal.payments.statements.taking import Taken, Way
+from portal.seal import Vault
+from portal.units import Row, Unit
+
+DAYS = 31
+FILE_BYTES = 8 * 1024 * 1024  # of a statement
+
+
+# --- the page ---
+
+
+async def overview(desk: Desk) -> Response:
+    """The last days, and all that does not agree."""
+    return await _overview(desk)
+
+
+async def _overview(desk: Desk, wrong: Refused | None = None, taken: Taken | None = None) -> Response:
+    listed = await desk.read(at_mpesa)
+    return desk.page(
+        "check",
+        wrong.status if wrong else 200,
+        checks=await desk.read(store.checks, DAYS),
+        findings=await desk.read(store.findings, 1 << 62, 200),
+        kinds=KINDS,
+        accounts=[each for each in listed if each.active],
+        pulls=await desk.read(store.pulls),
+        balances=_balances(await desk.read(store.balances)),
+        today=spans.today(desk.now, desk.view.tenant.timezone).isoformat(),
+        taken=taken,
+        cost=lambda row: Money(row["amount_minor"], row["currency"]),
+        wrong=wrong.key if wrong else "",
+    )
+
+
+def _balances(rows: Sequence[Row]) -> dict[int, tuple[list[tuple[str, Money]], Moment]]:
+    """What M-Pesa last said of each account, and when."""
+    return {
+        row["account_id"]: (
+            [(name, Money(minor, currency)) for name, currency, minor in json.loads(row["outcome"])],
+            row["answered_at"],
+        )
+        for row in rows
+    }
+
+
+async def run(desk: Desk) -> Response:
+    """Check a day now."""
+    day = _day(desk, asked.day(desk.fields.get("day", "")))
+    await desk.act("check.run", f"day:{day.name}", checking.check, day, desk.view.tenant.currency, desk.now)
+    return desk.go("/console/check", "checked")
+
+
+def _day(desk: Desk, text: str) -> Day:
+    zone = desk.view.tenant.timezone
+    day = spans.named_day(text) if text else spans.today(desk.now, zone)
+    since, until = spans.day_span(day, zone)
+    if since > desk.now:
+        raise Refused("form")
+    return Day(name=day.isoformat(), since=since, until=until)
+
+
+# --- the statement ---
+
+
+def _room(desk: Desk) -> Payments:
+    if desk.services.payments is None:
+        raise Refused("ask-setup", status=409)
+    return desk.services.payments
+
+
+async def _account(desk: Desk) -> MpesaAccount:
+    """The account of the form, which has a statement: that of another provider is none."""
+    found = await desk.read(get_account, asked.number(desk.fields.get("account", "")))
+    if found is None or found.provider != MPESA:
+        raise Refused("not-found", status=404)
+    return found
+
+
+async def pull(desk: Desk) -> Response:
+    """Read M-Pesa's statement now."""
+    account = await _account(desk)
+    taken = await _room(desk).pulls.read(desk.view, account, now_please=True)
+    await desk.act("statement.pull", f"account:{account.public}", _nothing, after={"new": taken.new})
+    known = (await desk.read(store.pulls)).get(account.id)
+    wrong = Refused("statement-trouble", status=200) if known and known["trouble"] else None
+    return await _overview(desk, wrong, None if wrong else taken)
+
+
+def _nothing() -> Unit[None]:
+    yield from ()
+
+
+async def upload(desk: Desk) -> Response:
+    """A statement as a file from M-Pesa's portal, or pasted."""
+    account = await _account(desk)
+    body = desk.files.get("file") or desk.fields.get("text", "").encode()
+    try:
+        read = await asyncio.to_thread(read_csv, body)
+        if read.problem or not (read.rows or read.unfinished):
+            raise Refused(f"statement-{read.problem or 'empty'}")
+        if read.shortcode and not account.owns(read.shortcode):
+            raise Refused("statement-other", status=409)
+    except Refused as wrong:
+        return await _overview(desk, wrong)
+    taken = await _taken(desk, account, read)
+    after = {"rows": len(read.rows), "new": taken.new, "recovered": taken.recovered}
+    await desk.act("statement.upload", f"account:{account.public}", _nothing, after=after, money=True)
+    return await _overview(desk, None, taken)
+
+
+async def _taken(desk: Desk, account: MpesaAccount, read: CsvStatement) -> Taken:
+    way = Way(via="file", zone="eat", open_shop=desk.view.tenant.active)
+    done = Taken()
+    for part in taking.parts(read.rows):
+        done.add(
+            await desk.services.db.write(
+                desk.view.tenant.id, taking.take, desk.services.vault, account, part, way, desk.now
+            )
+        )
+    await desk.services.db.write(desk.view.tenant.id, _covers, account.id, read, desk.now)
+    return done
+
+
+def _covers(account_id: int, read: CsvStatement, now: Moment) -> Unit[None]:
+    """From its first to its last row a file is whole, unless a line of it could not be read."""
+    at = [moment for row in read.rows if (moment := moment_of(row.written, "eat")) is not None]
+    if at and not read.bad_lines:
+        yield from store.add_span(account_id, min(at), max(at) + 1, "file", len(read.rows), now)
+
+
+async def ask(desk: Desk) -> Response:
+    """Ask M-Pesa what became of one receipt."""
+    number = find_receipt(desk.fields.get("number", ""))
+    try:
+        if number is None:
+            raise Refused("receipt-typed")
+        await _room(desk).asking.status(desk.view, number)
+        await desk.act("statement.ask", f"receipt:{number}", _nothing)
+    except Refused as wrong:
+        return await _overview(desk, wrong)
+    return desk.go("/console/check", "asked")
+
+
+async def balance(desk: Desk) -> Response:
+    """Ask M-Pesa for the balance."""
+    try:
+        await _room(desk).asking.balance(desk.view)
+        await desk.act("statement.balance", "accounts", _nothing)
+    except Refused as wrong:
+        return await _overview(desk, wrong)
+    return desk.go("/console/check", "asked")
+
+
+# --- remedies ---
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mending:
+    """A finding that somebody mends, and with what."""
+
+    finding: Row
+    vault: Vault
+    open_shop: bool
+
+
+async def mend(desk: Desk) -> Response:
+    """The one tap that a finding offers; those that need a choice lead to where it is made."""
+    finding = await desk.read(store.finding, asked.number(desk.request.path_params["id"]))
+    if finding is None:
+        raise Refused("not-found", status=404)
+    kind = KINDS[finding["kind"]]
+    mending = Mending(finding=finding, vault=desk.services.vault, open_shop=desk.view.tenant.active)
+    try:
+        await desk.act(f"check.{kind.remedy}", finding["subject"], _mended, mending, kind.remedy, desk.now, money=True)
+    except Refused as wrong:
+        return await _overview(desk, wrong)
+    return desk.go("/console/check", "mended")
+
+
+def _mended(mending: Mending, remedy: str, now: Moment) -> Unit[None]:
+    finding = mending.finding
+    if remedy == "take":
+        yield from _take(mending, now)
+    elif remedy == "grant":
+        yield from _grant(finding, now)
+    elif remedy == "end":
+        yield from _end(finding, now)
+    elif remedy not in ("book", "look"):
+        raise Refused("form")
+    if not (yield from store.settle_finding(finding["id"], remedy, now)):
+        raise Refused("done-before", status=409)
+
+
+def _take(mending: Mending, now: Moment) -> Unit[None]:
+    """Settle a row of the statement as if a confirmation had come."""
+    finding = mending.finding
+    account = yield from get_account(finding["account_id"])
+    number = finding["subject"].removeprefix("receipt:")
+    row = yield from store.row_numbered(finding["account_id"], number, "in")
+    if account is None or row is None:
+        raise Refused("not-found", status=404)
+    notice = C2bNotice(
+        receipt=number,
+        amount=Money(row["amount_minor"], row["currency"]),
+        shortcode=account.pay_number,
+        account_ref=row["account_ref"],
+        payer=row["payer_tail"] or "",
+        paid_at=row["paid_at"],
+    )
+    yield from settle_c2b(
+        mending.vault, account, of_c2b(notice), now, trusted=True, open_shop=mending.open_shop, via="statement"
+    )
+
+
+def _grant(finding: Row, now: Moment) -> Unit[None]:
+    """The pass that a paid payment never got; its cause makes it once."""
+    one = yield from payments.payment(finding["payment_id"])
+    if one is None or one.state != "paid":
+        raise Refused("not-found", status=404)
+    yield from admission.grant(one.plan, one.device_id, Cause(kind="payment", ref=one.public), now, one.person_id)
+
+
+def _end(finding: Row, now: Moment) -> Unit[None]:
+    """End the pass of a payment that the statement does not know."""
+    one = None if finding["payment_id"] is None else (yield from payments.payment(finding["payment_id"]))
+    made = None if one is None else (yield from access.pass_by_cause(Cause(kind="payment", ref=one.public)))
+    if made is not None:
+        yield from admission.end_pass(made.id, "void", now)
+
+
+SCREENS = (
+    get("/check", "books", overview),
+    post("/check/run", "books.change", run),
+    post("/check/pull", "books.change", pull),
+    post("/check/upload", "books.change", upload, upload=True, most=FILE_BYTES + 64 * 1024),
+    post("/check/ask", "books.change", ask),
+    post("/check/balance", "books.change", balance),
+    post("/check/finding/{id}", "books.change", mend),
+)

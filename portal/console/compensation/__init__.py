@@ -1,0 +1,1 @@
+"""Free time that staff give: to one guest, or to all who lost some in an outage; outside of revenue."""

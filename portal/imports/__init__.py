@@ -1,0 +1,1 @@
+"""Bringing plans, vouchers and running users from another system, without touching it."""

@@ -1,0 +1,1 @@
+"""Giving money back: by reversal at the provider, or in cash."""

@@ -1,0 +1,135 @@
+"""Rows of a statement as evidence: what no message told is settled by them, by the road that all evidence goes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from portal.clock import Moment
+from portal.payments import channels, mpesa
+from portal.payments import store as payments
+from portal.payments.accounts import MpesaAccount
+from portal.payments.mpesa import C2bNotice
+from portal.payments.mpesa_notices import of_c2b
+from portal.payments.refunds import store as refunds
+from portal.payments.refunds import units as refunding
+from portal.payments.statement import StatementRow, Zone, moment_of
+from portal.payments.statements import store
+from portal.seal import Vault
+from portal.units import Unit
+
+PART = 50  # rows in one transaction
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """How a statement came, and how its times are to be read (None: nothing proves it yet)."""
+
+    via: str  # pull | file
+    zone: Zone | None
+    open_shop: bool
+
+
+@dataclass(kw_only=True)
+class Taken:
+    """What became of rows."""
+
+    new: int = 0  # were not known from a statement before
+    known: int = 0
+    own: int = 0  # the shop's own affairs: settlements, charges
+    later: int = 0  # left for a time when it is proven how to read them
+    recovered: int = 0  # money of which no message had come, and that has its payment now
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Taken) -> None:
+        """Count another part in."""
+        for name in ("new", "known", "own", "later", "recovered"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.outcomes += other.outcomes
+
+
+def take(vault: Vault, account: MpesaAccount, rows: Sequence[StatementRow], way: Way, now: Moment) -> Unit[Taken]:
+    """Keep these rows, and settle what is new; done again it changes nothing."""
+    done = Taken()
+    for row in rows:
+        if row.kind == "other":
+            done.own += 1
+            continue
+        at = None if way.zone is None else moment_of(row.written, way.zone)
+        if at is None:
+            done.later += 1
+            continue
+        row_id = yield from _keep(account, row, way, at, now)
+        if row_id is None:
+            done.known += 1
+            continue
+        done.new += 1
+        outcome = yield from _settle(vault, account, row, way, at, now)
+        yield from store.set_outcome(row_id, outcome)
+        done.outcomes[outcome] += 1
+        done.recovered += outcome == "success"
+    return done
+
+
+def _keep(account: MpesaAccount, row: StatementRow, way: Way, at: Moment, now: Moment) -> Unit[int | None]:
+    return (
+        yield from store.add_row(
+            account_id=account.id,
+            number=row.number,
+            kind=row.kind,
+            amount_minor=row.amount.minor,
+            currency=row.amount.currency,
+            paid_at=at,
+            account_ref=mpesa.shown_ref(row.account_ref),
+            payer_tail=mpesa.tail_of(row.payer),
+            linked=row.linked,
+            via=way.via,
+            read_at=now,
+        )
+    )
+
+
+def _settle(vault: Vault, account: MpesaAccount, row: StatementRow, way: Way, at: Moment, now: Moment) -> Unit[str]:
+    if row.kind == "out":
+        return (yield from _went_back(account, row, now))
+    notice = C2bNotice(
+        receipt=row.number,
+        amount=row.amount,
+        shortcode=account.pay_number,
+        account_ref=row.account_ref,
+        payer=row.payer,
+        paid_at=at,
+    )
+    return (
+        yield from channels.settle_c2b(
+            vault, account, of_c2b(notice), now, trusted=True, open_shop=way.open_shop, via=way.via
+        )
+    )
+
+
+def _went_back(account: MpesaAccount, row: StatementRow, now: Moment) -> Unit[str]:
+    """The statement shows that money left: a reversal of which nobody knew whether it had is done."""
+    receipt = yield from payments.receipt(row.linked, account.environment) if row.linked else _nothing()
+    if receipt is None or receipt.payment_id is None:
+        return "out"
+    for one in (yield from refunds.of_payment(receipt.payment_id)):
+        if one.way == "reversal" and one.state in ("awaiting", "unknown", "submitting"):
+            yield from refunds.keep(one.id, number=row.number)
+            yield from refunding.hear(one, "success", now)
+            return "refund"
+    return "out"
+
+
+def _nothing() -> Unit[None]:
+    return None
+    yield
+
+
+# --- all of a statement, a part at a time ---
+
+
+def parts(rows: Sequence[StatementRow]) -> list[Sequence[StatementRow]]:
+    """Rows in the order of their time, so that what was paid first is settled first, in parts of a transaction each."""
+    ordered = sorted(rows, key=lambda row: (row.written, row.number))
+    return [ordered[start : start + PART] for start in range(0, len(ordered), PART)]

@@ -1,0 +1,96 @@
+"""Where an ISP wants to be told: what was typed is checked, sealed, and used; secrets are shown once."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from portal.clock import Moment
+from portal.errors import Refused
+from portal.seal import Vault
+from portal.units import Unit
+from portal.watch import addresses, store
+from portal.watch.addresses import Forbidden, Policy
+from portal.watch.alarm import KINDS
+from portal.watch.store import Channel
+
+MOST = 10  # of one ISP
+EMPTY = b""
+
+
+def check(kind: str, address: str, policy: Policy) -> str:
+    """The address as it is kept; raises `Refused`, which the form can say."""
+    try:
+        if kind == "email":
+            return addresses.email(address.strip())
+        addresses.target(address.strip(), policy)
+    except Forbidden:
+        raise Refused("channel-email" if kind == "email" else "channel-url") from None
+    return address.strip()
+
+
+def new_secret() -> str:
+    """What signs the messages of a webhook."""
+    return f"whs_{secrets.token_hex(32)}"
+
+
+def add(
+    vault: Vault, public: str, kind: str, address: str, secret: str, wanted: Sequence[str], now: Moment
+) -> Unit[int]:
+    """A channel; raises `Refused` when there are too many, or when this form has made it already."""
+    if len((yield from store.channels())) >= MOST:
+        raise Refused("channel-many", status=409)
+    made = yield from store.add_channel(
+        public=public,
+        kind=kind,
+        address_sealed=vault.seal(address, table="alarm_channels", row=public, column="address_sealed"),
+        secret_sealed=_sealed(vault, public, secret) if kind == "webhook" else None,
+        wanted=kept(wanted),
+        created_at=now,
+    )
+    if made is None:
+        raise Refused("channel-there", status=409)
+    return made
+
+
+def _sealed(vault: Vault, public: str, secret: str) -> bytes:
+    return vault.seal(secret, table="alarm_channels", row=public, column="secret_sealed")
+
+
+def kept(wanted: Sequence[str]) -> str | None:
+    """Kinds as they are kept; all of them are none in particular, so that a new kind is told as well."""
+    return None if set(wanted) >= set(KINDS) else json.dumps([each for each in KINDS if each in wanted])
+
+
+def remove(channel: Channel, now: Moment) -> Unit[None]:
+    """Nothing more goes there; what the address and the secret were is gone."""
+    yield from store.drop_waiting(channel.id, now)
+    yield from store.change_channel(channel.id, removed_at=now, active=False, address_sealed=EMPTY, secret_sealed=None)
+
+
+def address(vault: Vault, channel: Channel) -> str:
+    """The address, opened."""
+    return vault.open(
+        channel.address_sealed, table="alarm_channels", row=channel.public, column="address_sealed"
+    ).decode()
+
+
+def secret(vault: Vault, channel: Channel) -> str:
+    """The secret, opened."""
+    sealed = channel.secret_sealed or EMPTY
+    return vault.open(sealed, table="alarm_channels", row=channel.public, column="secret_sealed").decode()
+
+
+def shown(vault: Vault, channel: Channel) -> str:
+    """The address for a page: of a webhook the host alone, since the rest of it is often a password."""
+    whole = address(vault, channel)
+    if channel.kind == "email":
+        return whole
+    parts = urlsplit(whole)
+    return (
+        f"{parts.scheme}://{parts.netloc}/…"
+        if parts.path.strip("/") or parts.query
+        else f"{parts.scheme}://{parts.netloc}"
+    )

@@ -1,0 +1,1 @@
+"""The watch: rules, alarms, channels and the outbox."""
