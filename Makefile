@@ -18,8 +18,8 @@ $(VENV)/ready: requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-run: $(VENV)/ready  ## start the whole sandbox world: router, phone, M-Pesa, portal
-	@BANDO_MODE=sandbox $(BIN)/bando sandbox --port $(PORT)
+run: $(VENV)/ready  ## start the whole sandbox world: router, phone, M-Pesa, portal; PAYSTACK=page or prompt pays through Paystack
+	@BANDO_MODE=sandbox $(BIN)/bando sandbox --port $(PORT) $(if $(PAYSTACK),--paystack $(PAYSTACK))
 
 test: $(VENV)/ready lint types  ## lint, types and all tests
 	$(BIN)/pytest -n $${BANDO_WORKERS:-4} --dist loadfile --no-loadscope-reorder

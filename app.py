@@ -41,6 +41,7 @@ from portal.mikrotik.keepers import Keepers
 from portal.money import Money
 from portal.pages import routes as pages
 from portal.pages.doors import Services
+from portal.payments.paystack import Paystack
 from portal.payments.room import Payments
 from portal.payments.statements import known
 from portal.seal import Vault
@@ -57,6 +58,7 @@ from portal.watch.rules import Balance, Expiring
 SWITCH_S = 0.0005
 BACKLOG = 4096  # a whole site may come back at once after a power cut
 COLLECT = (20_000, 20, 20)  # a request leaves next to nothing behind that only the collector can find
+FURTHER = (Paystack,)  # the payment providers beside M-Pesa
 ENDS_EVERY_MS = 500  # how often ends by the clock are looked for; a pass is off within 2 s of its end
 
 
@@ -122,7 +124,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     catalog = Catalog(db)
     keepers = Keepers(db=db, clock=clock, vault=vault, settings=settings, catalog=catalog, observe=observe)
     http = httpx.AsyncClient(verify=trust_for(settings), timeout=httpx.Timeout(20, connect=10), trust_env=False)
-    payments = Payments(db=db, vault=vault, clock=clock, catalog=catalog, settings=settings, http=http, observe=observe)
+    payments = Payments(db, vault, clock, catalog, settings, http, observe, further=FURTHER)
     vouchers = Vouchers(db, vault, clock, catalog, settings, keepers.sees)
     staff = StaffRoom(db, vault, clock)
     reminders = Reminders(db, clock, lambda: [each.tenant for each in catalog.all()])
@@ -175,7 +177,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         settings=settings,
         staff=staff,
         keepers=keepers,
-        provider=payments.provider,
+        providers=payments.providers,
         payments=payments,
         watch=watch,
         observe=access_log,
@@ -297,13 +299,14 @@ def serve(settings: Settings) -> None:
 @cli.command()
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("var/sandbox"), show_default=True)
 @click.option("--port", default=8443, show_default=True, help="First of the ports that are used.")
+@click.option("--paystack", type=click.Choice(["page", "prompt"]), help="Guests pay through Paystack, in this way.")
 @click.pass_obj
-def sandbox(settings: Settings, folder: Path, port: int) -> None:
-    """Start the whole world on this machine: router, phone, internet, M-Pesa, portal."""
+def sandbox(settings: Settings, folder: Path, port: int, paystack: str | None) -> None:
+    """Start the whole world on this machine: router, phone, internet, payment providers, portal."""
     from sandbox.show import show  # the sandbox is no part of the service
 
     configure("warning")  # the addresses should stay in sight
-    asyncio.run(show(folder, port, build))
+    asyncio.run(show(folder, port, build, paystack or ""))
 
 
 commands.attach(cli)

@@ -372,7 +372,7 @@ def _payments(of: Filling, first_device: int, persons: Sequence[int]) -> list[tu
         receipts,
     )
     of.many("inbox", "ref, channel, payment_id, account_id, body_sealed, received_at, processed_at, verdict", inbox)
-    year.named |= {"account": str(account), "receipt": str(of.next_id("receipts") - 1)}
+    year.named |= {"provider": "paystack", "account": str(account), "receipt": str(of.next_id("receipts") - 1)}
     year.named["payment"] = str(first + year.size.payments // 200 * 100)
     year.sought["receipt"] = receipts[len(receipts) // 2][2]
     return paid

@@ -64,7 +64,9 @@ def list_(settings: Settings, tenant_name: str) -> None:
     async def work(ground: Ground) -> None:
         tenant = await ground.tenant(tenant_name)
         found = await ground.db.read(tenant.id, accounts.accounts)
-        body = [(a.public, a.environment, a.kind, a.pay_number, "on" if a.active else "off") for a in found]
+        body = [
+            (a.public, a.environment, a.kind, a.pay_number or a.provider, "on" if a.active else "off") for a in found
+        ]
         table(("id", "environment", "kind", "number", "state"), body, "No account yet. Add one with: bando account add")
 
     run(settings, work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -19,8 +20,8 @@ from portal.doctor_database import check_database
 from portal.findings import Finding, fault
 from portal.migrate import migrate as bring_up
 from portal.payments import accounts
-from portal.payments.daraja import Daraja
 from portal.payments.examination import check_accounts
+from portal.payments.room import Make, built
 from portal.seal import Vault
 from portal.settings import Settings
 from portal.tenancy import store as tenancy
@@ -93,8 +94,14 @@ async def _with_accounts_and_routers(settings: Settings, clock: Clock) -> list[F
             vault=vault,
             http=http,
             time_url=await _provider_url(db),
-            check_mpesa=partial(check_accounts, db, Daraja(http, vault, clock), settings),
+            check_mpesa=partial(check_accounts, db, built(_further(), http, vault, clock), settings),
         )
+
+
+def _further() -> Sequence[Make]:
+    from app import FURTHER  # the composition root imports the commands, so not before it is needed
+
+    return FURTHER
 
 
 async def _provider_url(db: Database) -> str:

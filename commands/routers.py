@@ -207,6 +207,7 @@ def check(settings: Settings, tenant_name: str, name: str) -> None:
 @click.option("--dns-name", default="", help="Name of the router's login page; its address when left out.")
 @click.option("--certificate", default="", help="Name of a trusted certificate on the router, for option 114.")
 @click.option("--portal-address", multiple=True, help="Fixed addresses of the portal for the walled garden.")
+@click.option("--payment-host", multiple=True, help="Host of a payment page that guests must reach, as of Paystack.")
 @click.pass_obj
 def script_(
     settings: Settings,
@@ -222,6 +223,7 @@ def script_(
     dns_name: str,
     certificate: str,
     portal_address: tuple[str, ...],
+    payment_host: tuple[str, ...],
 ) -> None:
     """Print the set-up script (.rsc) for a router; it holds the password of its API user."""
     if not management:
@@ -247,6 +249,7 @@ def script_(
             dns_name=dns_name or found.hotspot_host,
             certificate=certificate,
             portal_addresses=portal_address,
+            payment_hosts=payment_host,
             time_zone=tenant.timezone,
         )
         click.echo(script(options))

@@ -292,16 +292,18 @@ online_counts = Table(
     UniqueConstraint("tenant_id", "slot", "router_id"),
 )
 
-# A tenant's own M-Pesa credentials: money goes straight to the tenant's till or paybill.
+# A tenant's own accounts at payment providers: money goes straight to the tenant. The name of the table is from when
+# M-Pesa was the only one. What a provider does not need is empty (docs/decisions/0030).
 mpesa_accounts = Table(
     "mpesa_accounts",
     metadata,
     key(),
     tenant(),
     plain("public", Text, nullable=False, unique=True),
+    plain("provider", Text, nullable=False, server_default="mpesa"),
     plain("environment", Text, nullable=False),  # sandbox | production: of the row, not of the process
     plain("base_url", Text, nullable=False),
-    plain("kind", Text, nullable=False),  # paybill | till
+    plain("kind", Text, nullable=False),  # paybill | till, or how another provider's payments begin
     plain("shortcode", Text, nullable=False),  # BusinessShortCode: paybill, or the till's store number
     plain("party_b", Text, nullable=False),  # paybill again, or the till
     secret("consumer_key_sealed", nullable=False),
@@ -319,7 +321,7 @@ mpesa_accounts = Table(
     secret("c2b_token_hash", nullable=False, unique=True),
     plain("active", Boolean, nullable=False, server_default="1"),
     plain("created_at", Whole, nullable=False),
-    UniqueConstraint("tenant_id", "environment", "shortcode", "party_b"),
+    UniqueConstraint("tenant_id", "provider", "environment", "shortcode", "party_b"),
 )
 
 payments = Table(
@@ -351,6 +353,8 @@ payments = Table(
     secret("merchant_request_sealed"),
     secret("checkout_request_sealed"),
     secret("checkout_index", unique=True),
+    secret("go_to_sealed"),  # the provider's page on which this payment is made, if it has one
+    plain("say", Text),  # what the provider wants the guest to read
     plain("created_at", Whole, nullable=False),
     plain("submitted_at", Whole),
     plain("settled_at", Whole),

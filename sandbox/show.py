@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +11,46 @@ from portal.vouchers import codes
 from sandbox.cards import Cards, printed
 from sandbox.history import lived
 from sandbox.owner import Owner, owner
+from sandbox.paystack.server import Server
+from sandbox.paystack.world import taking
 from sandbox.stock import stocked
 from sandbox.world import Build, Site, outside, serving, write_env
 
 
-async def show(folder: Path, port: int, build: Build) -> None:
+async def show(folder: Path, port: int, build: Build, paystack: str = "") -> None:
     """`make run`: start the world, print the addresses, and stay until interrupted."""
     async with (
         outside(folder, port=port, ports={"mpesa": port + 1, "api": port + 2}) as site,
         _portal(site, build, port + 3) as built,
+        AsyncExitStack() as more,
     ):
         phones = [await site.phone(number, port=port + 3 + number) for number in (1, 2)]
         write_env(site)
         cards = await printed(site, built.db)
         await lived(built.db, site.vault, site.tenant, site.row.id, site.clock.now())
         await stocked(built.db, site.vault, site.tenant, site.row.id, site.clock.now())
+        if paystack:
+            server = await more.enter_async_context(_paystack(site, built, paystack, port))
+            print(f"\nGuests pay through Paystack; phones that it rings: {server.url}/", flush=True)
         print(_addresses(site, port, cards, await owner(site, built.db)), flush=True)
         while True:
             for phone in phones:
                 phone.appear()
             await site.clock.sleep(5_000)
+
+
+def _paystack(site: Site, built: Any, kind: str, port: int) -> AbstractAsyncContextManager[Server]:
+    return taking(
+        built.db,
+        site.vault,
+        site.clock,
+        site.tenant,
+        built.payments.providers["paystack"],
+        kind=kind,
+        port=port + 6,
+        public=site.settings.public_url,
+        at=f"http://127.0.0.1:{port + 3}",
+    )
 
 
 @asynccontextmanager

@@ -129,7 +129,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
     "jinja2": ("pages", "console"),
     "multipart": ("pages", "web"),
     "itsdangerous": ("pages", "console"),
-    "httpx": ("payments/daraja", "payments/room", "doctor", "watch/deliver"),
+    "httpx": ("payments/daraja", "payments/line", "payments/room", "doctor", "watch/deliver"),
     "librouteros": ("mikrotik/sentences", "mikrotik/wire"),
     "sqlite3": ("db", "groups", "doctor_database", "migrate"),
     "databases": ("db",),

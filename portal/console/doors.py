@@ -11,7 +11,7 @@ from portal.console.work import Work
 from portal.db import Database
 from portal.mikrotik.addresses import Resolve, resolve
 from portal.mikrotik.keepers import Keepers
-from portal.payments.daraja import Daraja
+from portal.payments.provider import Providers
 from portal.payments.room import Payments
 from portal.seal import Vault
 from portal.settings import Settings
@@ -31,7 +31,7 @@ class Services:
     settings: Settings
     staff: StaffRoom
     keepers: Keepers | None = None
-    provider: Daraja | None = None
+    providers: Providers = field(default_factory=dict)
     payments: Payments | None = None
     watch: Watch | None = None
     looked: dict[tuple[int, int, str], int] = field(default_factory=dict)  # pages that visitors saw, by minute

@@ -67,6 +67,7 @@ SAID = {
     "look-saved": "Saved. Guests see it now.",
     "look-own": "Guests see Bando's own look again.",
     "mpesa-added": "The account is added. New payments go to it. Now register its two addresses with M-Pesa.",
+    "provider-added": "The account is added. New payments go to it. Now tell the provider its webhook address.",
     "mpesa-keys": "The new keys are kept.",
     "mpesa-user": "The API user is kept.",
     "mpesa-on": "The account is on.",

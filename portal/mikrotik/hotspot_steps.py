@@ -190,7 +190,18 @@ def _garden(options: ScriptOptions) -> list[Step]:
             rest={**host, "action": "accept"},
         ),
         *fixed,
+        *(_payment_page(each) for each in options.payment_hosts),
     ]
+
+
+def _payment_page(host: str) -> Row:
+    """Where a guest pays before there is a pass; it is https, so the ip garden alone serves."""
+    return Row(
+        what=f"the payment page at {host} in the ip walled garden",
+        menu="/ip hotspot walled-garden ip",
+        key={"comment": f"bando: pay at {host}"},
+        rest={"dst-host": host, "action": "accept"},
+    )
 
 
 def _traffic(options: ScriptOptions) -> list[Step]:

@@ -47,6 +47,7 @@ class ScriptOptions:
     dns_name: str = ""
     certificate: str = ""
     portal_addresses: tuple[str, ...] = ()
+    payment_hosts: tuple[str, ...] = ()  # where guests pay on a page of a provider
     time_zone: str = "Africa/Nairobi"
     ntp_servers: tuple[str, ...] = ("162.159.200.1", "162.159.200.123")
     dns_servers: tuple[str, ...] = ("1.1.1.1", "9.9.9.9")

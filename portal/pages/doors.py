@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -16,7 +17,7 @@ from portal.tenancy.store import Router
 from portal.vouchers.room import Offer, Redeemed
 from portal.web.security import Observe, access_log
 
-Channel = Literal["stk", "c2b-confirm", "c2b-validate", "result", "result-timeout"]
+Channel = Literal["stk", "c2b-confirm", "c2b-validate", "webhook", "result", "result-timeout"]
 
 
 class Started(Protocol):
@@ -54,7 +55,9 @@ class Claims(Protocol):
 class Inbox(Protocol):
     """Keeps what a provider says."""
 
-    async def receive(self, channel: Channel, token: str, body: bytes, source: str) -> bool: ...
+    async def receive(
+        self, channel: Channel, token: str, body: bytes, source: str, headers: Mapping[str, str] | None = None
+    ) -> Mapping[str, object] | None: ...
 
 
 class PaymentsRoom(Protocol):

@@ -1,6 +1,6 @@
 """Where providers call us: the raw body is durable before the answer (R5), and what it says is read later.
 
-The answer is the one that M-Pesa wants to hear; an unknown token is a plain 404 that says nothing.
+The answer is the one that the provider wants to hear; an unknown token is a plain 404 that says nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +27,5 @@ async def take(services: Services, request: Request, channel: Channel) -> Respon
     except Refused as refused:
         return PlainTextResponse("Too large\n", refused.status)
     source = source_of(request, services.settings.trusted_proxies)
-    if not await services.payments.inbox.receive(channel, token, body, source):
-        return PlainTextResponse("Not found\n", 404)
-    return JSONResponse({"ResultCode": 0, "ResultDesc": "Accepted"})
+    answer = await services.payments.inbox.receive(channel, token, body, source, request.headers)
+    return PlainTextResponse("Not found\n", 404) if answer is None else JSONResponse(dict(answer))

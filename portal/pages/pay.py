@@ -22,6 +22,7 @@ from portal.errors import Refused
 from portal.pages.doors import Services
 from portal.pages.home import plans_page
 from portal.pages.visit import Visit, open_visit
+from portal.payments import views
 from portal.phone import Phone, parse
 from portal.web import forms
 from portal.web.answers import answer, see_other
@@ -41,7 +42,8 @@ async def pay(services: Services, request: Request) -> Response:
     except Refused as wrong:
         return mend(visit, request, fields, wrong)
     if "confirm" not in fields:
-        return visit.page(request, "confirm", plan=plan, phone=phone, click=secrets.token_hex(16))
+        start = await services.db.read(visit.view.tenant.id, views.how_paid)
+        return visit.page(request, "confirm", plan=plan, phone=phone, start=start, click=secrets.token_hex(16))
     return await begin(visit, plan, phone, click_of(fields))
 
 

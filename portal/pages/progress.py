@@ -25,7 +25,12 @@ SEEN_MS = 2 * MINUTE  # a device that was not seen for longer has probably left 
 
 FULL = "licence-full"  # the kind of the line that the keeper writes for staff
 
-MOVING = frozenset({"prompt", "checking", "connecting", "router-full", "router-offline", "not-seen", "unconfirmed"})
+MOVING = frozenset(
+    {
+        *("prompt", "opening", "page", "checking", "unconfirmed"),
+        *("connecting", "router-full", "router-offline", "not-seen"),
+    }
+)
 
 
 def place(standing: Standing | None, router: Router | None, now: Moment) -> str:
@@ -122,7 +127,15 @@ class Purchase:
             return payment.state
         if payment.state == "expired_unknown":
             return "unconfirmed"
+        if payment.start == "page":
+            return self._kind_of_page()
         return "prompt" if self.now < self.prompt_ends_at + ANSWER_MS else "checking"
+
+    def _kind_of_page(self) -> str:
+        """Whether the provider's page is there to go to, is being asked for, or did not come."""
+        if self.payment.go_to:
+            return "page"
+        return "opening" if self.now < self.prompt_ends_at and self.payment.state != "submit_unknown" else "checking"
 
     def _kind_of_pass(self) -> str:
         if self.bought is None:

@@ -79,6 +79,7 @@ def _purchase(services: Services) -> list[BaseRoute]:
     return [
         _get("/p/{token}/", Page(waiting.waiting, services)),
         _get("/p/{token}/state", Page(waiting.state, services)),
+        _get("/p/{token}/go", Page(waiting.go, services)),
         _post("/p/{token}/again", Page(waiting.again, services)),
         _get("/p/{token}/again", Page(back)),
         _get("/p/{token}/receipt", Page(receipt.receipt, services)),
@@ -101,6 +102,7 @@ def _owner(services: Services) -> list[BaseRoute]:
 def _hooks(services: Services) -> list[BaseRoute]:
     return [
         _post("/hook/{token}", Page(hooks.take, services, channel="stk")),
+        _post("/webhook/{token}", Page(hooks.take, services, channel="webhook")),
         _post("/hook/result/{token}", Page(hooks.take, services, channel="result")),
         _post("/hook/result/{token}/timeout", Page(hooks.take, services, channel="result-timeout")),
         _post("/c2b/{token}/confirm", Page(hooks.take, services, channel="c2b-confirm")),

@@ -53,6 +53,7 @@ def show(visit: Visit, request: Request, found: Purchase) -> Response:
         "waiting",
         kind=kind,
         mark=found.mark,
+        returned="back" in forms.query(request),  # it came from the provider's page, or says so: it proves nothing
         moving=kind in MOVING or found.retry_in_ms > 0,
         retry_in=-(-found.retry_in_ms // SECOND),
         retry=found.may_retry,
@@ -72,6 +73,14 @@ async def state(services: Services, request: Request) -> Response:
     """Where the purchase stands in one word, for the page's script."""
     _, found = await open_purchase(services, request)
     return JSONResponse({"s": found.mark})
+
+
+async def go(services: Services, request: Request) -> Response:
+    """To the provider's page where this payment is made; once that is settled, back to our own."""
+    visit, found = await open_purchase(services, request)
+    if found.kind != "page":
+        return see_other(f"./{tail(visit)}")
+    return see_other(found.payment.go_to)
 
 
 async def again(services: Services, request: Request) -> Response:

@@ -1,7 +1,7 @@
-"""A tenant's own M-Pesa credentials: sealed at rest, opened only to speak to M-Pesa.
+"""A tenant's own accounts at payment providers: keys sealed at rest, opened only to speak to the provider.
 
 The environment is a property of the row, not of the process. Accounts with the same environment and consumer
-key share an app: one token, one bucket of queries.
+key share an app: one token, one bucket of queries. What a provider does not need is empty (docs/decisions/0030).
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from portal.payments import store
 from portal.seal import Vault, new_public, token_hash
 from portal.units import Row, Unit
 
-Kind = Literal["paybill", "till"]
+Start = Literal["prompt", "page"]  # a phone rings, or the guest's browser goes to a page of the provider
+Kind = Literal["paybill", "till"]  # at M-Pesa; other providers have their own words
 BASE_URLS = {"sandbox": "https://sandbox.safaricom.co.ke", "production": "https://api.safaricom.co.ke"}
+MPESA = "mpesa"
 SECRETS = ("consumer_key", "consumer_secret", "passkey")
 
 
@@ -34,15 +36,16 @@ class Credentials:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MpesaAccount:
-    """A paybill or till of a tenant, with its app at M-Pesa."""
+class Account:
+    """An account of a tenant at a provider: a paybill or till with its app at M-Pesa, or a key at another one."""
 
     id: int
     tenant_id: int
     public: str
+    provider: str
     environment: str
     base_url: str
-    kind: Kind
+    kind: str
     shortcode: str  # BusinessShortCode: the paybill, or the store number of a till
     party_b: str  # the paybill again, or the till
     consumer_key_sealed: bytes
@@ -58,12 +61,22 @@ class MpesaAccount:
     @property
     def can_reverse(self) -> bool:
         """Whether it is known who asks M-Pesa for reversals."""
-        return bool(self.initiator and self.credential_sealed)
+        return bool(self.provider == MPESA and self.initiator and self.credential_sealed)
 
     @property
     def pay_number(self) -> str:
         """What a guest types to pay by hand."""
         return self.party_b if self.kind == "till" else self.shortcode
+
+    @property
+    def start(self) -> Start:
+        """How its payments begin: the kind `page` is the one that has a page."""
+        return "page" if self.kind == "page" else "prompt"
+
+    @property
+    def label(self) -> str:
+        """How staff tell it from others."""
+        return f"{self.kind} {self.pay_number}" if self.pay_number else f"{self.provider.capitalize()} {self.kind}"
 
     def owns(self, shortcode: str) -> bool:
         """Whether money to this number is this account's."""
@@ -77,12 +90,15 @@ class MpesaAccount:
         return Credentials(**{name: opened(name) for name in SECRETS})
 
 
+MpesaAccount = Account  # as the files of M-Pesa call it
+
+
 def c2b_token(vault: Vault, tenant_public: str, account_public: str) -> str:
-    """The path token in the C2B addresses that the tenant registers with M-Pesa."""
+    """The path token of the account's own addresses, which the tenant registers with the provider."""
     return f"{tenant_public}.{vault.index(0, 'c2b', account_public).hex()[:32]}"
 
 
-def add_account(
+def add_account(  # at M-Pesa
     vault: Vault,
     now: Moment,
     *,
@@ -95,30 +111,57 @@ def add_account(
     passkey: str,
     till: str = "",
     base_url: str = "",
-) -> Unit[MpesaAccount]:
-    """A new account of the tenant; `shortcode` is the paybill, or the store number that goes with `till`."""
+) -> Unit[Account]:
+    """A new account at M-Pesa; `shortcode` is the paybill, or the store number that goes with `till`."""
     _check(environment, kind, shortcode, till, base_url)
-    public = new_public(4)
     secrets = dict(zip(SECRETS, (consumer_key, consumer_secret, passkey), strict=True))
-    sealed = {
-        f"{name}_sealed": vault.seal(text.strip(), table="mpesa_accounts", row=public, column=f"{name}_sealed")
-        for name, text in secrets.items()
-    }
+    return (
+        yield from insert(
+            vault,
+            now,
+            tenant_public,
+            secrets,
+            provider=MPESA,
+            environment=environment,
+            base_url=base_url or BASE_URLS[environment],
+            kind=kind,
+            shortcode=shortcode,
+            party_b=till if kind == "till" else shortcode,
+        )
+    )
+
+
+def insert(
+    vault: Vault, now: Moment, tenant_public: str, secrets: Mapping[str, str], *, base_url: str, **plain: str
+) -> Unit[Account]:
+    """A new account at any provider, with its secrets sealed."""
+    public = new_public(4)
+    sealed = _sealed(vault, public, {name: secrets.get(name, "") for name in SECRETS})
     account_id = yield from store.insert_account(
         public=public,
-        environment=environment,
-        base_url=(base_url or BASE_URLS[environment]).rstrip("/"),
-        kind=kind,
-        shortcode=shortcode,
-        party_b=till if kind == "till" else shortcode,
-        app_index=vault.index(0, "mpesa-app", f"{environment}|{consumer_key.strip()}"),
+        base_url=base_url.rstrip("/"),
+        app_index=app_index(vault, plain["provider"], plain["environment"], secrets),
         c2b_token_hash=token_hash(c2b_token(vault, tenant_public, public)),
         created_at=now,
         **sealed,
+        **plain,
     )
     made = yield from get_account(account_id)
     assert made is not None
     return made
+
+
+def app_index(vault: Vault, provider: str, environment: str, secrets: Mapping[str, str]) -> bytes:
+    """Keyed hash of what makes two accounts one app of their provider."""
+    key = secrets.get("consumer_key", "") or secrets.get("consumer_secret", "")
+    return vault.index(0, f"{provider}-app", f"{environment}|{key.strip()}")
+
+
+def _sealed(vault: Vault, public: str, secrets: Mapping[str, str]) -> dict[str, bytes]:
+    return {
+        f"{name}_sealed": vault.seal(text.strip(), table="mpesa_accounts", row=public, column=f"{name}_sealed")
+        for name, text in secrets.items()
+    }
 
 
 def _check(environment: str, kind: str, shortcode: str, till: str, base_url: str) -> None:
@@ -134,13 +177,10 @@ def _check(environment: str, kind: str, shortcode: str, till: str, base_url: str
         raise Misconfigured("The base URL must begin with https://.")
 
 
-def replace_keys(vault: Vault, account: MpesaAccount, secrets: Mapping[str, str]) -> Unit[None]:
+def replace_keys(vault: Vault, account: Account, secrets: Mapping[str, str]) -> Unit[None]:
     """Other keys for the same number; payments that are being asked about go on with them."""
-    sealed = {
-        f"{name}_sealed": vault.seal(secrets[name], table="mpesa_accounts", row=account.public, column=f"{name}_sealed")
-        for name in SECRETS
-    }
-    app = vault.index(0, "mpesa-app", f"{account.environment}|{secrets['consumer_key']}")
+    sealed = _sealed(vault, account.public, {name: secrets.get(name, "") for name in SECRETS})
+    app = app_index(vault, account.provider, account.environment, secrets)
     yield from store.change_account(account.id, app_index=app, **sealed)
 
 
@@ -159,22 +199,27 @@ def set_active(account_id: int, active: bool) -> Unit[None]:
     yield from store.change_account(account_id, active=active)
 
 
-def get_account(account_id: int) -> Unit[MpesaAccount | None]:
+def get_account(account_id: int) -> Unit[Account | None]:
     row = yield from store.account_row(account_id)
     return None if row is None else _account(row)
 
 
-def current_account() -> Unit[MpesaAccount | None]:
+def current_account() -> Unit[Account | None]:
     """The account that new payments of the tenant go to: the newest active one."""
     found = yield from accounts()
     return next((each for each in reversed(found) if each.active), None)
 
 
-def accounts() -> Unit[list[MpesaAccount]]:
+def accounts() -> Unit[list[Account]]:
     """All accounts of the tenant, oldest first."""
     return [_account(row) for row in (yield from store.account_rows())]
 
 
-def _account(row: Row) -> MpesaAccount:
-    fields = {name: row[name] for name in MpesaAccount.__dataclass_fields__}
-    return MpesaAccount(**{**fields, "active": bool(fields["active"])})
+def at_mpesa() -> Unit[list[Account]]:
+    """Those that have a statement to read, oldest first: nobody else has one."""
+    return [each for each in (yield from accounts()) if each.provider == MPESA]
+
+
+def _account(row: Row) -> Account:
+    fields = {name: row[name] for name in Account.__dataclass_fields__}
+    return Account(**{**fields, "active": bool(fields["active"])})

@@ -6,6 +6,7 @@ one receipt and makes at most one pass, and the amounts must be the same.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from portal.access import admission
@@ -15,7 +16,8 @@ from portal.access.store import Cause
 from portal.clock import Moment
 from portal.errors import Refused
 from portal.payments import posting, store
-from portal.payments.claims import Wish, paid_with
+from portal.payments.accounts import get_account
+from portal.payments.claims import Wish, find_receipt, paid_with
 from portal.payments.settle import MoneyMoved, Said, same_payer, settle
 from portal.payments.store import Payment, Receipt
 from portal.people import store as people
@@ -80,6 +82,7 @@ def _moved(receipt: Receipt, one: Payment) -> MoneyMoved:
     """A receipt of the books as evidence about this payment."""
     return MoneyMoved(
         number=receipt.number,
+        provider=receipt.provider,
         environment=receipt.environment,
         amount=receipt.amount,
         account_id=receipt.account_id or one.account_id,
@@ -95,14 +98,26 @@ def _decided(vault: Vault, one: Payment, money: MoneyMoved | None, now: Moment) 
     return one
 
 
+def typed_number(payment_id: int, text: str) -> Unit[str | None]:
+    """The number of a receipt as staff type it: M-Pesa's has a shape by which it is found in a message."""
+    one = yield from store.payment(payment_id)
+    account = None if one is None else (yield from get_account(one.account_id))
+    if account is None or account.provider == store.PROVIDER:
+        return find_receipt(text)
+    return text.strip() if re.fullmatch(r"\s*[A-Za-z0-9_-]{4,40}\s*", text) else None
+
+
 def found_receipt(vault: Vault, payment_id: int, number: str, now: Moment) -> Unit[Payment]:
     """Staff have found the receipt of a payment in the provider's own list; it shows the amount that was asked for."""
     one = yield from _open(payment_id)
-    known = yield from store.receipt(number, one.environment)
+    account = yield from get_account(one.account_id)
+    provider = store.PROVIDER if account is None else account.provider
+    known = yield from store.receipt(number, one.environment, provider)
     if known is not None:
         return (yield from match(vault, known.id, payment_id, now))
     money = MoneyMoved(
         number=number,
+        provider=provider,
         environment=one.environment,
         amount=one.amount,
         account_id=one.account_id,

@@ -10,9 +10,8 @@ from dataclasses import replace
 
 from portal.clock import Moment
 from portal.payments import mpesa, payment, store
-from portal.payments.accounts import MpesaAccount
-from portal.payments.answers import QueryNotice
-from portal.payments.mpesa import C2bNotice, StkNotice
+from portal.payments.accounts import MPESA, Account
+from portal.payments.provider import Notice
 from portal.payments.settle import (
     LINES,
     MoneyMoved,
@@ -29,17 +28,16 @@ from portal.tenancy.store import open_exception, say_again
 from portal.units import Unit
 
 
-def settle_stk(
-    vault: Vault, account: MpesaAccount, one: Payment, notice: StkNotice, now: Moment, *, trusted: bool, open_shop: bool
+def settle_callback(
+    vault: Vault, account: Account, one: Payment, notice: Notice, now: Moment, *, trusted: bool, open_shop: bool
 ) -> Unit[str]:
-    """A callback on the payment's own token."""
-    result = payment.result(notice.code)
-    if result.meaning == "pending":
+    """What the provider says by itself about a payment."""
+    if notice.meaning not in ("success", "failure"):
         return "pending"
-    if result.meaning == "failure":
+    if notice.meaning == "failure":
         ours = _ids_fit(vault, one, notice)
-        return (yield from _settle_failure(vault, account, one, result, "stk", now)) if ours else "wrong-ids"
-    money = _stk_money(account, one, notice)
+        return (yield from _settle_failure(vault, account, one, notice, "stk", now)) if ours else "wrong-ids"
+    money = _money(account, one, notice)
     said = Said(kind="success", via="stk", money=money)
     if not _ids_fit(vault, one, notice):
         said = replace(said, kind="mismatch", reason="wrong-ids")
@@ -52,60 +50,75 @@ def settle_stk(
     return (yield from settle(vault, one, said, now))
 
 
-def _settle_failure(
-    vault: Vault, account: MpesaAccount, one: Payment, result: payment.Result, via: str, now: Moment
+def settle_named(
+    vault: Vault, account: Account, one: Payment | None, notice: Notice, now: Moment, *, trusted: bool, open_shop: bool
 ) -> Unit[str]:
-    if result.alert:
-        yield from alert(account, result.reason or "", "", now)
-    return (yield from settle(vault, one, Said(kind="failure", via=via, reason=result.reason), now))
+    """What a provider says at an account's own address about the payment that it names."""
+    if one is None or one.account_id != account.id:
+        if notice.meaning != "success" or notice.receipt is None or notice.amount is None or not trusted:
+            return "unknown-payment"
+        return (yield from settle_c2b(vault, account, notice, now, trusted=trusted, open_shop=open_shop))
+    if not trusted:  # whoever it was has said nothing; but the provider can be asked
+        return (yield from settle(vault, one, Said(kind="doubtful", via="callback"), now))
+    return (yield from settle_callback(vault, account, one, notice, now, trusted=trusted, open_shop=open_shop))
 
 
-def alert(account: MpesaAccount, reason: str, detail: str, now: Moment) -> Unit[None]:
-    """Something at M-Pesa that only staff can mend."""
-    text = f"M-Pesa refuses payments to {account.pay_number} ({reason}). {detail}".strip()
+def _settle_failure(vault: Vault, account: Account, one: Payment, notice: Notice, via: str, now: Moment) -> Unit[str]:
+    if notice.alert:
+        yield from alert(account, notice.reason or "", "", now)
+    return (yield from settle(vault, one, Said(kind="failure", via=via, reason=notice.reason), now))
+
+
+def alert(account: Account, reason: str, detail: str, now: Moment) -> Unit[None]:
+    """Something at the provider that only staff can mend."""
+    whose = f"M-Pesa refuses payments to {account.pay_number}"
+    if account.provider != MPESA:
+        whose = f"{account.provider.capitalize()} refuses payments"
+    text = f"{whose} ({reason}). {detail}".strip()
     yield from say_again(f"mpesa-{reason}", f"account:{account.public}", text, now)
 
 
-def _ids_fit(vault: Vault, one: Payment, notice: StkNotice) -> bool:
+def _ids_fit(vault: Vault, one: Payment, notice: Notice) -> bool:
     """Whether the ids are those that the push was given, as far as we know them."""
     merchant, checkout = one.merchant_request(vault), one.checkout_request(vault)
     return merchant in ("", notice.merchant_request) and checkout in ("", notice.checkout_request)
 
 
-def _stk_money(account: MpesaAccount, one: Payment, notice: StkNotice) -> MoneyMoved | None:
+def _money(account: Account, one: Payment, notice: Notice) -> MoneyMoved | None:
+    """The money of a notice about this payment; None when it names no receipt, or no amount."""
     if notice.receipt is None or notice.amount is None:
         return None
     return MoneyMoved(
         number=notice.receipt,
+        provider=account.provider,
         environment=one.environment,
         amount=notice.amount,
         account_id=one.account_id,
         shortcode=account.pay_number,
         account_ref=one.account_ref,
-        payer_tail=one.phone_tail,  # the number in the callback identifies nobody
+        payer_tail=one.phone_tail,  # the number in a callback identifies nobody
         paid_at=notice.paid_at,
     )
 
 
 def settle_query(
-    vault: Vault, account: MpesaAccount, one: Payment, notice: QueryNotice, now: Moment, *, open_shop: bool
+    vault: Vault, account: Account, one: Payment, notice: Notice, now: Moment, *, open_shop: bool
 ) -> Unit[str]:
-    """The answer to our own question; it carries neither receipt nor amount."""
+    """The answer to our own question; that of M-Pesa carries neither receipt nor amount."""
     age = now - (one.submitted_at or one.created_at)
     if notice.meaning == "unknown-id":
         forged = age >= payment.PROMPT_LIVES_MS and (yield from store.has_doubtful(one.id))
         said = Said(kind="mismatch", via="query", reason="unknown-id")
         return (yield from settle(vault, one, said, now)) if forged else "unknown-id"
-    result = payment.result(notice.code) if notice.meaning == "result" else payment.PENDING
-    if notice.checkout_request not in ("", one.checkout_request(vault)):
-        result = payment.PENDING
-    if result.meaning == "success":
-        said = Said(kind="success", via="query")
+    if notice.meaning == "pending" or notice.checkout_request not in ("", one.checkout_request(vault)):
+        return "pending"
+    if notice.meaning == "success":
+        said = Said(kind="success", via="query", money=_money(account, one, notice))
         if not open_shop:
             said = replace(said, kind="mismatch", reason="tenant-closed")
         return (yield from settle(vault, one, said, now))
-    if result.meaning == "failure" and age >= payment.QUERY_IS_FINAL_MS:
-        return (yield from _settle_failure(vault, account, one, result, "query", now))
+    if age >= notice.final_after_ms:
+        return (yield from _settle_failure(vault, account, one, notice, "query", now))
     return "pending"
 
 
@@ -114,8 +127,8 @@ def settle_query(
 
 def settle_c2b(
     vault: Vault,
-    account: MpesaAccount,
-    notice: C2bNotice,
+    account: Account,
+    notice: Notice,
     now: Moment,
     *,
     trusted: bool,
@@ -149,9 +162,12 @@ def settle_c2b(
     return kind
 
 
-def _c2b_money(vault: Vault, account: MpesaAccount, notice: C2bNotice) -> MoneyMoved:
+def _c2b_money(vault: Vault, account: Account, notice: Notice) -> MoneyMoved:
+    assert notice.receipt is not None
+    assert notice.amount is not None
     return MoneyMoved(
         number=notice.receipt,
+        provider=account.provider,
         environment=account.environment,
         amount=notice.amount,
         account_id=account.id,
@@ -170,7 +186,7 @@ def _c2b_said(one: Payment, money: MoneyMoved, open_shop: bool, via: str) -> Sai
     return said if open_shop or one.state == "paid" else replace(said, kind="mismatch", reason="tenant-closed")
 
 
-def _untrusted_c2b(vault: Vault, account: MpesaAccount, money: MoneyMoved, now: Moment) -> Unit[str]:
+def _untrusted_c2b(vault: Vault, account: Account, money: MoneyMoved, now: Moment) -> Unit[str]:
     """From an address that is not on the list: no proof, but a reason to ask."""
     for each in (yield from payments_for(vault, account, money, now)):
         yield from settle(vault, each, Said(kind="doubtful", via="c2b"), now)
@@ -178,7 +194,7 @@ def _untrusted_c2b(vault: Vault, account: MpesaAccount, money: MoneyMoved, now: 
     return "unlisted-source"
 
 
-def payments_for(vault: Vault, account: MpesaAccount, money: MoneyMoved, now: Moment) -> Unit[Sequence[Payment]]:
+def payments_for(vault: Vault, account: Account, money: MoneyMoved, now: Moment) -> Unit[Sequence[Payment]]:
     """The payments that this money may belong to; one is a match, several are for staff.
 
     The reference decides. Without one: a payment whose receipt is to come, or at a till (which knows no

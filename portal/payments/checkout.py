@@ -17,7 +17,7 @@ from portal.access.plans import Plan
 from portal.clock import Clock, Moment
 from portal.db import Database
 from portal.errors import ProviderRefused, ProviderUnknown, Refused
-from portal.payments import payment
+from portal.payments import views
 from portal.payments.limits import seconds
 from portal.payments.orders import (
     MAC,
@@ -27,11 +27,12 @@ from portal.payments.orders import (
     before_again,
     callback_token,
     claim_submission,
+    click_key,
     create,
     purchase_token,
     record_outcome,
 )
-from portal.payments.provider import Prompt, Provider
+from portal.payments.provider import Prompt, Providers
 from portal.phone import Phone
 from portal.seal import Vault
 from portal.settings import Settings
@@ -59,14 +60,14 @@ class Checkout:
         vault: Vault,
         clock: Clock,
         settings: Settings,
-        provider: Provider,
+        providers: Providers,
         on_accepted: Callable[[], None],
     ) -> None:
         self._db = db
         self._vault = vault
         self._clock = clock
         self._settings = settings
-        self._provider = provider
+        self._providers = providers
         self._on_accepted = on_accepted
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -107,7 +108,7 @@ class Checkout:
         )
         if fresh:
             self.send(view.tenant, payment_id)
-        return Started(public=public, token=purchase_token(self._vault, order))
+        return Started(public=public, token=self._token(view.tenant, click_key(self._vault, order)))
 
     async def again(self, view: TenantView, payment_token: str, click: str) -> Started:
         """A new prompt for the same plan, phone and device; raises `Refused`, also not-again."""
@@ -116,7 +117,7 @@ class Checkout:
         if found is None:
             raise Refused("not-found", status=404)
         one, phone, mac = found
-        retry_at = payment.may_retry_at(one.state, one.reason, one.created_at, one.submitted_at)
+        retry_at = views.retry_at(one)
         if retry_at is None:
             raise Refused("not-again", status=409)
         if now < retry_at:
@@ -133,6 +134,9 @@ class Checkout:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _token(self, tenant: Tenant, click: str) -> str:
+        return purchase_token(self._vault, tenant, click)
+
     async def drain(self, patience_s: float = 45) -> None:
         """Until the prompts in hand are sent and written down."""
         if self._tasks:
@@ -140,7 +144,9 @@ class Checkout:
 
     async def _submit(self, tenant: Tenant, payment_id: int) -> None:
         try:
-            sub = await self._db.write(tenant.id, claim_submission, self._vault, payment_id, self._clock.now())
+            sub = await self._db.write(
+                tenant.id, claim_submission, self._vault, payment_id, self._clock.now(), self._providers
+            )
             if sub is None:
                 return
             outcome = await self._call(tenant, sub)
@@ -159,9 +165,11 @@ class Checkout:
             account_ref=sub.payment.account_ref,
             description=sub.payment.plan.name,
             callback_url=f"{self._settings.public_url}/hook/{token}",
+            payment=sub.payment.public,
+            return_url=f"{self._settings.public_url}/p/{self._token(tenant, sub.payment.click_key)}/?back=1",
         )
         try:
-            return await self._provider.push(sub.account, prompt, self._clock.now())
+            return await self._providers[sub.account.provider].push(sub.account, prompt, self._clock.now())
         except (ProviderRefused, ProviderUnknown) as failed:
             log.warning("push not accepted", payment=sub.payment.public, kind=type(failed).__name__)
             return failed

@@ -10,7 +10,6 @@ import asyncio
 import base64
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -20,55 +19,27 @@ from portal.errors import ProviderRefused, ProviderUnknown
 from portal.money import Money
 from portal.payments import answers, mpesa, statement
 from portal.payments import initiator as office
-from portal.payments.accounts import MpesaAccount
+from portal.payments.accounts import Account
 from portal.payments.initiator import Ack, Initiator, ReplyTo
+from portal.payments.line import WHOLE_S, Answer, Line, Observe, quiet
 from portal.payments.mpesa import Shop
+from portal.payments.mpesa_notices import MpesaReader
 from portal.payments.provider import Accepted, Heard, Prompt
 from portal.seal import Vault
 
-Observe = Callable[[str], None]
 EARLY_MS = MINUTE
-# A slow gateway answers within 30 s; whoever waits longer holds a connection for nothing.
-TIMEOUT = httpx.Timeout(40, connect=10, pool=10)
-MAX_ANSWER = statement.MAX_PAGE
-WHOLE_S = 45.0  # for all of an answer: TIMEOUT begins anew with each byte
-# The request never left: certainly nothing was started.
-NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-
-
-def quiet(_: str) -> None:
-    """Nobody watches."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """An answer as it came, as far as anybody reads: `MAX_ANSWER` bytes."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str]
-
-    @property
-    def throttled(self) -> bool:
-        """The gateway wants to be asked less."""
-        return answers.is_throttled(self.status, self.body)
-
-    @property
-    def retry_after_ms(self) -> int | None:
-        text = self.headers.get("Retry-After", "")
-        return int(text) * 1000 if text.isascii() and text.isdigit() and len(text) < 6 else None
 
 
 class Tokens:
     """The tokens of all apps, each asked for by one task at a time."""
 
-    def __init__(self, mint: Callable[[MpesaAccount], Any], clock: Clock) -> None:
+    def __init__(self, mint: Callable[[Account], Any], clock: Clock) -> None:
         self._mint = mint
         self._clock = clock
         self._kept: dict[bytes, tuple[str, Moment]] = {}
         self._locks: dict[bytes, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def get(self, account: MpesaAccount) -> str:
+    async def get(self, account: Account) -> str:
         async with self._locks[account.app_index]:
             kept = self._kept.get(account.app_index)
             if kept is not None and self._clock.now() < kept[1]:
@@ -77,26 +48,31 @@ class Tokens:
             self._kept[account.app_index] = (token.text, self._clock.now() + max(0, token.lives_ms - EARLY_MS))
             return token.text
 
-    def drop(self, account: MpesaAccount, token: str) -> None:
+    def drop(self, account: Account, token: str) -> None:
         """Forget this token, unless somebody has put a newer one in its place."""
         kept = self._kept.get(account.app_index)
         if kept is not None and kept[0] == token:
             del self._kept[account.app_index]
 
 
-class Daraja:
+class Daraja(MpesaReader):
     """M-Pesa's gateway; a `Provider`."""
 
     def __init__(
-        self, http: httpx.AsyncClient, vault: Vault, clock: Clock, observe: Observe = quiet, whole_s: float = WHOLE_S
+        self,
+        http: httpx.AsyncClient,
+        vault: Vault,
+        clock: Clock,
+        observe: Observe = quiet,
+        whole_s: float = WHOLE_S,
+        sources: frozenset[str] = frozenset(),
     ) -> None:
-        self._http = http
-        self._whole_s = whole_s
+        super().__init__(sources)
+        self._line = Line(http, observe, whole_s)
         self._vault = vault
-        self._observe = observe
         self._tokens = Tokens(self._mint, clock)
 
-    async def push(self, account: MpesaAccount, prompt: Prompt, now: Moment) -> Accepted:
+    async def push(self, account: Account, prompt: Prompt, now: Moment) -> Accepted:
         request = mpesa.push_request(
             self._shop(account),
             amount=prompt.amount,
@@ -110,13 +86,16 @@ class Daraja:
         merchant, checkout = answers.read_push(answer.status, answer.body)
         return Accepted(merchant_request=merchant, checkout_request=checkout)
 
-    async def ask(self, account: MpesaAccount, checkout_request: str, now: Moment) -> Heard:
+    async def ask(self, account: Account, checkout_request: str, now: Moment) -> Heard:
         request = mpesa.query_request(self._shop(account), checkout_request, now)
         answer = await self._post(account, mpesa.QUERY_PATH, request)
-        body = answer.body[: mpesa.MAX_BODY]
-        return Heard(body=body, throttled=answer.throttled, retry_after_ms=answer.retry_after_ms)
+        return Heard(
+            body=answer.body[: mpesa.MAX_BODY],
+            throttled=answers.is_throttled(answer.status, answer.body),
+            retry_after_ms=answer.retry_after_ms,
+        )
 
-    async def register(self, account: MpesaAccount, address: str, version: str = "v2") -> None:
+    async def register(self, account: Account, address: str, version: str = "v2") -> None:
         """Tell M-Pesa once where the account's C2B confirmations go: `address` + /confirm and /validate.
 
         The version must be that of the C2B product of the app. Raises `ProviderRefused` or `ProviderUnknown`.
@@ -125,26 +104,26 @@ class Daraja:
         answer = await self._post(account, mpesa.REGISTER_PATH.format(version=version), request)
         answers.read_accepted(answer.status, answer.body)
 
-    async def try_out(self, account: MpesaAccount) -> None:
+    async def try_out(self, account: Account) -> None:
         """Whether M-Pesa takes the account's key and secret; raises `ProviderRefused` or `ProviderUnknown`."""
         await self._tokens.get(account)
 
     # Statements, and what only an API user of the shop may ask
 
-    async def register_pull(self, account: MpesaAccount, nominated: str, callback_url: str) -> None:
+    async def register_pull(self, account: Account, nominated: str, callback_url: str) -> None:
         """Ask once to be let at the account's statement. Raises `ProviderRefused` or `ProviderUnknown`."""
         request = statement.pull_register_request(account.shortcode, nominated, callback_url)
         answer = await self._post(account, statement.REGISTER_PULL_PATH, request)
         statement.read_registration(answer.status, answer.body)
 
-    async def pull(self, account: MpesaAccount, start: Moment, end: Moment, offset: int, now: Moment) -> Answer:
+    async def pull(self, account: Account, start: Moment, end: Moment, offset: int, now: Moment) -> Answer:
         """The statement's rows from `offset` on; of a time before M-Pesa's memory, the part that it remembers."""
         start = max(start, now - statement.KEPT_MS)
         request = statement.pull_request(account.pay_number, start, end, offset)
         return await self._post(account, statement.PULL_PATH, request)
 
     async def ask_status(
-        self, account: MpesaAccount, initiator: Initiator, receipt: str, result_url: str, timeout_url: str
+        self, account: Account, initiator: Initiator, receipt: str, result_url: str, timeout_url: str
     ) -> Ack:
         """Ask what became of a payment; the answer is posted to one of the addresses. May be repeated."""
         reply = ReplyTo(result_url=result_url, timeout_url=timeout_url)
@@ -153,7 +132,7 @@ class Daraja:
 
     async def reverse(
         self,
-        account: MpesaAccount,
+        account: Account,
         initiator: Initiator,
         receipt: str,
         amount: Money,
@@ -166,24 +145,24 @@ class Daraja:
         request = office.reversal_request(account.shortcode, initiator, receipt, amount, remarks, reply)
         return await self._asked(account, office.REVERSAL_PATH, request)
 
-    async def balance(self, account: MpesaAccount, initiator: Initiator, result_url: str, timeout_url: str) -> Ack:
+    async def balance(self, account: Account, initiator: Initiator, result_url: str, timeout_url: str) -> Ack:
         """Ask how much is in the shop's accounts; the answer is posted. May be repeated."""
         reply = ReplyTo(result_url=result_url, timeout_url=timeout_url)
         return await self._asked(
             account, office.BALANCE_PATH, office.balance_request(account.shortcode, initiator, reply)
         )
 
-    async def _asked(self, account: MpesaAccount, path: str, request: Mapping[str, Any]) -> Ack:
+    async def _asked(self, account: Account, path: str, request: Mapping[str, Any]) -> Ack:
         answer = await self._post(account, path, request)
         return office.read_ack(answer.status, answer.body)
 
     # On the wire
 
-    def _shop(self, account: MpesaAccount) -> Shop:
+    def _shop(self, account: Account) -> Shop:
         passkey = account.credentials(self._vault).passkey
         return Shop(shortcode=account.shortcode, party_b=account.party_b, till=account.kind == "till", passkey=passkey)
 
-    async def _post(self, account: MpesaAccount, path: str, request: Mapping[str, Any]) -> Answer:
+    async def _post(self, account: Account, path: str, request: Mapping[str, Any]) -> Answer:
         """Send once; a second time only when the gateway refused the token and so never passed it on."""
         token = await self._tokens.get(account)
         answer = await self._send(account, path, request, token)
@@ -193,48 +172,25 @@ class Daraja:
         token = await self._tokens.get(account)
         return await self._send(account, path, request, token)
 
-    async def _send(self, account: MpesaAccount, path: str, request: Mapping[str, Any], token: str) -> Answer:
+    async def _send(self, account: Account, path: str, request: Mapping[str, Any], token: str) -> Answer:
         headers = {"Authorization": f"Bearer {token}"}
-        sending = self._http.stream("POST", account.base_url + path, json=request, headers=headers, timeout=TIMEOUT)
-        self._observe("mpesa:before")
-        try:
-            async with asyncio.timeout(self._whole_s), sending as answer:
-                body = await _bounded(answer)
-        except NEVER_SENT as failed:
-            raise ProviderRefused("provider-down", type(failed).__name__) from failed
-        except (httpx.HTTPError, TimeoutError) as failed:
-            raise ProviderUnknown(type(failed).__name__) from failed
-        self._observe("mpesa:after")
-        return Answer(status=answer.status_code, body=body, headers=answer.headers)
+        return await self._line.send(self.name, "POST", account.base_url + path, headers, request)
 
-    async def _mint(self, account: MpesaAccount) -> answers.Token:
+    async def _mint(self, account: Account) -> answers.Token:
         """A new token. Whatever goes wrong here, no request for money was sent."""
         own = account.credentials(self._vault)
         basic = base64.b64encode(f"{own.consumer_key}:{own.consumer_secret}".encode()).decode()
-        self._observe("mpesa:before")
         try:
-            async with asyncio.timeout(self._whole_s):
-                answer = await self._http.get(
-                    account.base_url + mpesa.TOKEN_PATH, headers={"Authorization": f"Basic {basic}"}, timeout=TIMEOUT
-                )
-        except (httpx.HTTPError, TimeoutError) as failed:
-            raise ProviderRefused("provider-down", type(failed).__name__) from failed
-        self._observe("mpesa:after")
-        token = answers.read_token(answer.status_code, answer.content)
+            answer = await self._line.send(
+                self.name, "GET", account.base_url + mpesa.TOKEN_PATH, {"Authorization": f"Basic {basic}"}
+            )
+        except ProviderUnknown as failed:
+            raise ProviderRefused("provider-down", str(failed)) from failed
+        token = answers.read_token(answer.status, answer.body)
         if token is not None:
             return token
-        if answer.status_code in (400, 401, 403) and mpesa.read_object(answer.content) is not None:
+        if answer.status in (400, 401, 403) and mpesa.read_object(answer.body) is not None:
             raise ProviderRefused("config", "M-Pesa refuses the consumer key and secret")
-        if answer.status_code == 400:  # an empty body: key or secret wrong, or of the other environment
+        if answer.status == 400:  # an empty body: key or secret wrong, or of the other environment
             raise ProviderRefused("config", "M-Pesa does not know the consumer key and secret in this environment")
-        raise ProviderRefused("provider-down", f"HTTP {answer.status_code} instead of a token")
-
-
-async def _bounded(answer: httpx.Response) -> bytes:
-    """The whole body; one that does not end is no answer."""
-    body = bytearray()
-    async for part in answer.aiter_bytes():
-        body += part
-        if len(body) > MAX_ANSWER:
-            raise ProviderUnknown(f"HTTP {answer.status_code} with more than {MAX_ANSWER} bytes")
-    return bytes(body)
+        raise ProviderRefused("provider-down", f"HTTP {answer.status} instead of a token")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,11 @@ from portal.access.catalog import Catalog, TenantView
 from portal.clock import SECOND, Clock, Moment
 from portal.db import Database
 from portal.loops import first
-from portal.payments import answers, channels, mpesa, results, store
-from portal.payments.accounts import get_account
+from portal.payments import channels, mpesa, results, store
+from portal.payments.accounts import Account, get_account
+from portal.payments.mpesa_notices import READERS
+from portal.payments.provider import Arrived, Notice, Reader, Readers
+from portal.payments.store import Payment
 from portal.seal import Vault, new_public, token_hash
 from portal.settings import Settings
 from portal.units import Row, Unit
@@ -27,7 +30,8 @@ from portal.units import Row, Unit
 log = structlog.get_logger("bando.inbox")
 
 # What comes from outside; "query" is our own.
-CHANNELS = frozenset({"stk", "c2b-confirm", "c2b-validate"}) | results.CHANNELS
+CHANNELS = frozenset({"stk", "c2b-confirm", "c2b-validate", "webhook"}) | results.CHANNELS
+WHOSE = ("account_id", "payment_id", "refund_id", "question_id")  # what a message may be about
 TOKEN = re.compile(r"([0-9a-f]{2,32})\.[0-9a-f]{32,64}")
 SWEEP_MS = 15 * SECOND  # rows that could not be settled are tried again after this
 
@@ -38,16 +42,34 @@ class Message:
 
     channel: str
     token: str
-    body: bytes
-    listed: bool
+    arrived: Arrived
 
 
-def keep(vault: Vault, message: Message, now: Moment) -> Unit[int | None]:
-    """Write a message down; its row's id, or None when nobody has this token."""
+def keep(vault: Vault, readers: Readers, message: Message, now: Moment) -> Unit[tuple[int, Reader] | None]:
+    """Write a message down; its row's id and who reads it, or None when nobody has this token."""
     whose = yield from _owner(message)
-    if whose is None:
+    account = None if whose is None else (yield from _account_of(**whose))
+    if whose is None or account is None or account.provider not in readers:
         return None
-    return (yield from keep_row(vault, message.channel, message.body, message.listed, now, **whose))
+    reader = readers[account.provider]
+    genuine = reader.genuine(account, vault, message.arrived)
+    kept = yield from keep_row(vault, message.channel, message.arrived.body, genuine, now, **whose)
+    return kept, reader
+
+
+def _account_of(
+    account_id: int | None = None,
+    payment_id: int | None = None,
+    refund_id: int | None = None,
+    question_id: int | None = None,
+) -> Unit[Account | None]:
+    """The account that a message came for; what it is about knows it."""
+    if account_id is None and payment_id is not None:
+        one = yield from store.payment(payment_id)
+        account_id = None if one is None else one.account_id
+    elif account_id is None:
+        account_id = yield from results.account_of(refund_id, question_id)
+    return None if account_id is None else (yield from get_account(account_id))
 
 
 def _owner(message: Message) -> Unit[dict[str, int] | None]:
@@ -55,6 +77,8 @@ def _owner(message: Message) -> Unit[dict[str, int] | None]:
     if message.channel == "stk":
         payment_id = yield from store.payment_by_callback(hashed)
         return None if payment_id is None else {"payment_id": payment_id}
+    if message.channel in results.CHANNELS:
+        return (yield from results.owner(hashed))
     if message.channel in results.CHANNELS:
         return (yield from results.owner(hashed))
     account_id = yield from store.account_by_c2b(hashed)
@@ -76,7 +100,9 @@ def keep_row(vault: Vault, channel: str, body: bytes, listed: bool, now: Moment,
     )
 
 
-def settle_row(vault: Vault, inbox_id: int, now: Moment, *, enforce: bool, open_shop: bool) -> Unit[str]:
+def settle_row(
+    vault: Vault, inbox_id: int, now: Moment, *, enforce: bool, open_shop: bool, readers: Readers = READERS
+) -> Unit[str]:
     """Settle one row of the inbox; gives its verdict. A row that is done already stays as it is."""
     row = yield from store.inbox_row(inbox_id)
     if row is None or row["processed_at"] is not None:
@@ -84,34 +110,56 @@ def settle_row(vault: Vault, inbox_id: int, now: Moment, *, enforce: bool, open_
     verdict = "unreadable"
     if row["body_sealed"] is not None:
         body = vault.open(row["body_sealed"], table="inbox", row=row["ref"], column="body_sealed")
-        trusted = bool(row["listed_source"]) or not enforce
-        verdict = yield from _settle_body(vault, row, body, now, trusted, open_shop)
+        verdict = yield from _settle_body(vault, readers, row, body, now, enforce, open_shop)
     yield from store.mark_processed(inbox_id, verdict, now)
     return verdict
 
 
-def _settle_body(vault: Vault, row: Row, body: bytes, now: Moment, trusted: bool, open_shop: bool) -> Unit[str]:
-    if row["channel"] == "c2b-validate":
-        return "no-money" if mpesa.read_object(body) is not None else "unreadable"
-    if row["channel"] == "c2b-confirm":
-        account, c2b = (yield from get_account(row["account_id"])), mpesa.read_c2b(body)
-        if account is None or c2b is None:
-            return "unreadable"
-        return (yield from channels.settle_c2b(vault, account, c2b, now, trusted=trusted, open_shop=open_shop))
+def _settle_body(
+    vault: Vault, readers: Readers, row: Row, body: bytes, now: Moment, enforce: bool, open_shop: bool
+) -> Unit[str]:
+    """What the account's provider says there; a message of another provider is none."""
+    account = yield from _account_of(**{name: row[name] for name in WHOSE})
+    reader = None if account is None else readers.get(account.provider)
+    if account is None or reader is None:
+        return "unreadable"
+    trusted = bool(row["listed_source"]) or not (enforce or reader.signed)
     if row["channel"] in results.CHANNELS:
         return (yield from results.settle(vault, row, body, now, trusted=trusted, open_shop=open_shop))
-    one = yield from store.payment(row["payment_id"])
-    if one is None:
+    notices = reader.read(row["channel"], body)
+    if notices is None:
         return "unreadable"
-    account = yield from get_account(one.account_id)
-    assert account is not None
+    verdict = "no-money"
+    for notice in notices:
+        verdict = yield from _settle_notice(vault, account, row, notice, now, trusted, open_shop)
+    return verdict
+
+
+def _settle_notice(
+    vault: Vault, account: Account, row: Row, notice: Notice, now: Moment, trusted: bool, open_shop: bool
+) -> Unit[str]:
+    one = yield from _payment_of(row, notice)
     if row["channel"] == "query":
-        query = answers.read_query(body)
-        return (yield from channels.settle_query(vault, account, one, query, now, open_shop=open_shop))
-    stk = mpesa.read_stk(body)
-    if stk is None:
-        return "unreadable"
-    return (yield from channels.settle_stk(vault, account, one, stk, now, trusted=trusted, open_shop=open_shop))
+        assert one is not None
+        return (yield from channels.settle_query(vault, account, one, notice, now, open_shop=open_shop))
+    if notice.payment:
+        return (
+            yield from channels.settle_named(vault, account, one, notice, now, trusted=trusted, open_shop=open_shop)
+        )
+    if one is None:
+        return (yield from channels.settle_c2b(vault, account, notice, now, trusted=trusted, open_shop=open_shop))
+    return (yield from channels.settle_callback(vault, account, one, notice, now, trusted=trusted, open_shop=open_shop))
+
+
+def _payment_of(row: Row, notice: Notice) -> Unit[Payment | None]:
+    """The payment that a message is about: its own address says so, or its provider names it."""
+    if row["payment_id"] is not None:
+        return (yield from store.payment(row["payment_id"]))
+    one = (yield from store.payment_by_public(notice.payment)) if notice.payment else None
+    if one is None or one.account_id != row["account_id"]:
+        return None
+    yield from store.inbox_about(row["id"], one.id)
+    return one
 
 
 class Inbox:
@@ -119,32 +167,39 @@ class Inbox:
 
     name = "payments inbox"
 
-    def __init__(self, db: Database, vault: Vault, clock: Clock, catalog: Catalog, settings: Settings) -> None:
+    def __init__(
+        self, db: Database, vault: Vault, clock: Clock, catalog: Catalog, settings: Settings, readers: Readers
+    ) -> None:
         self._db = db
         self._vault = vault
         self._clock = clock
         self._catalog = catalog
         self._settings = settings
+        self._readers = readers
         self._waiting: list[tuple[int, int]] = []  # tenant and row
         self._woken = asyncio.Event()
         self._swept_at: Moment | None = None
         self.on_doubt: Callable[[], None] = lambda: None  # somebody should ask the provider
 
-    async def receive(self, channel: str, token: str, body: bytes, source: str) -> bool:
-        """Whether this token is known; when it is, the body is on disk by now."""
+    async def receive(
+        self, channel: str, token: str, body: bytes, source: str, headers: Mapping[str, str] | None = None
+    ) -> Mapping[str, object] | None:
+        """What to answer when this token is known, and then the body is on disk by now; None when it is not."""
         view = self._tenant(token)
         if view is None or channel not in CHANNELS:
             log.warning("unknown token", channel=channel)
-            return False
-        listed = source in self._settings.mpesa_sources
-        message = Message(channel=channel, token=token, body=body, listed=listed)
-        inbox_id = await self._db.write(view.tenant.id, keep, self._vault, message, self._clock.now())
-        if inbox_id is None:
+            return None
+        message = Message(
+            channel=channel, token=token, arrived=Arrived(headers=headers or {}, body=body, source=source)
+        )
+        kept = await self._db.write(view.tenant.id, keep, self._vault, self._readers, message, self._clock.now())
+        if kept is None:
             log.warning("unknown token", channel=channel)
-            return False
+            return None
+        inbox_id, reader = kept
         self._waiting.append((view.tenant.id, inbox_id))
         self._woken.set()
-        return True
+        return reader.answer
 
     def _tenant(self, token: str) -> TenantView | None:
         """The token's tenant, closed or open: late money is kept for staff."""
@@ -184,6 +239,7 @@ class Inbox:
             self._clock.now(),
             enforce=self._settings.mpesa_source_mode == "enforce",
             open_shop=view is not None and view.tenant.active,
+            readers=self._readers,
         )
         log.info("settled", tenant=tenant_id, row=inbox_id, verdict=verdict)
         if verdict in ("doubtful", "unlisted-source"):

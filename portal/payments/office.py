@@ -12,7 +12,7 @@ from portal.seal import Vault
 
 def initiator_of(vault: Vault, account: MpesaAccount) -> Initiator | None:
     """The API user of an account; None while there is none."""
-    if not account.initiator or account.credential_sealed is None:
+    if not account.can_reverse or account.initiator is None or account.credential_sealed is None:
         return None
     sealed = account.credential_sealed
     opened = vault.open(sealed, table="mpesa_accounts", row=account.public, column="credential_sealed")

@@ -12,10 +12,11 @@ from portal.access.plans import Plan, to_json
 from portal.clock import MINUTE, Moment
 from portal.errors import ProviderRefused, ProviderUnknown, Refused
 from portal.payments import channels, limits, payment, settle, store
-from portal.payments.accounts import MpesaAccount, current_account, get_account
+from portal.payments.accounts import Account, current_account, get_account
 from portal.payments.limits import seconds
+from portal.payments.mpesa_notices import READERS
 from portal.payments.payment import Evidence
-from portal.payments.provider import Accepted
+from portal.payments.provider import Accepted, Readers
 from portal.payments.store import Payment
 from portal.people import store as people
 from portal.phone import Phone
@@ -28,6 +29,8 @@ from portal.units import Unit
 # No vowels (no words), nothing that looks like something else.
 REF_LETTERS = "23456789BCDFGHJKMNPQRSTVWXYZ"
 REF_LENGTH = 7
+MAX_SAY = 300  # what a provider says to a guest
+_LONG_NUMBER = re.compile(r"\+?\d[\d ]{5,}\d")  # may be the guest's own: it is not kept in plain
 AGAIN_MS = 30 * MINUTE  # so long a payment that failed may be tried again, although the sale is over by then
 MAC = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){5}")
 
@@ -50,7 +53,7 @@ class Submission:
     """A payment that is about to be given to the provider."""
 
     payment: Payment
-    account: MpesaAccount
+    account: Account
     phone: Phone
 
 
@@ -65,9 +68,14 @@ def derived(vault: Vault, tenant: Tenant, kind: str, value: str) -> str:
     return f"{tenant.public}.{vault.index(tenant.id, kind, value).hex()[:32]}"
 
 
-def purchase_token(vault: Vault, order: Order) -> str:
-    """The purchase's token: the same click of the same device finds it again."""
-    return derived(vault, order.tenant, "purchase", f"{order.mac}|{order.click}")
+def click_key(vault: Vault, order: Order) -> str:
+    """One payment for each click of a device."""
+    return vault.index(order.tenant.id, "click", f"{order.mac}|{order.click}").hex()
+
+
+def purchase_token(vault: Vault, tenant: Tenant, click: str) -> str:
+    """The purchase's token, by its click's key: the same click of the same device finds it again."""
+    return derived(vault, tenant, "purchase", click)
 
 
 def callback_token(vault: Vault, tenant: Tenant, payment_public: str) -> str:
@@ -85,7 +93,7 @@ def new_ref() -> str:
 
 def create(vault: Vault, settings: Settings, order: Order, now: Moment) -> Unit[tuple[int, str, bool]]:
     """The payment of this click, made if it is new: its id, public name, and whether it is new."""
-    token = purchase_token(vault, order)
+    token = purchase_token(vault, order.tenant, click_key(vault, order))
     known = yield from store.payment_by_token(token_hash(token))
     if known is not None:
         return known.id, known.public, False
@@ -128,16 +136,17 @@ def _one_prompt(person_id: int, plan: Plan, now: Moment) -> Unit[None]:
 
 
 def _insert(
-    vault: Vault, order: Order, account: MpesaAccount, device_id: int, person_id: int, now: Moment
+    vault: Vault, order: Order, account: Account, device_id: int, person_id: int, now: Moment
 ) -> Unit[tuple[int, str]]:
-    token = purchase_token(vault, order)
+    click = click_key(vault, order)
+    token = purchase_token(vault, order.tenant, click)
     for _ in range(8):  # until its random names are free
         public = new_public()
         payment_id = yield from store.insert_payment(
             public=public,
             token_hash=token_hash(token),
             callback_hash=token_hash(callback_token(vault, order.tenant, public)),
-            click_key=vault.index(order.tenant.id, "click", f"{order.mac}|{order.click}").hex(),
+            click_key=click,
             account_id=account.id,
             environment=account.environment,
             router_id=order.router.id,
@@ -157,7 +166,7 @@ def _insert(
     raise Refused("shop-busy", status=429, wait_s=60)
 
 
-def claim_submission(vault: Vault, payment_id: int, now: Moment) -> Unit[Submission | None]:
+def claim_submission(vault: Vault, payment_id: int, now: Moment, readers: Readers = READERS) -> Unit[Submission | None]:
     """Take a created payment in hand, before the provider is called; None when it is not ours to send.
 
     No prompt rings for an ISP that was switched off since the click: that payment has failed.
@@ -170,9 +179,11 @@ def claim_submission(vault: Vault, payment_id: int, now: Moment) -> Unit[Submiss
         return None
     phone = yield from settle.payers_phone(vault, one)
     account = yield from get_account(one.account_id)
-    if phone is None or account is None:
+    if phone is None or account is None or account.provider not in readers:
         return None
     yield from store.change_payment(one.id, state=payment.step(one.state, "claimed").state, submitted_at=now)
+    if not readers[account.provider].names_itself:  # so it can be asked about, whatever becomes of the request
+        yield from _keep_ids(vault, account.tenant_id, one, Accepted(checkout_request=one.public))
     return Submission(payment=one, account=account, phone=phone)
 
 
@@ -195,7 +206,7 @@ def record_outcome(vault: Vault, tenant_id: int, payment_id: int, outcome: Outco
     after = payment.step(one.state, evidence).state
     if after != one.state:
         yield from store.change_payment(one.id, state=after, reason=reason)
-    if after == "awaiting":
+    if after == "awaiting" or (after == "submit_unknown" and one.checkout_request_sealed is not None):
         first = payment.next_ask(one.submitted_at or now, now)
         yield from store.change_payment(one.id, next_query_at=first)
 
@@ -209,6 +220,8 @@ def _keep_ids(vault: Vault, tenant_id: int, one: Payment, ids: Accepted) -> Unit
         merchant_request_sealed=sealed(ids.merchant_request, "merchant_request_sealed"),
         checkout_request_sealed=sealed(ids.checkout_request, "checkout_request_sealed"),
         checkout_index=vault.index(tenant_id, "checkout", ids.checkout_request) if ids.checkout_request else None,
+        go_to_sealed=sealed(ids.go_to, "go_to_sealed"),
+        say=_LONG_NUMBER.sub("…", ids.say[:MAX_SAY]) or None,
     )
 
 
@@ -216,7 +229,7 @@ def recover(now: Moment) -> Unit[list[int]]:
     """After a start: what was being sent has an unknown outcome; what was not, is sent if the guest still waits."""
     for payment_id in (yield from store.in_state(("submitting",), now)):
         after = payment.step("submitting", "restarted").state
-        yield from store.change_payment(payment_id, state=after)
+        yield from store.change_payment(payment_id, state=after, next_query_at=now)
     for payment_id in (yield from store.in_state(("created",), now - payment.UNSENT_MS)):
         after = payment.step("created", "unsent").state
         yield from store.change_payment(payment_id, state=after, reason="not-sent")

@@ -1,13 +1,14 @@
 """What was not said is asked for: the query loop, and the ends that time alone brings.
 
-M-Pesa lets one app ask only now and then (five times a minute in its sandbox), so all payments of an app share
-one `Pace`. The answer goes to the inbox and through the same `settle` as a callback does.
+A provider lets one app ask only now and then (M-Pesa five times a minute in its sandbox), so all payments of an app
+share one `Pace`. The answer goes to the inbox and through the same `settle` as a callback does.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Container
 from dataclasses import dataclass
 
 import structlog
@@ -18,9 +19,10 @@ from portal.db import Database
 from portal.errors import ProviderError, ProviderRefused
 from portal.loops import first
 from portal.payments import channels, inbox, payment, settle, store
-from portal.payments.accounts import MpesaAccount, get_account
+from portal.payments.accounts import Account, get_account
 from portal.payments.limits import GUESS_KEPT_MS
-from portal.payments.provider import Heard, Provider
+from portal.payments.mpesa_notices import READERS
+from portal.payments.provider import Heard, Providers, Readers
 from portal.payments.store import Payment
 from portal.seal import Vault
 from portal.settings import Settings
@@ -65,29 +67,31 @@ class Question:
 
     tenant: TenantView
     payment: Payment
-    account: MpesaAccount
+    account: Account
 
 
-def due(view: TenantView, now: Moment) -> Unit[list[Question]]:
+def due(view: TenantView, providers: Container[str], now: Moment) -> Unit[list[Question]]:
     """What this tenant would like to ask now."""
     found: list[Question] = []
-    accounts: dict[int, MpesaAccount | None] = {}
+    accounts: dict[int, Account | None] = {}
     for each in (yield from store.due_queries(now)):
         if each.account_id not in accounts:
             accounts[each.account_id] = yield from get_account(each.account_id)
         account = accounts[each.account_id]
-        if account is not None:
+        if account is not None and account.provider in providers:
             found.append(Question(tenant=view, payment=each, account=account))
     return found
 
 
-def heard(vault: Vault, payment_id: int, body: bytes, now: Moment, *, open_shop: bool) -> Unit[list[int]]:
+def heard(
+    vault: Vault, payment_id: int, body: bytes, now: Moment, *, open_shop: bool, readers: Readers = READERS
+) -> Unit[list[int]]:
     """Keep an answer as evidence and settle it; gives older evidence that is worth another look."""
     one = yield from store.payment(payment_id)
     assert one is not None
     yield from store.count_query(payment_id, payment.next_ask(one.submitted_at or one.created_at, now))
     row = yield from inbox.keep_row(vault, "query", body, True, now, payment_id=payment_id)
-    yield from inbox.settle_row(vault, row, now, enforce=False, open_shop=open_shop)
+    yield from inbox.settle_row(vault, row, now, enforce=False, open_shop=open_shop, readers=readers)
     after = yield from store.payment(payment_id)
     if after is None or after.state != "paid":
         return []
@@ -114,7 +118,7 @@ def overdue(vault: Vault, now: Moment) -> Unit[int]:
     return len(late)
 
 
-def trouble(question_account: MpesaAccount, detail: str, now: Moment) -> Unit[None]:
+def trouble(question_account: Account, detail: str, now: Moment) -> Unit[None]:
     yield from channels.alert(question_account, "config", detail, now)
 
 
@@ -127,13 +131,13 @@ class Queries:
     name = "payments queries"
 
     def __init__(
-        self, db: Database, vault: Vault, clock: Clock, catalog: Catalog, settings: Settings, provider: Provider
+        self, db: Database, vault: Vault, clock: Clock, catalog: Catalog, settings: Settings, providers: Providers
     ) -> None:
         self._db = db
         self._vault = vault
         self._clock = clock
         self._catalog = catalog
-        self._provider = provider
+        self._providers = providers
         usual = settings.mpesa_query_every_ms
         self._paces: dict[bytes, Pace] = defaultdict(lambda: Pace(usual_ms=usual, spacing_ms=usual))
         self._woken = asyncio.Event()
@@ -150,7 +154,7 @@ class Queries:
         by_app: dict[bytes, Question] = {}
         waiting: list[Moment] = []
         for view in self._catalog.all():
-            for each in await self._db.read(view.tenant.id, due, view, now):
+            for each in await self._db.read(view.tenant.id, due, view, self._providers, now):
                 pace = self._paces[each.account.app_index]
                 if pace.ready_at > now:
                     waiting.append(pace.ready_at)
@@ -173,7 +177,7 @@ class Queries:
         app = question.account.app_index
         checkout, now = question.payment.checkout_request(self._vault), self._clock.now()
         try:
-            answer = await self._provider.ask(question.account, checkout, now)
+            answer = await self._providers[question.account.provider].ask(question.account, checkout, now)
         except ProviderError as failed:
             self._paces[app] = self._paces[app].refused(self._clock.now())
             log.warning("query failed", payment=question.payment.public, kind=type(failed).__name__)
@@ -191,11 +195,25 @@ class Queries:
         self._paces[app] = self._paces[app].asked(now)
         tenant = question.tenant.tenant
         again = await self._db.write(
-            tenant.id, heard, self._vault, question.payment.id, answer.body, now, open_shop=tenant.active
+            tenant.id,
+            heard,
+            self._vault,
+            question.payment.id,
+            answer.body,
+            now,
+            open_shop=tenant.active,
+            readers=self._providers,
         )
         for inbox_id in again:
             await self._db.write(
-                tenant.id, inbox.settle_row, self._vault, inbox_id, now, enforce=True, open_shop=tenant.active
+                tenant.id,
+                inbox.settle_row,
+                self._vault,
+                inbox_id,
+                now,
+                enforce=True,
+                open_shop=tenant.active,
+                readers=self._providers,
             )
         return 1
 

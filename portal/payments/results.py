@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from portal.clock import Moment
 from portal.payments import initiator
+from portal.payments import store as payments
 from portal.payments.initiator import InitiatorResult
 from portal.payments.refunds import store as refunds
 from portal.payments.refunds import units as refunding
@@ -22,6 +23,16 @@ def owner(result_hash: bytes) -> Unit[dict[str, int] | None]:
         return {"refund_id": refund_id}
     question_id = yield from statements.question_by_result(result_hash)
     return None if question_id is None else {"question_id": question_id}
+
+
+def account_of(refund_id: int | None, question_id: int | None) -> Unit[int | None]:
+    """Through whose account it was asked for."""
+    if refund_id is not None:
+        one = yield from refunds.refund(refund_id)
+        paid = None if one is None else (yield from payments.payment(one.payment_id))
+        return None if paid is None else paid.account_id
+    question = None if question_id is None else (yield from statements.question(question_id))
+    return None if question is None else int(question["account_id"])
 
 
 def settle(vault: Vault, row: Row, body: bytes, now: Moment, *, trusted: bool, open_shop: bool) -> Unit[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 
 import httpx
 
@@ -14,10 +15,12 @@ from portal.errors import Refused
 from portal.loops import Every, Loop
 from portal.payments.checkout import Checkout
 from portal.payments.claims import Claims
-from portal.payments.daraja import Daraja, quiet
+from portal.payments.daraja import Daraja
 from portal.payments.inbox import Inbox
+from portal.payments.line import Line, quiet
 from portal.payments.office import Office
 from portal.payments.orders import recover
+from portal.payments.provider import Provider, Providers
 from portal.payments.reconcile import Deadlines, Queries
 from portal.payments.refunds.sending import Refunds
 from portal.payments.statements.asking import Asking
@@ -26,9 +29,28 @@ from portal.payments.statements.pulling import Pulls
 from portal.seal import Vault
 from portal.settings import Settings
 
+Make = Callable[[Line, Vault], Provider]  # how a provider is built
+
+
+def built(
+    further: Sequence[Make],
+    http: httpx.AsyncClient,
+    vault: Vault,
+    clock: Clock,
+    observe: Callable[[str], None] = quiet,
+    mpesa: Daraja | None = None,
+) -> Providers:
+    """M-Pesa and these further providers, by the name that accounts give them."""
+    others = [make(Line(http, observe), vault) for make in further]
+    first: Provider = mpesa or Daraja(http, vault, clock, observe)
+    return MappingProxyType({each.name: each for each in (first, *others)})
+
 
 class Payments:
-    """Checkout, claims and inbox, with the loops they need. `observe` sees each call of the provider."""
+    """Checkout, claims and inbox, with the loops they need. `observe` sees each call of a provider.
+
+    M-Pesa is always there; `further` says how to build the other providers that accounts may name.
+    """
 
     def __init__(
         self,
@@ -39,16 +61,18 @@ class Payments:
         settings: Settings,
         http: httpx.AsyncClient,
         observe: Callable[[str], None] = quiet,
+        further: Sequence[Make] = (),
     ) -> None:
         self._db = db
         self._clock = clock
         self._catalog = catalog
-        self.provider = Daraja(http, vault, clock, observe)
-        self.queries = Queries(db, vault, clock, catalog, settings, self.provider)
+        self.provider = Daraja(http, vault, clock, observe, sources=settings.mpesa_sources)
+        self.providers = built(further, http, vault, clock, observe, self.provider)
+        self.queries = Queries(db, vault, clock, catalog, settings, self.providers)
         self.deadlines = Deadlines(db, vault, clock, catalog)
-        self.inbox = Inbox(db, vault, clock, catalog, settings)
+        self.inbox = Inbox(db, vault, clock, catalog, settings, self.providers)
         self.inbox.on_doubt = self.queries.wake
-        self.checkout = Checkout(db, vault, clock, settings, self.provider, self.queries.wake)
+        self.checkout = Checkout(db, vault, clock, settings, self.providers, self.queries.wake)
         self.claims = Claims(db, vault, clock)
         url = settings.public_url
         office = Office(self.provider, vault)

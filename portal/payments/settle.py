@@ -34,6 +34,7 @@ class MoneyMoved:
     amount: Money
     account_id: int
     shortcode: str
+    provider: str = store.PROVIDER
     account_ref: str = ""
     payer_tail: str | None = None
     payer_index: bytes | None = None
@@ -125,6 +126,7 @@ def _with_receipt(one: Payment, said: Said, money: MoneyMoved, now: Moment) -> U
 def known_receipt(money: MoneyMoved, via: str, now: Moment) -> Unit[Receipt | None]:
     """The receipt with this number, written down if new; None when it is another tenant's (I3)."""
     made = yield from store.insert_receipt(
+        provider=money.provider,
         environment=money.environment,
         number=money.number,
         amount_minor=money.amount.minor,
@@ -141,7 +143,7 @@ def known_receipt(money: MoneyMoved, via: str, now: Moment) -> Unit[Receipt | No
     )
     if made is not None:
         yield from posting.written(made, now)
-    return made or (yield from store.receipt(money.number, money.environment))
+    return made or (yield from store.receipt(money.number, money.environment, money.provider))
 
 
 def _attach(one: Payment, said: Said, found: Receipt, now: Moment) -> Unit[Said]:

@@ -15,7 +15,7 @@ from portal.seal import Vault
 from portal.sql import any_of, listed, marks
 from portal.units import Row, Sql, Unit, insert, insert_new, one, rows, update, value
 
-PROVIDER = "mpesa"
+PROVIDER = "mpesa"  # whose receipts guests know by their number
 SLACK_MS = 2 * MINUTE  # two clocks disagree by less
 OLDEST_MS = 2 * DAY  # the last query is after one day; no payment settles by itself later
 
@@ -35,12 +35,15 @@ class Payment:
     plan: Plan
     amount: Money
     account_ref: str
+    click_key: str
     state: State
     reason: str | None
     receipt_state: str | None
     settled_by: str | None
     merchant_request_sealed: bytes | None
     checkout_request_sealed: bytes | None
+    go_to_sealed: bytes | None
+    say: str | None
     created_at: Moment
     submitted_at: Moment | None
     settled_at: Moment | None
@@ -57,6 +60,10 @@ class Payment:
 
     def checkout_request(self, vault: Vault) -> str:
         return self._opened(vault, self.checkout_request_sealed, "checkout_request_sealed")
+
+    def go_to(self, vault: Vault) -> str:
+        """The provider's page on which it is paid; "" when it has none."""
+        return self._opened(vault, self.go_to_sealed, "go_to_sealed")
 
     def _opened(self, vault: Vault, sealed: bytes | None, column: str) -> str:
         if sealed is None:
@@ -101,19 +108,22 @@ def insert_payment(**columns: Any) -> Unit[int | None]:
 
 
 def payment(payment_id: int) -> Unit[Payment | None]:
-    row = yield from one("SELECT * FROM payments WHERE tenant_id = :tenant AND id = :id", id=payment_id)
+    return (yield from _payment("id = :id", id=payment_id))
+
+
+def _payment(where: str, **bound: Any) -> Unit[Payment | None]:
+    """One payment of the tenant."""
+    row = yield from one(f"SELECT * FROM payments WHERE tenant_id = :tenant AND {where}", **bound)
     return None if row is None else payment_of_row(row)
 
 
 def payment_by_public(public: str) -> Unit[Payment | None]:
-    row = yield from one("SELECT * FROM payments WHERE tenant_id = :tenant AND public = :public", public=public)
-    return None if row is None else payment_of_row(row)
+    return (yield from _payment("public = :public", public=public))
 
 
 def payment_by_token(token_hash: bytes) -> Unit[Payment | None]:
     """The payment with this purchase token."""
-    row = yield from one("SELECT * FROM payments WHERE tenant_id = :tenant AND token_hash = :hash", hash=token_hash)
-    return None if row is None else payment_of_row(row)
+    return (yield from _payment("token_hash = :hash", hash=token_hash))
 
 
 def payment_by_callback(callback_hash: bytes) -> Unit[int | None]:
@@ -134,12 +144,7 @@ def account_by_c2b(c2b_hash: bytes) -> Unit[int | None]:
 
 def payment_by_ref(account_ref: str, environment: str) -> Unit[Payment | None]:
     """The payment whose account reference the payer gave."""
-    row = yield from one(
-        "SELECT * FROM payments WHERE tenant_id = :tenant AND account_ref = :ref AND environment = :environment",
-        ref=account_ref,
-        environment=environment,
-    )
-    return None if row is None else payment_of_row(row)
+    return (yield from _payment("account_ref = :ref AND environment = :at", ref=account_ref, at=environment))
 
 
 def payment_list(limit: int = 100) -> Unit[list[Payment]]:
@@ -153,14 +158,8 @@ def payment_list(limit: int = 100) -> Unit[list[Payment]]:
 def newest_of_device(device_id: int, states: Iterable[str], since: Moment) -> Unit[Payment | None]:
     """The newest payment of a device in one of these states."""
     marks, bound = any_of(states)
-    row = yield from one(
-        f"SELECT * FROM payments WHERE tenant_id = :tenant AND device_id = :device_id AND state IN ({marks})"
-        " AND created_at >= :since ORDER BY id DESC LIMIT 1",
-        device_id=device_id,
-        since=since,
-        **bound,
-    )
-    return None if row is None else payment_of_row(row)
+    where = f"device_id = :device_id AND state IN ({marks}) AND created_at >= :since ORDER BY id DESC LIMIT 1"
+    return (yield from _payment(where, device_id=device_id, since=since, **bound))
 
 
 def lately_asked(person_id: int, since: Moment) -> Unit[list[Payment]]:
@@ -188,14 +187,10 @@ def in_state(states: Iterable[str], before: Moment) -> Unit[list[int]]:
 
 def paid_near(device_id: int, other_than: int, since: Moment) -> Unit[Payment | None]:
     """Another payment of the device that succeeded since then."""
-    row = yield from one(
-        "SELECT * FROM payments WHERE tenant_id = :tenant AND device_id = :device_id AND id <> :other_than"
-        " AND state = 'paid' AND settled_at >= :since ORDER BY id DESC LIMIT 1",
-        device_id=device_id,
-        other_than=other_than,
-        since=since,
+    where = "device_id = :device_id AND id <> :other AND state = 'paid' AND settled_at >= :since"
+    return (
+        yield from _payment(f"{where} ORDER BY id DESC LIMIT 1", device_id=device_id, other=other_than, since=since)
     )
-    return None if row is None else payment_of_row(row)
 
 
 def change_payment(payment_id: int, **columns: Any) -> Unit[None]:
@@ -282,6 +277,7 @@ class Receipt:
     amount: Money
     account_ref: str
     account_id: int | None
+    provider: str
     payer_tail: str | None
     payer_index: bytes | None
     paid_at: Moment | None
@@ -298,20 +294,19 @@ def _receipt(row: Row) -> Receipt:
 def insert_receipt(**columns: Any) -> Unit[Receipt | None]:
     """Write a receipt down; None when its number is known already, here or at another tenant (I3)."""
     row = yield from one(
-        f"INSERT INTO receipts (tenant_id, provider, {listed('receipts', columns)})"
-        f" VALUES (:tenant, '{PROVIDER}', {marks(columns)})"
+        f"INSERT INTO receipts (tenant_id, {listed('receipts', columns)}) VALUES (:tenant, {marks(columns)})"
         " ON CONFLICT DO NOTHING RETURNING *",
         **columns,
     )
     return None if row is None else _receipt(row)
 
 
-def receipt(number: str, environment: str) -> Unit[Receipt | None]:
+def receipt(number: str, environment: str, provider: str = PROVIDER) -> Unit[Receipt | None]:
     """This tenant's receipt with this number."""
     row = yield from one(
         "SELECT * FROM receipts WHERE tenant_id = :tenant AND provider = :provider AND number = :number"
         " AND environment = :environment",
-        provider=PROVIDER,
+        provider=provider,
         number=number,
         environment=environment,
     )
@@ -319,7 +314,7 @@ def receipt(number: str, environment: str) -> Unit[Receipt | None]:
 
 
 def receipts_numbered(number: str) -> Unit[list[Receipt]]:
-    """This tenant's receipts with this number, of any environment."""
+    """This tenant's receipts at M-Pesa with this number, of any environment."""
     found = yield from rows(
         "SELECT * FROM receipts WHERE tenant_id = :tenant AND provider = :provider AND number = :number ORDER BY id",
         provider=PROVIDER,
@@ -398,6 +393,11 @@ def unprocessed() -> Unit[list[int]]:
 
 def mark_processed(inbox_id: int, verdict: str, now: Moment) -> Unit[None]:
     yield from update("inbox", inbox_id, processed_at=now, verdict=verdict)
+
+
+def inbox_about(inbox_id: int, payment_id: int) -> Unit[None]:
+    """A message that came to an account was about this payment."""
+    yield from update("inbox", inbox_id, payment_id=payment_id)
 
 
 def look_again(payment_id: int) -> Unit[list[int]]:

@@ -8,7 +8,7 @@ from portal.access.plans import Plan
 from portal.clock import MINUTE, Moment
 from portal.money import Money
 from portal.payments import payment, settle, store
-from portal.payments.accounts import Kind, get_account
+from portal.payments.accounts import Start, current_account, get_account
 from portal.payments.payment import State
 from portal.phone import Phone
 from portal.seal import Vault, token_hash
@@ -29,7 +29,10 @@ class PaymentView:
     plan: Plan
     account_ref: str
     pay_number: str
-    pay_kind: Kind
+    pay_kind: str
+    start: Start  # a phone rings, or there is a page to go to
+    go_to: str
+    say: str
     created_at: Moment
     submitted_at: Moment | None
     settled_at: Moment | None
@@ -55,7 +58,16 @@ class OpenPayment:
     may_retry_at: Moment | None
 
 
-def _retry_at(one: store.Payment) -> Moment | None:
+def how_paid() -> Unit[Start]:
+    """How a payment that began now would begin."""
+    account = yield from current_account()
+    return "prompt" if account is None else account.start
+
+
+def retry_at(one: store.Payment) -> Moment | None:
+    """A page can be paid for as long as it is open; a second one beside it would be paid twice."""
+    if one.go_to_sealed is not None and one.state in payment.WAITING:
+        return (one.submitted_at or one.created_at) + payment.EXPIRES_MS
     return payment.may_retry_at(one.state, one.reason, one.created_at, one.submitted_at)
 
 
@@ -81,13 +93,16 @@ def view_of(vault: Vault, one: store.Payment) -> Unit[PaymentView | None]:
         account_ref=one.account_ref,
         pay_number=account.pay_number,
         pay_kind=account.kind,
+        start="page" if one.go_to_sealed is not None else account.start,
+        go_to=one.go_to(vault),
+        say=one.say or "",
         created_at=one.created_at,
         submitted_at=one.submitted_at,
         settled_at=one.settled_at,
         device_id=one.device_id,
         router_id=one.router_id,
         receipt=None if receipt is None else receipt.number,
-        may_retry_at=_retry_at(one),
+        may_retry_at=retry_at(one),
     )
 
 
@@ -106,5 +121,5 @@ def open_payment_of(device_id: int, now: Moment) -> Unit[OpenPayment | None]:
         submitted_at=one.submitted_at,
         device_id=one.device_id,
         router_id=one.router_id,
-        may_retry_at=_retry_at(one),
+        may_retry_at=retry_at(one),
     )

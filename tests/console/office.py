@@ -19,6 +19,8 @@ from portal.audit import store as audit
 from portal.console.desk import COOKIE
 from portal.console.doors import Services
 from portal.console.site import site
+from portal.payments.line import Line
+from portal.payments.paystack import Paystack
 from portal.payments.room import Payments
 from portal.seal import new_token, token_hash
 from portal.settings import Settings, load
@@ -178,6 +180,7 @@ async def _services(home: Seed, http: httpx.AsyncClient, settings: Settings) -> 
         catalog=catalog,
         settings=settings,
         staff=StaffRoom(home.db, home.vault, home.clock),
+        providers={Paystack.name: Paystack(Line(None), home.vault)},  # type: ignore[arg-type]
         payments=Payments(home.db, home.vault, home.clock, catalog, settings, http),
         observe=lambda *_: None,
     )

@@ -18,6 +18,7 @@ from portal.units import update, value
 from sandbox.routeros.api import serve_api
 from tests.console import alarms, guests, money, samples_money
 from tests.console.office import Visitor
+from tests.console.test_further import PAYSTACK
 from tests.console.test_isps import NEW as ISP
 from tests.console.test_plans import GOOD
 from tests.console.test_routers import GOOD as ROUTER
@@ -370,6 +371,7 @@ SAMPLES: dict[str, Sample] = {
     "/settings/mpesa": plain("/settings/mpesa", **ACCOUNT),
     "/settings/mpesa/{id}/keys": on_account("keys", consumer_key="k", consumer_secret="s", passkey="p"),
     "/settings/mpesa/{id}/state": on_account("state", to="off", reason="because"),
+    "/settings/provider/{provider}": plain("/settings/provider/paystack", **PAYSTACK),
     "/imports/file": plain("/imports/file", source="csv", text="plan,price,time\n1 day,50,1d\n"),
     "/imports/router": import_router,
     "/imports/{id}/choose": on_import("/choose", days="7"),

@@ -346,3 +346,10 @@ async def test_an_adopted_hotspot_keeps_its_server_users_and_old_profile() -> No
     async with wired(router) as wire:
         findings = await inspect(wire, expected_of(router, hotspot_host="wifi.duka.co.ke"))
     assert [each.code for each in findings] == ["api-open"]
+
+
+def test_the_page_of_a_payment_provider_is_reached_before_paying() -> None:
+    plain, with_page = script(OPTIONS), script(replace(OPTIONS, payment_hosts=("checkout.pay.test",)))
+
+    assert "checkout.pay.test" not in plain
+    assert "dst-host=checkout.pay.test action=accept" in with_page

@@ -6,7 +6,7 @@ import asyncio
 import re
 import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from portal.money import Money
 from portal.pages.doors import Services
 from portal.pages.routes import site
 from portal.payments import accounts
-from portal.payments.room import Payments
+from portal.payments.room import Make, Payments
 from portal.sessions.meter import Reading
 from portal.settings import load
 from portal.tenancy import store as tenancy
@@ -197,7 +197,7 @@ class Late:
 
 @asynccontextmanager
 async def house(
-    folder: Path, *, kind: accounts.Kind = "paybill", plans: bool = False, **env: str
+    folder: Path, *, kind: accounts.Kind = "paybill", plans: bool = False, further: Sequence[Make] = (), **env: str
 ) -> AsyncIterator[House]:
     home = await seed(folder)
     if plans:
@@ -213,7 +213,7 @@ async def house(
         settings = load({"BANDO_MODE": "sandbox", "BANDO_PUBLIC_URL": url, **env})
         catalog = Catalog(home.db)
         await catalog.refresh()
-        payments = Payments(home.db, home.vault, home.clock, catalog, settings, http)
+        payments = Payments(home.db, home.vault, home.clock, catalog, settings, http, further=further)
         seen: list[tuple[str, str, int]] = []
         unseen: set[str] = set()
         services = Services(

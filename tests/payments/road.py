@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,8 +25,8 @@ from portal.loops import Loop, Supervisor
 from portal.payments import accounts, store, views
 from portal.payments.accounts import MpesaAccount
 from portal.payments.checkout import Started
-from portal.payments.daraja import quiet
-from portal.payments.room import Payments
+from portal.payments.line import quiet
+from portal.payments.room import Make, Payments
 from portal.payments.views import PaymentView
 from portal.phone import Phone
 from portal.settings import Settings, load
@@ -57,6 +57,7 @@ class Road:
     door: str
     http: httpx.AsyncClient
     supervisor: Supervisor
+    further: Sequence[Make] = ()
     answers: list[int] = field(default_factory=list)
 
     @property
@@ -148,7 +149,7 @@ class Road:
         """Stop, and come up again on the same file."""
         await self.supervisor.stop()
         self.payments = Payments(
-            self.home.db, self.home.vault, self.clock, self.catalog, self.settings, self.http, quiet
+            self.home.db, self.home.vault, self.clock, self.catalog, self.settings, self.http, quiet, self.further
         )
         await self.payments.start()
         self.supervisor = Supervisor(self.clock)
@@ -180,21 +181,24 @@ class Door:
 
     async def take(self, request: Request) -> JSONResponse:
         assert self.road is not None
-        last = request.url.path.split("/")[-1]
-        named = {"confirm": "c2b-confirm", "validate": "c2b-validate", "timeout": "result-timeout"}
-        channel: Any = named.get(last, "result" if "/result/" in request.url.path else "stk")
+        parts = request.url.path.split("/")
+        word = ".".join(parts[1:3]) if parts[1:3] == ["hook", "result"] else parts[1]
+        word = parts[-1] if parts[1] == "c2b" or parts[-1] == "timeout" else word
+        named = {"hook": "stk", "confirm": "c2b-confirm", "validate": "c2b-validate", "webhook": "webhook"}
+        channel: Any = {**named, "hook.result": "result", "timeout": "result-timeout"}[word]
         source = request.client.host if request.client else ""
         inbox = self.road.payments.inbox
-        known = await inbox.receive(channel, request.path_params["token"], await request.body(), source)
+        body, headers = await request.body(), request.headers
+        known = await inbox.receive(channel, request.path_params["token"], body, source, headers)
         self.road.answers.append(200 if known else 404)
-        return JSONResponse({"ResultCode": 0, "ResultDesc": "Accepted"}, 200 if known else 404)
+        return JSONResponse(dict(known or {}), 200 if known else 404)
 
 
 @asynccontextmanager
 async def serving(door: Door) -> AsyncIterator[str]:
     """The door, on loopback."""
     paths = (
-        *("/hook/{token}", "/c2b/{token}/confirm", "/c2b/{token}/validate"),
+        *("/hook/{token}", "/webhook/{token}", "/c2b/{token}/confirm", "/c2b/{token}/validate"),
         *("/hook/result/{token}", "/hook/result/{token}/timeout"),
     )
     app = Starlette(routes=[Route(path, door.take, methods=["POST"]) for path in paths])
@@ -216,6 +220,7 @@ async def road(
     kind: accounts.Kind = "paybill",
     switches: Switches | None = None,
     loops: bool = True,
+    further: Sequence[Make] = (),
     **settings: str,
 ) -> AsyncIterator[Road]:
     """A running road; `settings` go without BANDO_, `loops=False` leaves the loops to the test."""
@@ -234,7 +239,7 @@ async def road(
         read = load({**env, **{f"BANDO_{name.upper()}": text for name, text in settings.items()}})
         catalog = Catalog(home.db)
         await catalog.refresh()
-        payments = Payments(home.db, home.vault, home.clock, catalog, read, http)
+        payments = Payments(home.db, home.vault, home.clock, catalog, read, http, further=further)
         made = Road(
             home=home,
             mpesa=mpesa,
@@ -245,6 +250,7 @@ async def road(
             door=url,
             http=http,
             supervisor=Supervisor(home.clock),
+            further=further,
         )
         door.road = made
         await payments.start()

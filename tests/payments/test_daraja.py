@@ -16,7 +16,8 @@ from portal.clock import HOUR, MINUTE, SECOND
 from portal.errors import ProviderRefused, ProviderUnknown
 from portal.money import Money
 from portal.payments.accounts import Credentials, Kind, c2b_token
-from portal.payments.daraja import MAX_ANSWER, Daraja
+from portal.payments.daraja import Daraja
+from portal.payments.line import MAX_ANSWER
 from portal.payments.provider import Prompt
 from portal.payments.reconcile import Pace
 from sandbox.mpesa import Switches

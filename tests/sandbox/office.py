@@ -50,6 +50,7 @@ def account(url: str, kind: Any = "paybill") -> MpesaAccount:
         id=1,
         tenant_id=1,
         public="a",
+        provider="mpesa",
         environment="sandbox",
         base_url=url,
         kind=kind,

@@ -19,10 +19,11 @@ from portal.console.screens import get, post
 from portal.errors import Refused
 from portal.money import Money
 from portal.payments import store as payments
-from portal.payments.accounts import MpesaAccount, accounts, get_account
+from portal.payments.accounts import MPESA, MpesaAccount, at_mpesa, get_account
 from portal.payments.channels import settle_c2b
 from portal.payments.claims import find_receipt
 from portal.payments.mpesa import C2bNotice
+from portal.payments.mpesa_notices import of_c2b
 from portal.payments.room import Payments
 from portal.payments.statement import moment_of
 from portal.payments.statement_csv import CsvStatement, read_csv
@@ -46,7 +47,7 @@ async def overview(desk: Desk) -> Response:
 
 
 async def _overview(desk: Desk, wrong: Refused | None = None, taken: Taken | None = None) -> Response:
-    listed = await desk.read(accounts)
+    listed = await desk.read(at_mpesa)
     return desk.page(
         "check",
         wrong.status if wrong else 200,
@@ -100,8 +101,9 @@ def _room(desk: Desk) -> Payments:
 
 
 async def _account(desk: Desk) -> MpesaAccount:
+    """The account of the form, which has a statement: that of another provider is none."""
     found = await desk.read(get_account, asked.number(desk.fields.get("account", "")))
-    if found is None:
+    if found is None or found.provider != MPESA:
         raise Refused("not-found", status=404)
     return found
 
@@ -238,7 +240,7 @@ def _take(mending: Mending, now: Moment) -> Unit[None]:
         paid_at=row["paid_at"],
     )
     yield from settle_c2b(
-        mending.vault, account, notice, now, trusted=True, open_shop=mending.open_shop, via="statement"
+        mending.vault, account, of_c2b(notice), now, trusted=True, open_shop=mending.open_shop, via="statement"
     )
 
 

@@ -20,7 +20,7 @@ from portal.console.payments.wanted import ALWAYS, CHIPS, wanted
 from portal.console.screens import get, post
 from portal.errors import Refused
 from portal.money import Money
-from portal.payments import by_hand
+from portal.payments import accounts, by_hand
 from portal.payments.store import Payment
 
 
@@ -63,6 +63,7 @@ async def payment(desk: Desk) -> Response:
         "payment",
         story=story,
         one=story.payment,
+        account=await desk.read(accounts.get_account, story.payment.account_id),
         phone=whole or (story.phone.masked if story.phone else _nobody(story.payment)),
         state=state_words(story.payment.state, story.payment.reason),
         events=timeline(story),

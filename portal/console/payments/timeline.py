@@ -32,7 +32,11 @@ _SAID = {
     "known": "what was known already",
     "nothing": "nothing new",
 }
-_WAYS = {"stk": "M-Pesa's callback said", "query": "Bando asked M-Pesa, which said"}
+_WAYS = {
+    "webhook": "The provider's webhook said",
+    "stk": "M-Pesa's callback said",
+    "query": "Bando asked M-Pesa, which said",
+}
 _BY = {
     "stk": "M-Pesa's callback",
     "query": "M-Pesa's answer to our question",

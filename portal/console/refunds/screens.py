@@ -13,7 +13,7 @@ from portal.console.refunds import wording
 from portal.console.screens import get, post
 from portal.errors import Refused
 from portal.payments import store as payments
-from portal.payments.accounts import get_account
+from portal.payments.accounts import MPESA, get_account
 from portal.payments.refunds import rules, store, units
 from portal.payments.refunds.rules import Rules
 from portal.payments.refunds.store import Refund
@@ -105,6 +105,7 @@ async def _ask(desk: Desk, paid: Payment, wrong: Refused | None = None) -> Respo
         past=await desk.read(store.of_payment, paid.id),
         reversible=bool(account and account.can_reverse and receipt and not given),
         set_up=bool(account and account.can_reverse),
+        at_mpesa=account is None or account.provider == MPESA,
         rules=rules_of(desk),
         words=wording,
         filled={name: desk.fields.get(name, "")[:300] for name in TYPED},

@@ -14,6 +14,7 @@ from portal.console.desk import Desk
 from portal.console.routers import form, store
 from portal.console.routers.form import Wished
 from portal.errors import Refused
+from portal.payments import joining
 from portal.tenancy.store import Router
 
 Act = Callable[[Desk, Router, str, str], Awaitable[Response]]
@@ -71,10 +72,11 @@ async def add(desk: Desk, key: str, wished: Wished) -> int:
     return router_id
 
 
-def script_of(desk: Desk, router: Router) -> str:
+async def script_of(desk: Desk, router: Router) -> str:
     """The set-up script with everything that it needs; raises `Refused`."""
     password, settings = router.password(desk.services.vault), desk.services.settings
-    return form.script_of(router, password, settings.public_url, desk.view.tenant.timezone)
+    hosts: tuple[str, ...] = await desk.read(joining.hosts, desk.services.providers)
+    return form.script_of(router, password, settings.public_url, desk.view.tenant.timezone, hosts)
 
 
 async def shown(desk: Desk, router: Router, act: str) -> None:

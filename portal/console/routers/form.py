@@ -260,7 +260,9 @@ def answers_of(router: Router) -> dict[str, str]:
     return cast(dict[str, str], json.loads(router.answers))
 
 
-def script_of(router: Router, password: str, portal_url: str, time_zone: str) -> str:
+def script_of(
+    router: Router, password: str, portal_url: str, time_zone: str, payment_hosts: tuple[str, ...] = ()
+) -> str:
     """The set-up script of a router; raises `Refused`."""
     known = answers_of(router)
     if not known:
@@ -289,6 +291,7 @@ def script_of(router: Router, password: str, portal_url: str, time_zone: str) ->
                 dns_name="" if _is_ipv4(router.hotspot_host) else router.hotspot_host,
                 certificate=answers.certificate,
                 portal_addresses=tuple(answers.addresses.split()),
+                payment_hosts=payment_hosts,
                 time_zone=time_zone,
             )
         )

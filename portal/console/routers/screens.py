@@ -102,7 +102,7 @@ def _form(desk: Desk, found: Router | None, fields: Mapping[str, str], wrong: Re
 async def script(desk: Desk) -> Response:
     """The set-up script, which holds the password of the API: that it was looked at is written down."""
     found = await acts.found(desk)
-    text = acts.script_of(desk, found)
+    text = await acts.script_of(desk, found)
     await acts.shown(desk, found, "router.script")
     return desk.page("router_script", router=found, text=text, answers=form.answers_of(found))
 
@@ -110,7 +110,7 @@ async def script(desk: Desk) -> Response:
 async def file(desk: Desk) -> Response:
     """The same as a file."""
     found = await acts.found(desk)
-    text = acts.script_of(desk, found)
+    text = await acts.script_of(desk, found)
     await acts.shown(desk, found, "router.file")
     named = {"content-disposition": 'attachment; filename="bando.rsc"'}
     return Response(text, 200, named, "application/octet-stream")

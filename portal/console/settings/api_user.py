@@ -20,6 +20,8 @@ LONGEST, LONGEST_CERTIFICATE = 100, 8_000
 async def change(desk: Desk) -> Response:
     """Another API user, or a new password for it: M-Pesa ends it after 90 days."""
     found = await mpesa.found(desk)
+    if found.provider != accounts.MPESA:
+        raise Refused("not-found", status=404)
     try:
         name, sealed = _read(desk, found)
         limit = _limit(desk)

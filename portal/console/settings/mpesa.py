@@ -9,9 +9,10 @@ from starlette.responses import Response
 
 from portal.console import asked
 from portal.console.desk import Desk
+from portal.console.settings import further
 from portal.errors import Misconfigured, ProviderError, ProviderRefused, Refused
 from portal.payments import accounts
-from portal.payments.accounts import SECRETS, MpesaAccount
+from portal.payments.accounts import SECRETS, Account
 from portal.tenancy import store as tenancy
 from portal.units import Conflict, Unit
 
@@ -37,6 +38,7 @@ async def _listed(desk: Desk, wrong: Refused | None = None) -> Response:
         current=active[-1].id if active else None,
         filled={name: desk.fields.get(name, "")[:LONGEST] for name in PLAIN},
         sandbox=desk.services.settings.sandbox,
+        others=further.others(desk.services.providers),
         wrong=wrong.key if wrong else "",
     )
 
@@ -50,7 +52,7 @@ async def add(desk: Desk) -> Response:
     return desk.go(f"/console/settings/mpesa/{made.id}", "mpesa-added")
 
 
-async def _added(desk: Desk) -> MpesaAccount:
+async def _added(desk: Desk) -> Account:
     plain, secrets = _plain(desk), _secrets(desk.fields)
     try:
         made = await desk.act(
@@ -88,7 +90,7 @@ def _secrets(fields: Secrets) -> dict[str, str]:
     return found
 
 
-def _add(desk: Desk, plain: Mapping[str, str], secrets: Secrets) -> Unit[MpesaAccount]:
+def _add(desk: Desk, plain: Mapping[str, str], secrets: Secrets) -> Unit[Account]:
     tenant, services = desk.view.tenant, desk.services
     made = yield from accounts.add_account(
         services.vault,
@@ -112,7 +114,9 @@ async def one(desk: Desk) -> Response:
     return shown(desk, await found(desk))
 
 
-def shown(desk: Desk, account: MpesaAccount, *, wrong: Refused | None = None, tried: str = "") -> Response:
+def shown(desk: Desk, account: Account, *, wrong: Refused | None = None, tried: str = "") -> Response:
+    if account.provider != accounts.MPESA:
+        return further.one(desk, account, wrong, tried)
     token = accounts.c2b_token(desk.services.vault, desk.view.tenant.public, account.public)
     address = f"{desk.services.settings.public_url}/c2b/{token}" if desk.may("accounts.change") else ""
     status = wrong.status if wrong else 200
@@ -121,7 +125,7 @@ def shown(desk: Desk, account: MpesaAccount, *, wrong: Refused | None = None, tr
     )
 
 
-async def found(desk: Desk) -> MpesaAccount:
+async def found(desk: Desk) -> Account:
     """The account of the address; raises `Refused`."""
     account = await desk.read(accounts.get_account, asked.number(desk.request.path_params["id"]))
     if account is None:
@@ -132,6 +136,8 @@ async def found(desk: Desk) -> MpesaAccount:
 async def renew(desk: Desk) -> Response:
     """Other keys for the same number, as when M-Pesa has issued new ones."""
     account = await found(desk)
+    if account.provider != accounts.MPESA:
+        return await further.renew(desk, account)
     try:
         secrets = _secrets(desk.fields)
     except Refused as wrong:
@@ -140,7 +146,7 @@ async def renew(desk: Desk) -> Response:
     return desk.go(f"/console/settings/mpesa/{account.id}", "mpesa-keys")
 
 
-def _renew(desk: Desk, found: MpesaAccount, secrets: Secrets) -> Unit[None]:
+def _renew(desk: Desk, found: Account, secrets: Secrets) -> Unit[None]:
     yield from accounts.replace_keys(desk.services.vault, found, secrets)
     yield from tenancy.bump(desk.view.tenant.id)
 
@@ -150,7 +156,7 @@ async def sure(desk: Desk) -> Response:
     return await _sure(desk, await found(desk))
 
 
-async def _sure(desk: Desk, found: MpesaAccount, wrong: Refused | None = None) -> Response:
+async def _sure(desk: Desk, found: Account, wrong: Refused | None = None) -> Response:
     others = [each for each in await desk.read(accounts.accounts) if each.active and each.id != found.id]
     return desk.page(
         "mpesa_off",
@@ -166,15 +172,16 @@ async def switch(desk: Desk) -> Response:
     """Take no more payments with it, which wants a reason; or again."""
     account = await found(desk)
     on = asked.one_of(desk.fields.get("to") or "-", ("on", "off")) == "on"
-    after = {"number": account.pay_number}
+    after = {"number": account.pay_number or account.label}
     if not on:
         try:
             after["reason"] = asked.reason(desk.fields.get("reason", ""))
         except Refused as wrong:
             return await _sure(desk, account, wrong)
     if on != account.active:
-        act = "mpesa.on" if on else "mpesa.off"
-        await desk.act(act, f"mpesa:{account.public}", _switch, desk, account.id, on, after=after, money=True)
+        act = f"{'mpesa' if account.provider == accounts.MPESA else 'provider'}.{'on' if on else 'off'}"
+        subject = f"{account.provider}:{account.public}"
+        await desk.act(act, subject, _switch, desk, account.id, on, after=after, money=True)
     return desk.go(f"/console/settings/mpesa/{account.id}", "mpesa-on" if on else "mpesa-off")
 
 
@@ -184,13 +191,13 @@ def _switch(desk: Desk, account_id: int, on: bool) -> Unit[None]:
 
 
 async def try_out(desk: Desk) -> Response:
-    """Ask M-Pesa for a token with these keys; no money moves, and nobody waits for longer than `PATIENCE_S`."""
+    """Ask the provider whether it takes the keys; no money moves, and nobody waits for longer than `PATIENCE_S`."""
     account = await found(desk)
     return shown(desk, account, tried=await _tried(desk, account))
 
 
-async def _tried(desk: Desk, found: MpesaAccount) -> str:
-    provider = desk.services.provider
+async def _tried(desk: Desk, found: Account) -> str:
+    provider = desk.services.providers.get(found.provider)
     if provider is None:
         return "silent"
     try:

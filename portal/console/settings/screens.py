@@ -6,9 +6,9 @@ from starlette.responses import Response
 
 from portal.console.desk import Desk
 from portal.console.screens import get, post
-from portal.console.settings import api_user, look, mpesa, profile, refunds
+from portal.console.settings import api_user, further, look, mpesa, profile, refunds
 from portal.payments import accounts
-from portal.payments.accounts import MpesaAccount
+from portal.payments.accounts import Account
 
 
 async def overview(desk: Desk) -> Response:
@@ -17,7 +17,7 @@ async def overview(desk: Desk) -> Response:
     return desk.page("settings", papers=profile.papers(desk), account=_current(found), installed=_installed(desk))
 
 
-def _current(found: list[MpesaAccount]) -> MpesaAccount | None:
+def _current(found: list[Account]) -> Account | None:
     """The account that new payments go to: the newest that is on."""
     return next((each for each in reversed(found) if each.active), None)
 
@@ -47,6 +47,8 @@ SCREENS = (
     post("/settings/look/preview", "tenant.change", look.try_on, upload=True),
     get("/settings/mpesa", "accounts", mpesa.listed),
     post("/settings/mpesa", "accounts.change", mpesa.add, proof=True),
+    get("/settings/provider/{provider}", "accounts.change", further.ask),
+    post("/settings/provider/{provider}", "accounts.change", further.add, proof=True),
     get("/settings/mpesa/{id}", "accounts", mpesa.one),
     post("/settings/mpesa/{id}/keys", "accounts.change", mpesa.renew, proof=True),
     get("/settings/mpesa/{id}/off", "accounts.change", mpesa.sure),

@@ -21,7 +21,6 @@ from portal.console.unmatched import store
 from portal.errors import Refused
 from portal.payments import by_hand
 from portal.payments.by_hand import Given
-from portal.payments.claims import find_receipt
 from portal.payments.store import Payment, Receipt
 from portal.phone import Phone
 from portal.units import Row, Unit
@@ -226,10 +225,10 @@ async def _send_back(desk: Desk, receipt: Receipt) -> None:
 
 async def name_receipt(desk: Desk) -> Response:
     """Staff have found its receipt."""
-    number = find_receipt(desk.fields.get("number", ""))
+    payment_id = _id(desk)
+    number = await desk.read(by_hand.typed_number, payment_id, desk.fields.get("number", ""))
     if number is None:
         raise Refused("receipt-typed")
-    payment_id = _id(desk)
     await desk.act(
         "money.receipt",
         f"payment:{payment_id}",

@@ -525,6 +525,7 @@ def upgrade() -> None:
         batch_op.create_foreign_key(batch_op.f("fk_inbox_question_id"), "questions", ["question_id"], ["id"])
 
     with op.batch_alter_table("mpesa_accounts", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("provider", sa.Text(), server_default="mpesa", nullable=False))
         batch_op.add_column(sa.Column("initiator", sa.Text(), server_default="", nullable=False))
         batch_op.add_column(sa.Column("credential_sealed", sa.LargeBinary(), nullable=True))
         batch_op.add_column(
@@ -533,8 +534,17 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("balance_limit_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
         )
+        batch_op.drop_constraint(
+            batch_op.f("uq_mpesa_accounts_tenant_id_environment_shortcode_party_b"), type_="unique"
+        )
+        batch_op.create_unique_constraint(
+            batch_op.f("uq_mpesa_accounts_tenant_id_provider_environment_shortcode_party_b"),
+            ["tenant_id", "provider", "environment", "shortcode", "party_b"],
+        )
 
     with op.batch_alter_table("payments", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("go_to_sealed", sa.LargeBinary(), nullable=True))
+        batch_op.add_column(sa.Column("say", sa.Text(), nullable=True))
         batch_op.add_column(
             sa.Column(
                 "refunded_minor",
@@ -651,12 +661,22 @@ def downgrade() -> None:
 
     with op.batch_alter_table("payments", schema=None) as batch_op:
         batch_op.drop_column("refunded_minor")
+        batch_op.drop_column("say")
+        batch_op.drop_column("go_to_sealed")
 
     with op.batch_alter_table("mpesa_accounts", schema=None) as batch_op:
+        batch_op.drop_constraint(
+            batch_op.f("uq_mpesa_accounts_tenant_id_provider_environment_shortcode_party_b"), type_="unique"
+        )
+        batch_op.create_unique_constraint(
+            batch_op.f("uq_mpesa_accounts_tenant_id_environment_shortcode_party_b"),
+            ["tenant_id", "environment", "shortcode", "party_b"],
+        )
         batch_op.drop_column("balance_limit_minor")
         batch_op.drop_column("credential_at")
         batch_op.drop_column("credential_sealed")
         batch_op.drop_column("initiator")
+        batch_op.drop_column("provider")
 
     with op.batch_alter_table("inbox", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("fk_inbox_question_id"), type_="foreignkey")

@@ -13,9 +13,10 @@ from portal.clock import HOUR, MINUTE, Clock, Moment
 from portal.db import Database
 from portal.errors import ProviderError, Refused
 from portal.payments import channels, mpesa
-from portal.payments.accounts import MpesaAccount, accounts, get_account
+from portal.payments.accounts import MpesaAccount, at_mpesa, get_account
 from portal.payments.initiator import InitiatorResult, read_balance, status_of
 from portal.payments.mpesa import C2bNotice
+from portal.payments.mpesa_notices import of_c2b
 from portal.payments.office import Office
 from portal.payments.statements import store
 from portal.seal import Vault, new_public, token_hash
@@ -43,7 +44,7 @@ def answer_token(vault: Vault, tenant_public: str, public: str) -> str:
 
 def ask(vault: Vault, tenant_public: str, kind: str, number: str | None, now: Moment) -> Unit[list[Question]]:
     """Write down what is asked of each active account with an API user; raises `Refused`, asked-lately or ask-setup."""
-    askable = [each for each in (yield from accounts()) if each.active and each.can_reverse]
+    askable = [each for each in (yield from at_mpesa()) if each.active and each.can_reverse]
     if not askable:
         raise Refused("ask-setup", status=409)
     if number is not None and (yield from store.asked_since(number, now - AGAIN_MS)):
@@ -102,7 +103,9 @@ def _status(
         paid_at=said.finalised_at,
     )
     return (
-        yield from channels.settle_c2b(vault, account, notice, now, trusted=True, open_shop=open_shop, via="status")
+        yield from channels.settle_c2b(
+            vault, account, of_c2b(notice), now, trusted=True, open_shop=open_shop, via="status"
+        )
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from portal.clock import MINUTE, Moment
-from portal.payments.accounts import accounts
+from portal.payments.accounts import at_mpesa
 from portal.payments.statements import store
 from portal.units import Row, Unit
 
@@ -106,7 +106,7 @@ def compare(since: Moment, until: Moment, now: Moment) -> Unit[list[Found]]:
 def read_whole(since: Moment, until: Moment) -> Unit[list[tuple[int, Moment, Moment]]]:
     """The stretches between two moments of which the statement was read whole, by account."""
     stretches: list[tuple[int, Moment, Moment]] = []
-    for account in (yield from accounts()):
+    for account in (yield from at_mpesa()):
         spans = [(row["since"], row["until"]) for row in (yield from store.spans(account.id, since, until))]
         for begin, end in joined(spans):
             begin, end = max(begin + EDGE_MS, since), min(end - EDGE_MS, until)
@@ -127,7 +127,7 @@ def joined(spans: Sequence[tuple[Moment, Moment]]) -> list[tuple[Moment, Moment]
 
 
 def covered(since: Moment, until: Moment) -> Unit[bool]:
-    """Whether the statement of every active account was read for all of this time."""
+    """Whether the statement of every active account at M-Pesa was read for all of this time."""
     whole = yield from read_whole(since, until)
-    wanted = {each.id for each in (yield from accounts()) if each.active}
+    wanted = {each.id for each in (yield from at_mpesa()) if each.active}
     return wanted <= {account for account, begin, end in whole if begin <= since and end >= until - YOUNG_MS}

@@ -15,7 +15,8 @@ from portal.access.catalog import Catalog, TenantView
 from portal.clock import DAY, HOUR, MINUTE, Clock, Moment
 from portal.db import Database
 from portal.errors import ProviderError, ProviderRefused, Refused
-from portal.payments.accounts import MpesaAccount, accounts
+from portal.payments.accounts import MpesaAccount, at_mpesa
+from portal.payments.answers import is_throttled
 from portal.payments.daraja import Daraja
 from portal.payments.statement import KEPT_MS, PullPage, StatementRow, Zone, read_pull, zone_of
 from portal.payments.statements import store, taking
@@ -70,7 +71,7 @@ class Trouble(Exception):
 
 
 class Pulls:
-    """Reads the statements of all accounts. A `Loop`."""
+    """Reads the statements of all accounts at M-Pesa. A `Loop`."""
 
     name = "payments statements"
 
@@ -86,7 +87,7 @@ class Pulls:
         """Read what is due; how many rows were new."""
         new = 0
         for view in self._catalog.all():
-            for account in await self._db.read(view.tenant.id, accounts):
+            for account in await self._db.read(view.tenant.id, at_mpesa):
                 if account.active:
                     new += (await self.read(view, account)).new
         return new
@@ -150,7 +151,7 @@ class Pulls:
             raise Trouble("no-answer") from failed
         page = read_pull(answer.status, answer.body)
         if page.meaning == "unknown":
-            raise Trouble("slow-down" if answer.throttled else "no-answer")
+            raise Trouble("slow-down" if is_throttled(answer.status, answer.body) else "no-answer")
         if page.skipped:
             log.warning("rows of a statement could not be read", account=account.public, rows=page.skipped)
         return page

@@ -11,6 +11,7 @@ from portal.payments import channels, mpesa
 from portal.payments import store as payments
 from portal.payments.accounts import MpesaAccount
 from portal.payments.mpesa import C2bNotice
+from portal.payments.mpesa_notices import of_c2b
 from portal.payments.refunds import store as refunds
 from portal.payments.refunds import units as refunding
 from portal.payments.statement import StatementRow, Zone, moment_of
@@ -101,7 +102,9 @@ def _settle(vault: Vault, account: MpesaAccount, row: StatementRow, way: Way, at
         paid_at=at,
     )
     return (
-        yield from channels.settle_c2b(vault, account, notice, now, trusted=True, open_shop=way.open_shop, via=way.via)
+        yield from channels.settle_c2b(
+            vault, account, of_c2b(notice), now, trusted=True, open_shop=way.open_shop, via=way.via
+        )
     )
 
 

@@ -17,8 +17,8 @@ from portal.books import store as books
 from portal.clock import HOUR, MINUTE, SECOND
 from portal.payments import accounts
 from portal.payments import store as payments
-from portal.payments.daraja import quiet
 from portal.payments.initiator import security_credential
+from portal.payments.line import quiet
 from portal.payments.refunds import store, units
 from portal.payments.refunds.units import Who, Wish
 from portal.payments.room import Payments
