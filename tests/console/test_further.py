@@ -105,3 +105,14 @@ async def test_a_provider_that_nobody_has_built_is_not_there(o: Office) -> None:
     who = await o.of("owner")
     for name in ("mpesa", "stripe", "0"):
         assert (await who.http.get(f"/console/settings/provider/{name}")).status_code == 404
+
+
+async def test_it_has_neither_an_api_user_nor_a_statement(o: Office) -> None:
+    who = await o.of("owner")
+    await who.post("/settings/provider/paystack", 303, **PAYSTACK)
+    made = await newest(o)
+
+    await who.post(f"/settings/mpesa/{made.id}/user", 404, user="anna", password="p", certificate="c")
+    await who.post("/check/pull", 404, account=str(made.id))
+    await who.post("/check/upload", 404, account=str(made.id), text="x")
+    assert f'id="account-{made.id}"' not in await who.get("/check")
