@@ -13,6 +13,7 @@ from portal.clock import HOUR, Clock
 from portal.db import Database
 from portal.errors import Refused
 from portal.loops import Every, Loop
+from portal.payments.accounts import accounts
 from portal.payments.checkout import Checkout
 from portal.payments.claims import Claims
 from portal.payments.daraja import Daraja
@@ -89,6 +90,8 @@ class Payments:
         """Ask for the balance of the accounts that have an API user."""
         asked = 0
         for view in self._catalog.all():
+            if not any(each.can_reverse for each in await self._db.read(view.tenant.id, accounts)):
+                continue
             with suppress(Refused):  # there is none, or it was asked for a moment ago
                 asked += await self.asking.balance(view)
         return asked

@@ -56,8 +56,8 @@ class Vouchers:
         """What was sold and not redeemed in time is earned: a few cards at a time, so that nobody waits."""
         done = 0
         for view in self._catalog.all():
-            while part := await self._db.write(view.tenant.id, posting.expire_some, self._clock.now()):
-                done += part
+            while await self._db.read(view.tenant.id, store.overdue_batches, self._clock.now(), 1):
+                done += await self._db.write(view.tenant.id, posting.expire_some, self._clock.now())
         return done
 
     def _ask(self, view: TenantView, router: Router, mac: str, text: str, source: str, move: bool) -> Ask:

@@ -56,14 +56,16 @@ class Refunds:
     async def start(self) -> None:
         """What was being sent when the last run ended has an unknown outcome."""
         for view in self._catalog.all():
-            await self._db.write(view.tenant.id, units.recover, self._clock.now())
+            if await self._db.read(view.tenant.id, store.in_state, ("submitting",)):
+                await self._db.write(view.tenant.id, units.recover, self._clock.now())
 
     async def run_once(self) -> int:
         """Send what is approved; how much that was."""
         self._woken.clear()
         sent = 0
         for view in self._catalog.all():
-            await self._db.write(view.tenant.id, units.overdue, self._clock.now())
+            if await self._db.read(view.tenant.id, units.anything_overdue, self._clock.now()):
+                await self._db.write(view.tenant.id, units.overdue, self._clock.now())
             for one in await self._db.read(view.tenant.id, store.in_state, ("approved",)):
                 sent += await self._send(view, one.id)
         return sent

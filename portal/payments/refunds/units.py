@@ -225,6 +225,18 @@ def recover(now: Moment) -> Unit[int]:
     return len(found)
 
 
+def anything_overdue(now: Moment) -> Unit[bool]:
+    """Whether `overdue` has something to do; a read, so that an idle installation writes nothing."""
+    found = yield from store.in_state(("awaiting", "asked"))
+    return any(_is_late(one, now) for one in found)
+
+
+def _is_late(one: Refund, now: Moment) -> bool:
+    if one.state == "awaiting":
+        return (one.sent_at or one.asked_at) <= now - SILENT_MS
+    return one.asked_at <= now - STALE_MS
+
+
 def overdue(now: Moment) -> Unit[int]:
     """Refunds of which nothing was heard for too long, and those that nobody agreed to."""
     late = 0

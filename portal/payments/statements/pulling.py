@@ -33,6 +33,7 @@ BACK_MS = 3 * HOUR
 LOOK_EVERY_MS = MINUTE
 FRESH_MS = 2 * MINUTE  # what is younger may not stand in it yet
 PAGES = 400
+SETTLING_MS = MINUTE  # after a start: what messages bring by themselves needs no statement
 NOBODY = "254700000000"
 
 
@@ -82,10 +83,13 @@ class Pulls:
         self._catalog = catalog
         self._daraja = daraja
         self._url = url
+        self._from = clock.now() + SETTLING_MS
 
     async def run_once(self) -> int:
         """Read what is due; how many rows were new."""
         new = 0
+        if self._clock.now() < self._from:
+            return new
         for view in self._catalog.all():
             for account in await self._db.read(view.tenant.id, at_mpesa):
                 if account.active:
@@ -95,7 +99,7 @@ class Pulls:
     async def read(self, view: TenantView, account: MpesaAccount, *, now_please: bool = False) -> Taken:
         """Read the statement of an account, if it is due or somebody wants it now."""
         now = self._clock.now()
-        pull = await self._db.write(view.tenant.id, store.pull_of, account.id)
+        pull = await self._known(view, account)
         due = stretch(pull, now)
         if due is None and now_please:
             due = Stretch(since=now - BACK_MS, until=now, sweep=False)
@@ -112,6 +116,14 @@ class Pulls:
         if trouble:
             log.warning("statement not read", account=account.public, trouble=trouble)
         return taken
+
+    async def _known(self, view: TenantView, account: MpesaAccount) -> Pull:
+        """What is known of reading this account's statement; an idle installation writes nothing."""
+        known = await self._db.read(view.tenant.id, store.known_pull, account.id)
+        if known is None:
+            known = await self._db.write(view.tenant.id, store.pull_of, account.id)
+        assert known is not None
+        return known
 
     async def _registered(self, view: TenantView, account: MpesaAccount, pull: Pull) -> None:
         """M-Pesa lets whoever has registered once at the statement; asking again does no harm."""

@@ -30,8 +30,15 @@ class Pull:
 def pull_of(account_id: int) -> Unit[Pull]:
     """What is known of reading this account's statement; made known if it is new."""
     yield from insert_new("pulls", account_id=account_id)
+    found = yield from known_pull(account_id)
+    assert found is not None
+    return found
+
+
+def known_pull(account_id: int) -> Unit[Pull | None]:
     row = yield from one("SELECT * FROM pulls WHERE tenant_id = :tenant AND account_id = :id", id=account_id)
-    assert row is not None
+    if row is None:
+        return None
     fields = {name: row[name] for name in Pull.__dataclass_fields__}
     return Pull(**{**fields, "registered": bool(fields["registered"])})
 
