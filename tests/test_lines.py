@@ -66,7 +66,7 @@ async def test_a_closed_line_is_opened_again_when_the_matter_can_come_back(
 
 async def test_an_account_that_m_pesa_refuses_again_is_told_again(tmp_path: Path) -> None:
     home = await seed(tmp_path)
-    account: Any = SimpleNamespace(pay_number="174379", public="ab12")
+    account: Any = SimpleNamespace(provider="mpesa", pay_number="174379", public="ab12")
     for n in (1, 2):
         await home.write(channels.alert, account, "config", f"time {n}.", n)
         for line in await home.read(store.exceptions):

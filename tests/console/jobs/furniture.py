@@ -74,6 +74,7 @@ SAMPLES = {
     "/staff/{id}": "staff",
     "/payments/{id}/refund": "payments",
     "/refunds/{id}": "refunds",
+    "/imports/{id}": "imports",
     "/drawers/{id}": "staff",
     "/drawer/closing/{id}": "closings",
     "/books/closing/{id}": "closings",
@@ -84,7 +85,6 @@ PARTS = {
     "sales": "batches WHERE note = 'counter sale' AND",
     "agents": "staff WHERE role = 'agent' AND",
     "settled": "transfers WHERE kind = 'settled' AND",
-    "/imports/{id}": "imports",
 }
 
 

@@ -23,6 +23,7 @@ async def with_user(p: PaystackRoad) -> None:
 
 async def test_only_an_account_at_mpesa_is_read(tmp_path: Path) -> None:
     async with paystack_road(tmp_path, loops=False) as p:
+        p.road.clock.advance(60_000)
         await p.road.payments.pulls.run_once()
 
         assert set(await p.road.home.read(store.pulls)) == {p.road.account.id}
