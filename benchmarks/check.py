@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import tempfile
 import time
 from pathlib import Path
@@ -70,8 +71,8 @@ def _ground() -> Unit[None]:
     )  # fmt: skip
 
 
-def _day(connection: object, seed: int) -> DayOfPayments:
-    execute = executor(connection, quiet)  # type: ignore[arg-type]
+def _day(connection: sqlite3.Connection, seed: int) -> DayOfPayments:
+    execute = executor(connection, quiet)
     vault = Vault(b"b" * 32)
     tenant = drive(tenancy.add_tenant("Bench", SINCE), None, execute)
     drive(_ground(), tenant.id, execute)
@@ -99,7 +100,7 @@ def _day(connection: object, seed: int) -> DayOfPayments:
     (plan,) = drive(access.plan_list(), tenant.id, execute)
     (router,) = drive(tenancy.routers(), tenant.id, execute)
     made = DayOfPayments(
-        connection=connection,  # type: ignore[arg-type]
+        connection=connection,
         tenant_id=tenant.id,
         account_id=account.id,
         router_id=router.id,

@@ -5,7 +5,6 @@ For the three-way check: it must find just what was planted, and nothing of what
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -281,8 +280,3 @@ def _alike(rows: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, ...], list[d
     for row in rows:
         by_columns.setdefault(tuple(row), []).append(row)
     yield from by_columns.items()
-
-
-def planted(day: DayOfPayments) -> str:
-    """How much was planted, for people."""
-    return json.dumps({kind: len(subjects) for kind, subjects in day.planted.items()})

@@ -34,7 +34,6 @@ Account = Literal[
     "compensation",  # free time at its price, outside of revenue …
     "given",  # … and what it is balanced by
 ]
-Side = Literal["debit", "credit"]
 
 ACCOUNTS: tuple[Account, ...] = get_args(Account)
 # Whose balance is what they were debited less what they were credited; of the others it is the other way round.
@@ -44,7 +43,6 @@ DEBIT: frozenset[Account] = frozenset(
         *("refunds", "commissions", "charges", "differences", "compensation"),
     }
 )
-OUTSIDE: frozenset[Account] = frozenset({"compensation", "given"})  # neither owned nor earned
 
 
 @dataclass(frozen=True)
@@ -92,11 +90,9 @@ KINDS: Mapping[str, Legs] = MappingProxyType(
 )
 
 
-def kinds_of(account: Account) -> tuple[tuple[str, Side], ...]:
-    """The kinds that move this account, and which side of it."""
-    debits = tuple((kind, "debit") for kind, legs in KINDS.items() if legs.debit == account)
-    credits = tuple((kind, "credit") for kind, legs in KINDS.items() if legs.credit == account)
-    return (*debits, *credits)  # type: ignore[arg-type]
+def kinds_of(account: Account) -> tuple[str, ...]:
+    """The kinds that move this account."""
+    return tuple(kind for kind, legs in KINDS.items() if account in (legs.debit, legs.credit))
 
 
 def balance(account: Account, debits: int, credits: int) -> int:

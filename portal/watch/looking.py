@@ -22,7 +22,12 @@ from portal.watch.store import Kept
 SILENT = frozenset({"silence-begun", "silence-paid"})
 
 
-def _nothing() -> Unit[Sequence[object]]:
+def _no_balances() -> Unit[Sequence[Balance]]:
+    yield from ()
+    return ()
+
+
+def _none_expiring() -> Unit[Sequence[Expiring]]:
     yield from ()
     return ()
 
@@ -31,8 +36,8 @@ def _nothing() -> Unit[Sequence[object]]:
 class Sources:
     """What other rooms know of an ISP, each as a unit: the balances of its accounts, and credentials that expire."""
 
-    balances: Callable[[], Unit[Sequence[Balance]]] = _nothing  # type: ignore[assignment]
-    expiring: Callable[[], Unit[Sequence[Expiring]]] = _nothing  # type: ignore[assignment]
+    balances: Callable[[], Unit[Sequence[Balance]]] = _no_balances
+    expiring: Callable[[], Unit[Sequence[Expiring]]] = _none_expiring
 
 
 @dataclass(kw_only=True)

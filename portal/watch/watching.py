@@ -67,7 +67,7 @@ class Watching:
                 continue
             try:
                 told += await self.look_at(view, self._clock.now())
-            except Exception as broken:
+            except Exception as broken:  # one ISP whose look fails must not silence the alarms of all others
                 log.error("look failed", tenant=view.tenant.public, error=type(broken).__name__)
                 failed = broken
         if told:

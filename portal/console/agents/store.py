@@ -16,7 +16,7 @@ from portal.staff.store import Staff
 from portal.units import Row, Unit, one, rows
 from portal.vouchers.store import Batch, read_batch
 
-MOVING = tuple(kind for kind, _ in kinds_of("agents"))  # what changes a debt
+MOVING = kinds_of("agents")  # what changes a debt
 TOLD = (*MOVING, "expired")  # what stands in a statement: of a lost card the debt stays
 
 
