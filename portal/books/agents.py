@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from portal.books import store
-from portal.books.chart import KINDS
-from portal.books.ledger import About, post
+from portal.books.ledger import About, balances, post
 from portal.clock import Moment
 from portal.errors import Refused
 from portal.money import Money
@@ -30,14 +29,11 @@ def standing(agent_id: int, currency: str) -> Unit[Standing]:
     """How an agent stands."""
     found = [row for row in (yield from store.agent_sums(agent_id)) if row["currency"] == currency]
     sums = {row["kind"]: int(row["minor"]) for row in found}
-    debt = sum(minor * _side(kind) for kind, minor in sums.items())
-    return Standing(sums=sums, counts={row["kind"]: int(row["n"]) for row in found}, debt=Money(debt, currency))
-
-
-def _side(kind: str) -> int:
-    """1 when such a fact makes an agent owe more, -1 when less, 0 when it is about something else."""
-    legs = KINDS[kind]
-    return int(legs.debit == "agents") - int(legs.credit == "agents")
+    return Standing(
+        sums=sums,
+        counts={row["kind"]: int(row["n"]) for row in found},
+        debt=Money(balances(found, currency)["agents"], currency),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,7 +30,7 @@ Account = Literal[
     "refunds",
     "commissions",
     "charges",  # of the provider
-    "differences",  # between a drawer and its count
+    "differences",  # between a drawer and its count, or the books and the provider's list
     "compensation",  # free time at its price, outside of revenue …
     "given",  # … and what it is balanced by
 ]
@@ -76,6 +76,9 @@ KINDS: Mapping[str, Legs] = MappingProxyType(
         "refund-reversal": Legs("refunds", "mpesa"),
         "refund-cash": Legs("refunds", "cash"),
         "charge": Legs("charges", "mpesa"),
+        # money that somebody has found not to be there; the cause is a receipt, or a payment that never got one
+        "not-there": Legs("differences", "mpesa"),
+        "never-came": Legs("differences", "transit"),
         # drawers
         "counted": Legs("cash", "uncounted"),
         "float": Legs("cash", "safe"),

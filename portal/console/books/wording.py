@@ -25,7 +25,7 @@ ACCOUNTS: Mapping[Account, tuple[str, str]] = MappingProxyType(
         "refunds": ("Given back", "reversals and cash"),
         "commissions": ("Commissions", "what agents earned"),
         "charges": ("Charges", "what the provider kept"),
-        "differences": ("Missing in drawers", "what counts fell short, less what they were over"),
+        "differences": ("Missing", "what counts of drawers fell short, and money that never came"),
         "compensation": ("Free time given", "at its price; it is no money"),
     }
 )
@@ -53,6 +53,8 @@ FACTS: Mapping[str, str] = MappingProxyType(
         "refund-reversal": "Refunds by reversal",
         "refund-cash": "Refunds in cash",
         "charge": "The provider kept a charge",
+        "not-there": "Money of a receipt that the provider does not list",
+        "never-came": "Money of an order that never came",
         "counted": "Cash for cards of your own stock",
         "float": "Put in from the safe",
         "handed-over": "Handed over",

@@ -5,33 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from portal.access import admission
-from portal.access import store as access
-from portal.access.store import Cause
 from portal.clock import Moment
 from portal.console import asked, spans
 from portal.console.desk import Desk
 from portal.console.screens import get, post
 from portal.errors import Refused
 from portal.money import Money
-from portal.payments import store as payments
 from portal.payments.accounts import MPESA, MpesaAccount, at_mpesa, get_account
-from portal.payments.channels import settle_c2b
 from portal.payments.claims import find_receipt
-from portal.payments.mpesa import C2bNotice
-from portal.payments.mpesa_notices import of_c2b
 from portal.payments.room import Payments
 from portal.payments.statement import moment_of
 from portal.payments.statement_csv import CsvStatement, read_csv
-from portal.payments.statements import checking, store, taking
+from portal.payments.statements import checking, mending, store, taking
 from portal.payments.statements.checking import Day
 from portal.payments.statements.kinds import KINDS
+from portal.payments.statements.mending import Mender
 from portal.payments.statements.taking import Taken, Way
-from portal.seal import Vault
 from portal.units import Row, Unit
 
 DAYS = 31
@@ -78,7 +70,8 @@ def _balances(rows: Sequence[Row]) -> dict[int, tuple[list[tuple[str, Money]], M
 async def run(desk: Desk) -> Response:
     """Check a day now."""
     day = _day(desk, asked.day(desk.fields.get("day", "")))
-    await desk.act("check.run", f"day:{day.name}", checking.check, day, desk.view.tenant.currency, desk.now)
+    looked = await desk.read(checking.look, day, desk.now)
+    await desk.act("check.run", f"day:{day.name}", checking.write_down, looked, desk.view.tenant.currency, desk.now)
     return desk.go("/console/check", "checked")
 
 
@@ -183,81 +176,21 @@ async def balance(desk: Desk) -> Response:
     return desk.go("/console/check", "asked")
 
 
-# --- remedies ---
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mending:
-    """A finding that somebody mends, and with what."""
-
-    finding: Row
-    vault: Vault
-    open_shop: bool
-
-
 async def mend(desk: Desk) -> Response:
     """The one tap that a finding offers; those that need a choice lead to where it is made."""
-    finding = await desk.read(store.finding, asked.number(desk.request.path_params["id"]))
+    tenant, finding_id = desk.view.tenant, asked.number(desk.request.path_params["id"])
+    finding = await desk.read(store.finding, finding_id)
     if finding is None:
         raise Refused("not-found", status=404)
-    kind = KINDS[finding["kind"]]
-    mending = Mending(finding=finding, vault=desk.services.vault, open_shop=desk.view.tenant.active)
+    mender = Mender(
+        vault=desk.services.vault, tenant_public=tenant.public, staff_id=desk.staff.id, open_shop=tenant.active
+    )
+    act, subject = f"check.{KINDS[finding['kind']].remedy}", finding["subject"]
     try:
-        await desk.act(f"check.{kind.remedy}", finding["subject"], _mended, mending, kind.remedy, desk.now, money=True)
+        await desk.act(act, subject, mending.mend, mender, finding_id, desk.now, money=True)
     except Refused as wrong:
         return await _overview(desk, wrong)
     return desk.go("/console/check", "mended")
-
-
-def _mended(mending: Mending, remedy: str, now: Moment) -> Unit[None]:
-    finding = mending.finding
-    if remedy == "take":
-        yield from _take(mending, now)
-    elif remedy == "grant":
-        yield from _grant(finding, now)
-    elif remedy == "end":
-        yield from _end(finding, now)
-    elif remedy not in ("book", "look"):
-        raise Refused("form")
-    if not (yield from store.settle_finding(finding["id"], remedy, now)):
-        raise Refused("done-before", status=409)
-
-
-def _take(mending: Mending, now: Moment) -> Unit[None]:
-    """Settle a row of the statement as if a confirmation had come."""
-    finding = mending.finding
-    account = yield from get_account(finding["account_id"])
-    number = finding["subject"].removeprefix("receipt:")
-    row = yield from store.row_numbered(finding["account_id"], number, "in")
-    if account is None or row is None:
-        raise Refused("not-found", status=404)
-    notice = C2bNotice(
-        receipt=number,
-        amount=Money(row["amount_minor"], row["currency"]),
-        shortcode=account.pay_number,
-        account_ref=row["account_ref"],
-        payer=row["payer_tail"] or "",
-        paid_at=row["paid_at"],
-    )
-    yield from settle_c2b(
-        mending.vault, account, of_c2b(notice), now, trusted=True, open_shop=mending.open_shop, via="statement"
-    )
-
-
-def _grant(finding: Row, now: Moment) -> Unit[None]:
-    """The pass that a paid payment never got; its cause makes it once."""
-    one = yield from payments.payment(finding["payment_id"])
-    if one is None or one.state != "paid":
-        raise Refused("not-found", status=404)
-    yield from admission.grant(one.plan, one.device_id, Cause(kind="payment", ref=one.public), now, one.person_id)
-
-
-def _end(finding: Row, now: Moment) -> Unit[None]:
-    """End the pass of a payment that the statement does not know."""
-    one = None if finding["payment_id"] is None else (yield from payments.payment(finding["payment_id"]))
-    made = None if one is None else (yield from access.pass_by_cause(Cause(kind="payment", ref=one.public)))
-    if made is not None:
-        yield from admission.end_pass(made.id, "void", now)
 
 
 SCREENS = (

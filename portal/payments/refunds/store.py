@@ -132,10 +132,10 @@ def reserve(payment_id: int, minor: int) -> Unit[bool]:
     return row is not None
 
 
-def release(payment_id: int, minor: int) -> Unit[None]:
-    """So much of a payment is not given back after all."""
+def count_given(payment_id: int, minor: int) -> Unit[None]:
+    """So much more of a payment is given back, or less when it is negative; nobody is asked whether so much is left."""
     yield Sql(
-        "UPDATE payments SET refunded_minor = refunded_minor - :minor WHERE tenant_id = :tenant AND id = :id",
+        "UPDATE payments SET refunded_minor = refunded_minor + :minor WHERE tenant_id = :tenant AND id = :id",
         {"id": payment_id, "minor": minor},
     )
 

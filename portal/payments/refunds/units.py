@@ -161,6 +161,44 @@ def found_out(refund_id: int, gone: bool, who: Who, now: Moment) -> Unit[Refund]
     return one
 
 
+@dataclass(frozen=True, kw_only=True)
+class Elsewhere:
+    """Money that the provider's list shows as taken back, of which nobody here had asked for it."""
+
+    payment_id: int
+    amount: Money
+    number: str  # of the reversal, in that list
+    staff_id: int
+
+
+def seen_elsewhere(vault: Vault, tenant_public: str, gone: Elsewhere, now: Moment) -> Unit[None]:
+    """A reversal that was made at the provider's own page: the one that lives here is done, or it becomes one."""
+    for one in (yield from store.of_payment(gone.payment_id)):
+        if one.way == "reversal" and one.state in ("submitting", "awaiting", "unknown"):
+            yield from store.keep(one.id, number=gone.number)
+            yield from hear(one, "success", now)
+            return
+    public = new_public(8)
+    refund_id = yield from store.insert_refund(
+        public=public,
+        form_key=f"elsewhere:{gone.number}",
+        payment_id=gone.payment_id,
+        way="reversal",
+        amount_minor=gone.amount.minor,
+        currency=gone.amount.currency,
+        state="unknown",
+        reason="made at the provider",
+        ends_pass=True,
+        asked_by=gone.staff_id,
+        asked_at=now,
+        number=gone.number,
+        result_hash=token_hash(result_token(vault, tenant_public, public)),
+    )
+    if refund_id is not None:
+        yield from store.count_given(gone.payment_id, gone.amount.minor)
+        yield from hear((yield from _existing(refund_id)), "seen-gone", now)
+
+
 def _decided(one: Refund, evidence: Evidence, who: Who, now: Moment, why_not: str | None = None) -> Unit[None]:
     if not (yield from hear(one, evidence, now, why_not)):
         raise Refused("refund-over", status=409)
@@ -271,9 +309,9 @@ def _carry_out(effect: Effect, one: Refund, evidence: Evidence, now: Moment) -> 
     elif effect == "revive" and one.ends_pass:
         yield from _give_pass_back(one, now)
     elif effect == "release":
-        yield from store.release(one.payment_id, one.amount.minor)
+        yield from store.count_given(one.payment_id, -one.amount.minor)
     elif effect == "take":
-        yield from store.release(one.payment_id, -one.amount.minor)
+        yield from store.count_given(one.payment_id, one.amount.minor)
     elif effect == "book":
         yield from _book(one, now)
     elif effect == "tell":

@@ -32,23 +32,47 @@ class Found:
     row: Row
 
 
-def check(day: Day, currency: str, now: Moment) -> Unit[int]:
-    """Compare a day; writes down what is new, closes what agrees by now, and gives how much is open."""
-    until = min(day.until, now - YOUNG_MS)
-    found = yield from compare(day.since, until, now)
+@dataclass(frozen=True, kw_only=True)
+class Looked:
+    """What comparing a day came to."""
+
+    day: Day
+    found: Sequence[Found]
+    whole: Row  # of `store.of_day`
+    covered: bool
+
+
+def look(day: Day, now: Moment) -> Unit[Looked]:
+    """Compare a day. It only reads: a large day takes seconds, and whoever writes meanwhile does not wait for it."""
+    return Looked(
+        day=day,
+        found=(yield from compare(day.since, min(day.until, now - YOUNG_MS), now)),
+        whole=(yield from store.of_day(day.since, day.until)),
+        covered=(yield from covered(day.since, min(day.until, now))),
+    )
+
+
+def write_down(looked: Looked, currency: str, now: Moment) -> Unit[int]:
+    """Write down what is new, close what agrees by now; gives how much is open."""
+    day, found = looked.day, looked.found
     before = {(row["kind"], row["subject"]): row["id"] for row in (yield from store.open_findings(day.name))}
     for each in found:
         if (each.kind, each.row["subject"]) not in before:
-            yield from _write_down(day, each, currency, now)
+            yield from _new(day, each, currency, now)
     there = {(each.kind, each.row["subject"]) for each in found}
     yield from store.settle_gone([finding for name, finding in before.items() if name not in there], now)
     left = len((yield from store.open_findings(day.name)))
-    yield from _sum_up(day, currency, left, now)
+    yield from _sum_up(looked, currency, left, now)
     return left
 
 
-def _sum_up(day: Day, currency: str, left: int, now: Moment) -> Unit[None]:
-    whole = yield from store.of_day(day.since, day.until)
+def check(day: Day, currency: str, now: Moment) -> Unit[int]:
+    """`look` and `write_down` in one: for small days."""
+    return (yield from write_down((yield from look(day, now)), currency, now))
+
+
+def _sum_up(looked: Looked, currency: str, left: int, now: Moment) -> Unit[None]:
+    day, whole = looked.day, looked.whole
     yield from store.set_check(
         day=day.name,
         since=day.since,
@@ -58,12 +82,12 @@ def _sum_up(day: Day, currency: str, left: int, now: Moment) -> Unit[None]:
         lines=whole["lines"],
         amount_minor=whole["minor"],
         currency=currency,
-        covered=(yield from covered(day.since, min(day.until, now))),
+        covered=looked.covered,
         found=left,
     )
 
 
-def _write_down(day: Day, found: Found, currency: str, now: Moment) -> Unit[None]:
+def _new(day: Day, found: Found, currency: str, now: Moment) -> Unit[None]:
     row = found.row
     made = yield from store.add_finding(
         day=day.name,

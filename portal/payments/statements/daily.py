@@ -56,8 +56,9 @@ class DailyCheck:
 
     async def check(self, view: TenantView, day: Day) -> int:
         """Check a day now; how much does not agree."""
-        tenant = view.tenant
-        found: int = await self._db.write(tenant.id, checking.check, day, tenant.currency, self._clock.now())
+        tenant, now = view.tenant, self._clock.now()
+        looked = await self._db.read(tenant.id, checking.look, day, now)
+        found: int = await self._db.write(tenant.id, checking.write_down, looked, tenant.currency, now)
         return found
 
     async def wait(self) -> None:

@@ -110,7 +110,9 @@ def _settle(vault: Vault, account: MpesaAccount, row: StatementRow, way: Way, at
 
 def _went_back(account: MpesaAccount, row: StatementRow, now: Moment) -> Unit[str]:
     """The statement shows that money left: a reversal of which nobody knew whether it had is done."""
-    receipt = yield from payments.receipt(row.linked, account.environment) if row.linked else _nothing()
+    if not row.linked:
+        return "out"
+    receipt = yield from payments.receipt(row.linked, account.environment)
     if receipt is None or receipt.payment_id is None:
         return "out"
     for one in (yield from refunds.of_payment(receipt.payment_id)):
@@ -119,11 +121,6 @@ def _went_back(account: MpesaAccount, row: StatementRow, now: Moment) -> Unit[st
             yield from refunding.hear(one, "success", now)
             return "refund"
     return "out"
-
-
-def _nothing() -> Unit[None]:
-    return None
-    yield
 
 
 # --- all of a statement, a part at a time ---

@@ -1,0 +1,190 @@
+"""The one tap of each finding: what it does to pass, payment and books, once; and the finding is gone afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from portal import check
+from portal.clock import DAY, HOUR, MINUTE
+from portal.errors import Refused
+from portal.payments import store as payments
+from portal.payments.refunds import store as refunds
+from portal.payments.refunds import units
+from portal.payments.statements import checking, mending, store
+from portal.payments.statements.checking import Day
+from portal.payments.statements.kinds import KINDS
+from portal.payments.statements.mending import Mender
+from tests.payments.refunds.shop import Shop
+from tests.payments.story import Story
+
+
+class Checked(Shop):
+    """A shop whose day has a statement."""
+
+    def day(self) -> Day:
+        return Day(name="2026-11-28", since=self.now - DAY, until=self.now + DAY)
+
+    def covered(self) -> None:
+        self.do(store.add_span, self.story.account.id, self.now - DAY, self.now + DAY, "pull", 1, self.now)
+
+    def row(self, number: str = "UKM0000001", kind: str = "in", minor: int = 2_000, **more: Any) -> None:
+        self.do(
+            store.add_row,
+            account_id=self.story.account.id,
+            number=number,
+            kind=kind,
+            amount_minor=minor,
+            currency="KES",
+            paid_at=self.now,
+            via="pull",
+            read_at=self.now,
+            **more,
+        )
+
+    def found(self) -> dict[str, int]:
+        """What does not agree, an hour later."""
+        later = self.now + HOUR
+        self.do(checking.check, self.day(), "KES", later)
+        return {row["kind"]: row["id"] for row in self.do(store.open_findings, "2026-11-28")}
+
+    def mend(self, finding_id: int) -> str:
+        mender = Mender(
+            vault=self.books.vault,
+            tenant_public=self.books.tenant.public,
+            staff_id=self.owner.id,
+            open_shop=True,
+        )
+        done: str = self.do(mending.mend, mender, finding_id, self.now)
+        return done
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Checked]:
+    made = Checked(tmp_path)
+    yield made
+    assert made.do(check.breaches, made.now + 2 * MINUTE) == []
+    made.books.connection.close()
+
+
+def test_every_finding_leads_somewhere() -> None:
+    leads_to_a_page = {"place", "refund"}
+
+    assert {each.remedy for each in KINDS.values()} - leads_to_a_page <= set(mending._ACTS)
+
+
+def test_money_that_is_only_on_the_statement_is_taken_in(shop: Checked) -> None:
+    second = Story(shop.books, n=2)
+    second.claimed()
+    second.pushed()
+    shop.row()
+    shop.row("UKM0000002", account_ref=second.row.account_ref)
+    found = shop.found()
+
+    assert set(found) == {"not-in-books"}
+    assert shop.mend(found["not-in-books"]) == "take"
+    assert second.row.state == "paid"
+    assert shop.found() == {}
+
+
+def test_what_was_taken_back_at_the_provider_becomes_a_refund_in_the_books(shop: Checked) -> None:
+    shop.row()
+    shop.row("UKMBACK001", "out", linked="UKM0000001")
+    found = shop.found()
+
+    assert set(found) == {"reversed"}
+    shop.mend(found["reversed"])
+    (one,) = shop.do(refunds.of_payment, shop.story.id)
+    assert (one.state, one.number, shop.pass_state) == ("done", "UKMBACK001", "ended")
+    assert shop.balances() == {"revenue": 2_000, "refunds": 2_000}
+    assert shop.found() == {}
+    with pytest.raises(Refused, match="refund-more"):
+        shop.ask(way="cash", key="again")
+
+
+def test_a_reversal_of_which_nobody_knew_is_the_one_that_the_statement_shows(shop: Checked) -> None:
+    refund_id = shop.ask()
+    shop.do(units.claim, refund_id, shop.now)
+    shop.do(units.recover, shop.now)
+    shop.row()
+    shop.row("UKMBACK001", "out", linked="UKM0000001")
+    shop.mend(shop.found()["reversed"])
+
+    assert shop.refund(refund_id).state == "done"
+    assert shop.balances() == {"revenue": 2_000, "refunds": 2_000}
+    assert len(shop.do(refunds.of_payment, shop.story.id)) == 1
+
+
+def test_money_without_an_order_that_went_back_is_sent_back(shop: Checked) -> None:
+    shop.story.c2b(receipt="UKMHAND001", ref="NOBODY")
+    shop.row()
+    shop.row("UKMHAND001")
+    shop.row("UKMBACK001", "out", linked="UKMHAND001")
+    found = shop.found()
+
+    assert set(found) == {"unplaced", "reversed"}
+    shop.mend(found["reversed"])
+    receipt = shop.do(payments.receipt, "UKMHAND001", "sandbox")
+    assert receipt.state == "returned"
+    assert shop.balances() == {"mpesa": 2_000, "revenue": 2_000}
+    assert shop.found() == {}
+
+
+def test_a_receipt_that_is_not_there_ends_the_pass_and_leaves_the_books(shop: Checked) -> None:
+    shop.covered()
+    found = shop.found()
+
+    assert set(found) == {"not-on-statement"}
+    shop.mend(found["not-on-statement"])
+    assert shop.pass_state == "ended"
+    assert shop.balances() == {"revenue": 2_000, "differences": 2_000}
+    assert shop.found() == {}
+
+
+def test_an_order_whose_money_never_came_is_taken_out_of_transit(shop: Checked) -> None:
+    second = Story(shop.books, n=2)
+    second.claimed()
+    second.pushed()
+    second.query("0")
+    shop.row()
+    shop.covered()
+    found = shop.found()
+
+    assert set(found) == {"no-receipt"}
+    assert shop.balances()["transit"] == 2_000
+    shop.mend(found["no-receipt"])
+    assert "transit" not in shop.balances()
+
+
+def test_a_payment_without_its_pass_gets_one(shop: Checked) -> None:
+    shop.row()
+    shop.books.connection.execute("DELETE FROM pass_devices")
+    shop.books.connection.execute("DELETE FROM passes")
+    found = shop.found()
+
+    assert set(found) == {"no-pass"}
+    shop.mend(found["no-pass"])
+    assert shop.pass_state == "waiting"
+    assert shop.found() == {}
+
+
+def test_a_finding_is_mended_once(shop: Checked) -> None:
+    shop.row()
+    shop.row("UKMBACK001", "out", linked="UKM0000001")
+    finding = shop.found()["reversed"]
+    shop.mend(finding)
+    with pytest.raises(Refused, match="done-before"):
+        shop.mend(finding)
+
+    assert shop.balances()["refunds"] == 2_000
+
+
+def test_what_needs_a_choice_is_not_done_by_a_tap(shop: Checked) -> None:
+    shop.story.c2b(receipt="UKMHAND001", ref="NOBODY")
+    shop.row()
+    shop.row("UKMHAND001")
+    with pytest.raises(Refused, match="form"):
+        shop.mend(shop.found()["unplaced"])
