@@ -88,6 +88,10 @@ class Vault:
         outer.update(inner.digest())
         return outer.digest()
 
+    def path_token(self, tenant_public: str, kind: str, name: str) -> str:
+        """The token of an address at which something of the tenant is told; made again whenever it is wanted (R6)."""
+        return f"{tenant_public}.{self.index(0, kind, name).hex()[:32]}"
+
     def router_password(self, router: str, device: int) -> str:
         """The hotspot password of a device at a router; derived, never read back (design 3b)."""
         message = f"{router}|{device}".encode()

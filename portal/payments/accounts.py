@@ -95,7 +95,7 @@ MpesaAccount = Account  # as the files of M-Pesa call it
 
 def c2b_token(vault: Vault, tenant_public: str, account_public: str) -> str:
     """The path token of the account's own addresses, which the tenant registers with the provider."""
-    return f"{tenant_public}.{vault.index(0, 'c2b', account_public).hex()[:32]}"
+    return vault.path_token(tenant_public, "c2b", account_public)
 
 
 def add_account(  # at M-Pesa

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from zoneinfo import ZoneInfo
 
+from portal import spans
 from portal.access.catalog import TenantView
-from portal.clock import DAY, HOUR, Moment, as_datetime
+from portal.clock import DAY, HOUR, Moment
 from portal.tenancy import papers
 from portal.tenancy import store as tenancy
 from portal.units import Unit
@@ -181,7 +181,7 @@ def _by(counts: dict[str, int]) -> tuple[int, int]:
 
 
 def _expiring(seen: Look, sources: Sources) -> Unit[None]:
-    today = as_datetime(seen.now).astimezone(ZoneInfo(seen.zone)).date()
+    today = spans.today(seen.now, seen.zone)
     for paper in papers.papers(seen.view.tenant, today):
         seen.add(rules.paper_ends(paper, seen.now))
     for each in (yield from sources.expiring()):

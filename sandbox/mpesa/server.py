@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sandbox.mpesa.provider import SandboxMpesa
@@ -89,18 +90,14 @@ class Server:
         await self.mpesa.aclose()
 
 
-async def serve_mpesa(
-    mpesa: SandboxMpesa,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    tls: tuple[str | Path, str | Path] | None = None,
-) -> Server:
-    """Serve and supervise; `tls` is (certificate file, key file). The listener takes connections at once."""
-    listener = socket.create_server((host, port), backlog=256)
+Tls = tuple[str | Path, str | Path]  # certificate file, key file
+
+
+def opened(app: ASGIApp, host: str, port: int, tls: Tls | None) -> tuple[socket.socket, uvicorn.Config]:
+    """A listener for a provider of the sandbox, and how it is served: connections can be cut."""
     certificate, key = tls or (None, None)
     config = uvicorn.Config(
-        mpesa.app,
+        app,
         http=CuttableProtocol,
         ws="none",
         lifespan="off",
@@ -110,6 +107,18 @@ async def serve_mpesa(
         ssl_certfile=certificate,
         ssl_keyfile=None if key is None else str(key),
     )
+    return socket.create_server((host, port), backlog=256), config
+
+
+async def serve_mpesa(
+    mpesa: SandboxMpesa,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    tls: Tls | None = None,
+) -> Server:
+    """Serve and supervise; `tls` is (certificate file, key file). The listener takes connections at once."""
+    listener, config = opened(mpesa.app, host, port, tls)
     scheme = "https" if tls else "http"
     server = Server(mpesa, QuietUvicorn(config), f"{scheme}://{host}:{listener.getsockname()[1]}")
     server.start(listener)

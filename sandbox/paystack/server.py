@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from pathlib import Path
 
-import uvicorn
-
-from sandbox.mpesa.server import CuttableProtocol, QuietUvicorn
+from sandbox.mpesa.server import QuietUvicorn, Tls, opened
 from sandbox.paystack.api import app_of
 from sandbox.paystack.provider import SandboxPaystack
 
@@ -34,21 +31,9 @@ async def serve_paystack(
     *,
     host: str = "127.0.0.1",
     port: int = 0,
-    tls: tuple[str | Path, str | Path] | None = None,
+    tls: Tls | None = None,
 ) -> Server:
     """Serve; `tls` is (certificate file, key file). The listener takes connections at once."""
-    listener = socket.create_server((host, port), backlog=256)
-    certificate, key = tls or (None, None)
-    config = uvicorn.Config(
-        app_of(paystack),
-        http=CuttableProtocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=1,
-        ssl_certfile=certificate,
-        ssl_keyfile=None if key is None else str(key),
-    )
+    listener, config = opened(app_of(paystack), host, port, tls)
     paystack.url = f"{'https' if tls else 'http'}://{host}:{listener.getsockname()[1]}"
     return Server(paystack, QuietUvicorn(config), listener)

@@ -34,7 +34,6 @@ from portal.money import Money
 from portal.payments import by_hand
 from portal.payments import store as payments
 from portal.sessions.meter import Reading
-from portal.units import insert
 from portal.vouchers import batches, codes, guesses, posting, redeem
 from portal.vouchers import store as vouchers
 from portal.vouchers.batches import Order
@@ -42,6 +41,7 @@ from portal.vouchers.redeem import Ask
 from portal.vouchers.stock import moves
 from portal.vouchers.stock.moves import Move
 from portal.vouchers.store import Holder
+from tests.payments.refunds.shop import somebody
 from tests.payments.story import Ledger, Story
 from tests.support import template
 from tests.vouchers.cards import mac
@@ -94,7 +94,9 @@ class BooksMachine(RuleBasedStateMachine):
         self.clock = 1_795_000_000_000
         self.router, plan, _ = self.books.views[self.books.tenant.id]
         self.plan = next(each for each in self.do(access.plan_list) if each.id == plan.id)
-        self.staff = [self.do(_somebody, n, "cashier" if n < CASHIERS else "agent") for n in range(4)]
+        self.staff = [
+            self.do(somebody, f"s{n}", "cashier" if n < CASHIERS else "agent", COMMISSION_BP) for n in range(4)
+        ]
 
     @rule(span=st.sampled_from([MINUTE, HOUR, DAY, 31 * DAY]))
     def time_passes(self, span: int) -> None:
@@ -458,23 +460,6 @@ class BooksMachine(RuleBasedStateMachine):
     def what_was_counted_never_changes(self) -> None:
         for closing_id, was in self.cash_ups.items():
             assert self._cash_up(closing_id) == was
-
-
-def _somebody(n: int, role: str) -> Any:
-    return (
-        yield from insert(
-            "staff",
-            public=f"s{n}",
-            email_index=f"{n}".encode(),
-            email_sealed=b"",
-            name=f"Somebody {n}",
-            role=role,
-            state="active",
-            commission_bp=COMMISSION_BP,
-            created_at=0,
-            changed_at=0,
-        )
-    )
 
 
 def _online(device_id: int, router_id: int, for_s: int, now: int) -> Any:

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pyotp
 
+from portal import spans
 from portal.clock import DAY, MINUTE, as_datetime
-from portal.console import spans
 from portal.tenancy import store as tenancy
 from portal.units import update, value
 from sandbox.routeros.api import serve_api

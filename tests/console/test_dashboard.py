@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 import pytest
 from playwright.async_api import ConsoleMessage, async_playwright
 
+from portal import spans
 from portal.access.places import store as places
 from portal.access.store import touch_device
 from portal.clock import DAY, HOUR, MINUTE, Moment
-from portal.console import spans
 from portal.console.dashboard import store
 from portal.console.dashboard.store import Times
 from portal.tenancy import store as tenancy

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from portal import spans
 from portal.clock import DAY, MINUTE
-from portal.console import reasons, spans
+from portal.console import reasons
 from portal.console.lines import advice
 from portal.console.lines import store as lines
 from portal.console.payments import store, timeline

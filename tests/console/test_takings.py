@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from portal import spans
 from portal.access.plans import to_json
 from portal.clock import DAY, HOUR
-from portal.console import spans, tables
+from portal.console import tables
 from portal.console.payments import store as listing
 from portal.console.payments.wanted import Wanted
 from portal.console.takings import store

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from portal.clock import Moment
-from portal.console.spans import Span
 from portal.console.stock import store
+from portal.spans import Span
 from portal.units import Row, Unit
 from portal.vouchers.store import Batch
 

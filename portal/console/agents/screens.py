@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from portal import words
+from portal import spans, words
 from portal.books import agents as books
-from portal.console import asked, spans, tables
+from portal.console import asked, tables
 from portal.console.agents import account, form, moving, sales, store
 from portal.console.agents.account import Account
 from portal.console.desk import Desk

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 
+from portal import spans
 from portal.clock import Moment
-from portal.console import spans
 from portal.console.times import Calendar
 from portal.units import Unit
 from portal.watch import store

@@ -14,10 +14,10 @@ from portal.console import asked, tables
 from portal.console.books import wording
 from portal.console.desk import Desk
 from portal.console.screens import get, post
-from portal.console.spans import Span
 from portal.console.takings import span
 from portal.errors import Refused
 from portal.money import Money
+from portal.spans import Span
 from portal.staff import store as staff
 from portal.units import Row, Unit
 

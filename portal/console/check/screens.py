@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from starlette.responses import Response
 
+from portal import spans
 from portal.clock import Moment
-from portal.console import asked, spans
+from portal.console import asked
 from portal.console.desk import Desk
 from portal.console.screens import get, post
 from portal.errors import Refused
@@ -21,6 +22,7 @@ from portal.payments.statement import moment_of
 from portal.payments.statement_csv import CsvStatement, read_csv
 from portal.payments.statements import checking, mending, store, taking
 from portal.payments.statements.checking import Day
+from portal.payments.statements.daily import day_of
 from portal.payments.statements.kinds import KINDS
 from portal.payments.statements.mending import Mender
 from portal.payments.statements.taking import Taken, Way
@@ -77,11 +79,10 @@ async def run(desk: Desk) -> Response:
 
 def _day(desk: Desk, text: str) -> Day:
     zone = desk.view.tenant.timezone
-    day = spans.named_day(text) if text else spans.today(desk.now, zone)
-    since, until = spans.day_span(day, zone)
-    if since > desk.now:
+    day = day_of(spans.named_day(text) if text else spans.today(desk.now, zone), zone)
+    if day.since > desk.now:
         raise Refused("form")
-    return Day(name=day.isoformat(), since=since, until=until)
+    return day
 
 
 # --- the statement ---
@@ -134,14 +135,9 @@ async def upload(desk: Desk) -> Response:
 
 
 async def _taken(desk: Desk, account: MpesaAccount, read: CsvStatement) -> Taken:
-    way = Way(via="file", zone="eat", open_shop=desk.view.tenant.active)
-    done = Taken()
-    for part in taking.parts(read.rows):
-        done.add(
-            await desk.services.db.write(
-                desk.view.tenant.id, taking.take, desk.services.vault, account, part, way, desk.now
-            )
-        )
+    services, tenant = desk.services, desk.view.tenant
+    way = Way(via="file", zone="eat", open_shop=tenant.active)
+    done = await taking.take_all(services.db, services.vault, tenant.id, account, read.rows, way, desk.now)
     await desk.services.db.write(desk.view.tenant.id, _covers, account.id, read, desk.now)
     return done
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from starlette.responses import Response
 
-from portal import words
+from portal import spans, words
 from portal.access.admission import FRESH_MS
 from portal.access.places import store as places
 from portal.access.places.store import SLOT_MS
 from portal.clock import HOUR, Moment
-from portal.console import asked, spans
+from portal.console import asked
 from portal.console.dashboard import setup, store
 from portal.console.dashboard.store import Overview, Times
 from portal.console.desk import Desk

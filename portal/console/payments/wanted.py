@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 from urllib.parse import urlencode
 
-from portal.console import asked, spans
-from portal.console.spans import Span
+from portal import spans
+from portal.console import asked
 from portal.errors import Refused
+from portal.spans import Span
 
 CHIPS = (
     ("all", "All"),

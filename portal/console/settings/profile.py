@@ -9,8 +9,8 @@ from zoneinfo import available_timezones
 
 from starlette.responses import Response
 
-from portal import phone
-from portal.console import asked, spans
+from portal import phone, spans
+from portal.console import asked
 from portal.console.desk import Desk
 from portal.errors import Refused
 from portal.tenancy import papers as paper_rules

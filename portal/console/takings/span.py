@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from urllib.parse import urlencode
 
+from portal import spans
 from portal.clock import Moment
-from portal.console import asked, spans
+from portal.console import asked
 from portal.errors import Refused
 
 CHOICES = (

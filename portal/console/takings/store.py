@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from portal.console.spans import Span
 from portal.console.vouchers.store import COUNTER
+from portal.spans import Span
 from portal.units import Unit, rows
 
 

@@ -94,7 +94,7 @@ def ask(vault: Vault, tenant_public: str, wish: Wish, who: Who, rules: Rules, no
 
 def result_token(vault: Vault, tenant_public: str, public: str) -> str:
     """The path token of a refund's result address."""
-    return f"{tenant_public}.{vault.index(0, 'refund', public).hex()[:32]}"
+    return vault.path_token(tenant_public, "refund", public)
 
 
 def _paid(wish: Wish, who: Who, rules: Rules) -> Unit[Payment]:

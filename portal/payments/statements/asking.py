@@ -39,7 +39,7 @@ class Question:
 
 def answer_token(vault: Vault, tenant_public: str, public: str) -> str:
     """The path token of a question's result address."""
-    return f"{tenant_public}.{vault.index(0, 'question', public).hex()[:32]}"
+    return vault.path_token(tenant_public, "question", public)
 
 
 def ask(vault: Vault, tenant_public: str, kind: str, number: str | None, now: Moment) -> Unit[list[Question]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, timedelta
 
+from portal import spans
 from portal.access.catalog import Catalog, TenantView
-from portal.clock import HOUR, MINUTE, Clock, Moment, as_datetime
+from portal.clock import HOUR, MINUTE, Clock, Moment
 from portal.db import Database
 from portal.payments.statements import checking, store
 from portal.payments.statements.checking import Day
@@ -18,13 +18,13 @@ DAYS = 3  # what is late may change the days before, too
 
 def day_ago(now: Moment, timezone: str, ago: int) -> Day:
     """A day of the ISP's calendar; it may have 23 or 25 hours."""
-    zone = ZoneInfo(timezone)
-    day = as_datetime(now).astimezone(zone).date() - timedelta(days=ago)
+    return day_of(spans.today(now, timezone) - timedelta(days=ago), timezone)
 
-    def midnight(later: int) -> Moment:
-        return int(datetime.combine(day + timedelta(days=later), time.min, zone).timestamp() * 1000)
 
-    return Day(name=day.isoformat(), since=midnight(0), until=midnight(1))
+def day_of(day: date, timezone: str) -> Day:
+    """The whole of a day."""
+    since, until = spans.day_span(day, timezone)
+    return Day(name=day.isoformat(), since=since, until=until)
 
 
 class DailyCheck:

@@ -170,12 +170,8 @@ class Pulls:
 
     async def _take(self, view: TenantView, account: MpesaAccount, reading: Reading) -> Taken:
         way = Way(via="pull", zone=reading.zone, open_shop=view.tenant.active)
-        done = Taken()
-        for part in taking.parts(reading.rows):
-            done.add(
-                await self._db.write(view.tenant.id, taking.take, self._vault, account, part, way, self._clock.now())
-            )
-        return done
+        now = self._clock.now()
+        return await taking.take_all(self._db, self._vault, view.tenant.id, account, reading.rows, way, now)
 
     async def wait(self) -> None:
         await self._clock.sleep(LOOK_EVERY_MS)

@@ -91,6 +91,21 @@ def add_row(**columns: Any) -> Unit[int | None]:
     return (yield from insert_new("statement_rows", **columns))
 
 
+def known_rows(account_id: int, numbers: Sequence[str]) -> Unit[set[tuple[str, str]]]:
+    """The number and kind of those of these rows that were read before."""
+    found: set[tuple[str, str]] = set()
+    for start in range(0, len(numbers), 500):
+        marks, bound = any_of(numbers[start : start + 500])
+        known = yield from rows(
+            "SELECT number, kind FROM statement_rows WHERE tenant_id = :tenant AND account_id = :account_id"
+            f" AND number IN ({marks})",
+            account_id=account_id,
+            **bound,
+        )
+        found.update((row["number"], row["kind"]) for row in known)
+    return found
+
+
 def set_outcome(row_id: int, outcome: str) -> Unit[None]:
     yield from update("statement_rows", row_id, outcome=outcome)
 

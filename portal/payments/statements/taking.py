@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from portal.clock import Moment
+from portal.db import Database
 from portal.payments import channels, mpesa
 from portal.payments import store as payments
 from portal.payments.accounts import MpesaAccount
@@ -130,3 +131,21 @@ def parts(rows: Sequence[StatementRow]) -> list[Sequence[StatementRow]]:
     """Rows in the order of their time, so that what was paid first is settled first, in parts of a transaction each."""
     ordered = sorted(rows, key=lambda row: (row.written, row.number))
     return [ordered[start : start + PART] for start in range(0, len(ordered), PART)]
+
+
+async def take_all(
+    db: Database,
+    vault: Vault,
+    tenant_id: int,
+    account: MpesaAccount,
+    rows: Sequence[StatementRow],
+    way: Way,
+    now: Moment,
+) -> Taken:
+    """`take`, a part at a time; what was read before, which is most of it each time, is not written again."""
+    known = await db.read(tenant_id, store.known_rows, account.id, [row.number for row in rows])
+    new = [row for row in rows if (row.number, row.kind) not in known]
+    done = Taken(known=len(rows) - len(new))
+    for part in parts(new):
+        done.add(await db.write(tenant_id, take, vault, account, part, way, now))
+    return done

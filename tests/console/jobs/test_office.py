@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page
 
+from portal import spans
 from portal.access import store as access
-from portal.console import spans
 from portal.money import Money
 from portal.payments import accounts
 from portal.tenancy import store as tenancy

@@ -46,7 +46,7 @@ def cut() -> str:
     raise ProviderUnknown("ReadTimeout")
 
 
-def somebody(public: str, role: str) -> Unit[int]:
+def somebody(public: str, role: str, commission_bp: int = 0) -> Unit[int]:
     return (
         yield from insert(
             "staff",
@@ -56,6 +56,7 @@ def somebody(public: str, role: str) -> Unit[int]:
             name=public,
             role=role,
             state="active",
+            commission_bp=commission_bp,
             created_at=0,
             changed_at=0,
         )
