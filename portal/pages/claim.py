@@ -17,7 +17,7 @@ from portal.web.security import refuse_foreign, source_of
 MAX_TEXT = 1_000  # an M-Pesa SMS has about 200 characters
 
 # Refusals that the guest mends in the form; all others have a page of their own.
-_HERE = frozenset({"phone", "receipt-text", "receipt-unknown", "receipt-used", "receipt-review", "receipt-amount"})
+_HERE = frozenset({"phone", *(f"receipt-{each}" for each in ("text", "unknown", "asked", "used", "review", "amount"))})
 
 
 async def ask(services: Services, request: Request) -> Response:

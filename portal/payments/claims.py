@@ -7,7 +7,7 @@ costs exactly as much. Whoever guesses is counted first (see `limits.reserve_gue
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -67,20 +67,24 @@ def find_receipt(text: str) -> str | None:
     return next(iter(confirmed + likely + alone), None)
 
 
-class Claims:
-    """Answers "already paid?"."""
+Ask = Callable[[TenantView, str], Awaitable[int]]  # the provider, about a receipt; how many accounts were asked
 
-    def __init__(self, db: Database, vault: Vault, clock: Clock) -> None:
+
+class Claims:
+    """Answers "already paid?". `ask` is called about receipts that nobody here knows."""
+
+    def __init__(self, db: Database, vault: Vault, clock: Clock, ask: Ask) -> None:
         self._db = db
         self._vault = vault
         self._clock = clock
+        self._ask = ask
 
     async def claim(
         self, view: TenantView, router: Router, *, mac: str, text: str, phone: Phone, source: str
     ) -> Claimed:
         """Put the claiming device online with what was paid.
 
-        Raises `Refused`: receipt-text, receipt-unknown, receipt-used, receipt-amount, receipt-review,
+        Raises `Refused`: receipt-text, receipt-unknown, receipt-asked, receipt-used, receipt-amount, receipt-review,
         guess-limit (with `wait_s`), no-payments, mac.
         """
         tenant = view.tenant
@@ -102,7 +106,20 @@ class Claims:
             number=number,
             phone=phone,
         )
-        return await self._db.write(tenant.id, redeem, self._vault, claim, guesses, self._clock.now())
+        try:
+            return await self._db.write(tenant.id, redeem, self._vault, claim, guesses, self._clock.now())
+        except Refused as refused:
+            if refused.key == "receipt-unknown" and await self._asked(view, number):
+                raise Refused("receipt-asked", status=404) from None
+            raise
+
+    async def _asked(self, view: TenantView, number: str) -> bool:
+        """Whether the provider is asked about it now; whether it is known here under another number changes nothing,
+        or the answer would tell a stranger which receipts exist."""
+        try:
+            return await self._ask(view, number) > 0
+        except Refused:  # it was asked a moment ago, or there is nobody who may ask
+            return False
 
 
 def redeem(vault: Vault, claim: Claim, guesses: Sequence[int], now: Moment) -> Unit[Claimed]:

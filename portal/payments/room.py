@@ -74,11 +74,11 @@ class Payments:
         self.inbox = Inbox(db, vault, clock, catalog, settings, self.providers)
         self.inbox.on_doubt = self.queries.wake
         self.checkout = Checkout(db, vault, clock, settings, self.providers, self.queries.wake)
-        self.claims = Claims(db, vault, clock)
         url = settings.public_url
         office = Office(self.provider, vault)
         self.refunds = Refunds(db, vault, clock, catalog, url, office)
         self.asking = Asking(db, vault, clock, url, office)
+        self.claims = Claims(db, vault, clock, self.asking.status)
         self.pulls = Pulls(db, vault, clock, catalog, self.provider, url)
         self.check = DailyCheck(db, clock, catalog)
         self.loops: tuple[Loop, ...] = (
@@ -108,4 +108,5 @@ class Payments:
 
     async def stop(self) -> None:
         """Let the prompts in hand be sent and written down."""
+        await self.asking.drain()
         await self.checkout.drain()

@@ -11,12 +11,15 @@ import pytest
 
 from portal.access import admission
 from portal.access.hours import WEEK, Hours, local_day
-from portal.clock import DAY, HOUR, MINUTE
+from portal.clock import DAY, HOUR, MINUTE, SECOND
 from portal.errors import Refused
 from portal.money import Money
+from portal.payments import accounts
 from portal.payments.claims import Claimed, find_receipt
+from portal.payments.initiator import security_credential
 from portal.phone import Phone
 from portal.tenancy import store as tenancy
+from sandbox.mpesa import Switches
 from tests.payments.road import MAC, OTHER_MAC, OTHER_PHONE, PHONE, Road, road
 
 
@@ -28,6 +31,37 @@ async def refusal(r: Road, text: str, **changes: Any) -> str:
     with pytest.raises(Refused) as refused:
         await claim(r, text, **changes)
     return refused.value.key
+
+
+async def with_api_user(r: Road) -> None:
+    """The paybill has somebody who may ask M-Pesa about a receipt."""
+    r.mpesa.initiators.add(r.account.shortcode, "bandoapi", "Safe#2026")
+    text = security_credential("Safe#2026", r.mpesa.certificate)
+    sealed = r.home.vault.seal(text, table="mpesa_accounts", row=r.account.public, column="credential_sealed")
+    await r.home.write(accounts.set_initiator, r.account.id, "bandoapi", sealed, r.clock.now())
+
+
+async def test_a_receipt_that_nobody_knows_is_asked_about_and_then_good(tmp_path: Path) -> None:
+    async with road(tmp_path, switches=Switches(c2b_loss=1.0)) as r:
+        await with_api_user(r)
+        receipt = await r.mpesa.pay_by_hand(PHONE.digits, r.account.pay_number, "NOBODY", 20)
+
+        assert await refusal(r, receipt) == "receipt-asked"
+        assert await refusal(r, receipt) == "receipt-unknown", "it was asked a moment ago"
+        r.clock.advance(3 * SECOND)
+        await r.settled(1)
+        assert (await claim(r, receipt)).how == "connected"
+        assert len(await r.passes()) == 1
+
+
+async def test_a_stranger_does_not_learn_which_receipts_exist(tmp_path: Path) -> None:
+    async with road(tmp_path) as r:
+        await r.register_c2b()
+        await with_api_user(r)
+        receipt = await by_hand(r, account="NOBODY")
+
+        assert await refusal(r, receipt, phone=Phone("254733111222")) == "receipt-asked"
+        assert await refusal(r, "SKZ9999999", phone=Phone("254733111222")) == "receipt-asked"
 
 
 async def by_hand(r: Road, amount: int = 20, account: str = "", phone: Phone = PHONE) -> str:

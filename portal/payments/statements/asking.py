@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -118,6 +119,7 @@ class Asking:
         self._clock = clock
         self._public_url = public_url
         self._office = office
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def status(self, view: TenantView, number: str) -> int:
         """Ask about a receipt; how many accounts were asked. Raises `Refused`, asked-lately or ask-setup."""
@@ -130,16 +132,22 @@ class Asking:
     async def _ask(self, view: TenantView, kind: str, number: str | None) -> int:
         tenant = view.tenant
         asked = await self._db.write(tenant.id, ask, self._vault, tenant.public, kind, number, self._clock.now())
-        return sum([await self._sent(tenant.public, each) for each in asked])
+        for each in asked:  # a slow gateway answers within half a minute: no page waits for that
+            task = asyncio.create_task(self._sent(tenant.public, each), name="question")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return len(asked)
 
-    async def _sent(self, tenant_public: str, question: Question) -> int:
+    async def drain(self) -> None:
+        """Until the questions in hand are sent."""
+        await asyncio.gather(*self._tasks)
+
+    async def _sent(self, tenant_public: str, question: Question) -> None:
         token = answer_token(self._vault, tenant_public, question.public)
         try:
             await self._call(question, f"{self._public_url}/hook/result/{token}")
         except ProviderError as failed:
             log.warning("question not taken", kind=type(failed).__name__)
-            return 0
-        return 1
 
     def _call(self, question: Question, url: str) -> Awaitable[str]:
         if question.number is None:
