@@ -55,21 +55,22 @@ async def whole(desk: Desk) -> Response:
 
 async def _chart(desk: Desk, days: span.Days, every: Sequence[Span]) -> dict[str, object]:
     """Each day's takings less what was given back."""
-    values = []
-    for since, until in every:
-        taken = await desk.read(_net, since, until, desk.view.tenant.currency)
-        values.append(taken / 100)
+    currency = desk.view.tenant.currency
     return {
         "kind": "bars",
-        "unit": desk.view.tenant.currency,
+        "unit": currency,
         "labels": [days.named(n).strftime("%-d %b") for n in range(len(every))],
-        "values": values,
+        "values": [minor / 100 for minor in await desk.read(_nets, every, currency)],
     }
 
 
-def _net(since: int, until: int, currency: str) -> Unit[int]:
-    found = yield from books.sums_of((*TAKEN, *GIVEN), since, until, currency)
-    return sum(int(row["minor"]) * (1 if row["kind"] in TAKEN else -1) for row in found)
+def _nets(every: Sequence[Span], currency: str) -> Unit[list[int]]:
+    """What each day brought, in minor units."""
+    nets: list[int] = []
+    for since, until in every:
+        found = yield from books.sums_of((*TAKEN, *GIVEN), since, until, currency)
+        nets.append(sum(int(row["minor"]) * (1 if row["kind"] in TAKEN else -1) for row in found))
+    return nets
 
 
 # --- the journal ---
