@@ -126,6 +126,14 @@ class Road:
             await asyncio.sleep(0.01)
         raise AssertionError(f"still {await self.verdicts()}")
 
+    async def settled_as(self, verdict: str) -> None:
+        """Wait until a message is settled so: who asks for balances writes into the same inbox."""
+        for _ in range(500):
+            if verdict in await self.verdicts():
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"still {await self.verdicts()}, not {verdict}")
+
     async def asked(self, least: int = 1) -> None:
         """Let the queries run now, and wait until so many answers are settled."""
         await self.payments.queries.run_once()

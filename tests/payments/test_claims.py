@@ -49,7 +49,7 @@ async def test_a_receipt_that_nobody_knows_is_asked_about_and_then_good(tmp_path
         assert await refusal(r, receipt) == "receipt-asked"
         assert await refusal(r, receipt) == "receipt-unknown", "it was asked a moment ago"
         r.clock.advance(3 * SECOND)
-        await r.settled(1)
+        await r.settled_as("unmatched-money")
         assert (await claim(r, receipt)).how == "connected"
         assert len(await r.passes()) == 1
 
