@@ -65,9 +65,9 @@ def ask(vault: Vault, tenant_public: str, wish: Wish, who: Who, rules: Rules, no
     paid = yield from _paid(wish, who, rules)
     if wish.way == "reversal":
         yield from _reversible(paid, wish)
+    alone = not rules.needs_two((yield from _in_all(paid.id, wish.amount)))
     if not (yield from store.reserve(paid.id, wish.amount.minor)):
         raise Refused("refund-more", status=409)
-    alone = not rules.needs_two(wish.amount)
     public = new_public(8)
     refund_id = yield from store.insert_refund(
         public=public,
@@ -104,9 +104,14 @@ def _paid(wish: Wish, who: Who, rules: Rules) -> Unit[Payment]:
         raise Refused("refund-unpaid", status=409)
     if wish.amount.minor <= 0 or wish.amount.currency != paid.amount.currency or wish.amount > paid.amount:
         raise Refused("refund-amount")
-    if not rules.may(who.role, wish.amount):
+    if not rules.may(who.role, (yield from _in_all(paid.id, wish.amount))):
         raise Refused("refund-limit", status=403)
     return paid
+
+
+def _in_all(payment_id: int, more: Money) -> Unit[Money]:
+    """What is given back of a payment with this: limits are for all of it, so that nobody gets round them in parts."""
+    return Money((yield from store.refunded(payment_id)) + more.minor, more.currency)
 
 
 def _reversible(paid: Payment, wish: Wish) -> Unit[None]:
@@ -125,7 +130,8 @@ def approve(refund_id: int, who: Who, rules: Rules, now: Moment) -> Unit[Refund]
     one = yield from _existing(refund_id)
     if who.id == one.asked_by:
         raise Refused("refund-same-person", status=403)
-    if who.role not in MAY_APPROVE or not rules.may(who.role, one.amount):
+    in_all = yield from _in_all(one.payment_id, Money(0, one.amount.currency))  # this one is counted in it
+    if who.role not in MAY_APPROVE or not rules.may(who.role, in_all):
         raise Refused("refund-limit", status=403)
     yield from _decided(one, "approved", who, now)
     return one
@@ -173,11 +179,11 @@ class Elsewhere:
 
 def seen_elsewhere(vault: Vault, tenant_public: str, gone: Elsewhere, now: Moment) -> Unit[None]:
     """A reversal that was made at the provider's own page: the one that lives here is done, or it becomes one."""
-    for one in (yield from store.of_payment(gone.payment_id)):
-        if one.way == "reversal" and one.state in ("submitting", "awaiting", "unknown"):
-            yield from store.keep(one.id, number=gone.number)
-            yield from hear(one, "success", now)
-            return
+    sent = yield from _make_way(gone.payment_id, now)
+    if sent is not None:
+        yield from store.keep(sent.id, number=sent.number or gone.number)
+        yield from hear(sent, "success", now)
+        return
     public = new_public(8)
     refund_id = yield from store.insert_refund(
         public=public,
@@ -197,6 +203,18 @@ def seen_elsewhere(vault: Vault, tenant_public: str, gone: Elsewhere, now: Momen
     if refund_id is not None:
         yield from store.count_given(gone.payment_id, gone.amount.minor)
         yield from hear((yield from _existing(refund_id)), "seen-gone", now)
+
+
+def _make_way(payment_id: int, now: Moment) -> Unit[Refund | None]:
+    """The money of a receipt has left: a reversal that was not sent never is. Gives the one that was, if any."""
+    for one in (yield from store.of_payment(payment_id)):
+        if one.way != "reversal":
+            continue
+        if one.state in ("asked", "approved"):
+            yield from hear(one, "declined", now, "gone-already")
+        elif one.state in ("submitting", "awaiting", "unknown", "done"):
+            return one
+    return None
 
 
 def _decided(one: Refund, evidence: Evidence, who: Who, now: Moment, why_not: str | None = None) -> Unit[None]:
@@ -288,6 +306,12 @@ def overdue(now: Moment) -> Unit[int]:
 
 def hear(one: Refund, evidence: Evidence, now: Moment, why_not: str | None = None) -> Unit[bool]:
     """Let evidence act on a refund; whether it changed or meant anything."""
+    if one.state == "failed" and evidence == "success":
+        sent = yield from _make_way(one.payment_id, now)
+        if sent is not None:  # a receipt goes back once, so that this is word of the later one
+            yield from hear(sent, "success", now)
+            yield from _tell(one, evidence, now)
+            return True
     after = step(one.state, evidence)
     if after.state == one.state and not after.effects:
         return False
