@@ -12,6 +12,7 @@ from portal.books.ledger import About, post
 from portal.clock import Moment
 from portal.errors import ProviderRefused, ProviderUnknown, Refused
 from portal.money import Money
+from portal.payments import posting
 from portal.payments import store as payments
 from portal.payments.accounts import MpesaAccount, get_account
 from portal.payments.refunds import store
@@ -56,8 +57,9 @@ class Wish:
 def ask(vault: Vault, tenant_public: str, wish: Wish, who: Who, rules: Rules, now: Moment) -> Unit[int]:
     """Ask for a refund; approved at once where one person is enough, and cash is then handed over. Gives its id.
 
-    Raises `Refused`: refund-there (with the refund that this form has made), refund-unpaid, refund-amount,
-    refund-limit, refund-more, refund-reversal-part, refund-reversal-receipt, refund-reversal-setup, refund-lives.
+    Raises `Refused`: refund-there (with the refund that this form has made), refund-unpaid, refund-never-came,
+    refund-amount, refund-limit, refund-more, refund-reversal-part, refund-reversal-receipt, refund-reversal-setup,
+    refund-lives.
     """
     there = yield from store.by_form(wish.key)
     if there is not None:
@@ -102,6 +104,9 @@ def _paid(wish: Wish, who: Who, rules: Rules) -> Unit[Payment]:
     paid = yield from payments.payment(wish.payment_id)
     if paid is None or paid.state != "paid":
         raise Refused("refund-unpaid", status=409)
+    receipt = yield from payments.receipt_of(paid.id)
+    if (yield from posting.given_up(paid.id, None if receipt is None else receipt.id)):
+        raise Refused("refund-never-came", status=409)
     if wish.amount.minor <= 0 or wish.amount.currency != paid.amount.currency or wish.amount > paid.amount:
         raise Refused("refund-amount")
     if not rules.may(who.role, (yield from _in_all(paid.id, wish.amount))):

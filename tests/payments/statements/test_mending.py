@@ -140,6 +140,8 @@ def test_a_receipt_that_is_not_there_ends_the_pass_and_leaves_the_books(shop: Ch
     assert set(found) == {"not-on-statement"}
     shop.mend(found["not-on-statement"])
     assert shop.pass_state == "ended"
+    with pytest.raises(Refused, match="refund-never-came"):
+        shop.ask(way="cash")
     assert shop.balances() == {"revenue": 2_000, "differences": 2_000}
     assert shop.found() == {}
 
@@ -157,6 +159,23 @@ def test_an_order_whose_money_never_came_is_taken_out_of_transit(shop: Checked) 
     assert shop.balances()["transit"] == 2_000
     shop.mend(found["no-receipt"])
     assert "transit" not in shop.balances()
+    with pytest.raises(Refused, match="refund-never-came"):
+        shop.ask(way="cash", payment_id=second.id)
+
+
+def test_money_that_comes_after_it_was_given_up_is_in_transit_no_longer_and_may_go_back(shop: Checked) -> None:
+    second = Story(shop.books, n=2)
+    second.claimed()
+    second.pushed()
+    second.query("0")
+    shop.row()
+    shop.covered()
+    shop.mend(shop.found()["no-receipt"])
+    for _ in range(2):
+        second.c2b()
+
+    assert shop.balances() == {"mpesa": 4_000, "revenue": 4_000}
+    shop.ask(way="cash", payment_id=second.id)
 
 
 def test_a_payment_without_its_pass_gets_one(shop: Checked) -> None:
