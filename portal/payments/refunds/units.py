@@ -104,14 +104,19 @@ def _paid(wish: Wish, who: Who, rules: Rules) -> Unit[Payment]:
     paid = yield from payments.payment(wish.payment_id)
     if paid is None or paid.state != "paid":
         raise Refused("refund-unpaid", status=409)
-    receipt = yield from payments.receipt_of(paid.id)
-    if (yield from posting.given_up(paid.id, None if receipt is None else receipt.id)):
-        raise Refused("refund-never-came", status=409)
+    yield from _must_be_there(paid.id)
     if wish.amount.minor <= 0 or wish.amount.currency != paid.amount.currency or wish.amount > paid.amount:
         raise Refused("refund-amount")
     if not rules.may(who.role, (yield from _in_all(paid.id, wish.amount))):
         raise Refused("refund-limit", status=403)
     return paid
+
+
+def _must_be_there(payment_id: int) -> Unit[None]:
+    """Raise `Refused` when somebody has found that the money of a payment is not at the provider."""
+    receipt = yield from payments.receipt_of(payment_id)
+    if (yield from posting.given_up(payment_id, None if receipt is None else receipt.id)):
+        raise Refused("refund-never-came", status=409)
 
 
 def _in_all(payment_id: int, more: Money) -> Unit[Money]:
@@ -131,8 +136,9 @@ def _reversible(paid: Payment, wish: Wish) -> Unit[None]:
 
 
 def approve(refund_id: int, who: Who, rules: Rules, now: Moment) -> Unit[Refund]:
-    """A second person agrees. Raises `Refused`: refund-same-person, refund-limit, refund-over."""
+    """A second person agrees. Raises `Refused`: refund-same-person, refund-limit, refund-never-came, refund-over."""
     one = yield from _existing(refund_id)
+    yield from _must_be_there(one.payment_id)
     if who.id == one.asked_by:
         raise Refused("refund-same-person", status=403)
     in_all = yield from _in_all(one.payment_id, Money(0, one.amount.currency))  # this one is counted in it
@@ -156,6 +162,7 @@ def hand_over(refund_id: int, who: Who, now: Moment) -> Unit[Refund]:
     one = yield from _existing(refund_id)
     if one.way != "cash":
         raise Refused("refund-over", status=409)
+    yield from _must_be_there(one.payment_id)
     yield from store.keep(one.id, drawer_id=who.id)
     if not (yield from hear(one, "handed", now)):
         raise Refused("refund-over", status=409)

@@ -11,9 +11,11 @@ import pytest
 from portal import check
 from portal.clock import DAY, HOUR, MINUTE
 from portal.errors import Refused
+from portal.money import Money
 from portal.payments import store as payments
 from portal.payments.refunds import store as refunds
 from portal.payments.refunds import units
+from portal.payments.refunds.rules import Rules
 from portal.payments.statements import checking, mending, store
 from portal.payments.statements.checking import Day
 from portal.payments.statements.kinds import KINDS
@@ -144,6 +146,26 @@ def test_a_receipt_that_is_not_there_ends_the_pass_and_leaves_the_books(shop: Ch
         shop.ask(way="cash")
     assert shop.balances() == {"revenue": 2_000, "differences": 2_000}
     assert shop.found() == {}
+
+
+def test_a_refund_that_was_asked_for_before_its_money_was_found_not_to_be_there_is_not_handed_over(
+    shop: Checked,
+) -> None:
+    two = Rules(alone=500)
+    asked, agreed = (
+        shop.ask(shop.cashier, two, way="cash", amount=Money(600), key=f"part {n}", ends_pass=False) for n in range(2)
+    )
+    shop.do(units.approve, agreed, shop.owner, two, shop.now)
+    shop.covered()
+    shop.mend(shop.found()["not-on-statement"])
+    with pytest.raises(Refused, match="refund-never-came"):
+        shop.do(units.approve, asked, shop.owner, two, shop.now)
+    with pytest.raises(Refused, match="refund-never-came"):
+        shop.do(units.hand_over, agreed, shop.cashier, shop.now)
+    for each in (asked, agreed):
+        shop.do(units.decline, each, shop.owner, "never came", shop.now)
+
+    assert "cash" not in shop.balances()
 
 
 def test_an_order_whose_money_never_came_is_taken_out_of_transit(shop: Checked) -> None:
