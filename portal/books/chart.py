@@ -79,6 +79,7 @@ KINDS: Mapping[str, Legs] = MappingProxyType(
         # money that somebody has found not to be there; the cause is a receipt, or a payment that never got one
         "not-there": Legs("differences", "mpesa"),
         "never-came": Legs("differences", "transit"),
+        "came-after-all": Legs("transit", "differences"),
         # drawers
         "counted": Legs("cash", "uncounted"),
         "float": Legs("cash", "safe"),

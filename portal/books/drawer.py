@@ -31,6 +31,7 @@ class Line:
 class Drawer:
     """A drawer since it was last counted."""
 
+    number: int  # that its next cash-up gets
     opening: Money
     opened_at: Moment | None  # None: nothing has happened since
     lines: Sequence[Line]
@@ -54,6 +55,7 @@ class Count:
     """What somebody counted in a drawer, and how much of it stays there for the next day."""
 
     staff_id: int
+    number: int  # of the cash-up that it is to be, as the page said: a second tap counts nothing
     counted: Money
     left: Money
     by: int
@@ -66,6 +68,7 @@ def drawer(staff_id: int, currency: str) -> Unit[Drawer]:
     found = yield from store.drawer(staff_id, currency)
     firsts = [row["first_at"] for row in found]
     return Drawer(
+        number=1 + (yield from store.last_number(staff_id)),
         opening=Money(last["left_minor"] if last else 0, currency),
         opened_at=(last["closed_at"] if last else min(firsts)) if firsts else None,
         lines=lines_of(found),
@@ -79,20 +82,22 @@ def lines_of(found: Sequence[Row]) -> list[Line]:
 def close(count: Count, now: Moment) -> Unit[int]:
     """Count a drawer: write down what is over or short, hand the rest over, and begin anew. Gives the cash-up.
 
-    Raises `Refused`: count-left when more stays than was counted, count-nothing when nothing has happened.
+    Raises `Refused`: count-there when it was counted meanwhile, count-left when more stays than was counted,
+    count-nothing when nothing has happened.
     """
     currency = count.counted.currency
     if not 0 <= count.left.minor <= count.counted.minor:
         raise Refused("count-left")
     before = yield from drawer(count.staff_id, currency)
+    if before.number != count.number:
+        raise Refused("count-there", status=409)
     if before.opened_at is None and count.counted == count.left == before.opening:
         raise Refused("count-nothing", status=409)
-    number = 1 + (yield from store.last_number(count.staff_id))
-    yield from _even_out(count, before.expected, number, now)
+    yield from _even_out(count, before.expected, now)
     whole = yield from drawer(count.staff_id, currency)
     closing_id = yield from store.add_closing(
         staff_id=count.staff_id,
-        number=number,
+        number=count.number,
         closed_by=count.by,
         opened_at=now if before.opened_at is None else before.opened_at,
         closed_at=now,
@@ -109,9 +114,9 @@ def close(count: Count, now: Moment) -> Unit[int]:
     return closing_id
 
 
-def _even_out(count: Count, expected: Money, number: int, now: Moment) -> Unit[None]:
+def _even_out(count: Count, expected: Money, now: Moment) -> Unit[None]:
     """The drawer holds what was counted, and then what stays in it."""
-    cause, about = f"{count.staff_id}:{number}", About(staff_id=count.staff_id)
+    cause, about = f"{count.staff_id}:{count.number}", About(staff_id=count.staff_id)
     apart = count.counted.minor - expected.minor
     kind = "over" if apart > 0 else "short"
     yield from post(kind, cause, Money(abs(apart), expected.currency), now, about)

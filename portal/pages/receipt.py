@@ -13,6 +13,7 @@ from portal.errors import Refused
 from portal.money import Money
 from portal.pages.doors import Services
 from portal.pages.waiting import open_purchase, tail
+from portal.payments.refunds import store as refunds
 
 HUNDRED = 10_000  # per cent, in hundredths
 
@@ -24,6 +25,7 @@ async def receipt(services: Services, request: Request) -> Response:
     if paid.state != "paid":
         raise Refused("old-link", status=404)
     tenant = visit.view.tenant
+    given_back = await services.db.read(tenant.id, refunds.given_back, paid.public)
     return visit.page(
         request,
         "receipt",
@@ -31,6 +33,7 @@ async def receipt(services: Services, request: Request) -> Response:
         paid_at=_local(paid.settled_at or paid.created_at, tenant.timezone),
         tax=included_tax(paid.amount, tenant.tax_bp),
         percent=f"{tenant.tax_bp / 100:g}",
+        given_back=Money(given_back, paid.amount.currency),
         tail=tail(visit),
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from portal.books.ledger import About, post
+from portal.books.ledger import About, post, posted
 from portal.clock import Moment
+from portal.money import Money
 from portal.payments import store
 from portal.payments.store import Payment, Receipt
 from portal.units import Unit
@@ -34,9 +35,24 @@ def _about(receipt: Receipt) -> About:
     return About(account_id=receipt.account_id, happened_at=receipt.paid_at)
 
 
+def given_up(payment_id: int, receipt_id: int | None) -> Unit[bool]:
+    """Whether somebody has found that the money of a payment, with this receipt or without any, is not there."""
+    fact = ("never-came", str(payment_id)) if receipt_id is None else ("not-there", str(receipt_id))
+    return (yield from posted(*fact)) is not None
+
+
 def take(receipt: Receipt, payment_id: int, state: str, now: Moment) -> Unit[bool]:
     """Give a receipt to a payment, in the books too; False when one of them is taken already."""
     taken = yield from store.take_receipt(receipt.id, payment_id, state)
     if taken:
         yield from placed(receipt, now)
+        yield from _came_after_all(receipt, payment_id, now)
     return taken
+
+
+def _came_after_all(receipt: Receipt, payment_id: int, now: Moment) -> Unit[None]:
+    """The money that somebody had given up is here."""
+    gone = yield from posted("never-came", str(payment_id))
+    if gone is not None:
+        amount = Money(gone["amount_minor"], gone["currency"])
+        yield from post("came-after-all", str(payment_id), amount, now, _about(receipt))

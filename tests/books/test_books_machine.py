@@ -403,10 +403,8 @@ class BooksMachine(RuleBasedStateMachine):
     def a_drawer_is_counted(self, cashier: int, apart: int, stays: bool) -> None:
         counted = max(0, self.drawers[cashier] + apart)
         left = counted // 2 if stays else 0
-        count = drawer.Count(
-            staff_id=self.staff[cashier], counted=Money(counted), left=Money(left), by=self.staff[cashier]
-        )
-        before = self.do(drawer.drawer, self.staff[cashier], "KES")
+        before, who = self.do(drawer.drawer, self.staff[cashier], "KES"), self.staff[cashier]
+        count = drawer.Count(staff_id=who, number=before.number, counted=Money(counted), left=Money(left), by=who)
         assert before.expected.minor == self.drawers[cashier]
         try:
             closing_id = self.do(drawer.close, count, self.now)

@@ -117,7 +117,7 @@ async def user(who: Visitor) -> Request:
 
 async def count_theirs(who: Visitor) -> Request:
     other = await who.office.of("cashier")
-    return f"/drawers/{other.staff_id}/close", {"counted": "10"}
+    return f"/drawers/{other.staff_id}/close", {"number": "1", "counted": "10"}
 
 
 def plain(path: str, **fields: str) -> Sample:
@@ -129,7 +129,7 @@ def plain(path: str, **fields: str) -> Sample:
 
 SAMPLES: dict[str, Sample] = {
     "/books/journal/csv": plain("/books/journal/csv"),
-    "/drawer/close": plain("/drawer/close", counted="10"),
+    "/drawer/close": plain("/drawer/close", number="1", counted="10"),
     "/drawer/move": plain("/drawer/move", what="float", amount="100", key=KEY),
     "/drawers/{id}/close": count_theirs,
     "/payments/{id}/refund": ask_refund,

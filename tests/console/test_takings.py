@@ -178,6 +178,23 @@ async def the_form(who: Visitor, o: Office) -> dict[str, str]:
     return {"plan": str(o.home.plan.id), "key": found[1]}
 
 
+@pytest.mark.parametrize(("redeemed", "minor"), [(True, 2_000), (False, 0)])
+async def test_a_card_is_taken_back_only_when_its_price_was(
+    o: Office, owner: Visitor, redeemed: bool, minor: int
+) -> None:
+    await owner.post("/sale", 303, **await the_form(owner, o))
+    await o.home.write(_voided, o.home.clock.now() if redeemed else None, o.home.clock.now())
+    today = spans.last_days(o.home.clock.now(), o.home.tenant.timezone, 1)
+    sold = await o.home.read(store.sold, today, "KES")
+
+    assert [(each.count, each.minor, each.void) for each in sold] == [(minor // 2_000, minor, 1 - minor // 2_000)]
+
+
+def _voided(redeemed_at: int | None, now: int) -> Unit[None]:
+    text = "UPDATE vouchers SET state = 'void', redeemed_at = :redeemed_at, voided_at = :now WHERE tenant_id = :tenant"
+    yield Sql(text, {"redeemed_at": redeemed_at, "now": now})
+
+
 async def test_the_takings_of_a_span_are_those_of_the_list_and_of_the_first_page(o: Office, owner: Visitor) -> None:
     now = o.home.clock.now()
     begin = spans.day_span(spans.today(now, o.home.tenant.timezone), o.home.tenant.timezone)[0]

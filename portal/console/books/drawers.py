@@ -59,9 +59,7 @@ async def _drawer(desk: Desk, staff_id: int, wrong: Refused | None = None) -> Re
         others=await _others(desk, names) if desk.may("books") else [],
         moves=MOVES,
         words=wording,
-        filled={
-            name: desk.fields.get(name, "")[:300] for name in ("counted", "left", "note", "amount", "reason", "what")
-        },
+        filled={name: desk.fields.get(name, "")[:300] for name in TYPED},
         key=asked.new_key(),
         cost=lambda minor: Money(int(minor), currency),
         wrong=wrong.key if wrong else "",
@@ -92,6 +90,7 @@ async def _close(desk: Desk, staff_id: int) -> Response:
     try:
         count = Count(
             staff_id=staff_id,
+            number=asked.number(desk.fields.get("number", "")),
             counted=_money(desk, "counted"),
             left=_money(desk, "left", "0"),
             by=desk.staff.id,
@@ -102,6 +101,8 @@ async def _close(desk: Desk, staff_id: int) -> Response:
             "drawer.close", lambda made: f"closing:{made}", drawer.close, count, desk.now, after=after, money=True
         )
     except Refused as wrong:
+        if wrong.key == "form":
+            raise
         return await _drawer(desk, staff_id, wrong)
     return desk.go(f"/console/drawer/closing/{closing}", "drawer-closed")
 

@@ -55,6 +55,7 @@ FACTS: Mapping[str, str] = MappingProxyType(
         "charge": "The provider kept a charge",
         "not-there": "Money of a receipt that the provider does not list",
         "never-came": "Money of an order that never came",
+        "came-after-all": "Money of an order that came after all",
         "counted": "Cash for cards of your own stock",
         "float": "Put in from the safe",
         "handed-over": "Handed over",

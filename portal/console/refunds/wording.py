@@ -30,6 +30,7 @@ WHY_NOT: Mapping[str, str] = MappingProxyType(
         "unknown-receipt": "M-Pesa does not know this receipt.",
         "config": "M-Pesa refused the request. Look at the API user in the settings.",
         "provider-down": "M-Pesa could not be reached. Nothing was started.",
+        "gone-already": "The money went back already, by M-Pesa's own list.",
         "nobody-agreed": "Nobody agreed to it within a week.",
     }
 )

@@ -23,7 +23,7 @@ class Took:
 
 @dataclass(frozen=True, kw_only=True)
 class Sold:
-    """The cards of one plan that somebody sold at the counter on one day, without those that are void by now."""
+    """The cards of one plan that somebody sold at the counter on one day, without those that were taken back by now."""
 
     day: int
     plan_id: int
@@ -59,15 +59,22 @@ def took(days: Sequence[Span], currency: str) -> Unit[list[Took]]:
     return made
 
 
+# Its price went back to who bought it. A card that was void after its redemption, or past its use-by, was paid for.
+_TAKEN_BACK = (
+    "v.state = 'void' AND v.redeemed_at IS NULL AND NOT EXISTS (SELECT 1 FROM transfers x WHERE x.tenant_id = :tenant"
+    " AND x.kind = 'expired' AND x.cause = v.label)"
+)
+
+
 def sold(days: Sequence[Span], currency: str) -> Unit[list[Sold]]:
-    """Cards sold at the counter: what stands on them, which is not yet money in anybody's books."""
+    """Cards sold at the counter: what stands on them."""
     made: list[Sold] = []
     for day, (since, until) in enumerate(days):
         found = yield from rows(
             "SELECT b.plan_id AS plan_id, b.staff_id AS staff_id, b.made_by AS made_by,"
-            " SUM(CASE WHEN v.state = 'void' THEN 0 ELSE 1 END) AS n,"
-            " SUM(CASE WHEN v.state = 'void' THEN 0 ELSE b.price_minor END) AS minor,"
-            " SUM(CASE WHEN v.state = 'void' THEN 1 ELSE 0 END) AS void"
+            f" SUM(CASE WHEN {_TAKEN_BACK} THEN 0 ELSE 1 END) AS n,"
+            f" SUM(CASE WHEN {_TAKEN_BACK} THEN 0 ELSE b.price_minor END) AS minor,"
+            f" SUM(CASE WHEN {_TAKEN_BACK} THEN 1 ELSE 0 END) AS void"
             " FROM batches b JOIN vouchers v ON v.tenant_id = b.tenant_id AND v.batch_id = b.id AND v.serial = 1"
             " WHERE b.tenant_id = :tenant AND b.note = :counter AND b.created_at >= :since AND b.created_at < :until"
             " AND b.count = 1 AND b.currency = :currency GROUP BY b.plan_id, b.staff_id, b.made_by",

@@ -14,7 +14,7 @@ MAY_APPROVE = frozenset({"owner", "manager"})
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """An ISP's rules for refunds, in minor units; `most` is per role and refund, None means any amount."""
+    """An ISP's rules for refunds, in minor units; `most` is per role and payment, None means any amount."""
 
     most: Mapping[str, int | None] = field(
         default_factory=lambda: {"owner": None, "manager": MANAGER, "cashier": CASHIER}

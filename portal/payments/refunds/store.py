@@ -140,6 +140,16 @@ def count_given(payment_id: int, minor: int) -> Unit[None]:
     )
 
 
+def given_back(public: str) -> Unit[int]:
+    """How much of a payment has certainly gone back, in minor units."""
+    found = yield from value(
+        "SELECT SUM(f.amount_minor) FROM payments p JOIN refunds f ON f.tenant_id = p.tenant_id AND f.payment_id = p.id"
+        " WHERE p.tenant_id = :tenant AND p.public = :public AND f.state = 'done'",
+        public=public,
+    )
+    return int(found or 0)
+
+
 def refunded(payment_id: int) -> Unit[int]:
     """How much of a payment is given back or about to be, in minor units."""
     found = yield from value(

@@ -12,6 +12,7 @@ from portal.books.ledger import About, post
 from portal.clock import Moment
 from portal.errors import ProviderRefused, ProviderUnknown, Refused
 from portal.money import Money
+from portal.payments import posting
 from portal.payments import store as payments
 from portal.payments.accounts import MpesaAccount, get_account
 from portal.payments.refunds import store
@@ -56,8 +57,9 @@ class Wish:
 def ask(vault: Vault, tenant_public: str, wish: Wish, who: Who, rules: Rules, now: Moment) -> Unit[int]:
     """Ask for a refund; approved at once where one person is enough, and cash is then handed over. Gives its id.
 
-    Raises `Refused`: refund-there (with the refund that this form has made), refund-unpaid, refund-amount,
-    refund-limit, refund-more, refund-reversal-part, refund-reversal-receipt, refund-reversal-setup, refund-lives.
+    Raises `Refused`: refund-there (with the refund that this form has made), refund-unpaid, refund-never-came,
+    refund-amount, refund-limit, refund-more, refund-reversal-part, refund-reversal-receipt, refund-reversal-setup,
+    refund-lives.
     """
     there = yield from store.by_form(wish.key)
     if there is not None:
@@ -65,9 +67,9 @@ def ask(vault: Vault, tenant_public: str, wish: Wish, who: Who, rules: Rules, no
     paid = yield from _paid(wish, who, rules)
     if wish.way == "reversal":
         yield from _reversible(paid, wish)
+    alone = not rules.needs_two((yield from _in_all(paid.id, wish.amount)))
     if not (yield from store.reserve(paid.id, wish.amount.minor)):
         raise Refused("refund-more", status=409)
-    alone = not rules.needs_two(wish.amount)
     public = new_public(8)
     refund_id = yield from store.insert_refund(
         public=public,
@@ -102,11 +104,24 @@ def _paid(wish: Wish, who: Who, rules: Rules) -> Unit[Payment]:
     paid = yield from payments.payment(wish.payment_id)
     if paid is None or paid.state != "paid":
         raise Refused("refund-unpaid", status=409)
+    yield from _must_be_there(paid.id)
     if wish.amount.minor <= 0 or wish.amount.currency != paid.amount.currency or wish.amount > paid.amount:
         raise Refused("refund-amount")
-    if not rules.may(who.role, wish.amount):
+    if not rules.may(who.role, (yield from _in_all(paid.id, wish.amount))):
         raise Refused("refund-limit", status=403)
     return paid
+
+
+def _must_be_there(payment_id: int) -> Unit[None]:
+    """Raise `Refused` when somebody has found that the money of a payment is not at the provider."""
+    receipt = yield from payments.receipt_of(payment_id)
+    if (yield from posting.given_up(payment_id, None if receipt is None else receipt.id)):
+        raise Refused("refund-never-came", status=409)
+
+
+def _in_all(payment_id: int, more: Money) -> Unit[Money]:
+    """What is given back of a payment with this: limits are for all of it, so that nobody gets round them in parts."""
+    return Money((yield from store.refunded(payment_id)) + more.minor, more.currency)
 
 
 def _reversible(paid: Payment, wish: Wish) -> Unit[None]:
@@ -121,11 +136,13 @@ def _reversible(paid: Payment, wish: Wish) -> Unit[None]:
 
 
 def approve(refund_id: int, who: Who, rules: Rules, now: Moment) -> Unit[Refund]:
-    """A second person agrees. Raises `Refused`: refund-same-person, refund-limit, refund-over."""
+    """A second person agrees. Raises `Refused`: refund-same-person, refund-limit, refund-never-came, refund-over."""
     one = yield from _existing(refund_id)
+    yield from _must_be_there(one.payment_id)
     if who.id == one.asked_by:
         raise Refused("refund-same-person", status=403)
-    if who.role not in MAY_APPROVE or not rules.may(who.role, one.amount):
+    in_all = yield from _in_all(one.payment_id, Money(0, one.amount.currency))  # this one is counted in it
+    if who.role not in MAY_APPROVE or not rules.may(who.role, in_all):
         raise Refused("refund-limit", status=403)
     yield from _decided(one, "approved", who, now)
     return one
@@ -145,6 +162,7 @@ def hand_over(refund_id: int, who: Who, now: Moment) -> Unit[Refund]:
     one = yield from _existing(refund_id)
     if one.way != "cash":
         raise Refused("refund-over", status=409)
+    yield from _must_be_there(one.payment_id)
     yield from store.keep(one.id, drawer_id=who.id)
     if not (yield from hear(one, "handed", now)):
         raise Refused("refund-over", status=409)
@@ -173,11 +191,11 @@ class Elsewhere:
 
 def seen_elsewhere(vault: Vault, tenant_public: str, gone: Elsewhere, now: Moment) -> Unit[None]:
     """A reversal that was made at the provider's own page: the one that lives here is done, or it becomes one."""
-    for one in (yield from store.of_payment(gone.payment_id)):
-        if one.way == "reversal" and one.state in ("submitting", "awaiting", "unknown"):
-            yield from store.keep(one.id, number=gone.number)
-            yield from hear(one, "success", now)
-            return
+    sent = yield from _make_way(gone.payment_id, now)
+    if sent is not None:
+        yield from store.keep(sent.id, number=sent.number or gone.number)
+        yield from hear(sent, "success", now)
+        return
     public = new_public(8)
     refund_id = yield from store.insert_refund(
         public=public,
@@ -197,6 +215,18 @@ def seen_elsewhere(vault: Vault, tenant_public: str, gone: Elsewhere, now: Momen
     if refund_id is not None:
         yield from store.count_given(gone.payment_id, gone.amount.minor)
         yield from hear((yield from _existing(refund_id)), "seen-gone", now)
+
+
+def _make_way(payment_id: int, now: Moment) -> Unit[Refund | None]:
+    """The money of a receipt has left: a reversal that was not sent never is. Gives the one that was, if any."""
+    for one in (yield from store.of_payment(payment_id)):
+        if one.way != "reversal":
+            continue
+        if one.state in ("asked", "approved"):
+            yield from hear(one, "declined", now, "gone-already")
+        elif one.state in ("submitting", "awaiting", "unknown", "done"):
+            return one
+    return None
 
 
 def _decided(one: Refund, evidence: Evidence, who: Who, now: Moment, why_not: str | None = None) -> Unit[None]:
@@ -288,6 +318,12 @@ def overdue(now: Moment) -> Unit[int]:
 
 def hear(one: Refund, evidence: Evidence, now: Moment, why_not: str | None = None) -> Unit[bool]:
     """Let evidence act on a refund; whether it changed or meant anything."""
+    if one.state == "failed" and evidence == "success":
+        sent = yield from _make_way(one.payment_id, now)
+        if sent is not None:  # a receipt goes back once, so that this is word of the later one
+            yield from hear(sent, "success", now)
+            yield from _tell(one, evidence, now)
+            return True
     after = step(one.state, evidence)
     if after.state == one.state and not after.effects:
         return False

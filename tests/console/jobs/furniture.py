@@ -140,7 +140,9 @@ def books_of(s: Shop) -> Unit[None]:
     home, now = s.home, s.home.clock.now()
     owner = yield from value("SELECT MIN(id) FROM staff WHERE tenant_id = :tenant AND role = 'owner'")
     yield from ledger.post("float", f"furniture {now}", Money(100_000), now, About(staff_id=owner))
-    yield from drawer.close(Count(staff_id=owner, counted=Money(99_500), left=Money(20_000), by=owner), now)
+    number = (yield from drawer.drawer(owner, "KES")).number
+    count = Count(staff_id=owner, number=number, counted=Money(99_500), left=Money(20_000), by=owner)
+    yield from drawer.close(count, now)
     yield from ledger.post("float", f"furniture {now} again", Money(50_000), now, About(staff_id=owner))
     paid = yield from value("SELECT MAX(id) FROM payments WHERE tenant_id = :tenant AND state = 'paid'")
     wish = Wish(payment_id=paid, way="cash", amount=Money(100), reason="slow", ends_pass=False, key=f"f{now}")

@@ -158,6 +158,53 @@ def test_a_success_after_a_failure_is_booked_and_told(shop: Shop) -> None:
     assert shop.pass_state == "ended"
 
 
+def failed(shop: Shop) -> int:
+    refund_id = sent(shop)
+    shop.do(units.hear, shop.refund(refund_id), "failure", shop.now)
+    return refund_id
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_late_success_takes_the_place_of_a_new_reversal_that_was_not_sent(shop: Shop, alone: bool) -> None:
+    first = failed(shop)
+    second = shop.ask(rules=rules.Rules() if alone else TWO, key="form 2")
+    shop.do(units.hear, shop.refund(first), "success", shop.now)
+
+    assert (shop.refund(first).state, shop.refund(second).state) == ("done", "declined")
+    assert shop.do(units.claim, second, shop.now) is None
+    assert shop.do(store.refunded, shop.story.id) == 2_000
+    assert shop.balances() == {"revenue": 2_000, "refunds": 2_000}
+    assert shop.pass_state == "ended"
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_late_success_is_that_of_the_new_reversal_that_was_sent(shop: Shop, ended: bool) -> None:
+    first = failed(shop)
+    second = shop.ask(key="form 2")
+    shop.do(units.claim, second, shop.now)
+    if ended:
+        shop.do(units.hear, shop.refund(second), "success", shop.now)
+    for _ in range(2):
+        shop.do(units.hear, shop.refund(first), "success", shop.now)
+
+    assert (shop.refund(first).state, shop.refund(second).state) == ("failed", "done")
+    assert shop.do(store.refunded, shop.story.id) == 2_000
+    assert shop.balances() == {"revenue": 2_000, "refunds": 2_000}
+    assert "refund-odd" in shop.books.lines()
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_money_that_went_back_elsewhere_is_booked_although_a_reversal_waits(shop: Shop, alone: bool) -> None:
+    waiting = shop.ask(rules=rules.Rules() if alone else TWO)
+    gone = units.Elsewhere(payment_id=shop.story.id, amount=PRICE, number="UKR0000009", staff_id=shop.owner.id)
+    for _ in range(2):
+        shop.do(units.seen_elsewhere, shop.books.vault, shop.books.tenant.public, gone, shop.now)
+
+    assert shop.refund(waiting).state == "declined"
+    assert shop.do(store.refunded, shop.story.id) == 2_000
+    assert shop.balances() == {"revenue": 2_000, "refunds": 2_000}
+
+
 def test_a_restart_makes_what_was_being_sent_unknown(shop: Shop) -> None:
     refund_id = shop.ask()
     shop.do(units.claim, refund_id, shop.now)
@@ -233,6 +280,17 @@ def test_a_large_refund_needs_two_persons(shop: Shop) -> None:
     shop.do(units.approve, refund_id, shop.owner, TWO, shop.now)
     assert shop.refund(refund_id).decided_by == shop.owner.id
     assert shop.do(units.claim, refund_id, shop.now) is not None
+
+
+def test_parts_of_a_payment_need_what_their_sum_needs(shop: Shop) -> None:
+    small = Rules(most={"owner": None, "manager": None, "cashier": 1_000}, alone=1_200)
+    shop.ask(shop.cashier, small, way="cash", amount=Money(1_000), key="part 1")
+    with pytest.raises(Refused, match="refund-limit"):
+        shop.ask(shop.cashier, small, way="cash", amount=Money(100), key="part 2")
+    second = shop.ask(shop.manager, small, way="cash", amount=Money(300), key="part 3")
+
+    assert shop.refund(second).state == "asked"
+    assert shop.balances()["cash"] == -1_000
 
 
 def test_large_cash_is_handed_over_after_somebody_agreed(shop: Shop) -> None:

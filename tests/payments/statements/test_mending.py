@@ -11,9 +11,11 @@ import pytest
 from portal import check
 from portal.clock import DAY, HOUR, MINUTE
 from portal.errors import Refused
+from portal.money import Money
 from portal.payments import store as payments
 from portal.payments.refunds import store as refunds
 from portal.payments.refunds import units
+from portal.payments.refunds.rules import Rules
 from portal.payments.statements import checking, mending, store
 from portal.payments.statements.checking import Day
 from portal.payments.statements.kinds import KINDS
@@ -140,8 +142,30 @@ def test_a_receipt_that_is_not_there_ends_the_pass_and_leaves_the_books(shop: Ch
     assert set(found) == {"not-on-statement"}
     shop.mend(found["not-on-statement"])
     assert shop.pass_state == "ended"
+    with pytest.raises(Refused, match="refund-never-came"):
+        shop.ask(way="cash")
     assert shop.balances() == {"revenue": 2_000, "differences": 2_000}
     assert shop.found() == {}
+
+
+def test_a_refund_that_was_asked_for_before_its_money_was_found_not_to_be_there_is_not_handed_over(
+    shop: Checked,
+) -> None:
+    two = Rules(alone=500)
+    asked, agreed = (
+        shop.ask(shop.cashier, two, way="cash", amount=Money(600), key=f"part {n}", ends_pass=False) for n in range(2)
+    )
+    shop.do(units.approve, agreed, shop.owner, two, shop.now)
+    shop.covered()
+    shop.mend(shop.found()["not-on-statement"])
+    with pytest.raises(Refused, match="refund-never-came"):
+        shop.do(units.approve, asked, shop.owner, two, shop.now)
+    with pytest.raises(Refused, match="refund-never-came"):
+        shop.do(units.hand_over, agreed, shop.cashier, shop.now)
+    for each in (asked, agreed):
+        shop.do(units.decline, each, shop.owner, "never came", shop.now)
+
+    assert "cash" not in shop.balances()
 
 
 def test_an_order_whose_money_never_came_is_taken_out_of_transit(shop: Checked) -> None:
@@ -157,6 +181,23 @@ def test_an_order_whose_money_never_came_is_taken_out_of_transit(shop: Checked) 
     assert shop.balances()["transit"] == 2_000
     shop.mend(found["no-receipt"])
     assert "transit" not in shop.balances()
+    with pytest.raises(Refused, match="refund-never-came"):
+        shop.ask(way="cash", payment_id=second.id)
+
+
+def test_money_that_comes_after_it_was_given_up_is_in_transit_no_longer_and_may_go_back(shop: Checked) -> None:
+    second = Story(shop.books, n=2)
+    second.claimed()
+    second.pushed()
+    second.query("0")
+    shop.row()
+    shop.covered()
+    shop.mend(shop.found()["no-receipt"])
+    for _ in range(2):
+        second.c2b()
+
+    assert shop.balances() == {"mpesa": 4_000, "revenue": 4_000}
+    shop.ask(way="cash", payment_id=second.id)
 
 
 def test_a_payment_without_its_pass_gets_one(shop: Checked) -> None:
