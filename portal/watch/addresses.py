@@ -63,7 +63,7 @@ def target(url: str, policy: Policy) -> Target:
         raise Forbidden
     try:
         parts = urlsplit(url)
-        port = parts.port or HTTPS
+        port = HTTPS if parts.port is None else parts.port
         host = routers.host_of(parts.hostname or "")
     except (ValueError, AddressRefused):
         raise Forbidden from None

@@ -302,6 +302,38 @@ async def test_a_cashier_gives_to_so_many_guests_at_once(o: Office) -> None:
     assert len(await gifts(o)) == 3
 
 
+async def test_a_guests_limit_is_not_passed_by_cutting_an_outage_in_pieces(o: Office) -> None:
+    owner, cashier = await o.of("owner"), await o.of("cashier")
+    await owner.post("/compensation/limits", **limits(cashier_guest_minutes="30"))
+    await running(o, 1)
+    begun = o.home.clock.now()
+    cashier = await again(o, cashier, 20 * MINUTE)
+    half, device = o.home.clock.now(), (await queue(o, 1))[0].device_id
+    await guests.goes_online(o.home, device)
+    cashier = await again(o, cashier, 20 * MINUTE)
+    await cashier.post("/compensation/new", **form(o, begun, half, 1, n=1))
+    refused = await cashier.post("/compensation/new", 409, **form(o, half, o.home.clock.now(), 1, n=2))
+    assert "Nobody lost time" not in refused.text
+    assert [each["span_ms"] for each in await gifts(o)] == [20 * MINUTE]
+    path = f"/guests/device/{device}/extend"
+    await cashier.post(path, 409, key="d" * 16, give="minutes", minutes="11", reason="by hand on top")
+    await cashier.post(path, key="e" * 16, give="minutes", minutes="10", reason="what is left of the limit")
+    await sound(o)
+
+
+async def test_a_guests_limit_counts_all_passes_that_an_outage_has_hit(o: Office) -> None:
+    owner, cashier = await o.of("owner"), await o.of("cashier")
+    await owner.post("/compensation/limits", **limits(cashier_guest_minutes="30"))
+    one = await running(o, 1, span_ms=20 * MINUTE)
+    begun = o.home.clock.now()
+    await guests.given(o.home, one.device_id, await o.home.plan_of(name="The next", span_ms=2 * HOUR))
+    for _ in range(4):
+        cashier = await again(o, cashier, 10 * MINUTE)
+        await guests.goes_online(o.home, one.device_id)
+    await cashier.post("/compensation/new", 409, **form(o, begun, o.home.clock.now(), 2))
+    assert await gifts(o) == []
+
+
 async def test_an_outage_that_was_cut_short_goes_on_and_gives_nobody_twice(
     o: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,6 +45,7 @@ HOSTILE = (
     "https://metadata/",
     "https://metadata.google.internal/",
     "https://printer.local/",
+    "https://hooks.example.com:0/",
     "https://hooks.example.com:22/",
     "https://hooks.example.com:6379/",
     "https://hooks.example.com:80/",

@@ -6,6 +6,7 @@ what it would have cost is posted from *compensation* to *given*, which are no p
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -160,8 +161,16 @@ class Hit:
         return sum(each.span_ms for each in self.lost)
 
     @property
+    def by_guest(self) -> Mapping[int, int]:
+        """How much each guest lost, with all of their passes."""
+        found: Counter[int] = Counter()
+        for each in self.lost:
+            found[each.one.device_id] += each.span_ms
+        return found
+
+    @property
     def longest_ms(self) -> int:
-        return max((each.span_ms for each in self.lost), default=0)
+        return max(self.by_guest.values(), default=0)
 
     @property
     def worth(self) -> int:
@@ -209,7 +218,8 @@ def _may_give(giver: Giver, hit: Hit) -> Unit[None]:
         return
     if hit.guests > limit.guests:
         raise Refused("gift-guests", status=409)
-    if hit.longest_ms > limit.guest_ms:
+    before = yield from store.given_by_guest(giver.staff_id, giver.since)
+    if any(span_ms + before.get(guest, 0) > limit.guest_ms for guest, span_ms in hit.by_guest.items()):
         raise Refused("gift-guest", status=409)
     given = yield from store.given_since(giver.staff_id, 0, giver.since)
     if given.whole_ms + hit.span_ms > limit.day_ms:

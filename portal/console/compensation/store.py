@@ -39,7 +39,7 @@ def set_limits(wanted: Mapping[str, Limit]) -> Unit[None]:
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """What somebody has given since a moment; to all, and to one guest by hand."""
+    """What somebody has given since a moment; to all, and to one guest."""
 
     whole_ms: int
     guest_ms: int
@@ -47,9 +47,9 @@ class Given:
 
 def given_since(staff_id: int, device_id: int, since: Moment) -> Unit[Given]:
     found = yield from one(
-        "SELECT COALESCE(SUM(span_ms), 0) AS whole, COALESCE(SUM(CASE WHEN device_id = :device THEN span_ms ELSE 0"
-        " END), 0) AS guest FROM gifts WHERE tenant_id = :tenant AND staff_id = :staff AND given_at >= :since"
-        " AND outage_id IS NULL",
+        "SELECT COALESCE(SUM(CASE WHEN outage_id IS NULL THEN span_ms ELSE 0 END), 0) AS whole,"
+        " COALESCE(SUM(CASE WHEN device_id = :device THEN span_ms ELSE 0 END), 0) AS guest"
+        " FROM gifts WHERE tenant_id = :tenant AND staff_id = :staff AND given_at >= :since",
         staff=staff_id,
         device=device_id,
         since=since,
@@ -62,6 +62,17 @@ def given_since(staff_id: int, device_id: int, since: Moment) -> Unit[Given]:
     )
     assert found is not None
     return Given(whole_ms=int(found["whole"]) + int(promised), guest_ms=int(found["guest"]))
+
+
+def given_by_guest(staff_id: int, since: Moment) -> Unit[Mapping[int, int]]:
+    """What somebody has given to each guest since a moment, by hand and for outages."""
+    found = yield from rows(
+        "SELECT device_id, SUM(span_ms) AS span FROM gifts WHERE tenant_id = :tenant AND staff_id = :staff"
+        " AND given_at >= :since GROUP BY device_id",
+        staff=staff_id,
+        since=since,
+    )
+    return {int(row["device_id"]): int(row["span"]) for row in found}
 
 
 # --- what time is worth ---
