@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 from portal.clock import Moment
+from portal.spans import Span
 from portal.sql import any_of
 from portal.units import Row, Sql, Unit, insert, insert_new, one, rows
 
@@ -50,6 +51,26 @@ def sums_of(kinds: Sequence[str], since: Moment, until: Moment, currency: str) -
             " AND currency = :currency GROUP BY kind, plan_id, router_id, account_id",
             since=since,
             until=until,
+            currency=currency,
+            **bound,
+        )
+    )
+
+
+Field = Literal["plan_id", "router_id", "staff_id", "agent_id"]
+
+
+def sums_by(field: Field, kinds: Sequence[str], days: Span, currency: str) -> Unit[Sequence[Row]]:
+    """``about`` (the plan, router, staff or agent, or None), ``kind``, ``n`` and ``minor`` of these kinds."""
+    assert field in get_args(Field)
+    marks, bound = any_of(kinds)
+    return (
+        yield from rows(
+            f"SELECT {field} AS about, kind, COUNT(*) AS n, SUM(amount_minor) AS minor FROM transfers"
+            f" WHERE tenant_id = :tenant AND kind IN ({marks}) AND posted_at >= :since AND posted_at < :until"
+            f" AND currency = :currency GROUP BY {field}, kind",
+            since=days[0],
+            until=days[1],
             currency=currency,
             **bound,
         )

@@ -129,6 +129,7 @@ def plain(path: str, **fields: str) -> Sample:
 
 SAMPLES: dict[str, Sample] = {
     "/books/journal/csv": plain("/books/journal/csv"),
+    "/books/report/csv": plain("/books/report/csv"),
     "/drawer/close": plain("/drawer/close", number="1", counted="10"),
     "/drawer/move": plain("/drawer/move", what="float", amount="100", key=KEY),
     "/drawers/{id}/close": count_theirs,

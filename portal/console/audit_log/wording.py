@@ -111,6 +111,7 @@ ACTS = {
     "drawer.handed-over": "handed cash over",
     "drawer.counted": "put in the cash for cards of your own stock",
     "books.export": "took the journal away as a table",
+    "books.report": "took a report of the books away as a table",
     "refund.ask": "gave money back, or asked for it",
     "refund.agree": "agreed to a refund",
     "refund.decline": "declined a refund",

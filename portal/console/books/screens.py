@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.responses import Response
 
 from portal import spreadsheet
+from portal.access import store as access
 from portal.books import ledger
 from portal.books import store as books
 from portal.console import asked, tables
@@ -15,7 +16,6 @@ from portal.console.books import wording
 from portal.console.desk import Desk
 from portal.console.screens import get, post
 from portal.console.takings import span
-from portal.errors import Refused
 from portal.money import Money
 from portal.spans import Span
 from portal.staff import store as staff
@@ -25,23 +25,20 @@ EVER = 1 << 62
 PAGE = 50
 TAKEN = ("paid", "redeemed", "redeemed-stock", "expired")
 GIVEN = ("refund-reversal", "refund-cash", "commission", "charge")
-HEAD = ("number", "posted", "happened", "what", "about", "debit", "credit", "amount", "currency")
+HEAD = (
+    *("number", "posted", "happened", "what", "about", "debit", "credit", "amount", "currency"),
+    *("plan", "site", "staff", "agent"),
+)
 
 
 async def whole(desk: Desk) -> Response:
     """What is owned and owed now, and what some days brought."""
-    wrong, status = "", 200
-    try:
-        days = span.days(desk.query, desk.now, desk.view.tenant.timezone)
-    except Refused as refused:
-        if refused.key not in ("span", "span-long"):
-            raise
-        wrong, status, days = refused.key, 400, span.days({}, desk.now, desk.view.tenant.timezone)
+    days, wrong = span.shown(desk.query, desk.now, desk.view.tenant.timezone)
     every = days.all(desk.view.tenant.timezone)
     currency = desk.view.tenant.currency
     return desk.page(
         "books",
-        status,
+        400 if wrong else 200,
         days=days,
         wrong=wrong,
         chips=[(name, word, f"/console/books?span={name}") for name, word in span.CHOICES if name != "custom"],
@@ -106,20 +103,36 @@ def _entry(row: Row, names: dict[int, str]) -> Entry:
 async def file(desk: Desk) -> Response:
     """The journal as a table, the newest first."""
     await desk.act("books.export", "books", tables.leaves, money=True)
-    return tables.streamed("journal.csv", HEAD, _parts(desk))
+    return tables.streamed("journal.csv", HEAD, _parts(desk, await desk.read(_names)))
 
 
-async def _parts(desk: Desk) -> AsyncIterator[str]:
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """What stands behind the numbers of a transfer."""
+
+    plans: Mapping[int, str]
+    staff: Mapping[int, str]
+
+
+def _names() -> Unit[Names]:
+    plans, everybody = (yield from access.plan_list()), (yield from staff.all_staff())
+    return Names(
+        plans={each.id: each.name for each in plans},
+        staff={each.id: each.name for each in everybody},
+    )
+
+
+async def _parts(desk: Desk, names: Names) -> AsyncIterator[str]:
     before = EVER
     while True:
         found = await desk.read(books.newest, before, 500)
         if not found:
             return
-        yield tables.lines(_cells(desk, row) for row in found)
+        yield tables.lines(_cells(desk, row, names) for row in found)
         before = found[-1]["id"]
 
 
-def _cells(desk: Desk, row: Row) -> list[object]:
+def _cells(desk: Desk, row: Row, names: Names) -> list[object]:
     def at(moment: int | None) -> str:
         return desk.calendar.local(moment).strftime("%Y-%m-%d %H:%M:%S") if moment else ""
 
@@ -133,6 +146,10 @@ def _cells(desk: Desk, row: Row) -> list[object]:
         row["credit"],
         spreadsheet.decimal(row["amount_minor"]),
         row["currency"],
+        names.plans.get(row["plan_id"], ""),
+        router.name if (router := desk.view.routers.get(row["router_id"])) else "",
+        names.staff.get(row["staff_id"], ""),
+        names.staff.get(row["agent_id"], ""),
     ]
 
 

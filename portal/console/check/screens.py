@@ -54,6 +54,7 @@ async def _overview(desk: Desk, wrong: Refused | None = None, taken: Taken | Non
         today=spans.today(desk.now, desk.view.tenant.timezone).isoformat(),
         taken=taken,
         cost=lambda row: Money(row["amount_minor"], row["currency"]),
+        day_name=lambda text: spans.named_day(text).strftime("%-d %b %Y"),
         wrong=wrong.key if wrong else "",
     )
 

@@ -15,7 +15,6 @@ from portal.console.screens import get, post
 from portal.console.takings import span, store
 from portal.console.takings.span import Days
 from portal.console.takings.store import Sold, Took
-from portal.errors import Refused
 from portal.money import Money
 from portal.units import Unit
 
@@ -54,17 +53,11 @@ def report(desk: Desk, days: Days) -> Unit[Report]:
 
 async def takings(desk: Desk) -> Response:
     """What came in."""
-    wrong, status = "", 200
-    try:
-        days = span.days(desk.query, desk.now, desk.view.tenant.timezone)
-    except Refused as refused:
-        if refused.key not in ("span", "span-long"):
-            raise
-        wrong, status, days = refused.key, 400, span.days({}, desk.now, desk.view.tenant.timezone)
+    days, wrong = span.shown(desk.query, desk.now, desk.view.tenant.timezone)
     found = await desk.read(report, desk, days)
     return desk.page(
         "takings",
-        status,
+        400 if wrong else 200,
         days=days,
         wrong=wrong,
         chips=[(name, word, span.address(name)) for name, word in span.CHOICES if name != "custom"],

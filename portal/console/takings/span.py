@@ -59,6 +59,16 @@ def days(fields: Mapping[str, str], now: Moment, timezone: str) -> Days:
     return Days(name=name, first=first, last=today)
 
 
+def shown(query: Mapping[str, str], now: Moment, timezone: str) -> tuple[Days, str]:
+    """The days that a page shows: those that were asked for, or this month and what was wrong with the others."""
+    try:
+        return days(query, now, timezone), ""
+    except Refused as refused:
+        if refused.key not in ("span", "span-long"):
+            raise
+        return days({}, now, timezone), refused.key
+
+
 def _custom(fields: Mapping[str, str], today: date) -> Days:
     since, until = asked.day(fields.get("since", "")), asked.day(fields.get("until", ""))
     first = spans.named_day(since) if since else today
