@@ -15,6 +15,9 @@ from portal.access.plans import Plan
 from portal.access.store import Cause
 from portal.clock import DAY, HOUR, MINUTE, SECOND, Moment
 from portal.db import Database
+from portal.payments import posting
+from portal.payments import store as payments
+from portal.payments.store import Payment
 from portal.people import store as people
 from portal.phone import Phone
 from portal.seal import Vault
@@ -138,31 +141,21 @@ def _payment(
         settled_at=at + random.randrange(6, 40) * SECOND,
     )
     if paid:
-        yield from _paid(random, number, guest, plan, (payment_id, public), at + MINUTE)
+        payment = yield from payments.payment(payment_id)
+        assert payment is not None
+        yield from _paid(random, number, guest, payment, at + MINUTE)
     yield from update("devices", guest.device_id, last_seen_at=at)
     yield from update("persons", guest.person_id, last_seen_at=at)
 
 
-def _paid(random: Random, number: int, guest: Guest, plan: Plan, payment: tuple[int, str], at: Moment) -> Unit[None]:
-    yield from insert(
-        "receipts",
-        provider="mpesa",
-        environment="sandbox",
-        number=f"SKH{number:07d}",
-        amount_minor=plan.price.minor,
-        currency=plan.price.currency,
-        payer_tail=guest.tail,
-        paid_at=at,
-        seen_at=at,
-        seen_via="callback",
-        payment_id=payment[0],
-        state="matched",
-    )
+def _paid(random: Random, number: int, guest: Guest, payment: Payment, at: Moment) -> Unit[None]:
+    yield from _booked(f"SKH{number:07d}", guest, payment, at)
+    plan = payment.plan
     length = plan.span_ms if plan.kind == "wall" else plan.span_ms // 2
     yield from pass_that_is_over(
         plan,
         guest.device_id,
-        Cause(kind="payment", ref=payment[1]),
+        Cause(kind="payment", ref=payment.public),
         at,
         until=at + length,
         used_ms=length,
@@ -170,3 +163,27 @@ def _paid(random: Random, number: int, guest: Guest, plan: Plan, payment: tuple[
         person_id=guest.person_id,
         position=number,
     )
+
+
+def _booked(number: str, guest: Guest, payment: Payment, at: Moment) -> Unit[None]:
+    """The receipt, and all of it in the books."""
+    yield from insert(
+        "receipts",
+        provider="mpesa",
+        environment="sandbox",
+        account_id=payment.account_id,
+        number=number,
+        amount_minor=payment.amount.minor,
+        currency=payment.amount.currency,
+        payer_tail=guest.tail,
+        paid_at=at,
+        seen_at=at,
+        seen_via="callback",
+        payment_id=payment.id,
+        state="matched",
+    )
+    receipt = yield from payments.receipt(number, "sandbox")
+    assert receipt is not None
+    yield from posting.written(receipt, at)
+    yield from posting.placed(receipt, at)
+    yield from posting.paid(payment, at)

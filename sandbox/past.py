@@ -31,7 +31,7 @@ def pass_that_is_over(
         pass_id,
         started_at=at,
         ends_at=until if plan.kind == "wall" else None,
-        used_ms=used_ms,
+        used_ms=0 if plan.kind == "wall" else used_ms,  # a clock that runs counts what was before it
         used_bytes=used_bytes,
         ended_at=until,
         end_reason="time",

@@ -8,6 +8,8 @@ from random import Random
 from portal.access import store as access
 from portal.access.plans import Plan
 from portal.access.store import Cause
+from portal.books import ledger
+from portal.books.ledger import About
 from portal.clock import DAY, HOUR, Clock, Moment, SystemClock
 from portal.db import Database
 from portal.money import Money
@@ -102,6 +104,8 @@ def _became(batch: Batch, made: Made, router_id: int, random: Random, now: Momen
         at = batch.created_at + 2 * HOUR + int((now - batch.created_at - DAY) * random.random())
         at = max(batch.created_at + 2 * HOUR, at)
         yield from update("vouchers", card.id, state="redeemed", redeemed_at=at, redeemed_router_id=router_id)
+        about = About(plan_id=batch.plan.id, router_id=router_id)
+        yield from ledger.post("redeemed-stock", card.label, batch.plan.price, at, about)
         device = random.choice(devices)["id"]
         yield from _spent(batch.plan, card.label, device, at, now)
 

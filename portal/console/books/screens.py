@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from portal import spreadsheet
+from portal import spreadsheet, words
 from portal.access import store as access
 from portal.books import ledger
 from portal.books import store as books
@@ -55,7 +55,8 @@ async def _chart(desk: Desk, days: span.Days, every: Sequence[Span]) -> dict[str
     currency = desk.view.tenant.currency
     return {
         "kind": "bars",
-        "unit": currency,
+        "what": "Left",
+        "unit": words.SYMBOLS.get(currency, currency),
         "labels": [days.named(n).strftime("%-d %b") for n in range(len(every))],
         "values": [minor / 100 for minor in await desk.read(_nets, every, currency)],
     }
