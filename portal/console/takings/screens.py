@@ -16,6 +16,7 @@ from portal.console.takings import span, store
 from portal.console.takings.span import Days
 from portal.console.takings.store import Sold, Took
 from portal.money import Money
+from portal.staff import store as staff
 from portal.units import Unit
 
 HEAD = ("what", "day", "plan", "site", "sold by", "count", "amount", "currency")
@@ -29,7 +30,7 @@ class Sum:
     name: str
     count: int
     minor: int
-    void: int = 0
+    undone: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,7 @@ class Report:
     took: Sequence[Took]
     sold: Sequence[Sold]
     plans: dict[int, str]
+    staff: dict[int, str]
 
 
 def report(desk: Desk, days: Days) -> Unit[Report]:
@@ -48,6 +50,7 @@ def report(desk: Desk, days: Days) -> Unit[Report]:
         took=(yield from store.took(every, tenant.currency)),
         sold=(yield from store.sold(every, tenant.currency)),
         plans={each.id: each.name for each in plans},
+        staff={each.id: each.name for each in (yield from staff.all_staff())},
     )
 
 
@@ -66,7 +69,7 @@ async def takings(desk: Desk) -> Response:
         by_day=_by_day(days, found),
         by_plan=_by(found.took, lambda each: found.plans.get(each.plan_id, "–")),
         by_site=_by(found.took, lambda each: _site(desk, each)),
-        by_seller=_sellers(found.sold),
+        by_seller=_sellers(found),
         chart=_chart(desk, days, found),
         takes=lambda minor: words.money(Money(minor, desk.view.tenant.currency), "en"),
     )
@@ -83,7 +86,7 @@ def _sum(name: str, rows: Iterable[Took | Sold]) -> Sum:
         name=name,
         count=sum(each.count for each in rows),
         minor=sum(each.minor for each in rows),
-        void=sum(each.void for each in rows if isinstance(each, Sold)),
+        undone=sum(each.undone for each in rows if isinstance(each, Sold)),
     )
 
 
@@ -94,11 +97,17 @@ def _by(rows: Sequence[Took], named: Callable[[Took], str]) -> list[Sum]:
     return sorted(sums, key=lambda each: -each.minor)
 
 
-def _sellers(sold: Sequence[Sold]) -> list[Sum]:
+def _sellers(found: Report) -> list[Sum]:
     """Each of the staff, also those of the same name."""
-    who = dict.fromkeys((each.staff_id, each.seller) for each in sold)
-    sums = [_sum(name, [each for each in sold if (each.staff_id, each.seller) == (key, name)]) for key, name in who]
-    return sorted(sums, key=lambda each: -each.minor)
+    parts = {
+        who: [each for each in found.sold if each.staff_id == who] for who in {each.staff_id for each in found.sold}
+    }
+    sums = [_sum(found.staff.get(who, "–"), part) for who, part in parts.items()]
+    return sorted(sums, key=lambda each: (-each.minor, each.name))
+
+
+def _name(found: Report, staff_id: int) -> str:
+    return found.staff.get(staff_id, "–")
 
 
 def _by_day(days: Days, found: Report) -> list[tuple[str, str, Sum, Sum]]:
@@ -150,7 +159,7 @@ async def _parts(desk: Desk, days: Days, found: Report) -> AsyncIterator[str]:
         return [what, days.named(each.day), plan, site, seller, each.count, f"{each.minor / 100:.2f}", currency]
 
     yield tables.lines(line("M-Pesa", each, _site(desk, each), "") for each in found.took)
-    yield tables.lines(line("cards sold at the counter", each, "", each.seller) for each in found.sold)
+    yield tables.lines(line("cards sold at the counter", each, "", _name(found, each.staff_id)) for each in found.sold)
 
 
 SCREENS = (

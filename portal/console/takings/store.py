@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from portal.console.vouchers.store import COUNTER
 from portal.spans import Span
 from portal.units import Unit, rows
 
@@ -23,15 +22,14 @@ class Took:
 
 @dataclass(frozen=True, kw_only=True)
 class Sold:
-    """The cards of one plan that somebody sold at the counter on one day, without those that were taken back by now."""
+    """The cards of one plan that somebody sold at the counter on one day, and whose price they gave back."""
 
     day: int
     plan_id: int
-    seller: str
-    staff_id: int | None
-    count: int
-    minor: int
-    void: int
+    staff_id: int
+    count: int  # sold
+    minor: int  # what came into the drawer, less what went back out of it
+    undone: int
 
 
 def took(days: Sequence[Span], currency: str) -> Unit[list[Took]]:
@@ -59,26 +57,16 @@ def took(days: Sequence[Span], currency: str) -> Unit[list[Took]]:
     return made
 
 
-# Its price went back to who bought it. A card that was void after its redemption, or past its use-by, was paid for.
-_TAKEN_BACK = (
-    "v.state = 'void' AND v.redeemed_at IS NULL AND NOT EXISTS (SELECT 1 FROM transfers x WHERE x.tenant_id = :tenant"
-    " AND x.kind = 'expired' AND x.cause = v.label)"
-)
-
-
 def sold(days: Sequence[Span], currency: str) -> Unit[list[Sold]]:
-    """Cards sold at the counter: what stands on them."""
+    """Cards sold at the counter, by the books: a sale that is undone counts on the day on which its price went back."""
     made: list[Sold] = []
     for day, (since, until) in enumerate(days):
         found = yield from rows(
-            "SELECT b.plan_id AS plan_id, b.staff_id AS staff_id, b.made_by AS made_by,"
-            f" SUM(CASE WHEN {_TAKEN_BACK} THEN 0 ELSE 1 END) AS n,"
-            f" SUM(CASE WHEN {_TAKEN_BACK} THEN 0 ELSE b.price_minor END) AS minor,"
-            f" SUM(CASE WHEN {_TAKEN_BACK} THEN 1 ELSE 0 END) AS void"
-            " FROM batches b JOIN vouchers v ON v.tenant_id = b.tenant_id AND v.batch_id = b.id AND v.serial = 1"
-            " WHERE b.tenant_id = :tenant AND b.note = :counter AND b.created_at >= :since AND b.created_at < :until"
-            " AND b.count = 1 AND b.currency = :currency GROUP BY b.plan_id, b.staff_id, b.made_by",
-            counter=COUNTER,
+            "SELECT plan_id, staff_id, SUM(CASE kind WHEN 'sold' THEN 1 ELSE 0 END) AS n,"
+            " SUM(CASE kind WHEN 'sold' THEN amount_minor ELSE -amount_minor END) AS minor,"
+            " SUM(CASE kind WHEN 'sold' THEN 0 ELSE 1 END) AS undone FROM transfers"
+            " WHERE tenant_id = :tenant AND kind IN ('sold', 'sale-undone') AND posted_at >= :since"
+            " AND posted_at < :until AND currency = :currency GROUP BY plan_id, staff_id",
             since=since,
             until=until,
             currency=currency,
@@ -87,11 +75,10 @@ def sold(days: Sequence[Span], currency: str) -> Unit[list[Sold]]:
             Sold(
                 day=day,
                 plan_id=row["plan_id"],
-                seller=row["made_by"],
                 staff_id=row["staff_id"],
                 count=int(row["n"]),
                 minor=int(row["minor"]),
-                void=int(row["void"]),
+                undone=int(row["undone"]),
             )
             for row in found
         ]
