@@ -124,7 +124,7 @@ async def upload(desk: Desk) -> Response:
         read = await asyncio.to_thread(read_csv, body)
         if read.problem or not (read.rows or read.unfinished):
             raise Refused(f"statement-{read.problem or 'empty'}")
-        if read.shortcode and not account.owns(read.shortcode):
+        if not all(account.owns(each) for each in read.shortcodes):
             raise Refused("statement-other", status=409)
     except Refused as wrong:
         return await _overview(desk, wrong)
