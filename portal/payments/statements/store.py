@@ -229,6 +229,7 @@ def no_pass(since: Moment, until: Moment) -> Unit[Sequence[Row]]:
             "SELECT 'payment:' || p.public AS subject, p.amount_minor AS minor, '' AS detail,"
             " p.account_id AS account_id, p.id AS payment_id, NULL AS receipt_id FROM payments p"
             " WHERE p.tenant_id = :tenant AND p.settled_at >= :since AND p.settled_at < :until AND p.state = 'paid'"
+            " AND p.refunded_minor < p.amount_minor"
             " AND NOT EXISTS (SELECT 1 FROM passes s WHERE s.tenant_id = :tenant AND s.cause_kind = 'payment'"
             " AND s.cause_ref = p.public)",
             since=since,
@@ -306,6 +307,16 @@ def open_again(kind: str, subject: str, now: Moment) -> Unit[None]:
         " AND kind = :kind AND subject = :subject AND how = 'gone'",
         {"kind": kind, "subject": subject, "now": now},
     )
+
+
+def was_given_up(number: str) -> Unit[bool]:
+    """Whether staff have ended what this receipt bought, as the statement did not list it."""
+    found = yield from value(
+        "SELECT COUNT(*) AS n FROM findings WHERE tenant_id = :tenant AND kind = 'not-on-statement'"
+        " AND subject = :subject AND how = 'end'",
+        subject=f"receipt:{number}",
+    )
+    return bool(found)
 
 
 def open_findings(day: str) -> Unit[Sequence[Row]]:
