@@ -137,6 +137,18 @@ def known_times(account_id: int, numbers: Sequence[str]) -> Unit[dict[str, Momen
     return found
 
 
+def told_of(account_id: int, since: Moment, until: Moment) -> Unit[bool]:
+    """Whether messages told of money that came to this account between two moments."""
+    found = yield from one(
+        "SELECT 1 AS n FROM receipts WHERE tenant_id = :tenant AND account_id = :account_id"
+        " AND paid_at >= :since AND paid_at < :until AND seen_via IN ('stk', 'c2b') LIMIT 1",
+        account_id=account_id,
+        since=since,
+        until=until,
+    )
+    return found is not None
+
+
 # --- the comparison: each gives ``subject``, ``minor`` and ``detail``, with the ids of what it is about ---
 
 TWICE_MS = 10 * MINUTE
