@@ -19,6 +19,7 @@ from portal.payments.initiator import InitiatorResult, read_balance, status_of
 from portal.payments.mpesa import C2bNotice
 from portal.payments.mpesa_notices import of_c2b
 from portal.payments.office import Office
+from portal.payments.statement import read_payer
 from portal.payments.statements import store
 from portal.seal import Vault, new_public, token_hash
 from portal.units import Row, Unit
@@ -98,6 +99,8 @@ def _status(
         return said.state
     if said.receipt != question["number"]:
         return "another-receipt"
+    if _went_out(account, result):
+        return "went-out"
     notice = C2bNotice(
         receipt=said.receipt,
         amount=said.amount,
@@ -111,6 +114,14 @@ def _status(
             vault, account, of_c2b(notice), now, trusted=True, open_shop=open_shop, via="status"
         )
     )
+
+
+def _went_out(account: MpesaAccount, result: InitiatorResult) -> bool:
+    """Whether the shop itself paid, as in a reversal: such a number is no receipt of ours."""
+    payer, payee = (
+        result.values.get(name, "").split(" - ")[0].strip() for name in ("DebitPartyName", "CreditPartyName")
+    )
+    return account.owns(payer) or read_payer(payee) != ""
 
 
 class Asking:
