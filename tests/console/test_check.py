@@ -79,3 +79,14 @@ async def test_a_remedy_that_two_tap_at_once_is_done_once(o: Office) -> None:
 
     assert sorted(each.status_code for each in answers) == [303, 409, 409]
     assert re.search("Nothing was done twice", next(each.text for each in answers if each.status_code == 409))
+
+
+async def test_the_page_stands_when_m_pesa_does_not_know_the_balance(o: Office) -> None:
+    who = await o.of("owner")
+    account_id = await samples_money.account(o.home)
+    asked = await o.home.write(
+        store.add_question, public="b", kind="balance", account_id=account_id, number=None, result_hash=b"b", asked_at=0
+    )
+    await o.home.write(store.no_answer, asked, 1)
+
+    assert "not asked yet" in await who.get("/check")

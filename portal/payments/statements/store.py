@@ -421,6 +421,15 @@ def answer_question(question_id: int, outcome: str, now: Moment) -> Unit[None]:
     yield from update("questions", question_id, outcome=outcome, answered_at=now)
 
 
+def no_answer(question_id: int, now: Moment) -> Unit[None]:
+    """M-Pesa does not know; what it has answered already stands."""
+    yield Sql(
+        "UPDATE questions SET outcome = 'unknown', answered_at = :now WHERE tenant_id = :tenant AND id = :id"
+        " AND answered_at IS NULL",
+        {"id": question_id, "now": now},
+    )
+
+
 def asked_since(number: str, since: Moment) -> Unit[bool]:
     """Whether M-Pesa was asked about this receipt since then."""
     found = yield from value(
@@ -440,13 +449,13 @@ def questions_since(since: Moment) -> Unit[int]:
 
 
 def balances() -> Unit[Sequence[Row]]:
-    """The latest balance that was told of each account."""
+    """The latest balance that was told of each account; a word in its place is none."""
     return (
         yield from rows(
             "SELECT q.account_id AS account_id, q.outcome AS outcome, q.answered_at AS answered_at FROM questions q"
             " WHERE q.tenant_id = :tenant AND q.kind = 'balance' AND q.answered_at IS NOT NULL"
-            " AND q.outcome <> 'refused'"
+            " AND q.outcome LIKE '[%'"
             " AND q.id = (SELECT MAX(l.id) FROM questions l WHERE l.tenant_id = :tenant AND l.kind = 'balance'"
-            " AND l.account_id = q.account_id AND l.answered_at IS NOT NULL AND l.outcome <> 'refused')"
+            " AND l.account_id = q.account_id AND l.answered_at IS NOT NULL AND l.outcome LIKE '[%')"
         )
     )

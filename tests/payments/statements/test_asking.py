@@ -10,8 +10,10 @@ import pytest
 
 from portal import check
 from portal.clock import MINUTE
+from portal.money import Money
+from portal.payments import inbox
 from portal.payments.initiator import read_result
-from portal.payments.statements import asking, store
+from portal.payments.statements import asking, known, store
 from tests.payments.story import START, Ledger
 from tests.support import fresh_file
 
@@ -69,3 +71,37 @@ def test_money_that_went_out_is_none(books: Ledger, debit: str, credit: str) -> 
 def test_an_answer_about_another_receipt_is_none(books: Ledger) -> None:
     assert told(books, GUEST, SHOP, "UKS9999999") == "another-receipt"
     assert books.count("receipts") == 0
+
+
+def balance(books: Ledger) -> int:
+    _, _, account = books.views[books.tenant.id]
+    return books.run(
+        store.add_question(
+            public="b", kind="balance", account_id=account.id, number=None, result_hash=b"b", asked_at=START
+        )
+    )
+
+
+def post(books: Ledger, channel: str, question_id: int, **values: str) -> None:
+    listed = [{"Key": key, "Value": value} for key, value in values.items()]
+    body = {"Result": {"ResultCode": 0, "ResultParameters": {"ResultParameter": listed}}}
+    row = books.run(
+        inbox.keep_row(books.vault, channel, json.dumps(body).encode(), True, START, question_id=question_id)
+    )
+    books.run(inbox.settle_row(books.vault, row, START, enforce=True, open_shop=True))
+
+
+def test_a_balance_that_m_pesa_did_not_tell_in_time_is_no_balance(books: Ledger) -> None:
+    post(books, "result-timeout", balance(books))
+
+    assert list(books.run(store.balances())) == []
+    assert list(books.run(known.balances())) == []
+
+
+def test_a_late_word_that_it_does_not_know_takes_no_balance_back(books: Ledger) -> None:
+    asked = balance(books)
+    post(books, "result", asked, AccountBalance="Working Account|KES|481000.00|481000.00|0.00|0.00")
+    post(books, "result-timeout", asked)
+    (found,) = books.run(known.balances())
+
+    assert found[1] == Money(48_100_000)
