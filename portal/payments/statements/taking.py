@@ -118,7 +118,11 @@ def _went_back(account: MpesaAccount, row: StatementRow, now: Moment) -> Unit[st
     if not row.linked:
         return "out"
     receipt = yield from payments.receipt(row.linked, account.environment)
-    if receipt is None or receipt.payment_id is None:
+    if receipt is None:
+        return "out"
+    if receipt.payment_id is None:
+        if receipt.state == "unmatched":  # nobody may buy with it until staff have written it down
+            yield from payments.set_receipt_state(receipt.id, "review")
         return "out"
     for one in (yield from refunds.of_payment(receipt.payment_id)):
         if one.way == "reversal" and one.state in ("awaiting", "unknown", "submitting"):

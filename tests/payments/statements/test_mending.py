@@ -14,6 +14,7 @@ from portal.errors import Refused
 from portal.money import Money
 from portal.payments import by_hand
 from portal.payments import store as payments
+from portal.payments.claims import Claim, redeem
 from portal.payments.refunds import store as refunds
 from portal.payments.refunds import units
 from portal.payments.refunds.rules import Rules
@@ -23,6 +24,7 @@ from portal.payments.statements.checking import Day
 from portal.payments.statements.kinds import KINDS
 from portal.payments.statements.mending import Mender
 from portal.payments.statements.taking import Way
+from portal.phone import Phone
 from tests.payments.refunds.shop import Shop
 from tests.payments.story import Story
 
@@ -331,3 +333,32 @@ def test_a_payment_that_was_given_back_gets_no_pass(tmp_path: Path) -> None:
     assert shop.books.count("passes") == 0
     assert shop.found() == {}
     shop.books.connection.close()
+
+
+def taken(shop: Checked, **row: Any) -> None:
+    """A row of a file is read."""
+    whole = StatementRow(**{"amount": Money(2_000), "written": "2026-11-18 14:06:40", "kind": "in", **row})
+    way = Way(via="file", zone="eat", open_shop=True)
+    shop.do(taking.take, shop.books.vault, shop.story.account, [whole], way, shop.now)
+
+
+def test_money_that_went_back_buys_nothing_before_staff_have_looked(shop: Checked) -> None:
+    shop.row()
+    taken(shop, number="UKMHAND001", payer="254712345671")
+    taken(shop, number="UKMBACK001", kind="out", linked="UKMHAND001")
+    phone = Phone("254712345671")
+    router, plan, _ = shop.books.views[shop.books.tenant.id]
+    claim = Claim(
+        tenant_id=shop.books.tenant.id,
+        timezone="Africa/Nairobi",
+        router=router,
+        plans=[plan],
+        mac="02:00:00:00:00:99",
+        number="UKMHAND001",
+        phone=phone,
+    )
+    with pytest.raises(Refused, match="receipt-review"):
+        shop.do(redeem, shop.books.vault, claim, [], shop.now)
+    shop.mend(shop.found()["reversed"])
+
+    assert shop.balances() == {"mpesa": 2_000, "revenue": 2_000}
