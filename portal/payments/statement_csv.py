@@ -146,9 +146,9 @@ def _read(lines: Sequence[str], head: _Head) -> CsvStatement:
         else:
             rows.append(row)
     between = (lines[number - 1] for number, _ in bad)
-    found = [*_SHORTCODE.findall("\n".join(lines[: head.line])[:10_000]), *_below(between)]
+    codes = [*_SHORTCODE.findall("\n".join(lines[: head.line])[:10_000]), *_below(between)]
     return CsvStatement(
-        rows=tuple(rows), bad_lines=tuple(bad), unfinished=unfinished, shortcodes=tuple(dict.fromkeys(found))
+        rows=tuple(rows), bad_lines=tuple(bad), unfinished=unfinished, shortcodes=tuple(dict.fromkeys(codes))
     )
 
 
