@@ -21,6 +21,7 @@ from portal.clock import Clock, Moment
 from portal.db import Database
 from portal.errors import Refused
 from portal.payments import limits, posting, settle, store
+from portal.payments.accounts import current_account
 from portal.payments.orders import MAC, new_ref
 from portal.payments.store import Payment, Receipt
 from portal.people import store as people
@@ -127,7 +128,7 @@ def redeem(vault: Vault, claim: Claim, guesses: Sequence[int], now: Moment) -> U
     for each in (yield from store.receipts_numbered(claim.number)):
         one = None if each.payment_id is None else (yield from store.payment(each.payment_id))
         fits = yield from _payer_fits(vault, claim, each, one)
-        if not fits:
+        if not fits or (one is None and (yield from _only_played(each))):
             continue
         if each.state == "returned":
             raise Refused("receipt-used", status=409)
@@ -148,6 +149,14 @@ def _payer_fits(vault: Vault, claim: Claim, receipt: Receipt, one: Payment | Non
         return settle.same_payer(vault, receipt.payer_tail, receipt.payer_index, claim.phone)
     phone = yield from settle.payers_phone(vault, one)
     return phone == claim.phone
+
+
+def _only_played(receipt: Receipt) -> Unit[bool]:
+    """Whether this is no money: a sandbox's receipt buys only while the ISP is trying things out there."""
+    if receipt.environment == "production":
+        return False
+    used = yield from current_account()
+    return used is None or used.environment != receipt.environment
 
 
 def _move(claim: Claim, one: Payment, now: Moment) -> Unit[Claimed]:

@@ -79,8 +79,6 @@ def _owner(message: Message) -> Unit[dict[str, int] | None]:
         return None if payment_id is None else {"payment_id": payment_id}
     if message.channel in results.CHANNELS:
         return (yield from results.owner(hashed))
-    if message.channel in results.CHANNELS:
-        return (yield from results.owner(hashed))
     account_id = yield from store.account_by_c2b(hashed)
     return None if account_id is None else {"account_id": account_id}
 

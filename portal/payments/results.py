@@ -54,7 +54,7 @@ def settle(vault: Vault, row: Row, body: bytes, now: Moment, *, trusted: bool, o
 def _silent(row: Row, now: Moment) -> Unit[str]:
     """M-Pesa does not know what became of it, and neither do we."""
     if row["refund_id"] is None:
-        yield from statements.answer_question(row["question_id"], "unknown", now)
+        yield from statements.no_answer(row["question_id"], now)
         return "unknown"
     one = yield from refunds.refund(row["refund_id"])
     assert one is not None

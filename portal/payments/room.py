@@ -78,7 +78,7 @@ class Payments:
         office = Office(self.provider, vault)
         self.refunds = Refunds(db, vault, clock, catalog, url, office)
         self.asking = Asking(db, vault, clock, url, office)
-        self.claims = Claims(db, vault, clock, self.asking.status)
+        self.claims = Claims(db, vault, clock, self.asking.of_guest)
         self.pulls = Pulls(db, vault, clock, catalog, self.provider, url)
         self.check = DailyCheck(db, clock, catalog)
         self.loops: tuple[Loop, ...] = (

@@ -92,6 +92,7 @@ LINES = {
     "unknown-id": "A success was reported, but M-Pesa does not know the request. No pass was made.",
     "second-receipt": "A second receipt came for a payment that is paid already.",
     "two-payments": "Two payments for one device succeeded within ten minutes; both made a pass.",
+    "came-after-all": "Money is here that staff had given up as missing. The pass that it bought was ended then.",
     "two-candidates": "Money came that may belong to more than one payment.",
     "unmatched-money": "Money came that belongs to no payment.",
     "wrong-shortcode": "A confirmation names a number that is not of this account.",
@@ -153,6 +154,8 @@ def _attach(one: Payment, said: Said, found: Receipt, now: Moment) -> Unit[Said]
         subject = f"receipt:{found.number}"
         yield from open_exception("second-receipt", subject, f"{LINES['second-receipt']} Payment {one.public}.", now)
         return replace(said, kind="nothing", reason="second-receipt")
+    if (yield from posting.given_up(one.id, None)):
+        yield from open_exception("came-after-all", f"receipt:{found.number}", LINES["came-after-all"], now)
     yield from store.change_payment(one.id, receipt_state="here")
     for kind in ("unproven", "unknown-outcome"):
         yield from store.close_line(kind, f"payment:{one.public}", now)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,6 +33,8 @@ _OWN = re.compile(r"charge|settlement|funds transfer", re.IGNORECASE)
 _AMOUNT = re.compile(
     r"(?:KES|KSH)?\s*([+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,12})(?:\.[0-9]{1,2}0*)?)", re.IGNORECASE
 )
+_SHORTCODE = re.compile(r"short\s*code[^0-9A-Za-z]{1,10}([0-9]{5,8})\b", re.IGNORECASE)
+_BEGINS = re.compile(r"\W{0,5}(?:[a-z]+\s+)?short\s*code", re.IGNORECASE)
 
 Problem = Literal["", "too-large", "too-many-lines", "no-columns"]
 Why = Literal["unreadable", "columns", "receipt", "time", "amount"]
@@ -43,13 +45,13 @@ class CsvStatement:
     """What was read; `problem` says why nothing was. All times are East African.
 
     `bad_lines` hold something that cannot be read; `unfinished` counts the lines by which no money moved;
-    `shortcode` is the number that the file says it is of, if it says so.
+    `shortcodes` are the numbers that the file says it is of, as far as it says so: more than one if files were joined.
     """
 
     rows: tuple[StatementRow, ...] = ()
     bad_lines: tuple[tuple[int, Why], ...] = ()
     unfinished: int = 0
-    shortcode: str = ""
+    shortcodes: tuple[str, ...] = ()
     problem: Problem = ""
 
 
@@ -133,6 +135,8 @@ def _read(lines: Sequence[str], head: _Head) -> CsvStatement:
             cells = _split(line, head.separator)
             if not any(cells):
                 continue
+            if number == len(lines) and _cut(cells, head):
+                raise _Bad("columns")
             row = _row(_named(cells, head))
         except _Bad as found:
             bad.append((number, found.why))
@@ -141,13 +145,24 @@ def _read(lines: Sequence[str], head: _Head) -> CsvStatement:
             unfinished += 1
         else:
             rows.append(row)
-    shortcode = _shortcode(lines[: head.line])
-    return CsvStatement(rows=tuple(rows), bad_lines=tuple(bad), unfinished=unfinished, shortcode=shortcode)
+    between = (lines[number - 1] for number, _ in bad)
+    codes = [*_SHORTCODE.findall("\n".join(lines[: head.line])[:10_000]), *_below(between)]
+    return CsvStatement(
+        rows=tuple(rows), bad_lines=tuple(bad), unfinished=unfinished, shortcodes=tuple(dict.fromkeys(codes))
+    )
 
 
-def _shortcode(above: Sequence[str]) -> str:
-    found = re.search(r"short\s*code[^0-9A-Za-z]{1,10}([0-9]{5,8})\b", "\n".join(above)[:10_000], re.IGNORECASE)
-    return found[1] if found else ""
+def _below(unread: Iterable[str]) -> Iterator[str]:
+    """The numbers of files that were joined to the first: such a line begins so, no line of a payment does."""
+    for line in unread:
+        yield from _SHORTCODE.findall(line[:200]) if _BEGINS.match(line) else ()
+
+
+def _cut(cells: Sequence[str], head: _Head) -> bool:
+    """Whether the last line, which has no end, may be half a line: then its last amount may be half an amount."""
+    amounts = {head.columns.get(name) for name in ("paidin", "withdrawn")}
+    last = len(cells) - 1
+    return last + 1 < head.width or (last in amounts and not re.fullmatch(r"|-|.*\.[0-9]{2}", cells[last]))
 
 
 def _named(cells: Sequence[str], head: _Head) -> dict[str, str]:
@@ -170,7 +185,7 @@ def _row(cells: Mapping[str, str]) -> StatementRow | None:
     if moment_of(cells["completiontime"], "eat") is None:
         raise _Bad("time")
     paid_in, withdrawn = _amount(cells["paidin"]), _amount(cells.get("withdrawn", ""))
-    if (paid_in.minor > 0) == (withdrawn.minor != 0):
+    if paid_in.minor < 0 or (paid_in.minor > 0) == (withdrawn.minor != 0):
         raise _Bad("amount")
     return StatementRow(
         number=number,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from portal.money import Money
 from portal.payments import accounts
 from portal.payments.claims import Claimed, find_receipt
 from portal.payments.initiator import security_credential
+from portal.payments.statements.asking import AN_HOUR
 from portal.phone import Phone
 from portal.tenancy import store as tenancy
 from sandbox.mpesa import Switches
@@ -103,6 +105,39 @@ async def test_money_that_belongs_to_nothing_is_kept_and_can_be_claimed_once(
         assert (kept, after) == (({"unmatched-money"}, []), set())
         assert (made.how, again.how, elsewhere.how) == ("connected", "already", "moved")
         assert (len(await r.passes()), {made.pass_id}) == (1, {again.pass_id, elsewhere.pass_id})
+
+
+async def test_money_of_the_sandbox_buys_nothing_where_real_money_is_collected(tmp_path: Path) -> None:
+    async with road(tmp_path) as r:
+        await r.register_c2b()
+        receipt = await by_hand(r, account="HELLO")
+        await r.home.write(
+            accounts.add_account,
+            r.home.vault,
+            r.clock.now(),
+            tenant_public=r.home.tenant.public,
+            environment="production",
+            kind="paybill",
+            shortcode="600123",
+            **dict.fromkeys(("consumer_key", "consumer_secret", "passkey"), "x"),
+        )
+
+        assert await refusal(r, receipt) == "receipt-unknown"
+        assert (await r.passes(), await r.lines()) == ([], {"unmatched-money"})
+
+
+async def test_guests_leave_staff_questions_to_ask(tmp_path: Path) -> None:
+    async with road(tmp_path) as r:
+        await with_api_user(r)
+        asked = []
+        for n in range(70):
+            r.clock.advance(SECOND)
+            with contextlib.suppress(Refused):
+                asked.append(await r.payments.asking.of_guest(r.view, f"UKS{n:07}"))
+        await r.payments.asking.drain()
+
+        assert 0 < len(asked) < AN_HOUR
+        assert await r.payments.asking.status(r.view, "UKS9999999") == 1
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])

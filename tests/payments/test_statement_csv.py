@@ -81,7 +81,7 @@ def test_columns_are_found_in_any_order_and_case_below_other_lines() -> None:
     above = 'Organization Name:,"PWANI; NET"\r\nShort Code:,174379\r\n\r\nTime Period:,From a to b\r\n'
     found = read_csv(file(cells(), names=NAMES[::-1], above=above).replace("Receipt No.", ' "RECEIPT NO" '))
 
-    assert (only(found), found.shortcode) == (PAID, "174379")
+    assert (only(found), found.shortcodes) == (PAID, ("174379",))
 
 
 def test_columns_that_nobody_needs_may_be_missing_or_new() -> None:
@@ -151,6 +151,7 @@ def test_only_what_completed_counts(status: str) -> None:
         ({"Paid In": "10.00", "Withdrawn": "10.00"}, "amount"),
         ({"Paid In": "1.000,00"}, "amount"),
         ({"Paid In": "-5.00"}, "amount"),
+        ({"Paid In": "-5.00", "Withdrawn": "10.00"}, "amount"),
         ({"Paid In": "5.005"}, "amount"),
         ({"Paid In": "1e9"}, "amount"),
         ({"Paid In": "٢٠"}, "amount"),
@@ -194,9 +195,35 @@ def test_a_separator_within_a_cell_shifts_no_amount(money: str) -> None:
 
 
 def test_empty_cells_may_be_missing_at_the_end_as_spreadsheets_leave_them_out() -> None:
-    text = file(cells(**{"A/C No.": ""})).removesuffix(",,\r\n")
+    text = file(cells(**{"A/C No.": ""})).removesuffix(",,\r\n") + "\r\n"
 
     assert only(read_csv(text)).account_ref == ""
+
+
+@pytest.mark.parametrize("names", [NAMES, ("Receipt No.", "Transaction Status", "Completion Time", "Paid In")])
+def test_a_file_that_ends_within_a_line_gives_no_half_amount_and_no_half_line(
+    names: tuple[str, ...],
+) -> None:
+    text = file(cells(**{"Paid In": "1000.00", "Details": "x"}), names=names).removesuffix("\r\n")
+    head = len(file(names=names))
+    ends = [end for end in range(head, len(text) + 1) if read_csv(text[:end]).rows]
+
+    assert {only(read_csv(text[:end])).amount for end in ends} == {Money(100_000)}
+    assert {text[:end].count(",") for end in ends} == {text.count(",")}
+
+
+def test_the_statements_of_two_shops_in_one_file_are_known_as_such() -> None:
+    first, other = (f"Organization Name:,X\r\nShort Code:,{code}\r\n\r\n" for code in ("174379", "600123"))
+    text = file(cells(), above=first) + file(cells(**{"Receipt No.": "UKS2222222"}), above=other)
+
+    assert read_csv(text).shortcodes == ("174379", "600123")
+
+
+def test_what_a_customer_typed_makes_no_file_that_of_another_shop() -> None:
+    row = cells(**{"A/C No.": "Short Code: 600123"})
+    text = file(row, cells(**{"Details": "Short Code: 600123", "Paid In": "x"}), above="Short Code:,174379\r\n")
+
+    assert read_csv(text).shortcodes == ("174379",)
 
 
 @pytest.mark.parametrize("text", ["", "hello", "Receipt No.,Paid In\r\n1,2", "\n" * 31 + file(cells())])

@@ -287,7 +287,7 @@ async def test_the_file_that_the_sandbox_writes_is_read_back_exactly(office: Off
     answer = await office.seller.http.get("/statement.csv", params={"shortcode": PAYBILL})
     found = read_csv(answer.content)
 
-    assert (found.problem, found.bad_lines, found.unfinished, found.shortcode) == ("", (), 0, PAYBILL)
+    assert (found.problem, found.bad_lines, found.unfinished, found.shortcodes) == ("", (), 0, (PAYBILL,))
     assert [(row.kind, row.amount, row.payer, row.account_ref, row.linked) for row in found.rows] == [
         ("other", Money(2000), "", "", ""),
         ("in", Money(2000), OTHER, "ODDREF7", ""),

@@ -18,7 +18,7 @@ from portal.money import Money
 from portal.payments.accounts import MPESA, MpesaAccount, at_mpesa, get_account
 from portal.payments.claims import find_receipt
 from portal.payments.room import Payments
-from portal.payments.statement import moment_of
+from portal.payments.statement import SLACK_MS, moment_of
 from portal.payments.statement_csv import CsvStatement, read_csv
 from portal.payments.statements import checking, mending, store, taking
 from portal.payments.statements.checking import Day
@@ -125,8 +125,10 @@ async def upload(desk: Desk) -> Response:
         read = await asyncio.to_thread(read_csv, body)
         if read.problem or not (read.rows or read.unfinished):
             raise Refused(f"statement-{read.problem or 'empty'}")
-        if read.shortcode and not account.owns(read.shortcode):
+        if not all(account.owns(each) for each in read.shortcodes):
             raise Refused("statement-other", status=409)
+        if any(at > desk.now + SLACK_MS for at in _moments(read)):
+            raise Refused("statement-future")
     except Refused as wrong:
         return await _overview(desk, wrong)
     taken = await _taken(desk, account, read)
@@ -143,9 +145,13 @@ async def _taken(desk: Desk, account: MpesaAccount, read: CsvStatement) -> Taken
     return done
 
 
+def _moments(read: CsvStatement) -> list[Moment]:
+    return [moment for row in read.rows if (moment := moment_of(row.written, "eat")) is not None]
+
+
 def _covers(account_id: int, read: CsvStatement, now: Moment) -> Unit[None]:
     """From its first to its last row a file is whole, unless a line of it could not be read."""
-    at = [moment for row in read.rows if (moment := moment_of(row.written, "eat")) is not None]
+    at = _moments(read)
     if at and not read.bad_lines:
         yield from store.add_span(account_id, min(at), max(at) + 1, "file", len(read.rows), now)
 

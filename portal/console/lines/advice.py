@@ -30,6 +30,10 @@ ADVICE: dict[str, Advice] = {
         "One device paid twice",
         "Ask the guest whether that was wanted; if not, end the second pass and send the money back.",
     ),
+    "came-after-all": Advice(
+        "Money that was given up is here",
+        "The guest did pay: give them a new pass, or the money back.",
+    ),
     "wrong-amount": Advice("Money, but not what was asked for", "Give a pass that fits, or send the money back."),
     "wrong-ids": Advice("A success that names another request", _SEARCH),
     "receipt-used": Advice("A receipt that has paid already", _SEARCH),

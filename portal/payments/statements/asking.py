@@ -19,6 +19,7 @@ from portal.payments.initiator import InitiatorResult, read_balance, status_of
 from portal.payments.mpesa import C2bNotice
 from portal.payments.mpesa_notices import of_c2b
 from portal.payments.office import Office
+from portal.payments.statement import read_payer
 from portal.payments.statements import store
 from portal.seal import Vault, new_public, token_hash
 from portal.units import Row, Unit
@@ -26,7 +27,8 @@ from portal.units import Row, Unit
 log = structlog.get_logger("bando.statements")
 
 AGAIN_MS = 2 * MINUTE  # the same receipt is asked about once in so long
-AN_HOUR = 60  # questions of one ISP: guests can cause them
+AN_HOUR = 60  # questions of one ISP
+OF_GUESTS = 45  # of these; the others are left for staff
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,14 +45,16 @@ def answer_token(vault: Vault, tenant_public: str, public: str) -> str:
     return vault.path_token(tenant_public, "question", public)
 
 
-def ask(vault: Vault, tenant_public: str, kind: str, number: str | None, now: Moment) -> Unit[list[Question]]:
+def ask(
+    vault: Vault, tenant_public: str, kind: str, number: str | None, now: Moment, most: int = AN_HOUR
+) -> Unit[list[Question]]:
     """Write down what is asked of each active account with an API user; raises `Refused`, asked-lately or ask-setup."""
     askable = [each for each in (yield from at_mpesa()) if each.active and each.can_reverse]
     if not askable:
         raise Refused("ask-setup", status=409)
     if number is not None and (yield from store.asked_since(number, now - AGAIN_MS)):
         raise Refused("asked-lately", status=429, wait_s=AGAIN_MS // 1000)
-    if (yield from store.questions_since(now - HOUR)) >= AN_HOUR:
+    if (yield from store.questions_since(now - HOUR)) >= most:
         raise Refused("asked-lately", status=429, wait_s=HOUR // 1000)
     made: list[Question] = []
     for account in askable:
@@ -95,6 +99,8 @@ def _status(
         return said.state
     if said.receipt != question["number"]:
         return "another-receipt"
+    if _went_out(account, result):
+        return "went-out"
     notice = C2bNotice(
         receipt=said.receipt,
         amount=said.amount,
@@ -108,6 +114,14 @@ def _status(
             vault, account, of_c2b(notice), now, trusted=True, open_shop=open_shop, via="status"
         )
     )
+
+
+def _went_out(account: MpesaAccount, result: InitiatorResult) -> bool:
+    """Whether the shop itself paid, as in a reversal: such a number is no receipt of ours."""
+    payer, payee = (
+        result.values.get(name, "").split(" - ")[0].strip() for name in ("DebitPartyName", "CreditPartyName")
+    )
+    return account.owns(payer) or read_payer(payee) != ""
 
 
 class Asking:
@@ -125,13 +139,17 @@ class Asking:
         """Ask about a receipt; how many accounts were asked. Raises `Refused`, asked-lately or ask-setup."""
         return await self._ask(view, "status", number)
 
+    async def of_guest(self, view: TenantView, number: str) -> int:
+        """`status` for whoever says "Already paid?"; guests alone cannot use up what staff may ask."""
+        return await self._ask(view, "status", number, OF_GUESTS)
+
     async def balance(self, view: TenantView) -> int:
         """Ask for the balance of each account; how many were asked. Raises `Refused`."""
         return await self._ask(view, "balance", None)
 
-    async def _ask(self, view: TenantView, kind: str, number: str | None) -> int:
-        tenant = view.tenant
-        asked = await self._db.write(tenant.id, ask, self._vault, tenant.public, kind, number, self._clock.now())
+    async def _ask(self, view: TenantView, kind: str, number: str | None, most: int = AN_HOUR) -> int:
+        tenant, now = view.tenant, self._clock.now()
+        asked = await self._db.write(tenant.id, ask, self._vault, tenant.public, kind, number, now, most)
         for each in asked:  # a slow gateway answers within half a minute: no page waits for that
             task = asyncio.create_task(self._sent(tenant.public, each), name="question")
             self._tasks.add(task)

@@ -20,6 +20,7 @@ from portal.payments.channels import settle_c2b
 from portal.payments.mpesa import C2bNotice
 from portal.payments.mpesa_notices import of_c2b
 from portal.payments.refunds import units as refunds
+from portal.payments.refunds.store import refunded as given_back
 from portal.payments.refunds.units import Elsewhere
 from portal.payments.statements import store
 from portal.payments.statements.kinds import KINDS
@@ -39,7 +40,10 @@ class Mender:
 
 
 def mend(mender: Mender, finding_id: int, now: Moment) -> Unit[str]:
-    """Do what the finding's kind offers; gives the word for it. Raises `Refused`: not-found, done-before, form."""
+    """Do what the finding's kind offers; gives the word for it.
+
+    Raises `Refused`: not-found, done-before, finding-gone, form.
+    """
     finding = yield from store.finding(finding_id)
     if finding is None:
         raise Refused("not-found", status=404)
@@ -75,19 +79,46 @@ def _take(mender: Mender, finding: Row, now: Moment) -> Unit[None]:
 
 def _grant(_: Mender, finding: Row, now: Moment) -> Unit[None]:
     """The pass that a paid payment never got; its cause makes it once."""
-    one = yield from _payment(finding)
+    one = yield from _payment(finding["payment_id"])
     if one is None or one.state != "paid":
         raise Refused("not-found", status=404)
+    receipt = yield from payments.receipt_of(one.id)
+    gone = yield from posting.given_up(one.id, None if receipt is None else receipt.id)
+    if gone or (yield from given_back(one.id)) >= one.amount.minor:
+        raise Refused("finding-gone", status=409)
     yield from admission.grant(one.plan, one.device_id, Cause(kind="payment", ref=one.public), now, one.person_id)
 
 
 def _end(_: Mender, finding: Row, now: Moment) -> Unit[None]:
     """Nobody paid: the pass ends, and the books no longer have money that never came."""
-    one = yield from _payment(finding)
-    kind = "never-came" if finding["receipt_id"] is None else "not-there"
-    cause = str(finding["receipt_id"] or finding["payment_id"])
+    if finding["receipt_id"] is None:
+        yield from _never_came(finding, now)
+    else:
+        yield from _not_there(finding, now)
+
+
+def _never_came(finding: Row, now: Moment) -> Unit[None]:
+    if (yield from payments.receipt_of(finding["payment_id"])) is not None:
+        raise Refused("finding-gone", status=409)
+    yield from _without_money("never-came", finding["payment_id"], finding["payment_id"], finding, now)
+
+
+def _not_there(finding: Row, now: Moment) -> Unit[None]:
+    """The statement was read further since: what it lists by now, and what the receipt has bought by now, counts."""
+    receipt = yield from payments.receipt_by_id(finding["receipt_id"])
+    assert receipt is not None
+    if (yield from store.row_numbered(finding["account_id"], receipt.number, "in")) is not None:
+        raise Refused("finding-gone", status=409)
+    if receipt.payment_id is not None:
+        yield from _without_money("not-there", receipt.id, receipt.payment_id, finding, now)
+    elif (yield from payments.give_back(receipt.id)):  # it bought nothing, and never will
+        yield from posting.sent_back(receipt, now)
+
+
+def _without_money(kind: str, cause: int, payment_id: int, finding: Row, now: Moment) -> Unit[None]:
     about = About(account_id=finding["account_id"])
-    yield from post(kind, cause, Money(finding["amount_minor"], finding["currency"]), now, about)
+    yield from post(kind, str(cause), Money(finding["amount_minor"], finding["currency"]), now, about)
+    one = yield from _payment(payment_id)
     made = None if one is None else (yield from access.pass_by_cause(Cause(kind="payment", ref=one.public)))
     if made is not None:
         yield from admission.end_pass(made.id, "void", now)
@@ -95,13 +126,14 @@ def _end(_: Mender, finding: Row, now: Moment) -> Unit[None]:
 
 def _book(mender: Mender, finding: Row, now: Moment) -> Unit[None]:
     """The money went back at the provider's own page: it is a refund here, too."""
-    if finding["payment_id"] is None:
-        receipt = yield from payments.receipt_by_id(finding["receipt_id"])
-        if receipt is not None and (yield from payments.give_back(receipt.id)):
+    receipt = yield from payments.receipt_by_id(finding["receipt_id"])
+    assert receipt is not None
+    if receipt.payment_id is None:
+        if (yield from payments.give_back(receipt.id)):
             yield from posting.sent_back(receipt, now)
         return
     gone = Elsewhere(
-        payment_id=finding["payment_id"],
+        payment_id=receipt.payment_id,
         amount=Money(finding["amount_minor"], finding["currency"]),
         number=finding["detail"],
         staff_id=mender.staff_id,
@@ -114,8 +146,8 @@ def _look(_: Mender, finding: Row, now: Moment) -> Unit[None]:
     yield from ()
 
 
-def _payment(finding: Row) -> Unit[Payment | None]:
-    return None if finding["payment_id"] is None else (yield from payments.payment(finding["payment_id"]))
+def _payment(payment_id: int | None) -> Unit[Payment | None]:
+    return None if payment_id is None else (yield from payments.payment(payment_id))
 
 
 _ACTS: Mapping[str, Callable[[Mender, Row, Moment], Unit[None]]] = MappingProxyType(

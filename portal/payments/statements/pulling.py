@@ -18,7 +18,7 @@ from portal.errors import ProviderError, ProviderRefused, Refused
 from portal.payments.accounts import MpesaAccount, at_mpesa
 from portal.payments.answers import is_throttled
 from portal.payments.daraja import Daraja
-from portal.payments.statement import KEPT_MS, PullPage, StatementRow, Zone, read_pull, zone_of
+from portal.payments.statement import KEPT_MS, SLACK_MS, PullPage, StatementRow, Zone, read_pull, zone_of
 from portal.payments.statements import store, taking
 from portal.payments.statements.store import Pull
 from portal.payments.statements.taking import Taken, Way
@@ -61,6 +61,7 @@ class Reading:
 
     rows: Sequence[StatementRow]
     zone: Zone | None
+    unread: int  # rows that nobody can read: with some, what is not listed is not missing
 
 
 class Trouble(Exception):
@@ -142,19 +143,28 @@ class Pulls:
     async def _whole(self, view: TenantView, account: MpesaAccount, pull: Pull, due: Stretch) -> Reading:
         """All pages; raises `Trouble` when one of them does not come."""
         rows: list[StatementRow] = []
-        offset = 0
+        offset = unread = 0
         for _ in range(PAGES):
             page = await self._page(account, due, offset)
             if page.meaning == "nothing":
                 break
             rows += page.rows
             offset += page.raw
+            unread += page.skipped
         else:
             raise Trouble("too-long")
+        if not offset:
+            await self._truly_nothing(view, account, pull, due)
         known = await self._db.read(view.tenant.id, store.known_times, account.id, [row.number for row in rows])
         proven = zone_of(rows, known, due.since, due.until, self._clock.now())
         kept: Zone | None = "eat" if pull.zone == "eat" else "utc" if pull.zone == "utc" else None
-        return Reading(rows=rows, zone=proven if known or kept is None else kept)
+        return Reading(rows=rows, zone=proven if known or kept is None else kept, unread=unread)
+
+    async def _truly_nothing(self, view: TenantView, account: MpesaAccount, pull: Pull, due: Stretch) -> None:
+        """M-Pesa answers "nothing" to whoever is registered no longer, too: money that messages told of shows it."""
+        if await self._db.read(view.tenant.id, store.told_of, account.id, due.since + SLACK_MS, due.until - SLACK_MS):
+            await self._db.write(view.tenant.id, store.change_pull, pull.id, registered=False)
+            raise Trouble("nothing")
 
     async def _page(self, account: MpesaAccount, due: Stretch, offset: int) -> PullPage:
         try:
@@ -185,7 +195,8 @@ def _written(
     if reading is None or trouble:
         return
     until = due.until - FRESH_MS
-    yield from store.add_span(account.id, due.since, until, "pull", len(reading.rows), now)
+    if not reading.unread:
+        yield from store.add_span(account.id, due.since, until, "pull", len(reading.rows), now)
     zone = reading.zone or pull.zone
     swept = due.until if due.sweep else pull.swept_at
     yield from store.change_pull(pull.id, zone=zone, read_until=until, swept_at=swept)

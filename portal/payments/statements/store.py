@@ -137,6 +137,18 @@ def known_times(account_id: int, numbers: Sequence[str]) -> Unit[dict[str, Momen
     return found
 
 
+def told_of(account_id: int, since: Moment, until: Moment) -> Unit[bool]:
+    """Whether messages told of money that came to this account between two moments."""
+    found = yield from one(
+        "SELECT 1 AS n FROM receipts WHERE tenant_id = :tenant AND account_id = :account_id"
+        " AND paid_at >= :since AND paid_at < :until AND seen_via IN ('stk', 'c2b') LIMIT 1",
+        account_id=account_id,
+        since=since,
+        until=until,
+    )
+    return found is not None
+
+
 # --- the comparison: each gives ``subject``, ``minor`` and ``detail``, with the ids of what it is about ---
 
 TWICE_MS = 10 * MINUTE
@@ -229,6 +241,7 @@ def no_pass(since: Moment, until: Moment) -> Unit[Sequence[Row]]:
             "SELECT 'payment:' || p.public AS subject, p.amount_minor AS minor, '' AS detail,"
             " p.account_id AS account_id, p.id AS payment_id, NULL AS receipt_id FROM payments p"
             " WHERE p.tenant_id = :tenant AND p.settled_at >= :since AND p.settled_at < :until AND p.state = 'paid'"
+            " AND p.refunded_minor < p.amount_minor"
             " AND NOT EXISTS (SELECT 1 FROM passes s WHERE s.tenant_id = :tenant AND s.cause_kind = 'payment'"
             " AND s.cause_ref = p.public)",
             since=since,
@@ -306,6 +319,16 @@ def open_again(kind: str, subject: str, now: Moment) -> Unit[None]:
         " AND kind = :kind AND subject = :subject AND how = 'gone'",
         {"kind": kind, "subject": subject, "now": now},
     )
+
+
+def was_given_up(number: str) -> Unit[bool]:
+    """Whether staff have ended what this receipt bought, as the statement did not list it."""
+    found = yield from value(
+        "SELECT COUNT(*) AS n FROM findings WHERE tenant_id = :tenant AND kind = 'not-on-statement'"
+        " AND subject = :subject AND how = 'end'",
+        subject=f"receipt:{number}",
+    )
+    return bool(found)
 
 
 def open_findings(day: str) -> Unit[Sequence[Row]]:
@@ -398,6 +421,15 @@ def answer_question(question_id: int, outcome: str, now: Moment) -> Unit[None]:
     yield from update("questions", question_id, outcome=outcome, answered_at=now)
 
 
+def no_answer(question_id: int, now: Moment) -> Unit[None]:
+    """M-Pesa does not know; what it has answered already stands."""
+    yield Sql(
+        "UPDATE questions SET outcome = 'unknown', answered_at = :now WHERE tenant_id = :tenant AND id = :id"
+        " AND answered_at IS NULL",
+        {"id": question_id, "now": now},
+    )
+
+
 def asked_since(number: str, since: Moment) -> Unit[bool]:
     """Whether M-Pesa was asked about this receipt since then."""
     found = yield from value(
@@ -417,13 +449,13 @@ def questions_since(since: Moment) -> Unit[int]:
 
 
 def balances() -> Unit[Sequence[Row]]:
-    """The latest balance that was told of each account."""
+    """The latest balance that was told of each account; a word in its place is none."""
     return (
         yield from rows(
             "SELECT q.account_id AS account_id, q.outcome AS outcome, q.answered_at AS answered_at FROM questions q"
             " WHERE q.tenant_id = :tenant AND q.kind = 'balance' AND q.answered_at IS NOT NULL"
-            " AND q.outcome <> 'refused'"
+            " AND q.outcome LIKE '[%'"
             " AND q.id = (SELECT MAX(l.id) FROM questions l WHERE l.tenant_id = :tenant AND l.kind = 'balance'"
-            " AND l.account_id = q.account_id AND l.answered_at IS NOT NULL AND l.outcome <> 'refused')"
+            " AND l.account_id = q.account_id AND l.answered_at IS NOT NULL AND l.outcome LIKE '[%')"
         )
     )

@@ -15,9 +15,11 @@ from portal.payments.mpesa import C2bNotice
 from portal.payments.mpesa_notices import of_c2b
 from portal.payments.refunds import store as refunds
 from portal.payments.refunds import units as refunding
+from portal.payments.settle import LINES
 from portal.payments.statement import StatementRow, Zone, moment_of
 from portal.payments.statements import store
 from portal.seal import Vault
+from portal.tenancy.store import open_exception
 from portal.units import Unit
 
 PART = 50  # rows in one transaction
@@ -102,6 +104,8 @@ def _settle(vault: Vault, account: MpesaAccount, row: StatementRow, way: Way, at
         payer=row.payer,
         paid_at=at,
     )
+    if (yield from store.was_given_up(row.number)):
+        yield from open_exception("came-after-all", f"receipt:{row.number}", LINES["came-after-all"], now)
     return (
         yield from channels.settle_c2b(
             vault, account, of_c2b(notice), now, trusted=True, open_shop=way.open_shop, via=way.via
@@ -114,7 +118,11 @@ def _went_back(account: MpesaAccount, row: StatementRow, now: Moment) -> Unit[st
     if not row.linked:
         return "out"
     receipt = yield from payments.receipt(row.linked, account.environment)
-    if receipt is None or receipt.payment_id is None:
+    if receipt is None:
+        return "out"
+    if receipt.payment_id is None:
+        if receipt.state == "unmatched":  # nobody may buy with it until staff have written it down
+            yield from payments.set_receipt_state(receipt.id, "review")
         return "out"
     for one in (yield from refunds.of_payment(receipt.payment_id)):
         if one.way == "reversal" and one.state in ("awaiting", "unknown", "submitting"):

@@ -12,14 +12,19 @@ from portal import check
 from portal.clock import DAY, HOUR, MINUTE
 from portal.errors import Refused
 from portal.money import Money
+from portal.payments import by_hand
 from portal.payments import store as payments
+from portal.payments.claims import Claim, redeem
 from portal.payments.refunds import store as refunds
 from portal.payments.refunds import units
 from portal.payments.refunds.rules import Rules
-from portal.payments.statements import checking, mending, store
+from portal.payments.statement import StatementRow
+from portal.payments.statements import checking, mending, store, taking
 from portal.payments.statements.checking import Day
 from portal.payments.statements.kinds import KINDS
 from portal.payments.statements.mending import Mender
+from portal.payments.statements.taking import Way
+from portal.phone import Phone
 from tests.payments.refunds.shop import Shop
 from tests.payments.story import Story
 
@@ -229,3 +234,131 @@ def test_what_needs_a_choice_is_not_done_by_a_tap(shop: Checked) -> None:
     shop.row("UKMHAND001")
     with pytest.raises(Refused, match="form"):
         shop.mend(shop.found()["unplaced"])
+
+
+def test_what_the_statement_lists_by_now_is_not_ended(shop: Checked) -> None:
+    shop.covered()
+    finding = shop.found()["not-on-statement"]
+    shop.row()
+    with pytest.raises(Refused, match="finding-gone"):
+        shop.mend(finding)
+
+    assert (shop.pass_state, shop.balances()) == ("waiting", {"mpesa": 2_000, "revenue": 2_000})
+    assert shop.found() == {}
+
+
+def test_a_payment_whose_receipt_has_come_by_now_is_not_ended(shop: Checked) -> None:
+    second = Story(shop.books, n=2)
+    second.claimed()
+    second.pushed()
+    second.query("0")
+    shop.row()
+    shop.covered()
+    finding = shop.found()["no-receipt"]
+    second.c2b()
+    with pytest.raises(Refused, match="finding-gone"):
+        shop.mend(finding)
+
+    assert shop.balances() == {"mpesa": 4_000, "revenue": 4_000}
+
+
+def test_money_that_bought_nothing_and_is_not_there_buys_nothing_and_is_owed_to_nobody(shop: Checked) -> None:
+    shop.story.c2b(receipt="UKMHAND001", ref="NOBODY")
+    shop.row()
+    shop.covered()
+    shop.mend(shop.found()["not-on-statement"])
+
+    assert shop.do(payments.receipt, "UKMHAND001", "sandbox").state == "returned"
+    assert shop.balances() == {"mpesa": 2_000, "revenue": 2_000}
+    assert shop.found() == {}
+
+
+@pytest.mark.parametrize("kind", ["not-on-statement", "reversed"])
+def test_what_a_receipt_has_bought_since_it_was_found_counts(shop: Checked, kind: str) -> None:
+    second = Story(shop.books, n=2)
+    second.claimed()
+    second.pushed()
+    shop.row()
+    shop.story.c2b(receipt="UKMHAND001", ref="NOBODY")
+    if kind == "reversed":
+        shop.row("UKMHAND001")
+        shop.row("UKMBACK001", "out", linked="UKMHAND001")
+    else:
+        shop.covered()
+    finding = shop.found()[kind]
+    receipt = shop.do(payments.receipt, "UKMHAND001", "sandbox")
+    shop.do(by_hand.match, shop.books.vault, receipt.id, second.id, shop.now)
+    assert second.row.state == "paid"
+    shop.mend(finding)
+
+    states = [row["state"] for row in shop.books.connection.execute("SELECT state FROM passes ORDER BY id")]
+    assert states == ["waiting", "ended"]
+    assert shop.balances()["mpesa"] == 2_000
+
+
+@pytest.mark.parametrize("kind", ["not-on-statement", "no-receipt"])
+def test_staff_hear_of_money_that_comes_after_it_was_given_up(shop: Checked, kind: str) -> None:
+    if kind == "no-receipt":
+        shop.row()
+        second = Story(shop.books, n=2)
+        second.claimed()
+        second.pushed()
+        second.query("0")
+    shop.covered()
+    shop.mend(shop.found()[kind])
+    assert shop.books.lines() == set()
+    number = "UKM0000001" if kind == "not-on-statement" else "UKM0000002"
+    came = StatementRow(
+        number=number, amount=Money(2_000), written="2026-11-18 11:06:40", kind="in", payer="2547 *** 672"
+    )
+    if kind == "no-receipt":
+        second.c2b()
+    else:
+        way = Way(via="file", zone="eat", open_shop=True)
+        shop.do(taking.take, shop.books.vault, shop.story.account, [came], way, shop.now)
+
+    assert "came-after-all" in shop.books.lines()
+
+
+def test_a_payment_that_was_given_back_gets_no_pass(tmp_path: Path) -> None:
+    shop = Checked(tmp_path)
+    shop.row()
+    shop.books.connection.execute("DELETE FROM pass_devices")
+    shop.books.connection.execute("DELETE FROM passes")
+    finding = shop.found()["no-pass"]
+    shop.ask(way="cash")
+    with pytest.raises(Refused, match="finding-gone"):
+        shop.mend(finding)
+
+    assert shop.books.count("passes") == 0
+    assert shop.found() == {}
+    shop.books.connection.close()
+
+
+def taken(shop: Checked, **row: Any) -> None:
+    """A row of a file is read."""
+    whole = StatementRow(**{"amount": Money(2_000), "written": "2026-11-18 14:06:40", "kind": "in", **row})
+    way = Way(via="file", zone="eat", open_shop=True)
+    shop.do(taking.take, shop.books.vault, shop.story.account, [whole], way, shop.now)
+
+
+def test_money_that_went_back_buys_nothing_before_staff_have_looked(shop: Checked) -> None:
+    shop.row()
+    taken(shop, number="UKMHAND001", payer="254712345671")
+    taken(shop, number="UKMBACK001", kind="out", linked="UKMHAND001")
+    phone = Phone("254712345671")
+    router, plan, _ = shop.books.views[shop.books.tenant.id]
+    claim = Claim(
+        tenant_id=shop.books.tenant.id,
+        timezone="Africa/Nairobi",
+        router=router,
+        plans=[plan],
+        mac="02:00:00:00:00:99",
+        number="UKMHAND001",
+        phone=phone,
+    )
+    with pytest.raises(Refused, match="receipt-review"):
+        shop.do(redeem, shop.books.vault, claim, [], shop.now)
+    shop.mend(shop.found()["reversed"])
+
+    assert shop.balances() == {"mpesa": 2_000, "revenue": 2_000}

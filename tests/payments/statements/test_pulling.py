@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,44 @@ async def test_a_statement_that_does_not_come_whole_covers_nothing_and_is_told(t
 
         assert (taken.new, list(spans), known.read_until) == (0, [], None)
         assert known.trouble in ("no-answer", "registration")
+
+
+async def told(r: Road, n: int) -> None:
+    """Guest number n pays, and the callback says so."""
+    await pays(r, n)
+    for _ in range(100):
+        await r.payments.inbox.run_once()
+        if len(await r.receipts()) > n:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("no callback")
+
+
+async def test_nothing_is_no_answer_where_messages_told_of_money(tmp_path: Path) -> None:
+    async with silent_road(tmp_path) as r:
+        r.mpesa.switches.callback_loss = 0.0
+        await told(r, 0)
+        r.clock.advance(HOUR)
+        await r.home.write(store.change_pull, (await r.home.write(store.pull_of, r.account.id)).id, registered=True)
+        await pull(r)  # M-Pesa has forgotten that it was
+        spans = await r.home.read(store.spans, r.account.id, 0, 1 << 60)
+        known = await r.home.write(store.pull_of, r.account.id)
+
+        assert (list(spans), known.read_until, known.trouble, known.registered) == ([], None, "nothing", False)
+        r.clock.advance(20 * MINUTE)
+        assert (await pull(r)).new == 1
+        assert (await r.home.write(store.pull_of, r.account.id)).registered
+
+
+async def test_with_a_row_that_nobody_can_read_nothing_is_said_to_be_missing(tmp_path: Path) -> None:
+    async with silent_road(tmp_path) as r:
+        await pays(r, 0)
+        await pays(r, 1)
+        r.mpesa.transactions[0] = replace(r.mpesa.transactions[0], receipt="?")
+        r.clock.advance(HOUR)
+
+        assert (await pull(r)).new == 1
+        assert list(await r.home.read(store.spans, r.account.id, 0, 1 << 60)) == []
 
 
 async def test_money_that_nobody_awaits_is_kept_for_staff(tmp_path: Path) -> None:
