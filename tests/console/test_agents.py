@@ -300,6 +300,19 @@ async def test_the_limit_is_looked_at_in_the_transaction_that_hands_out(o: Offic
     assert len(await theirs(o, agent)) == 5, "and the cards stay where they were"
 
 
+@pytest.mark.parametrize("change", [{"state": "off"}, {"role": "cashier"}])
+async def test_who_stops_selling_between_the_form_and_the_hand_out_gets_no_cards(
+    o: Office, change: dict[str, str]
+) -> None:
+    owner, agent = await o.of("owner"), await o.of("agent")
+    await print_cards(o.home, 10)
+    wanted = await move_of(o, agent, owner, 5, "a")
+    await o.home.write(update, "staff", agent.staff_id, **change)
+    with pytest.raises(Exception, match="move-off"):
+        await o.home.write(moves.carry_out, wanted, o.home.clock.now())
+    assert (await theirs(o, agent), await owes(o, agent)) == ([], 0)
+
+
 async def test_cash_of_an_agent_goes_into_ones_own_drawer_once_with_a_slip(o: Office) -> None:
     cashier, agent = await o.of("cashier"), await o.of("agent")
     await print_cards(o.home, 5, agent_id=agent.staff_id)

@@ -54,6 +54,14 @@ def terms(agent_id: int) -> Unit[Terms]:
     return Terms(commission_bp=found["commission_bp"], limit_minor=found["debt_limit_minor"])
 
 
+def sells(agent_id: int) -> Unit[bool]:
+    """Whether somebody is an agent, and not switched off."""
+    found = yield from one(
+        "SELECT id FROM staff WHERE tenant_id = :tenant AND id = :id AND role = 'agent' AND state <> 'off'", id=agent_id
+    )
+    return found is not None
+
+
 def set_terms(agent_id: int, wanted: Terms) -> Unit[None]:
     yield from update("staff", agent_id, commission_bp=wanted.commission_bp, debt_limit_minor=wanted.limit_minor)
 
