@@ -93,7 +93,7 @@ def must_have_room(agent_id: int, more: Money, beyond_limit: bool = False) -> Un
     if limit is None or beyond_limit or more.minor <= 0:
         return
     owed = (yield from agents.standing(agent_id, more.currency)).debt
-    if owed.minor + more.minor > limit:
+    if owed.minor + (yield from store.in_the_making(agent_id)) + more.minor > limit:
         raise Refused("stock-limit", status=409)
 
 
