@@ -12,8 +12,10 @@ from portal import check
 from portal.books import agents as books
 from portal.clock import DAY
 from portal.console.stock import store as shelf
+from portal.console.vouchers import store as making
+from portal.money import Money
 from portal.units import rows, update, value
-from portal.vouchers import batches
+from portal.vouchers import batches, codes
 from portal.vouchers import store as vouchers
 from portal.vouchers.stock import moves
 from portal.vouchers.stock import store as stock
@@ -298,6 +300,46 @@ async def test_the_limit_is_looked_at_in_the_transaction_that_hands_out(o: Offic
     with pytest.raises(Exception, match="stock-limit"):
         await o.home.write(moves.carry_out, await move_of(o, agent, owner, 9, "b"), o.home.clock.now())
     assert len(await theirs(o, agent)) == 5, "and the cards stay where they were"
+
+
+@pytest.mark.parametrize("change", [{"state": "off"}, {"role": "cashier"}])
+async def test_who_stops_selling_between_the_form_and_the_hand_out_gets_no_cards(
+    o: Office, change: dict[str, str]
+) -> None:
+    owner, agent = await o.of("owner"), await o.of("agent")
+    await print_cards(o.home, 10)
+    wanted = await move_of(o, agent, owner, 5, "a")
+    await o.home.write(update, "staff", agent.staff_id, **change)
+    with pytest.raises(Exception, match="move-off"):
+        await o.home.write(moves.carry_out, wanted, o.home.clock.now())
+    assert (await theirs(o, agent), await owes(o, agent)) == ([], 0)
+
+
+async def order_of(o: Office, agent: Visitor, key: str) -> batches.Order:
+    plan = await o.home.plan_of(name=f"Plan {key}", price=Money(PRICE, "KES"))
+    style, use_by = codes.STYLES["letters-8"], o.home.clock.now() + DAY
+    return batches.Order(plan=plan, count=3, style=style, use_by=use_by, agent_id=agent.staff_id, by="W.", form_key=key)
+
+
+async def test_the_limit_counts_a_batch_that_is_still_being_made(o: Office) -> None:
+    owner, agent = await o.of("owner"), await o.of("agent")
+    await print_cards(o.home, 10)
+    await o.home.write(update, "staff", agent.staff_id, debt_limit_minor=5 * PRICE)
+    await o.home.write(making.make_once, await order_of(o, agent, "a"), o.home.clock.now())
+    with pytest.raises(Exception, match="stock-limit"):
+        await o.home.write(making.make_once, await order_of(o, agent, "b"), o.home.clock.now())
+    with pytest.raises(Exception, match="stock-limit"):
+        await o.home.write(moves.carry_out, await move_of(o, agent, owner, 3, "c"), o.home.clock.now())
+    await o.home.write(moves.carry_out, await move_of(o, agent, owner, 2, "d"), o.home.clock.now())
+    assert await owes(o, agent) == 2 * PRICE
+
+
+async def test_no_batch_is_made_for_who_stops_selling_meanwhile(o: Office) -> None:
+    agent = await o.of("agent")
+    order = await order_of(o, agent, "a")
+    await o.home.write(update, "staff", agent.staff_id, state="off")
+    with pytest.raises(Exception, match="move-off"):
+        await o.home.write(making.make_once, order, o.home.clock.now())
 
 
 async def test_cash_of_an_agent_goes_into_ones_own_drawer_once_with_a_slip(o: Office) -> None:

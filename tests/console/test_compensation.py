@@ -18,6 +18,7 @@ from portal.books import store as books
 from portal.clock import DAY, HOUR, MINUTE
 from portal.console.compensation import giving, store
 from portal.console.compensation.limits import DEFAULTS
+from portal.errors import Refused
 from portal.units import insert, rows, value
 from tests.console import guests
 from tests.console.office import Office, Visitor
@@ -332,6 +333,36 @@ async def test_a_guests_limit_counts_all_passes_that_an_outage_has_hit(o: Office
         await guests.goes_online(o.home, one.device_id)
     await cashier.post("/compensation/new", 409, **form(o, begun, o.home.clock.now(), 2))
     assert await gifts(o) == []
+
+
+async def test_a_guests_limit_counts_what_an_outage_that_still_runs_will_give(o: Office) -> None:
+    cashier = await o.of("cashier")
+    one = await running(o, 1, span_ms=DAY)
+    begun = o.home.clock.now()
+    await again(o, cashier, 90 * MINUTE)
+    half = o.home.clock.now()
+    await guests.goes_online(o.home, one.device_id)
+    await again(o, cashier, 90 * MINUTE)
+    giver = giving.Giver(staff_id=cashier.staff_id, role="cashier", since=0)
+    first, second = (
+        giving.Outage(
+            router_id=o.home.router_id, since=since, until=since + 90 * MINUTE, reason="x", key=f"{since}", giver=giver
+        )
+        for since in (begun, half)
+    )
+    now = o.home.clock.now()
+    made = await o.home.write(giving.begin, first, 1, now)
+    with pytest.raises(Refused) as refused:
+        await o.home.write(giving.begin, second, 1, now)
+    assert refused.value.key == "gift-guest"
+    with pytest.raises(Refused):
+        await o.home.write(giving.must_be_within, giver, one.device_id, 31 * MINUTE)
+    await o.home.write(giving.must_be_within, giver, one.device_id, 30 * MINUTE)
+    while await o.home.write(giving.give_some, made, now):
+        pass
+    assert [each["span_ms"] for each in await gifts(o)] == [90 * MINUTE]
+    with pytest.raises(Refused):
+        await o.home.write(giving.begin, second, 1, now)
 
 
 async def test_an_outage_that_was_cut_short_goes_on_and_gives_nobody_twice(

@@ -136,8 +136,6 @@ async def _asked(desk: Desk, agent: Staff, kind: Kind, batch: Batch) -> Move:
     fields = desk.fields
     if batch.ready_at is None:
         raise Refused("batch-unready", status=409)
-    if kind == "handed" and (agent.state == "off" or agent.role != "agent"):
-        raise Refused("move-off", status=409)
     first, last = form.span_of(fields.get("serials", ""), batch.count)
     return Move(
         kind=kind,

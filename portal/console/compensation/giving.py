@@ -57,10 +57,10 @@ def must_be_within(giver: Giver, device_id: int, span_ms: int) -> Unit[None]:
     limit = yield from store.limit_of(giver.role)
     if limit is None:
         return
-    given = yield from store.given_since(giver.staff_id, device_id, giver.since)
-    if given.guest_ms + span_ms > limit.guest_ms:
+    before = yield from store.given_by_guest(giver.staff_id, giver.since)
+    if before[device_id] + span_ms > limit.guest_ms:
         raise Refused("gift-guest", status=409)
-    if given.whole_ms + span_ms > limit.day_ms:
+    if (yield from store.given_since(giver.staff_id, giver.since)) + span_ms > limit.day_ms:
         raise Refused("gift-day", status=409)
 
 
@@ -219,10 +219,9 @@ def _may_give(giver: Giver, hit: Hit) -> Unit[None]:
     if hit.guests > limit.guests:
         raise Refused("gift-guests", status=409)
     before = yield from store.given_by_guest(giver.staff_id, giver.since)
-    if any(span_ms + before.get(guest, 0) > limit.guest_ms for guest, span_ms in hit.by_guest.items()):
+    if any(span_ms + before[guest] > limit.guest_ms for guest, span_ms in hit.by_guest.items()):
         raise Refused("gift-guest", status=409)
-    given = yield from store.given_since(giver.staff_id, 0, giver.since)
-    if given.whole_ms + hit.span_ms > limit.day_ms:
+    if (yield from store.given_since(giver.staff_id, giver.since)) + hit.span_ms > limit.day_ms:
         raise Refused("gift-day", status=409)
 
 
@@ -231,8 +230,7 @@ def give_some(outage_id: int, now: Moment) -> Unit[bool]:
     outage = yield from store.outage(outage_id)
     if outage["done_at"] is not None:
         return False
-    left = int(outage["guests"]) - int((yield from store.gave(outage_id))["n"])
-    lost = yield from store.hit(outage["router_id"], outage["since"], outage["until"], min(CHUNK, max(0, left)))
+    lost = yield from store.next_of(outage, CHUNK)
     for each in lost:
         yield from _make_good(outage, each, now)
     if not lost:

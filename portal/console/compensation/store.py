@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,21 +38,12 @@ def set_limits(wanted: Mapping[str, Limit]) -> Unit[None]:
         yield from insert("gift_limits", role=role, **{name: getattr(limit, name) for name in FIELDS})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Given:
-    """What somebody has given since a moment; to all, and to one guest."""
-
-    whole_ms: int
-    guest_ms: int
-
-
-def given_since(staff_id: int, device_id: int, since: Moment) -> Unit[Given]:
-    found = yield from one(
-        "SELECT COALESCE(SUM(CASE WHEN outage_id IS NULL THEN span_ms ELSE 0 END), 0) AS whole,"
-        " COALESCE(SUM(CASE WHEN device_id = :device THEN span_ms ELSE 0 END), 0) AS guest"
-        " FROM gifts WHERE tenant_id = :tenant AND staff_id = :staff AND given_at >= :since",
+def given_since(staff_id: int, since: Moment) -> Unit[int]:
+    """What somebody has given to all since a moment, and what they still will for outages."""
+    given = yield from value(
+        "SELECT COALESCE(SUM(span_ms), 0) FROM gifts WHERE tenant_id = :tenant AND staff_id = :staff"
+        " AND outage_id IS NULL AND given_at >= :since",
         staff=staff_id,
-        device=device_id,
         since=since,
     )
     promised = yield from value(
@@ -60,19 +52,31 @@ def given_since(staff_id: int, device_id: int, since: Moment) -> Unit[Given]:
         staff=staff_id,
         since=since,
     )
-    assert found is not None
-    return Given(whole_ms=int(found["whole"]) + int(promised), guest_ms=int(found["guest"]))
+    return int(given) + int(promised)
 
 
-def given_by_guest(staff_id: int, since: Moment) -> Unit[Mapping[int, int]]:
-    """What somebody has given to each guest since a moment, by hand and for outages."""
+def given_by_guest(staff_id: int, since: Moment) -> Unit[Counter[int]]:
+    """What somebody has given to each guest since a moment, by hand and for outages, and what they still will."""
     found = yield from rows(
         "SELECT device_id, SUM(span_ms) AS span FROM gifts WHERE tenant_id = :tenant AND staff_id = :staff"
         " AND given_at >= :since GROUP BY device_id",
         staff=staff_id,
         since=since,
     )
-    return {int(row["device_id"]): int(row["span"]) for row in found}
+    given = Counter({int(row["device_id"]): int(row["span"]) for row in found})
+    return given + (yield from _promised(staff_id))
+
+
+def _promised(staff_id: int) -> Unit[Counter[int]]:
+    """What each guest is yet to get for the outages that somebody has begun."""
+    found = yield from rows(
+        "SELECT * FROM outages WHERE tenant_id = :tenant AND staff_id = :staff AND done_at IS NULL", staff=staff_id
+    )
+    promised: Counter[int] = Counter()
+    for row in found:
+        for each in (yield from next_of(row, int(row["guests"]))):
+            promised[each.one.device_id] += each.span_ms
+    return promised
 
 
 # --- what time is worth ---
@@ -232,6 +236,12 @@ def gave(outage_id: int) -> Unit[Row]:
     )
     assert found is not None
     return found
+
+
+def next_of(outage: Row, limit: int) -> Unit[list[Lost]]:
+    """The next passes that are to get their time for an outage; none once as many have it as its page had named."""
+    left = int(outage["guests"]) - int((yield from gave(outage["id"]))["n"])
+    return (yield from hit(outage["router_id"], outage["since"], outage["until"], min(limit, max(0, left))))
 
 
 def of_outage(outage_id: int, after: int, limit: int) -> Unit[Sequence[Row]]:

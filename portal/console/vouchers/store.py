@@ -21,7 +21,7 @@ from portal.vouchers import batches, posting, states
 from portal.vouchers import store as cards
 from portal.vouchers.batches import Order
 from portal.vouchers.states import Group, Tally
-from portal.vouchers.stock.moves import must_have_room
+from portal.vouchers.stock.moves import must_have_room, must_sell
 from portal.vouchers.store import Batch, Voucher
 
 COUNTER = "counter sale"  # the note of a batch of one that was made for somebody at the counter
@@ -248,6 +248,7 @@ def make_once(order: Order, now: Moment) -> Unit[Batch]:
     if there is not None:
         raise Refused("batch-there", status=409, batch=there)
     if order.agent_id is not None:
+        yield from must_sell(order.agent_id)
         price = order.price or order.plan.price
         yield from must_have_room(order.agent_id, Money(price.minor * order.count, price.currency))
     return (yield from batches.begin(order, now))

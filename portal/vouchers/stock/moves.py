@@ -93,19 +93,27 @@ def must_have_room(agent_id: int, more: Money, beyond_limit: bool = False) -> Un
     if limit is None or beyond_limit or more.minor <= 0:
         return
     owed = (yield from agents.standing(agent_id, more.currency)).debt
-    if owed.minor + more.minor > limit:
+    if owed.minor + (yield from store.in_the_making(agent_id)) + more.minor > limit:
         raise Refused("stock-limit", status=409)
+
+
+def must_sell(agent_id: int) -> Unit[None]:
+    """Raise `Refused("move-off")` when somebody is switched off, or no agent."""
+    if not (yield from store.sells(agent_id)):
+        raise Refused("move-off", status=409)
 
 
 def carry_out(move: Move, now: Moment) -> Unit[int]:
     """Move what may be moved of one part; how many cards it took, or had taken when its form was sent before.
 
-    Raises `Refused`: stock-limit when the agent would owe too much.
+    Raises `Refused`: move-off when nobody sells them there, stock-limit when the agent would owe too much.
     """
     price = move.batch.plan.price
     there = yield from store.with_key(move.key)
     if there is not None:
         return int(there["count"])
+    if move.kind == "handed":
+        yield from must_sell(move.agent_id)
     commission = (yield from store.terms(move.agent_id)).commission(price.minor)
     count = yield from _taken(move, commission, now)
     if not count:

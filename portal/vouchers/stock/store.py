@@ -11,6 +11,7 @@ from typing import Any
 
 from portal.clock import Moment
 from portal.units import Row, Unit, insert, one, rows, update
+from portal.vouchers.store import read_batch
 
 BEYOND = 2**62  # no row has this id
 
@@ -52,6 +53,22 @@ def terms(agent_id: int) -> Unit[Terms]:
     if found is None:
         return NO_TERMS
     return Terms(commission_bp=found["commission_bp"], limit_minor=found["debt_limit_minor"])
+
+
+def sells(agent_id: int) -> Unit[bool]:
+    """Whether somebody is an agent, and not switched off."""
+    found = yield from one(
+        "SELECT id FROM staff WHERE tenant_id = :tenant AND id = :id AND role = 'agent' AND state <> 'off'", id=agent_id
+    )
+    return found is not None
+
+
+def in_the_making(agent_id: int) -> Unit[int]:
+    """The worth of batches that are being made for an agent: they owe for them once all codes are drawn."""
+    found = yield from rows(
+        "SELECT * FROM batches WHERE tenant_id = :tenant AND agent_id = :agent AND ready_at IS NULL", agent=agent_id
+    )
+    return sum(each.plan.price.minor * each.count for each in map(read_batch, found))
 
 
 def set_terms(agent_id: int, wanted: Terms) -> Unit[None]:
