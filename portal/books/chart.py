@@ -78,6 +78,7 @@ KINDS: Mapping[str, Legs] = MappingProxyType(
         "charge": Legs("charges", "mpesa"),
         # money that somebody has found not to be there; the cause is a receipt, or a payment that never got one
         "not-there": Legs("differences", "mpesa"),
+        "there-after-all": Legs("mpesa", "differences"),
         "never-came": Legs("differences", "transit"),
         "came-after-all": Legs("transit", "differences"),
         # drawers

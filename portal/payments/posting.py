@@ -37,8 +37,18 @@ def _about(receipt: Receipt) -> About:
 
 def given_up(payment_id: int, receipt_id: int | None) -> Unit[bool]:
     """Whether somebody has found that the money of a payment, with this receipt or without any, is not there."""
-    fact = ("never-came", str(payment_id)) if receipt_id is None else ("not-there", str(receipt_id))
-    return (yield from posted(*fact)) is not None
+    if receipt_id is None:
+        return (yield from posted("never-came", str(payment_id))) is not None
+    gone = yield from posted("not-there", str(receipt_id))
+    return gone is not None and (yield from posted("there-after-all", str(receipt_id))) is None
+
+
+def there_after_all(receipt: Receipt, now: Moment) -> Unit[None]:
+    """The provider lists a receipt that it did not list before, and whose money somebody had given up."""
+    gone = yield from posted("not-there", str(receipt.id))
+    if gone is not None:
+        amount = Money(gone["amount_minor"], gone["currency"])
+        yield from post("there-after-all", str(receipt.id), amount, now, _about(receipt))
 
 
 def take(receipt: Receipt, payment_id: int, state: str, now: Moment) -> Unit[bool]:

@@ -50,6 +50,16 @@ async def test_joined_statements_are_refused_whole(o: Office) -> None:
     assert len(await o.home.read(store.known_rows, account_id, ["SKF0000001", "SKF0000002"])) == 2
 
 
+async def test_lines_that_cannot_be_read_are_told(o: Office) -> None:
+    who = await o.of("owner")
+    account_id = await samples_money.account(o.home)
+    page = await uploads(o, who, HEAD + line(o, "SKF0000001") + "SKF0000002,never,Completed,20.00,\n", 200)
+
+    assert "<b>1</b> line could not be read" in page
+    assert await o.home.read(store.known_rows, account_id, ["SKF0000001"]) == {"SKF0000001"}
+    assert list(await o.home.read(store.spans, account_id, 0, 1 << 60)) == [], "the file is not whole"
+
+
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "2026-13-01", "x", "2026-11-28\x00", "٢٠٢٦-١١-٢٨"])
 async def test_an_odd_day_is_checked_or_refused(o: Office, day: str) -> None:
     who = await o.of("owner")

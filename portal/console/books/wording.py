@@ -54,6 +54,7 @@ FACTS: Mapping[str, str] = MappingProxyType(
         "refund-cash": "Refunds in cash",
         "charge": "The provider kept a charge",
         "not-there": "Money of a receipt that the provider does not list",
+        "there-after-all": "Money of a receipt that the provider lists after all",
         "never-came": "Money of an order that never came",
         "came-after-all": "Money of an order that came after all",
         "counted": "Cash for cards of your own stock",

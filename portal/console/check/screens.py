@@ -40,7 +40,7 @@ async def overview(desk: Desk) -> Response:
     return await _overview(desk)
 
 
-async def _overview(desk: Desk, wrong: Refused | None = None, taken: Taken | None = None) -> Response:
+async def _overview(desk: Desk, wrong: Refused | None = None, taken: Taken | None = None, unread: int = 0) -> Response:
     listed = await desk.read(at_mpesa)
     return desk.page(
         "check",
@@ -53,6 +53,7 @@ async def _overview(desk: Desk, wrong: Refused | None = None, taken: Taken | Non
         balances=_balances(await desk.read(store.balances)),
         today=spans.today(desk.now, desk.view.tenant.timezone).isoformat(),
         taken=taken,
+        unread=unread,
         cost=lambda row: Money(row["amount_minor"], row["currency"]),
         day_name=lambda text: spans.named_day(text).strftime("%-d %b %Y"),
         wrong=wrong.key if wrong else "",
@@ -134,7 +135,7 @@ async def upload(desk: Desk) -> Response:
     taken = await _taken(desk, account, read)
     after = {"rows": len(read.rows), "new": taken.new, "recovered": taken.recovered}
     await desk.act("statement.upload", f"account:{account.public}", _nothing, after=after, money=True)
-    return await _overview(desk, None, taken)
+    return await _overview(desk, None, taken, len(read.bad_lines))
 
 
 async def _taken(desk: Desk, account: MpesaAccount, read: CsvStatement) -> Taken:

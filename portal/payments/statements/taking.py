@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from portal.clock import Moment
 from portal.db import Database
-from portal.payments import channels, mpesa
+from portal.payments import channels, mpesa, posting
 from portal.payments import store as payments
 from portal.payments.accounts import MpesaAccount
 from portal.payments.mpesa import C2bNotice
@@ -105,6 +105,9 @@ def _settle(vault: Vault, account: MpesaAccount, row: StatementRow, way: Way, at
         paid_at=at,
     )
     if (yield from store.was_given_up(row.number)):
+        known = yield from payments.receipt(row.number, account.environment)
+        if known is not None:
+            yield from posting.there_after_all(known, now)
         yield from open_exception("came-after-all", f"receipt:{row.number}", LINES["came-after-all"], now)
     return (
         yield from channels.settle_c2b(

@@ -362,3 +362,13 @@ def test_money_that_went_back_buys_nothing_before_staff_have_looked(shop: Checke
     shop.mend(shop.found()["reversed"])
 
     assert shop.balances() == {"mpesa": 2_000, "revenue": 2_000}
+
+
+def test_what_is_listed_after_all_is_in_the_books_again_and_may_go_back(shop: Checked) -> None:
+    shop.covered()
+    shop.mend(shop.found()["not-on-statement"])
+    for _ in range(2):
+        taken(shop, number="UKM0000001")
+
+    assert shop.balances() == {"mpesa": 2_000, "revenue": 2_000}
+    shop.ask(way="cash")
