@@ -56,7 +56,7 @@ async def test_lines_that_cannot_be_read_are_told(o: Office) -> None:
     page = await uploads(o, who, HEAD + line(o, "SKF0000001") + "SKF0000002,never,Completed,20.00,\n", 200)
 
     assert "<b>1</b> line could not be read" in page
-    assert await o.home.read(store.known_rows, account_id, ["SKF0000001"]) == {"SKF0000001"}
+    assert await o.home.read(store.known_rows, account_id, ["SKF0000001"]) == {("SKF0000001", "in")}
     assert list(await o.home.read(store.spans, account_id, 0, 1 << 60)) == [], "the file is not whole"
 
 
