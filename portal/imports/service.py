@@ -58,6 +58,10 @@ class Shown:
     row: Import
     work: Work | None
 
+    @property
+    def told(self) -> str:
+        return "" if self.work is None else self.work.told(_choice(self.row))
+
 
 # --- reading ---
 
@@ -159,20 +163,25 @@ def choose(hands: Hands, import_id: int, choice: Choice, now: Moment) -> Unit[No
 # --- the act ---
 
 
-def carry_out(hands: Hands, import_id: int, now: Moment) -> Unit[Mapping[str, int]]:
-    """Do what the dry run says, in one transaction; a second time there is nothing to do."""
+def carry_out(hands: Hands, import_id: int, now: Moment, told: str | None = None) -> Unit[Mapping[str, int]]:
+    """Do what the dry run says, in one transaction; a second time there is nothing to do.
+
+    `told` is what somebody agreed to; raises `Refused("import-changed")` when it would do something else by now.
+    """
     row = yield from _row(import_id, now)
     if row.done_at is not None:
         raise Refused("import-there", status=409)
     found = _open(hands, row)
-    counts = yield from take(hands, found, _choice(row), now)
+    counts = yield from take(hands, found, _choice(row), now, told)
     yield from store.set_done(import_id, counts, now)
     return counts
 
 
-def take(hands: Hands, found: Found, choice: Choice, now: Moment) -> Unit[Mapping[str, int]]:
+def take(hands: Hands, found: Found, choice: Choice, now: Moment, told: str | None = None) -> Unit[Mapping[str, int]]:
     """Take everything that can be taken; how much that was, by kind."""
     work = yield from try_out(hands, found, choice, now)
+    if told is not None and told != work.told(choice):
+        raise Refused("import-changed", status=409)
     plans = yield from _plans(work, found.source, now)
     router = yield from _router(found.source)
     for batch in work.batches:

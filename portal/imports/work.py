@@ -106,6 +106,11 @@ class Work:
     def cards(self) -> int:
         return sum(len(each.cards) for each in self.batches)
 
+    def told(self, choice: Choice) -> str:
+        """What a page says would be done, and by which choices, to be compared once somebody agrees to it."""
+        said = (choice.days, int(choice.shorten), int(choice.unsold), *self.counts().values())
+        return ":".join(map(str, said))
+
     def counts(self) -> dict[str, int]:
         """How much would be done, by kind."""
         runs = sum(card.run is not None and each.rest_ms is None for each in self.batches for card in each.cards)

@@ -77,7 +77,8 @@ def _new(book: Book, alarm: Alarm, now: Moment) -> Unit[int]:
 
 
 def _there(book: Book, kept: Kept, alarm: Alarm, now: Moment) -> Unit[int]:
-    if kept.opened_at is None and now - kept.suspected_at >= book.patience.debounce_ms:
+    # A moment that is still to come was written before the clock went back.
+    if kept.opened_at is None and abs(now - kept.suspected_at) >= book.patience.debounce_ms:
         return (yield from _open(book, kept.id, alarm, now))
     worse = GRAVITY[alarm.severity] > GRAVITY[kept.severity]
     if kept.gone_at is not None or kept.sentence != alarm.text or worse:
@@ -99,9 +100,9 @@ def _gone(book: Book, kept: Kept, now: Moment) -> Unit[int]:
         yield from store.forget(kept.id)
         return 0
     times = yield from store.times_lately(kept.kind, kept.subject, now - DAY)
-    gone_at = now if kept.gone_at is None else kept.gone_at
+    gone_at = now if kept.gone_at is None else min(kept.gone_at, now)
     if now - gone_at < book.patience.calm(times):
-        if kept.gone_at is None:
+        if kept.gone_at != gone_at:
             yield from store.change(kept.id, gone_at=now)
         return 0
     yield from store.change(kept.id, gone_at=gone_at, closed_at=now)

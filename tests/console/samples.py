@@ -244,6 +244,9 @@ async def import_router(who: Visitor) -> Request:
     return "/imports/router", {"router": str(router)}
 
 
+TOLD = "90:1:0:1:1:0"  # what its page says: days, shortened, unsold, plans, codes, running
+
+
 async def read_table(who: Visitor) -> int:
     """A table that is read and not taken yet."""
     await who.post("/imports/file", 303, source="csv", text="plan,price,time,code\n1 day,50,1d,ab12cd34\n")
@@ -375,7 +378,7 @@ SAMPLES: dict[str, Sample] = {
     "/imports/file": plain("/imports/file", source="csv", text="plan,price,time\n1 day,50,1d\n"),
     "/imports/router": import_router,
     "/imports/{id}/choose": on_import("/choose", days="7"),
-    "/imports/{id}": on_import(""),
+    "/imports/{id}": on_import("", told=TOLD),
     "/support/open": plain("/support/open", hours="1", reason="because"),
     "/support/close": shut_window,
     "/isps/new": plain("/isps/new", **ISP),

@@ -258,6 +258,26 @@ async def test_an_outage_that_began_before_staff_say_so_finds_its_guests(o: Offi
     assert [each.span_ms for each in hit.lost] == [HOUR]
 
 
+async def test_the_page_says_when_the_router_answered_during_what_is_called_an_outage(o: Office) -> None:
+    owner, s, quarter = await o.of("owner"), o.home, 15 * MINUTE
+    await running(o, 1, span_ms=DAY)
+    begun = s.clock.now()
+    owner = await again(o, owner, 2 * HOUR)
+    span = when(o, begun, s.clock.now())
+    silent = await owner.get("/compensation/new", **span)
+    assert "1 guest lost time" in silent
+    assert "The router answered" not in silent
+    whole = -(-begun // quarter) * quarter
+    for slot in (whole - quarter, whole, whole + quarter):  # the first may have been read before it began
+        await s.write(insert, "online_counts", slot=slot, router_id=s.router_id, online=0)
+    said = re.search(
+        r"The router answered in (\d) of the (\d) whole quarters", await owner.get("/compensation/new", **span)
+    )
+    assert said is not None
+    assert said[1] == "2"
+    assert said[2] in "78"
+
+
 async def test_a_pass_that_ended_during_the_outage_comes_back_for_as_long(o: Office) -> None:
     owner = await o.of("owner")
     await running(o, 1, span_ms=25 * MINUTE)

@@ -12,7 +12,7 @@ from portal.staff import roles
 from portal.tenancy import store as tenancy
 from portal.units import rows, value
 from tests.console.office import Office, Visitor
-from tests.console.samples import read_table
+from tests.console.samples import TOLD, read_table
 from tests.imports.sources import dump
 from tests.imports.taking import everything
 from tests.support import add_router
@@ -37,7 +37,7 @@ async def test_a_file_is_read_looked_at_and_taken(o: Office, owner: Visitor) -> 
     assert "Import 3 plans, 3 unused codes, 1 running guest" in page
     before = await everything(o.home)
 
-    await owner.post(answer.headers["location"].removeprefix("/console"))
+    await owner.post(answer.headers["location"].removeprefix("/console"), told="90:1:0:3:3:1")
 
     acts = [(row["act"], row["subject"]) for row in await o.acts()]
     assert acts == [("import.read", "import:1"), ("import.take", "import:1")]
@@ -47,7 +47,7 @@ async def test_a_file_is_read_looked_at_and_taken(o: Office, owner: Visitor) -> 
 
 async def test_taken_twice_at_once_it_is_taken_once(o: Office, owner: Visitor) -> None:
     number = await read_table(owner)
-    form = {"csrf": await owner.token()}
+    form = {"csrf": await owner.token(), "told": TOLD}
 
     answers = await asyncio.gather(*(owner.http.post(f"/console/imports/{number}", data=form) for _ in range(5)))
 
@@ -123,7 +123,7 @@ async def test_no_code_and_no_device_stands_on_the_page_or_in_the_log(o: Office,
     answer = await send(owner, body, "phpnuxbill")
     number = answer.headers["location"].removeprefix("/console")
     page = await owner.get(number)
-    await owner.post(number)
+    await owner.post(number, told="90:1:0:3:3:1")
 
     written = page + repr(await o.acts()) + await owner.get("/imports") + await owner.get(number)
 
@@ -160,13 +160,27 @@ async def test_choices_are_made_again_on_the_page(o: Office, owner: Visitor) -> 
     await owner.post(f"/imports/{number}/choose", 303, days="7", unsold="1")
 
     assert "for 7 days at most" in await owner.get(f"/imports/{number}")
-    await owner.post(f"/imports/{number}")
+    await owner.post(f"/imports/{number}", told="7:0:1:1:1:0")
     [batch] = await o.home.read(rows, "SELECT price_minor, use_by, created_at FROM batches WHERE tenant_id = :tenant")
     assert (batch["price_minor"], batch["use_by"] - batch["created_at"]) == (5_000, 7 * 86_400_000)
 
 
+async def test_what_changed_since_the_dry_run_is_shown_again_and_nothing_is_taken(o: Office, owner: Visitor) -> None:
+    number = await read_table(owner)
+    assert f'name="told" value="{TOLD}"' in await owner.get(f"/imports/{number}")
+    await owner.post(f"/imports/{number}/choose", 303, days="7", unsold="1")  # somebody else chooses otherwise
+
+    refused = await owner.post(f"/imports/{number}", 409, told=TOLD)
+
+    assert "Something has changed meanwhile" in refused.text
+    assert "for 7 days at most" in refused.text
+    assert (await everything(o.home))["vouchers"] == []
+    await owner.post(f"/imports/{number}", 409)
+    await owner.post(f"/imports/{number}", told="7:0:1:1:1:0")
+
+
 async def test_a_batch_of_another_system_is_not_printed_again(o: Office, owner: Visitor) -> None:
-    await owner.post(f"/imports/{await read_table(owner)}")
+    await owner.post(f"/imports/{await read_table(owner)}", told=TOLD)
 
     page = await owner.get("/vouchers/batch/1")
     answer = await owner.post("/vouchers/batch/1/file", 409, form="pdf")
@@ -178,7 +192,7 @@ async def test_a_batch_of_another_system_is_not_printed_again(o: Office, owner: 
 
 @pytest.mark.parametrize("typed", ["ab12cd34", "AB12-CD34"])
 async def test_the_search_box_finds_an_imported_code_of_ones_own_alone(o: Office, owner: Visitor, typed: str) -> None:
-    await owner.post(f"/imports/{await read_table(owner)}")
+    await owner.post(f"/imports/{await read_table(owner)}", told=TOLD)
 
     page = (await owner.post("/guests", 200, q=typed)).text
 

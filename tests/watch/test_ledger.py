@@ -207,3 +207,17 @@ async def test_how_often_it_came_counts_for_a_day(home: Seed) -> None:
     await story.looks("xx" + "." * 12)
     assert await home.read(store.times_lately, "router-down", "router:1", story.now - DAY) == 1
     assert await home.read(store.times_lately, "router-down", "router:1", story.now + HOUR) == 0
+
+
+async def test_a_clock_that_goes_back_keeps_no_alarm_from_opening_or_from_ending(home: Seed) -> None:
+    story = Story(home)
+    story.now += 2 * DAY
+    await story.looks("x")
+    story.now -= 2 * DAY
+    await story.looks("xx")
+    assert await story.messages() == ["opened"]
+    story.now += 2 * DAY
+    await story.looks(".")
+    story.now -= 2 * DAY
+    await story.looks("." * 60)
+    assert await story.messages() == ["opened", "closed"]

@@ -16,6 +16,7 @@ from portal.console import asked
 from portal.console.compensation import giving, limits, store
 from portal.console.compensation.giving import Hit, Outage
 from portal.console.compensation.limits import Limit
+from portal.console.compensation.store import Heard
 from portal.console.desk import Desk
 from portal.console.guests.screens import giver
 from portal.console.screens import get, post
@@ -126,11 +127,13 @@ async def ask(desk: Desk) -> Response:
 
 async def _ask(desk: Desk, fields: Mapping[str, str], wrong: str = "", status: int = 200) -> Response:
     hit: Hit | None = None
+    heard: Heard | None = None
     window: Window | None = None
     if fields.get("since") or fields.get("until"):
         try:
             window = _window(desk, fields)
             hit = await desk.read(giving.foresee, window.router_id, window.since, window.until)
+            heard = await desk.read(store.heard, window.router_id, window.since, window.until)
         except Refused as refused:
             wrong, status = wrong or refused.key, max(status, refused.status)
     return desk.page(
@@ -140,6 +143,7 @@ async def _ask(desk: Desk, fields: Mapping[str, str], wrong: str = "", status: i
         filled=_filled(desk, fields),
         window=window,
         hit=hit,
+        heard=heard,
         shown=SHOWN,
         limit=await desk.read(store.limit_of, desk.staff.role),
         key=asked.new_key(),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portal.access.passes import Pass, from_row
+from portal.access.places.store import SLOT_MS
 from portal.clock import DAY, MINUTE, Moment
 from portal.console.compensation.limits import DEFAULTS, FIELDS, NOTHING, Limit
 from portal.errors import Refused
@@ -178,6 +179,27 @@ def _heard(router_id: int, since: Moment) -> Unit[Moment]:
         day=since - DAY,
     )
     return since if found is None else int(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """In how many of the whole quarters of an hour of a span a router answered."""
+
+    quarters: int
+    heard: int
+
+
+def heard(router_id: int, since: Moment, until: Moment) -> Unit[Heard]:
+    """What there is to say of a router while somebody says that it was of no use; counts are kept per quarter."""
+    first, end = -(-since // SLOT_MS) * SLOT_MS, until // SLOT_MS * SLOT_MS
+    found = yield from value(
+        "SELECT COUNT(*) FROM online_counts WHERE tenant_id = :tenant AND router_id = :router AND slot >= :first"
+        " AND slot < :end",
+        router=router_id,
+        first=first,
+        end=end,
+    )
+    return Heard(quarters=max(0, end - first) // SLOT_MS, heard=int(found))
 
 
 def _lost(row: Row, since: Moment, until: Moment) -> Lost:

@@ -84,7 +84,8 @@ async def _dry_run(desk: Desk, wrong: Refused | None = None) -> Response:
         wrong.status if wrong else 200,
         row=shown.row,
         work=shown.work,
-        days=desk.fields.get("days", "")[:9] if wrong else str(shown.row.days),
+        told=shown.told,
+        days=desk.fields.get("days", str(shown.row.days))[:9] if wrong else str(shown.row.days),
         wording=wording,
         most_days=MOST_DAYS,
         wrong=wrong.key if wrong else "",
@@ -110,13 +111,19 @@ async def choose(desk: Desk) -> Response:
 
 
 async def take(desk: Desk) -> Response:
-    """Take what the dry run said."""
+    """Take what the dry run said; when it would be something else by now, it is shown again."""
     number, who = _number(desk), reading.hands(desk)
     shown = await desk.read(service.look, who, number, desk.now)
     if shown.work is None:
         return desk.go(f"/console/imports/{number}", "import-there")
     after = {"from": shown.row.title, **shown.work.counts()}
-    await desk.act("import.take", _subject(number), service.carry_out, who, number, desk.now, after=after)
+    told = desk.fields.get("told", "")
+    try:
+        await desk.act("import.take", _subject(number), service.carry_out, who, number, desk.now, told, after=after)
+    except Refused as wrong:
+        if wrong.key != "import-changed":
+            raise
+        return await _dry_run(desk, wrong)
     await desk.services.catalog.refresh()
     return desk.go(f"/console/imports/{number}", "imported")
 
