@@ -288,8 +288,10 @@ def no_earlier_than(device_id: int, now: Moment) -> Unit[None]:
 def due_devices(now: Moment) -> Unit[list[int]]:
     """Devices with a pass whose end by the clock, or use-by while it waits, has come."""
     found = yield from rows(
-        "SELECT DISTINCT device_id FROM passes WHERE tenant_id = :tenant AND ((state IN ('running', 'paused')"
-        " AND ends_at <= :now) OR (state = 'waiting' AND started_at IS NULL AND use_by <= :now))",
+        # Two questions and not one with OR: each is a stretch of an index, however long the past is.
+        "SELECT device_id FROM passes WHERE tenant_id = :tenant AND state IN ('running', 'paused') AND ends_at <= :now"
+        " UNION SELECT device_id FROM passes WHERE tenant_id = :tenant AND state = 'waiting' AND started_at IS NULL"
+        " AND use_by <= :now",
         now=now,
     )
     return [row["device_id"] for row in found]

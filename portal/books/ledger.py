@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from portal.books import store
 from portal.books.chart import ACCOUNTS, KINDS, Account, balance
@@ -55,7 +56,7 @@ def posted(kind: str, cause: str) -> Unit[Row | None]:
     return (yield from store.transfer(kind, cause))
 
 
-def balances(sums: Iterable[Row], currency: str) -> Mapping[Account, int]:
+def balances(sums: Iterable[Mapping[str, Any]], currency: str) -> Mapping[Account, int]:
     """What stands on each account after transfers that were summed by kind, in minor units."""
     debits, credits = dict.fromkeys(ACCOUNTS, 0), dict.fromkeys(ACCOUNTS, 0)
     for row in sums:

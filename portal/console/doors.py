@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from portal.access.catalog import Catalog
+from portal.books.standing import Standing
 from portal.clock import Clock
 from portal.console.looks import Looks
 from portal.console.work import Work
@@ -37,5 +38,6 @@ class Services:
     looked: dict[tuple[int, int, str], int] = field(default_factory=dict)  # pages that visitors saw, by minute
     work: Work = field(default_factory=Work)
     looks: Looks = field(default_factory=Looks)
+    standing: Standing = field(default_factory=Standing)
     resolve: Resolve = resolve
     observe: Observe = access_log

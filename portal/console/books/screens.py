@@ -42,7 +42,7 @@ async def whole(desk: Desk) -> Response:
         days=days,
         wrong=wrong,
         chips=[(name, word, f"/console/books?span={name}") for name, word in span.CHOICES if name != "custom"],
-        now=ledger.balances(await desk.read(books.sums, 0, EVER), currency),
+        now=ledger.balances(await desk.read(desk.services.standing.sums, desk.view.tenant.id, desk.now), currency),
         then=ledger.balances(await desk.read(books.sums, every[0][0], every[-1][1]), currency),
         chart=await _chart(desk, days, every),
         words=wording,
