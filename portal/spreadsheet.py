@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 
 MARK = "\ufeff"  # by which spreadsheets know UTF-8
 # What a spreadsheet takes for the beginning of a formula, which may send the cells beside it away.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
-_NUMBER = re.compile(r"-[0-9]+(\.[0-9]+)?")  # less than nothing, and no formula
-
 
 def guarded(cell: object) -> str:
     """The cell as text, whatever it begins with."""
+    if isinstance(cell, Decimal):
+        return str(cell)  # added up here and typed by nobody: it may be less than nothing
     text = "" if cell is None else str(cell)
-    if _NUMBER.fullmatch(text):
-        return text
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) or text.startswith(_FORMULA) else text
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Literal
 
 from portal.books.chart import KINDS
 from portal.clock import Moment
@@ -61,17 +62,19 @@ def sums_of(kinds: Sequence[str], since: Moment, until: Moment, currency: str) -
 
 
 Field = Literal["plan_id", "router_id", "staff_id", "agent_id"]
+_ABOUT: Mapping[Field, str] = MappingProxyType(
+    {"plan_id": "plan_id", "router_id": "router_id", "staff_id": "staff_id", "agent_id": "agent_id"}
+)
 
 
 def sums_by(field: Field, kinds: Sequence[str], days: Span, currency: str) -> Unit[Sequence[Row]]:
     """``about`` (the plan, router, staff or agent, or None), ``kind``, ``n`` and ``minor`` of these kinds."""
-    assert field in get_args(Field)
     marks, bound = any_of(kinds)
     return (
         yield from rows(
-            f"SELECT {field} AS about, kind, COUNT(*) AS n, SUM(amount_minor) AS minor FROM transfers"
+            f"SELECT {_ABOUT[field]} AS about, kind, COUNT(*) AS n, SUM(amount_minor) AS minor FROM transfers"
             f" WHERE tenant_id = :tenant AND kind IN ({marks}) AND posted_at >= :since AND posted_at < :until"
-            f" AND currency = :currency GROUP BY {field}, kind",
+            f" AND currency = :currency GROUP BY {_ABOUT[field]}, kind",
             since=days[0],
             until=days[1],
             currency=currency,

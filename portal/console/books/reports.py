@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from types import MappingProxyType
 from urllib.parse import urlencode
 
@@ -203,7 +204,12 @@ async def file(desk: Desk) -> Response:
 
 async def _parts(lines: Sequence[Line], currency: str) -> AsyncIterator[str]:
     yield tables.lines(
-        [each.name, each.counts, *(spreadsheet.decimal(minor) for minor in (*each.amounts, each.whole)), currency]
+        [
+            each.name,
+            each.counts,
+            *(Decimal(spreadsheet.decimal(minor)) for minor in (*each.amounts, each.whole)),
+            currency,
+        ]
         for each in lines
     )
 
