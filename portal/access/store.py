@@ -60,6 +60,11 @@ def plan_list() -> Unit[list[Plan]]:
     return [plans.from_row(row) for row in found]
 
 
+def plan_names() -> Unit[dict[int, str]]:
+    """What each plan is called, by id; also those that are no longer sold."""
+    return {each.id: each.name for each in (yield from plan_list())}
+
+
 def add_plan(plan: Plan, now: Moment) -> Unit[int]:
     """Put a plan on sale."""
     return (yield from insert("plans", **plans.to_columns(plan), created_at=now))

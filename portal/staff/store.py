@@ -134,6 +134,11 @@ def all_staff() -> Unit[list[Staff]]:
     return [_staff(row) for row in found]
 
 
+def names() -> Unit[dict[int, str]]:
+    """What everybody of this ISP is called, by id; also who left."""
+    return {each.id: each.name for each in (yield from all_staff())}
+
+
 def how_many() -> Unit[int]:
     """How many people of this ISP can log in, or are invited."""
     return int((yield from value("SELECT COUNT(*) FROM staff WHERE tenant_id = :tenant AND state <> 'off'")))

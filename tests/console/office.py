@@ -180,7 +180,7 @@ async def _services(home: Seed, http: httpx.AsyncClient, settings: Settings) -> 
         catalog=catalog,
         settings=settings,
         staff=StaffRoom(home.db, home.vault, home.clock),
-        providers={Paystack.name: Paystack(Line(None), home.vault)},  # type: ignore[arg-type]
+        providers={Paystack.name: Paystack(Line(http), home.vault)},
         payments=Payments(home.db, home.vault, home.clock, catalog, settings, http),
         observe=lambda *_: None,
     )

@@ -25,8 +25,8 @@ from tests.console.plans_of_queries import plans, scans
 NAIROBI = "Africa/Nairobi"
 
 
-def utc(*parts: int) -> Moment:
-    return int(datetime(*parts, tzinfo=UTC).timestamp() * 1000)  # type: ignore[misc,arg-type]
+def utc(year: int, month: int, day: int, hour: int) -> Moment:
+    return int(datetime(year, month, day, hour, tzinfo=UTC).timestamp() * 1000)
 
 
 def times(now: Moment, zone: str = NAIROBI) -> Times:
@@ -85,7 +85,8 @@ async def test_the_page_shows_takings_routers_and_lines_with_what_to_do(o: Offic
     assert "KSh\u00a01,234" in page
     assert "1 of 1" in page
     assert "higher licence level" in page
-    data = json.loads(re.search(r'id="takings">(.*?)</script>', page)[1])  # type: ignore[index]
+    (drawn,) = re.findall(r'id="takings">(.*?)</script>', page)
+    data = json.loads(drawn)
     assert (len(data["values"]), data["values"][-1], data["unit"]) == (30, 1234, "KSh")
 
 

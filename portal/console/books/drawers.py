@@ -46,7 +46,7 @@ async def _drawer(desk: Desk, staff_id: int, wrong: Refused | None = None) -> Re
     currency = desk.view.tenant.currency
     before = asked.number_or_none(desk.query.get("before", ""))
     past = await desk.read(books.closings, before or EVER, LISTED + 1, staff_id)
-    names = {each.id: each.name for each in await desk.read(staff.all_staff)}
+    names = await desk.read(staff.names)
     return desk.page(
         "drawer",
         wrong.status if wrong else 200,
@@ -147,7 +147,7 @@ async def closing(desk: Desk) -> Response:
     if row is None or not (row["staff_id"] == desk.staff.id or desk.may("books")):
         raise Refused("not-found", status=404)
     lines = drawer.lines_of(await desk.read(books.of_closing, row["id"]))
-    names = {each.id: each.name for each in await desk.read(staff.all_staff)}
+    names = await desk.read(staff.names)
     return desk.page(
         "closing",
         closing=row,

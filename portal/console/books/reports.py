@@ -158,8 +158,8 @@ async def _names(desk: Desk, by: books.Field) -> dict[int, str]:
     if by == "router_id":
         return {each.id: each.name for each in desk.view.routers.values()}
     if by == "plan_id":
-        return {each.id: each.name for each in await desk.read(access.plan_list)}
-    return {each.id: each.name for each in await desk.read(staff.all_staff)}
+        return await desk.read(access.plan_names)
+    return await desk.read(staff.names)
 
 
 def _kinds(chosen: Report) -> list[str]:

@@ -87,7 +87,7 @@ async def journal(desk: Desk) -> Response:
     """Every transfer, the newest first."""
     before = asked.number_or_none(desk.query.get("before", ""))
     found = await desk.read(books.newest, before or EVER, PAGE + 1)
-    names = {each.id: each.name for each in await desk.read(staff.all_staff)}
+    names = await desk.read(staff.names)
     return desk.page(
         "journal",
         entries=[_entry(row, names) for row in found[:PAGE]],
@@ -116,11 +116,7 @@ class Names:
 
 
 def _names() -> Unit[Names]:
-    plans, everybody = (yield from access.plan_list()), (yield from staff.all_staff())
-    return Names(
-        plans={each.id: each.name for each in plans},
-        staff={each.id: each.name for each in everybody},
-    )
+    return Names(plans=(yield from access.plan_names()), staff=(yield from staff.names()))
 
 
 async def _parts(desk: Desk, names: Names) -> AsyncIterator[str]:

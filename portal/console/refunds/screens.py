@@ -53,7 +53,7 @@ async def listed(desk: Desk) -> Response:
 
 
 async def _names(desk: Desk) -> dict[int, str]:
-    return {each.id: each.name for each in await desk.read(staff.all_staff)}
+    return await desk.read(staff.names)
 
 
 async def one(desk: Desk) -> Response:

@@ -44,13 +44,13 @@ class Report:
 
 
 def report(desk: Desk, days: Days) -> Unit[Report]:
-    tenant, plans = desk.view.tenant, (yield from access.plan_list())
+    tenant = desk.view.tenant
     every = days.all(tenant.timezone)
     return Report(
         took=(yield from store.took(every, tenant.currency)),
         sold=(yield from store.sold(every, tenant.currency)),
-        plans={each.id: each.name for each in plans},
-        staff={each.id: each.name for each in (yield from staff.all_staff())},
+        plans=(yield from access.plan_names()),
+        staff=(yield from staff.names()),
     )
 
 

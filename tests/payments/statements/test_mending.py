@@ -173,13 +173,19 @@ def test_a_refund_that_was_asked_for_before_its_money_was_found_not_to_be_there_
     assert "cash" not in shop.balances()
 
 
-def test_an_order_whose_money_never_came_is_taken_out_of_transit(shop: Checked) -> None:
+def unheard(shop: Checked) -> Story:
+    """A second order that a query says is paid; the statement, whole, does not list its money."""
     second = Story(shop.books, n=2)
     second.claimed()
     second.pushed()
     second.query("0")
     shop.row()
     shop.covered()
+    return second
+
+
+def test_an_order_whose_money_never_came_is_taken_out_of_transit(shop: Checked) -> None:
+    second = unheard(shop)
     found = shop.found()
 
     assert set(found) == {"no-receipt"}
@@ -191,12 +197,7 @@ def test_an_order_whose_money_never_came_is_taken_out_of_transit(shop: Checked) 
 
 
 def test_money_that_comes_after_it_was_given_up_is_in_transit_no_longer_and_may_go_back(shop: Checked) -> None:
-    second = Story(shop.books, n=2)
-    second.claimed()
-    second.pushed()
-    second.query("0")
-    shop.row()
-    shop.covered()
+    second = unheard(shop)
     shop.mend(shop.found()["no-receipt"])
     for _ in range(2):
         second.c2b()
@@ -248,12 +249,7 @@ def test_what_the_statement_lists_by_now_is_not_ended(shop: Checked) -> None:
 
 
 def test_a_payment_whose_receipt_has_come_by_now_is_not_ended(shop: Checked) -> None:
-    second = Story(shop.books, n=2)
-    second.claimed()
-    second.pushed()
-    second.query("0")
-    shop.row()
-    shop.covered()
+    second = unheard(shop)
     finding = shop.found()["no-receipt"]
     second.c2b()
     with pytest.raises(Refused, match="finding-gone"):
