@@ -65,8 +65,7 @@ def _account_of(
 ) -> Unit[Account | None]:
     """The account that a message came for; what it is about knows it."""
     if account_id is None and payment_id is not None:
-        one = yield from store.payment(payment_id)
-        account_id = None if one is None else one.account_id
+        account_id = yield from store.account_of_payment(payment_id)
     elif account_id is None:
         account_id = yield from results.account_of(refund_id, question_id)
     return None if account_id is None else (yield from get_account(account_id))

@@ -56,13 +56,14 @@ def take(receipt: Receipt, payment_id: int, state: str, now: Moment) -> Unit[boo
     taken = yield from store.take_receipt(receipt.id, payment_id, state)
     if taken:
         yield from placed(receipt, now)
-        yield from _came_after_all(receipt, payment_id, now)
     return taken
 
 
-def _came_after_all(receipt: Receipt, payment_id: int, now: Moment) -> Unit[None]:
-    """The money that somebody had given up is here."""
+def came_after_all(receipt: Receipt, payment_id: int, now: Moment) -> Unit[bool]:
+    """Whether this is the money of a paid payment that somebody had given up; then it is here again."""
     gone = yield from posted("never-came", str(payment_id))
-    if gone is not None:
-        amount = Money(gone["amount_minor"], gone["currency"])
-        yield from post("came-after-all", str(payment_id), amount, now, _about(receipt))
+    if gone is None:
+        return False
+    amount = Money(gone["amount_minor"], gone["currency"])
+    yield from post("came-after-all", str(payment_id), amount, now, _about(receipt))
+    return True

@@ -29,8 +29,7 @@ def account_of(refund_id: int | None, question_id: int | None) -> Unit[int | Non
     """Through whose account it was asked for."""
     if refund_id is not None:
         one = yield from refunds.refund(refund_id)
-        paid = None if one is None else (yield from payments.payment(one.payment_id))
-        return None if paid is None else paid.account_id
+        return None if one is None else (yield from payments.account_of_payment(one.payment_id))
     question = None if question_id is None else (yield from statements.question(question_id))
     return None if question is None else int(question["account_id"])
 

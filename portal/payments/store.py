@@ -134,6 +134,14 @@ def payment_by_callback(callback_hash: bytes) -> Unit[int | None]:
     return found
 
 
+def account_of_payment(payment_id: int) -> Unit[int | None]:
+    """The id of the account that a payment goes to."""
+    found: int | None = yield from value(
+        "SELECT account_id FROM payments WHERE tenant_id = :tenant AND id = :id", id=payment_id
+    )
+    return found
+
+
 def account_by_c2b(c2b_hash: bytes) -> Unit[int | None]:
     """The id of the account with this C2B token."""
     found: int | None = yield from value(
