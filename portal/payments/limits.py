@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from portal.clock import DAY, HOUR, MINUTE, Moment
 from portal.errors import Refused
-from portal.payments import store
+from portal.payments.counts import store as counts
 from portal.seal import Vault
 from portal.settings import Settings
 from portal.units import Unit
@@ -57,7 +57,7 @@ def prompt_budgets(settings: Settings, phone_index: bytes, device_id: int, route
 def check_prompts(budgets: Iterable[Budget], now: Moment) -> Unit[None]:
     """Raises `Refused` with the time to wait when one more prompt does not fit."""
     for each in budgets:
-        nth = yield from store.nth_prompt(each.bucket, each.subject, each.count)
+        nth = yield from counts.nth_prompt(each.bucket, each.subject, each.count)
         wait = wait_ms(nth, each.window_ms, now)
         if wait:
             raise Refused(each.refusal, status=429, wait_s=seconds(wait))
@@ -80,19 +80,19 @@ def guess_subjects(vault: Vault, tenant: int, mac: str, router_id: int, source: 
 def reserve_guess(door: str, subjects: dict[str, bytes], now: Moment) -> Unit[list[int]]:
     """Count a guess before it is looked at, so that many at once cannot pass; raises `Refused("guess-limit")`.
 
-    Whoever guessed right takes it back with `store.delete_guesses`.
+    Whoever guessed right takes it back with `counts.delete_guesses`.
     """
     for bucket, subject in subjects.items():
-        nth = yield from store.nth_guess(door, bucket, subject, GUESSES_AN_HOUR[bucket])
+        nth = yield from counts.nth_guess(door, bucket, subject, GUESSES_AN_HOUR[bucket])
         wait = wait_ms(nth, HOUR, now)
         if wait:
             raise Refused("guess-limit", status=429, wait_s=seconds(wait))
     made: list[int] = []
     for bucket, subject in subjects.items():
-        made.append((yield from store.insert_guess(door=door, bucket=bucket, subject=subject, guessed_at=now)))
+        made.append((yield from counts.insert_guess(door=door, bucket=bucket, subject=subject, guessed_at=now)))
     return made
 
 
 def give_back(guess_ids: Sequence[int]) -> Unit[None]:
     """The guess was right."""
-    yield from store.delete_guesses(guess_ids)
+    yield from counts.delete_guesses(guess_ids)

@@ -13,6 +13,7 @@ from portal.clock import MINUTE, Moment
 from portal.errors import ProviderRefused, ProviderUnknown, Refused
 from portal.payments import channels, limits, payment, settle, store
 from portal.payments.accounts import Account, current_account, get_account
+from portal.payments.counts import store as counts
 from portal.payments.limits import seconds
 from portal.payments.mpesa_notices import READERS
 from portal.payments.payment import Evidence
@@ -109,7 +110,7 @@ def create(vault: Vault, settings: Settings, order: Order, now: Moment) -> Unit[
     yield from limits.check_prompts(limits.prompt_budgets(settings, index, device.id, order.router.id), now)
     yield from _one_prompt(person_id, order.plan, now)
     payment_id, public = yield from _insert(vault, order, account, device.id, person_id, now)
-    yield from store.insert_prompt(
+    yield from counts.insert_prompt(
         phone_index=index, device_id=device.id, router_id=order.router.id, payment_id=payment_id, sent_at=now
     )
     return payment_id, public, True

@@ -20,6 +20,7 @@ from portal.errors import ProviderError, ProviderRefused
 from portal.loops import first
 from portal.payments import channels, inbox, payment, settle, store
 from portal.payments.accounts import Account, get_account
+from portal.payments.counts import store as counts
 from portal.payments.limits import GUESS_KEPT_MS
 from portal.payments.mpesa_notices import READERS
 from portal.payments.provider import Heard, Providers, Readers
@@ -251,7 +252,7 @@ class Deadlines:
             ended += await self._db.write(view.tenant.id, overdue, self._vault, now)
         if self._tidied_at is None or now >= self._tidied_at + TIDY_EVERY_MS:
             for view in self._catalog.all():
-                await self._db.write(view.tenant.id, store.forget_counts, now - GUESS_KEPT_MS, now - PROMPTS_KEPT_MS)
+                await self._db.write(view.tenant.id, counts.forget_counts, now - GUESS_KEPT_MS, now - PROMPTS_KEPT_MS)
             self._tidied_at = now
         return ended
 

@@ -1,0 +1,1 @@
+"""Counts of prompts and of guessed receipts, for the limits."""
