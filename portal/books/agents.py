@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from portal.books import store
@@ -10,15 +10,16 @@ from portal.books.ledger import About, balances, post
 from portal.clock import Moment
 from portal.errors import Refused
 from portal.money import Money
-from portal.units import Unit
+from portal.units import Row, Unit
 
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """An agent in the books: what was posted about them, by kind, in minor units; and what they owe."""
+    """An agent in the books: what was posted about them, by kind, in minor units, when last; and what they owe."""
 
     sums: Mapping[str, int]
     counts: Mapping[str, int]
+    last: Mapping[str, Moment]
     debt: Money
 
     def sum(self, kind: str) -> int:
@@ -26,12 +27,18 @@ class Standing:
 
 
 def standing(agent_id: int, currency: str) -> Unit[Standing]:
-    """How an agent stands."""
-    found = [row for row in (yield from store.agent_sums(agent_id)) if row["currency"] == currency]
+    """How an agent stands, added up anew."""
+    return of_sums((yield from store.agent_sums(agent_id)), currency)
+
+
+def of_sums(sums_of_all: Sequence[Row], currency: str) -> Standing:
+    """How an agent stands whose sums are known."""
+    found = [row for row in sums_of_all if row["currency"] == currency]
     sums = {row["kind"]: int(row["minor"]) for row in found}
     return Standing(
         sums=sums,
         counts={row["kind"]: int(row["n"]) for row in found},
+        last={row["kind"]: int(row["last"]) for row in found},
         debt=Money(balances(found, currency)["agents"], currency),
     )
 

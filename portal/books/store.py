@@ -12,6 +12,8 @@ from portal.spans import Span
 from portal.sql import any_of
 from portal.units import Row, Sql, Unit, insert, insert_new, one, rows
 
+EVER = 1 << 62
+
 # --- transfers ---
 
 
@@ -32,12 +34,13 @@ def transfer(kind: str, cause: str) -> Unit[Row | None]:
 
 
 def sums(since: Moment, until: Moment) -> Unit[Sequence[Row]]:
-    """``kind``, ``currency``, ``n`` and ``minor`` of all that was posted from `since` to before `until`."""
+    """``kind``, ``currency``, ``n``, ``minor`` and ``last`` (its moment) of what was posted from `since` to `until`."""
     marks, bound = any_of(KINDS)  # all of them: so each is one stretch of the index
     return (
         yield from rows(
-            "SELECT kind, currency, COUNT(*) AS n, SUM(amount_minor) AS minor FROM transfers WHERE tenant_id = :tenant"
-            f" AND kind IN ({marks}) AND posted_at >= :since AND posted_at < :until GROUP BY kind, currency",
+            "SELECT kind, currency, COUNT(*) AS n, SUM(amount_minor) AS minor, MAX(posted_at) AS last FROM transfers"
+            f" WHERE tenant_id = :tenant AND kind IN ({marks}) AND posted_at >= :since AND posted_at < :until"
+            " GROUP BY kind, currency",
             since=since,
             until=until,
             **bound,
@@ -193,12 +196,15 @@ def closings(before: int, limit: int, staff_id: int | None = None) -> Unit[Seque
 # --- agents ---
 
 
-def agent_sums(agent_id: int) -> Unit[Sequence[Row]]:
-    """``kind``, ``currency``, ``n`` and ``minor`` of all that was posted about an agent."""
+def agent_sums(agent_id: int, since: Moment = 0, until: Moment = EVER) -> Unit[Sequence[Row]]:
+    """What `sums` gives, of what was posted about an agent."""
     return (
         yield from rows(
-            "SELECT kind, currency, COUNT(*) AS n, SUM(amount_minor) AS minor FROM transfers WHERE tenant_id = :tenant"
-            " AND agent_id = :agent GROUP BY kind, currency ORDER BY kind",
+            "SELECT kind, currency, COUNT(*) AS n, SUM(amount_minor) AS minor, MAX(posted_at) AS last FROM transfers"
+            " WHERE tenant_id = :tenant AND agent_id = :agent AND posted_at >= :since AND posted_at < :until"
+            " GROUP BY kind, currency ORDER BY kind",
             agent=agent_id,
+            since=since,
+            until=until,
         )
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from portal.books import agents as books
 from portal.clock import Moment
 from portal.console.agents import store
 from portal.console.stock.store import SLOT_MS
@@ -45,9 +46,10 @@ class Account:
     closing: int
 
 
-def account(agent_id: int, currency: str, since: Moment, until: Moment, day: Day) -> Unit[Account]:
+def account(agent_id: int, stand: store.Stand, currency: str, since: Moment, until: Moment, day: Day) -> Unit[Account]:
     """An account from `since` to before `until`; `day` says on which day of the ISP a moment is."""
-    opening = yield from store.before(agent_id, currency, since)
+    owed = books.of_sums((yield from stand(agent_id)), currency).debt.minor
+    opening = owed - (yield from store.since(agent_id, currency, since))
     posted = yield from store.posted(agent_id, currency, since, until)
     known = yield from _known(posted)
     entries = [_entry(row, known) for row in posted]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -41,8 +42,13 @@ def cost(desk: Desk, minor: int) -> str:
 async def agents(desk: Desk) -> Response:
     """Everybody who sells cards, with what they hold and owe."""
     currency, month = desk.view.tenant.currency, desk.calendar.begin_of_month()
-    lines = await desk.read(store.everybody, currency, month, desk.now)
+    lines = await desk.read(store.everybody, stand(desk), currency, month, desk.now)
     return desk.page("agents", lines=lines, cost=lambda minor: cost(desk, minor))
+
+
+def stand(desk: Desk) -> store.Stand:
+    """How each agent stands in the books, without adding up years."""
+    return partial(desk.services.standing.of_agent, desk.view.tenant.id, now=desk.now)
 
 
 # --- one of them ---
@@ -63,9 +69,9 @@ class Sight:
         return sum(each.unused for each in self.shelf.batches)
 
 
-def sight(agent: Staff, currency: str, days: list[spans.Span], now: int) -> Unit[Sight]:
+def sight(agent: Staff, stand: store.Stand, currency: str, days: list[spans.Span], now: int) -> Unit[Sight]:
     return Sight(
-        standing=(yield from books.standing(agent.id, currency)),
+        standing=books.of_sums((yield from stand(agent.id)), currency),
         terms=(yield from stock.terms(agent.id)),
         shelf=(yield from shelf.shelf(agent.id, BEYOND, BEYOND, now)),
         sales=(yield from sales.sales(agent.id, days)),
@@ -81,7 +87,7 @@ async def agent(desk: Desk) -> Response:
 async def _agent(desk: Desk, one: Staff, wrong: str = "", status: int = 200) -> Response:
     tenant = desk.view.tenant
     days = spans.last_days(desk.now, tenant.timezone, CHART_DAYS)
-    seen = await desk.read(sight, one, tenant.currency, days, desk.now)
+    seen = await desk.read(sight, one, stand(desk), tenant.currency, days, desk.now)
     typed = desk.fields if wrong else {}
     return desk.page(
         "agent",
@@ -206,7 +212,7 @@ async def _read(desk: Desk, one: Staff, days: Days) -> Account:
     tenant = desk.view.tenant
     every = days.all(tenant.timezone)
     since, until = every[0][0], every[-1][1]
-    return await desk.read(account.account, one.id, tenant.currency, since, until, desk.calendar.day)
+    return await desk.read(account.account, one.id, stand(desk), tenant.currency, since, until, desk.calendar.day)
 
 
 async def account_file(desk: Desk, one: Staff) -> Response:

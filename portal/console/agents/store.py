@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from portal.books import store as books
+from portal.books.agents import Standing, of_sums
 from portal.books.chart import KINDS, kinds_of
 from portal.clock import Moment
 from portal.console.stock.store import SLOT_MS
@@ -16,6 +19,7 @@ from portal.staff.store import Staff
 from portal.units import Row, Unit, one, rows
 from portal.vouchers.store import Batch, read_batch
 
+Stand = Callable[[int], Unit[Sequence[Row]]]  # all that was posted about an agent, summed up: `Standing.of_agent`
 MOVING = kinds_of("agents")  # what changes a debt
 TOLD = (*MOVING, "expired")  # what stands in a statement: of a lost card the debt stays
 
@@ -61,17 +65,20 @@ class Line:
         return self.limit is not None and self.debt > self.limit
 
 
-def everybody(currency: str, month: Moment, now: Moment) -> Unit[list[Line]]:
+def everybody(stand: Stand, currency: str, month: Moment, now: Moment) -> Unit[list[Line]]:
     """All agents, and who was one and stands in the books; those who work here first."""
-    cards, books = (yield from _cards(month, now)), (yield from _books(currency))
-    known = {*cards, *books}
-    people = [each for each in (yield from staff.all_staff()) if each.role == "agent" or each.id in known]
-    limits = yield from _limits()
-    lines = [
-        Line(agent=each, limit=limits.get(each.id), **{**cards.get(each.id, {}), **books.get(each.id, {})})
-        for each in people
-    ]
+    cards, limits, lines = (yield from _cards(month, now)), (yield from _limits()), []
+    for each in (yield from staff.all_staff()):
+        if each.role == "agent" or each.id in cards or (yield from _was_agent(each.id)):
+            stands = of_sums((yield from stand(each.id)), currency)
+            lines.append(Line(agent=each, limit=limits.get(each.id), **cards.get(each.id, {}), **_books(stands)))
     return sorted(lines, key=lambda each: (each.agent.state == "off", each.agent.name.casefold()))
+
+
+def _books(stands: Standing) -> dict[str, Any]:
+    """What an agent owes and has earned, and when they paid last."""
+    earned = -sum(side(kind) * stands.sum(kind) for kind in ("commission", "commission-undone"))
+    return {"debt": stands.debt.minor, "earned": earned, "settled_at": stands.last.get("settled")}
 
 
 def _limits() -> Unit[dict[int, int | None]]:
@@ -115,37 +122,13 @@ def _good(batch_ids: set[int], now: Moment) -> Unit[set[int]]:
     return {row["id"] for row in found}
 
 
-def _books(currency: str) -> Unit[dict[int, dict[str, int]]]:
-    """What each agent owes and has earned, and when they paid last."""
-    found = yield from rows(
-        "SELECT agent_id, kind, SUM(amount_minor) AS minor, MAX(posted_at) AS last FROM transfers"
-        " WHERE tenant_id = :tenant AND agent_id IS NOT NULL AND currency = :currency GROUP BY agent_id, kind",
-        currency=currency,
-    )
-    books: dict[int, dict[str, int]] = defaultdict(lambda: {"debt": 0, "earned": 0})
-    for row in found:
-        one_of = books[row["agent_id"]]
-        one_of["debt"] += side(row["kind"]) * int(row["minor"])
-        if row["kind"] in ("commission", "commission-undone"):
-            one_of["earned"] -= side(row["kind"]) * int(row["minor"])
-        if row["kind"] == "settled":
-            one_of["settled_at"] = int(row["last"])
-    return dict(books)
-
-
 # --- the account of one ---
 
 
-def before(agent_id: int, currency: str, until: Moment) -> Unit[int]:
-    """What an agent owed before a moment, in minor units."""
-    found = yield from rows(
-        "SELECT kind, SUM(amount_minor) AS minor FROM transfers WHERE tenant_id = :tenant AND agent_id = :agent"
-        " AND posted_at < :until AND currency = :currency GROUP BY kind",
-        agent=agent_id,
-        until=until,
-        currency=currency,
-    )
-    return sum(side(row["kind"]) * int(row["minor"]) for row in found)
+def since(agent_id: int, currency: str, begin: Moment) -> Unit[int]:
+    """By how much more an agent owes since a moment, in minor units."""
+    found = yield from books.agent_sums(agent_id, begin)
+    return sum(side(row["kind"]) * int(row["minor"]) for row in found if row["currency"] == currency)
 
 
 def posted(agent_id: int, currency: str, since: Moment, until: Moment) -> Unit[Sequence[Row]]:
@@ -253,9 +236,12 @@ def with_own(now: Moment, limit: int) -> Unit[list[tuple[Batch, int]]]:
 
 
 def _out() -> Unit[Counter[int]]:
-    """How many cards of each batch are agents', used or not."""
+    """How many cards of each batch are agents', used or not; grouped as the index of agents' cards is."""
     found = yield from rows(
-        "SELECT batch_id, COUNT(*) AS n FROM vouchers WHERE tenant_id = :tenant AND agent_id IS NOT NULL"
-        " GROUP BY batch_id"
+        "SELECT agent_id, batch_id, COUNT(*) AS n FROM vouchers WHERE tenant_id = :tenant AND agent_id IS NOT NULL"
+        " GROUP BY agent_id, batch_id"
     )
-    return Counter({row["batch_id"]: int(row["n"]) for row in found})
+    out: Counter[int] = Counter()
+    for row in found:
+        out[row["batch_id"]] += int(row["n"])
+    return out

@@ -46,12 +46,13 @@ async def _stock(desk: Desk, wrong: str = "", status: int = 200) -> Response:
     me, before = desk.staff.id, asked.number_or_none(desk.query.get("before", ""))
     shelf = await desk.read(store.shelf, me, before or BEYOND, BATCHES + 1, desk.now)
     shown = shelf.batches[:BATCHES]
+    sums = await desk.read(desk.services.standing.of_agent, desk.view.tenant.id, me, desk.now)
     return desk.page(
         "stock",
         status,
         batches=shown,
         to_sell=shelf.for_sale,
-        standing=await desk.read(agents.standing, me, desk.view.tenant.currency),
+        standing=agents.of_sums(sums, desk.view.tenant.currency),
         terms=await desk.read(terms_of.terms, me),
         percent=percent_text,
         today=await desk.read(store.redeemed_since, me, desk.calendar.begin_of_day()),
