@@ -7,14 +7,28 @@ it, and lets time act. `wanted` says for each device at a router what it may do 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from portal.access import admission, store
 from portal.access.allowance import Allowance
 from portal.access.passes import Pass
 from portal.access.places import store as places
-from portal.clock import MINUTE, SECOND, Moment
-from portal.sessions.meter import PACE_MS, SLACK_MS, Pace, Reading, Use, pace_between, same_session, use_between
+from portal.clock import MINUTE, Moment
+from portal.sessions import store as sessions
+from portal.sessions.fold import Cause, Stretch, hour_of, stretches
+from portal.sessions.meter import (
+    NO_USE,
+    PACE_MS,
+    SLACK_MS,
+    Pace,
+    Reading,
+    Use,
+    ended_between,
+    pace_between,
+    same_session,
+    use_between,
+)
 from portal.units import Unit
 
 # A used-time pass pauses when its device was silent for so long, and this silence is not charged (design 3b).
@@ -44,36 +58,93 @@ class Wanted:
     blocked: bool = False
 
 
+@dataclass
+class _Batch:
+    """What the readings of several devices at one router change beside their own rows."""
+
+    router_id: int
+    owners: set[int] = field(default_factory=set)  # devices whose queues may change
+    hours: dict[tuple[Moment, str], tuple[int, Use]] = field(default_factory=dict)  # guests and use, by hour and plan
+
+    def count(self, hour: Moment, plan_name: str, guests: int, use: Use) -> None:
+        before = self.hours.get((hour, plan_name), (0, NO_USE))
+        self.hours[hour, plan_name] = before[0] + guests, before[1] + use
+
+
 def record(router_id: int, sightings: Iterable[Sighting], now: Moment) -> Unit[None]:
     """Take a keeper's readings into the books."""
-    owners: set[int] = set()
+    batch = _Batch(router_id=router_id)
     for each in sightings:
         last = yield from store.presence_at(router_id, each.device_id)
         if last is None and not each.here:
             continue
-        if last is not None and last.reading is not None and _nothing_new(last, each):
+        if last is not None and last.reading is not None and _says_nothing(last, last.reading, each):
             continue
-        before = None if last is None else last.reading
-        use = use_between(before, each.reading)
-        use = replace(use, ms=use.ms - _last_silence(last, each))
-        charged = yield from _charge(each, use, now)
-        owners.update(charged)
-        until = _session_end(last, each)
-        if last is not None and until is not None:
-            # What came to its end meanwhile, and what followed it, did so while the device was online.
-            sure = max(last.seen_at, until - SLACK_MS)  # the router's limit is rounded up: not a start of the next pass
-            yield from store.save_presence(router_id, each.device_id, each.reading, last.online_since, sure)
-            for device_id in sorted(charged):
-                yield from admission.refresh(device_id, sure)
-        since = _online_since(last, each.reading)
-        seen_at = each.reading.read_at if each.here or last is None else last.seen_at
-        yield from store.save_presence(
-            router_id, each.device_id, each.reading, since, seen_at, _pace(last, each.reading)
-        )
-        if _moved(last, each):
-            yield from places.set_address(router_id, each.device_id, each.address or "")
-    for device_id in sorted(owners):
+        yield from _record_one(batch, last, each, now)
+    for (hour, plan_name), (guests, use) in batch.hours.items():
+        yield from sessions.add_to_hour(hour, router_id, plan_name, guests, use)
+    for device_id in sorted(batch.owners):
         yield from admission.refresh(device_id, now)
+
+
+def _record_one(batch: _Batch, last: store.Presence | None, seen: Sighting, now: Moment) -> Unit[None]:
+    router_id, device_id, this = batch.router_id, seen.device_id, seen.reading
+    before = None if last is None else last.reading
+    use, silence = use_between(before, this), _last_silence(last, seen)
+    charged = yield from _charge(seen, replace(use, ms=use.ms - silence), now)
+    batch.owners |= charged.owners
+    since = _online_since(last, this)
+    yield from _account(batch, last, seen, since, charged.first, silence)
+    until = _session_end(last, seen)
+    if last is not None and until is not None:
+        # What came to its end meanwhile, and what followed it, did so while the device was online.
+        sure = max(last.seen_at, until - SLACK_MS)  # the router's limit is rounded up: not a start of the next pass
+        yield from store.save_presence(router_id, device_id, this, last.online_since, sure)
+        for owner in sorted(charged.owners):
+            yield from admission.refresh(owner, sure)
+    seen_at = this.read_at if seen.here or last is None else last.seen_at
+    yield from store.save_presence(router_id, device_id, this, since, seen_at, _pace(last, this))
+    if _moved(last, seen):
+        yield from places.set_address(router_id, device_id, seen.address or "")
+
+
+def _account(
+    batch: _Batch, last: store.Presence | None, seen: Sighting, since: Moment | None, first: Pass | None, silence: int
+) -> Unit[None]:
+    """Write down the sessions that this reading speaks of, and count them in their hour."""
+    router_id, device_id, this = batch.router_id, seen.device_id, seen.reading
+    before, then = (None, None) if last is None else (last.reading, last.online_since)
+    parts = stretches(before, then, this, since)
+    if not parts:
+        return
+    hour = hour_of(this.read_at)
+    known = before is not None and then is not None and before.read_at >= hour
+    known = known or (yield from sessions.was_online(router_id, device_id, hour))
+    for part in parts:
+        cause: str | None = None
+        if part.ended_at is not None:
+            cause = _why(part, first, silence) or (
+                yield from sessions.end_of_pass(router_id, device_id, part.started_at)
+            )
+        pass_id = None if first is None else first.id
+        yield from sessions.keep(router_id, device_id, part, pass_id, cause, seen.address)
+    use = sum((part.use for part in parts), start=NO_USE)
+    batch.count(hour, first.plan_name if first else "", int(not known), use)
+
+
+def _why(part: Stretch, first: Pass | None, silence: int) -> Cause | None:
+    """Why a session ended, as far as its counters and its pass (as it stands after that use) tell."""
+    assert part.ended_at is not None
+    if part.lost:
+        return "router"
+    if silence:
+        return "silence"
+    if first is None:
+        return None
+    if first.bytes_left == 0:
+        return "data"
+    done = first.ends_at is not None and first.ends_at <= part.ended_at + SLACK_MS
+    return "time" if done or (first.kind == "used" and not first.span_left_ms) else None
 
 
 def _last_silence(last: store.Presence | None, this: Sighting) -> int:
@@ -88,17 +159,15 @@ def _session_end(last: store.Presence | None, this: Sighting) -> Moment | None:
     """When the session that was seen last ended, if it did and the user's counters tell."""
     if last is None or last.reading is None or last.online_since is None or same_session(last.reading, this.reading):
         return None
-    length_s = this.reading.user_uptime_s - last.reading.user_uptime_s
-    if length_s < (last.reading.active_uptime_s or 0):
-        return None  # a reboot lost it
-    return min(last.online_since + length_s * SECOND, this.reading.read_at)
+    return ended_between(last.reading, last.online_since, this.reading)
 
 
-def _nothing_new(last: store.Presence, this: Sighting) -> bool:
-    then, now = last.reading, this.reading
-    if _moved(last, this):
-        return False
-    if then is None or now.active_uptime_s is not None or then.active_uptime_s is not None:
+def _says_nothing(last: store.Presence, then: Reading, this: Sighting) -> bool:
+    """Whether a reading came too late, or shows an idle device as it was."""
+    now = this.reading
+    if now.read_at < then.read_at:
+        return True
+    if _moved(last, this) or now.active_uptime_s is not None or then.active_uptime_s is not None:
         return False
     quiet = replace(then, read_at=now.read_at) == now
     return quiet and (not this.here or now.read_at - last.seen_at < STILL_HERE_MS)
@@ -125,17 +194,22 @@ def _online_since(last: store.Presence | None, this: Reading) -> Moment | None:
     return this.online_since
 
 
-def _charge(seen: Sighting, use: Use, now: Moment) -> Unit[set[int]]:
-    """Charge use to the device's passes; gives the devices whose queues may change by it."""
+class _Charged(NamedTuple):
+    owners: set[int]  # devices whose queues may change by it
+    first: Pass | None  # the pass that it was charged to, as it stands now
+
+
+def _charge(seen: Sighting, use: Use, now: Moment) -> Unit[_Charged]:
+    """Charge use to the device's passes."""
     device_id = seen.device_id
     queue = yield from store.queue_of(device_id)
     if not queue:
         queue = (yield from store.shared_with(device_id))[:1]
     queue = yield from _given_first(queue, seen)
     if not queue:
-        return {device_id}
-    yield from _spread(queue, device_id, use, now)
-    return {device_id, *(one.device_id for one in queue)}
+        return _Charged({device_id}, None)
+    first = yield from _spread(queue, device_id, use, now)
+    return _Charged({device_id, *(one.device_id for one in queue)}, first)
 
 
 def _given_first(queue: list[Pass], seen: Sighting) -> Unit[list[Pass]]:
@@ -148,19 +222,22 @@ def _given_first(queue: list[Pass], seen: Sighting) -> Unit[list[Pass]]:
     return [given, *(each for each in queue if each.id != given.id)]
 
 
-def _spread(queue: Sequence[Pass], device_id: int, use: Use, now: Moment) -> Unit[None]:
+def _spread(queue: Sequence[Pass], device_id: int, use: Use, now: Moment) -> Unit[Pass]:
     """Use goes to the head; what it cannot hold goes to the passes behind it (R4: one login covers both)."""
     ms, size = use.ms, use.bytes_up + use.bytes_down
     yield from store.add_use(queue[0].id, device_id, use, now)
+    charged: list[Pass] = []
     for n, one in enumerate(queue):
         last = n == len(queue) - 1
         part_ms = (ms if last else min(ms, one.span_left_ms)) if one.kind == "used" else 0
         part = size if last or one.bytes_left is None else min(size, one.bytes_left)
-        used_ms = max(0, one.used_ms + part_ms)
-        yield from store.save_pass(one, replace(one, used_ms=used_ms, used_bytes=one.used_bytes + part))
+        after = replace(one, used_ms=max(0, one.used_ms + part_ms), used_bytes=one.used_bytes + part)
+        yield from store.save_pass(one, after)
+        charged.append(after)
         ms, size = ms - part_ms, size - part
         if (ms <= 0 and size <= 0) or (one.kind == "wall" and size <= 0):
-            return
+            break
+    return charged[0]
 
 
 def wanted(router_id: int, device_ids: Iterable[int], macs: Sequence[str], now: Moment) -> Unit[list[Wanted]]:

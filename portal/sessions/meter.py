@@ -7,7 +7,7 @@ what the same session gained, or, when it is another session, all of that one an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from portal.clock import SECOND, Moment
 
@@ -40,7 +40,15 @@ class Use:
     bytes_up: int
     bytes_down: int
 
+    def __add__(self, other: Use) -> Use:
+        return Use(
+            ms=self.ms + other.ms,
+            bytes_up=self.bytes_up + other.bytes_up,
+            bytes_down=self.bytes_down + other.bytes_down,
+        )
 
+
+NO_USE = Use(ms=0, bytes_up=0, bytes_down=0)
 PACE_MS = 5 * SECOND  # readings nearer to each other say little about how fast somebody is
 
 
@@ -77,24 +85,42 @@ def same_session(last: Reading, this: Reading) -> bool:
     return now - then <= max(SLACK_MS, last.active_uptime_s * SECOND // 2)
 
 
-def use_between(last: Reading | None, this: Reading) -> Use:
-    """The use since `last` (None: nothing was known of the device at this router)."""
+def parts_between(last: Reading | None, this: Reading) -> tuple[Use, Use]:
+    """The use since `last` of sessions that are over, and of the one that runs (None: nothing was known here).
+
+    One of two sessions that ended between two readings cannot be told from the other: they count as one.
+    """
     if last is None:
-        last = Reading(
-            read_at=this.read_at,
-            user_uptime_s=this.user_uptime_s,
-            user_bytes_in=this.user_bytes_in,
-            user_bytes_out=this.user_bytes_out,
+        last = replace(this, active_uptime_s=None, active_bytes_in=0, active_bytes_out=0)
+    if same_session(last, this):
+        return NO_USE, Use(
+            ms=_gain(this.active_uptime_s, last.active_uptime_s) * SECOND,
+            bytes_up=_gain(this.active_bytes_in, last.active_bytes_in),
+            bytes_down=_gain(this.active_bytes_out, last.active_bytes_out),
         )
-    same = same_session(last, this)
-
-    def part(user: int, user_before: int, active: int, active_before: int) -> int:
-        if same:
-            return max(0, active - active_before)
-        return active + max(0, user - user_before - active_before)
-
-    return Use(
-        ms=part(this.user_uptime_s, last.user_uptime_s, this.active_uptime_s or 0, last.active_uptime_s or 0) * SECOND,
-        bytes_up=part(this.user_bytes_in, last.user_bytes_in, this.active_bytes_in, last.active_bytes_in),
-        bytes_down=part(this.user_bytes_out, last.user_bytes_out, this.active_bytes_out, last.active_bytes_out),
+    over = Use(
+        ms=_gain(this.user_uptime_s - last.user_uptime_s, last.active_uptime_s) * SECOND,
+        bytes_up=_gain(this.user_bytes_in - last.user_bytes_in, last.active_bytes_in),
+        bytes_down=_gain(this.user_bytes_out - last.user_bytes_out, last.active_bytes_out),
     )
+    runs = Use(ms=(this.active_uptime_s or 0) * SECOND, bytes_up=this.active_bytes_in, bytes_down=this.active_bytes_out)
+    return over, runs
+
+
+def _gain(now: int | None, before: int | None) -> int:
+    """A counter only grows; one that fell was read too late, or began anew."""
+    return max(0, (now or 0) - (before or 0))
+
+
+def use_between(last: Reading | None, this: Reading) -> Use:
+    """All use since `last`."""
+    over, runs = parts_between(last, this)
+    return over + runs
+
+
+def ended_between(last: Reading, since: Moment, this: Reading) -> Moment | None:
+    """When the session that began at `since` ended, as the user's counters tell; None when they do not: a reboot."""
+    length_s = this.user_uptime_s - last.user_uptime_s
+    if length_s < (last.active_uptime_s or 0):
+        return None
+    return min(since + length_s * SECOND, this.read_at)

@@ -1,0 +1,1 @@
+"""Sessions: what routers report becomes records."""
