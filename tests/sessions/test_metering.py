@@ -128,7 +128,7 @@ QUICK = settings(max_examples=120, deadline=None, suppress_health_check=[HealthC
 @QUICK
 @given(STEPS)
 @example([("login",), ("use", 5, 7), ("wait", 30), ("poll",), ("use", 1, 1), ("logout",), ("login",), ("use", 9, 9)])
-@example([("login",), ("wait", 60), ("poll",), ("wait", 5), ("use", 1, 1), ("poll",), ("poll late",)])
+@example([("login",), ("wait", 60), ("poll",), ("wait", 5), ("use", 1, 1), ("poll again",), ("poll late",)])
 def test_sessions_and_hours_add_up_to_what_went_through(steps: list[tuple[Any, ...]]) -> None:
     router, _, sessions = played(steps)
     for one in sessions:
