@@ -41,6 +41,7 @@ class Router:
     def reboot(self, *, rows_lost: bool) -> None:
         self.begun, self.active = None, (0, 0)
         self.user = (0, 0, 0) if rows_lost else self.user
+        self.wait(30)  # no router is back earlier
 
     def reading(self) -> Reading:
         return Reading(

@@ -87,7 +87,7 @@ class Books:
             self.note(router.reading())
             self.note(router.reading())
         elif what == "poll late":
-            if self.late is not None:
+            if self.late is not None and self.late.read_at < router.now:
                 self.note(self.late)
         elif what == "reboot":
             self.note(router.reading())  # what went through since then is lost with the router: at most one poll
