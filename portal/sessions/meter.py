@@ -82,7 +82,18 @@ def same_session(last: Reading, this: Reading) -> bool:
     then, now = last.online_since, this.online_since
     assert then is not None
     assert now is not None
-    return now - then <= max(SLACK_MS, last.active_uptime_s * SECOND // 2)
+    return now - then <= max(SLACK_MS, last.active_uptime_s * SECOND // 2) and not _was_added(last, this)
+
+
+def _was_added(last: Reading, this: Reading) -> bool:
+    """Whether the user's counters grew by the session that was seen last: then it is over, however short it was."""
+    before = (last.active_uptime_s or 0, last.active_bytes_in, last.active_bytes_out)
+    grown = (
+        this.user_uptime_s - last.user_uptime_s,
+        this.user_bytes_in - last.user_bytes_in,
+        this.user_bytes_out - last.user_bytes_out,
+    )
+    return any(grown) and all(more >= part for more, part in zip(grown, before, strict=True))
 
 
 def parts_between(last: Reading | None, this: Reading) -> tuple[Use, Use]:
