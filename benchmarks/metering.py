@@ -1,0 +1,156 @@
+"""5 000 devices online at 50 routers that are read every 30 s: what that costs the portal's process.
+
+All devices are let in first; then each uses something between any two readings, so that no reading finds things as
+they were. Measured is the processor time of the portal's process alone, over whole rounds, as a share of one core;
+the routers work in a process of their own. No poll may be missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.figures import Figure, at_most, show
+from benchmarks.ground import mac_of, place, portal, until
+from portal.access import admission
+from portal.access import store as access
+from portal.access.plans import Plan
+from portal.access.store import Cause
+from portal.clock import DAY
+from portal.db import Database
+from portal.tenancy import store as tenancy
+from portal.units import Unit
+from sandbox.routeros.api import serve_api
+from sandbox.routeros.device import SandboxRouter
+from sandbox.routeros.tables import Table
+from sandbox.world import Site
+
+ROUTERS, DEVICES, EVERY_S = 50, 100, 30
+SHARE = 5.0  # percent of one core
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+class Counting(SandboxRouter):
+    """A router that counts how often its whole table of cookies was asked for: once in each poll."""
+
+    polls = 0
+
+    def table(self, path: str) -> Table:
+        self.polls += path == "/ip/hotspot/cookie"
+        return super().table(path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A router and who is at it."""
+
+    router: Counting
+    port: int
+    row_id: int
+    first: int  # number of its first device
+
+    @property
+    def numbers(self) -> range:
+        return range(self.first, self.first + DEVICES)
+
+    def use(self) -> None:
+        """Every device moves some bytes."""
+        for number in self.numbers:
+            self.router.count(mac_of(number), _address(number), up=20_000, down=150_000)
+
+
+def _address(number: int) -> str:
+    return f"10.5.{number // 200}.{1 + number % 200}"
+
+
+async def run(repeats: int) -> None:
+    """Let everybody in, then measure so many rounds."""
+    async with place() as site, _places(site) as places:
+        async with portal(site, BANDO_POLL_EVERY=str(EVERY_S)) as process:
+            await until(lambda: all(_online(each) == DEVICES for each in places), 300)
+            print(f"{ROUTERS * DEVICES:,} devices online", flush=True)
+            before = sum(each.router.polls for each in places)
+            shares = [await _round(process.pid, places) for _ in range(repeats + 1)]
+            missed = (repeats + 1) * ROUTERS - (sum(each.router.polls for each in places) - before)
+        used, told = sum(_passed(each) for each in places), _told(site)
+    show(
+        f"{ROUTERS} routers with {DEVICES} devices each, read every {EVERY_S} s",
+        [
+            Figure(name="the portal's share of one core", unit="%", values=shares[1:], goal=at_most(SHARE, "%")),
+            Figure(name="polls that were missed", unit="", values=[float(missed)], goal=at_most(0, "")),
+        ],
+    )
+    print(f"bytes through the routers {used:,}, in the sessions {told:,}")
+
+
+@asynccontextmanager
+async def _places(site: Site) -> AsyncIterator[list[Place]]:
+    db = Database(site.settings.database)
+    plan = next(each for each in await db.read(site.tenant.id, access.plan_list) if each.span_ms == DAY)
+    await site.api.aclose()  # the router of the world is not one of them
+    async with AsyncExitStack() as stack:
+        made = []
+        for n in range(ROUTERS):
+            router = Counting(site.clock, seed=n + 1)
+            api = await serve_api(router)
+            stack.push_async_callback(api.aclose)
+            row_id = await db.write(site.tenant.id, _add, site, n, api.port)
+            one = Place(router=router, port=api.port, row_id=row_id, first=n * DEVICES)
+            await db.write(site.tenant.id, _sell, plan, one, site.clock.now())
+            for number in one.numbers:
+                router.host_seen(mac_of(number), _address(number))
+            made.append(one)
+        await db.aclose()
+        yield made
+
+
+def _add(site: Site, n: int, port: int) -> Unit[int]:
+    return (
+        yield from tenancy.add_router(
+            site.vault, site.clock.now(), name=f"Site {n}", host="127.0.0.1", port=port, username="bando",
+            password="sandbox", hotspot_host="login.wifi.test", tunnel=True,
+        )
+    )  # fmt: skip
+
+
+def _sell(plan: Plan, at: Place, now: int) -> Unit[None]:
+    for number in at.numbers:
+        device = yield from access.touch_device(mac_of(number), at.row_id, now)
+        yield from admission.grant(plan, device.id, Cause(kind="staff", ref=str(number)), now)
+
+
+def _online(at: Place) -> int:
+    return len(at.router.tables["/ip/hotspot/active"].rows)
+
+
+async def _round(pid: int, places: list[Place]) -> float:
+    """Percent of one core over one round; the devices use something all the while."""
+    began, worked = time.monotonic(), _worked(pid)
+    while time.monotonic() - began < EVERY_S:
+        for each in places:
+            each.use()
+            await asyncio.sleep(EVERY_S / ROUTERS / 6)
+    return (_worked(pid) - worked) / (time.monotonic() - began) * 100
+
+
+def _worked(pid: int) -> float:
+    """Seconds of processor time of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICK
+
+
+def _passed(at: Place) -> int:
+    rows = (at.router.active_of(mac_of(number), _address(number)) for number in at.numbers)
+    return sum(int(row["bytes-in"]) + int(row["bytes-out"]) for row in rows if row is not None)
+
+
+def _told(site: Site) -> int:
+    with closing(sqlite3.connect(site.settings.database)) as connection:
+        found = connection.execute("SELECT SUM(bytes_up + bytes_down) FROM sessions").fetchone()
+        return int(found[0] or 0)
