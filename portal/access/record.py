@@ -123,9 +123,8 @@ def _account(
     for part in parts:
         cause: str | None = None
         if part.ended_at is not None:
-            cause = _why(part, first, silence) or (
-                yield from sessions.end_of_pass(router_id, device_id, part.started_at)
-            )
+            of_pass = yield from sessions.end_of_pass(router_id, device_id, part.started_at)
+            cause = _why(part, first, silence) or of_pass or "left"
         pass_id = None if first is None else first.id
         yield from sessions.keep(router_id, device_id, part, pass_id, cause, seen.address)
     use = sum((part.use for part in parts), start=NO_USE)

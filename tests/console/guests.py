@@ -19,6 +19,8 @@ from portal.payments.store import Payment
 from portal.people import store as people
 from portal.phone import Phone
 from portal.seal import new_public, new_token, token_hash
+from portal.sessions import store as sessions
+from portal.sessions.fold import stretches
 from portal.sessions.meter import Reading
 from portal.tenancy import store as tenancy
 from portal.units import Unit
@@ -53,6 +55,8 @@ async def goes_online(s: Seed, device_id: int, *, router_id: int = 0, for_s: int
 def _online(device_id: int, router_id: int, for_s: int, size: int, now: Moment) -> Unit[None]:
     reading = Reading(read_at=now, active_uptime_s=for_s, active_bytes_in=size // 2, active_bytes_out=size - size // 2)
     yield from access.save_presence(router_id, device_id, reading, reading.online_since, now)
+    for part in stretches(None, None, reading, reading.online_since):
+        yield from sessions.keep(router_id, device_id, part, None, None, None)
     yield from tenancy.note_contact(router_id, now)
     yield from admission.refresh(device_id, now)
 

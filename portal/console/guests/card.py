@@ -104,6 +104,7 @@ def _rows(device_id: int, before: Moment) -> Unit[Rows]:
     kinds = {
         "payments": store.payments,
         "passes": store.passes,
+        "sessions": store.sessions,
         "joined": store.joined,
         "moves": store.moves,
         "acts": store.acts,
@@ -185,13 +186,11 @@ def _addresses(places: _Places, now: Moment) -> list[Address]:
 
 
 def _whereabouts(stands: Standing, places: _Places) -> list[Line]:
-    """Where it is or was last."""
+    """Where it was last."""
     made: list[Line] = []
     for each in places.seen:
-        site = site_name(places.routers, each.router_id)
-        if each.online_since is not None:
-            made.append(Line(at=each.online_since, text=f"Online at {site}", kind="good"))
-        else:
+        if each.online_since is None:  # a session that runs has a line of its own
+            site = site_name(places.routers, each.router_id)
             made.append(Line(at=each.seen_at, text=f"Last seen by the router of {site}"))
     if stands.device.last_router_id is not None:
         site = site_name(places.routers, stands.device.last_router_id)

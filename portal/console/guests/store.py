@@ -133,6 +133,20 @@ def passes(device_id: int, before: Moment, limit: int) -> Unit[Sequence[Row]]:
     )
 
 
+def sessions(device_id: int, before: Moment, limit: int) -> Unit[Sequence[Row]]:
+    """The stretches in which the device was online, as its routers told."""
+    return (
+        yield from rows(
+            "SELECT started_at AS at, router_id, ended_at, end_cause, online_ms, bytes_up, bytes_down FROM sessions"
+            " WHERE tenant_id = :tenant AND device_id = :device_id AND started_at < :before"
+            " ORDER BY started_at DESC LIMIT :limit",
+            device_id=device_id,
+            before=before,
+            limit=limit,
+        )
+    )
+
+
 def joined(device_id: int, before: Moment, limit: int) -> Unit[Sequence[Row]]:
     """Passes that the device may use, or took over, later than they were bought.
 

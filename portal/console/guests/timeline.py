@@ -49,6 +49,7 @@ class Rows:
 
     payments: Sequence[Row] = ()
     passes: Sequence[Row] = ()
+    sessions: Sequence[Row] = ()
     joined: Sequence[Row] = ()
     moves: Sequence[Row] = ()
     acts: Sequence[Row] = ()
@@ -73,6 +74,7 @@ def lines(page: Rows, names: Names) -> list[Line]:
     for rows, tell in (
         (page.payments, _payment),
         (page.passes, _pass),
+        (page.sessions, _session),
         (page.joined, _joined),
         (page.moves, _move),
         (page.acts, _act),
@@ -158,6 +160,27 @@ def _cause(row: Row, names: Names) -> str:
     if kind == "staff":
         return "Given by staff for an outage." if ref.startswith("O") else "Given by staff."
     return "A free trial." if kind == "trial" else ""
+
+
+# Why a session ended; of the others their pass says it.
+WENT = {
+    "silence": "nothing was heard of the device for five minutes",
+    "router": "the router lost it, by a restart or a power cut",
+    "left": "it left, or logged out",
+}
+
+
+def _session(row: Row, names: Names) -> list[Line]:
+    site, used = names.sites(row["router_id"]), f"{_size(row['bytes_down'])} down, {_size(row['bytes_up'])} up"
+    if row["ended_at"] is None:
+        return [Line(at=row["at"], text=f"Online at {site}", more=f"{used} so far.", kind="good")]
+    why = WENT.get(row["end_cause"]) or ENDED.get(row["end_cause"], "it is over")
+    text = f"Was online at {site} for {words.span(row['online_ms'], 'en')}"
+    return [Line(at=row["ended_at"], text=text, more=f"{used}; {why}.")]
+
+
+def _size(count: int) -> str:
+    return words.data(int(count), "en")
 
 
 def _joined(row: Row, names: Names) -> list[Line]:
