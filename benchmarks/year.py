@@ -425,7 +425,7 @@ def _passes(
     of: Filling, first_device: int, persons: Sequence[int], labels: list[str], paid: list[tuple[str, int]]
 ) -> None:
     """A pass for each payment and each redeemed card, the rest given by staff; each was used by its device."""
-    year, random = of.year, of.random
+    year, random, routers = of.year, of.random, of.year.routers
     first, plan = of.next_id("passes"), year.plans[0]
     causes = [("payment", public) for public, _ in paid] + [("voucher", label) for label in labels]
     causes = causes[: year.size.sessions]
@@ -463,6 +463,25 @@ def _passes(
         "pass_id, device_id, used_ms, bytes_up, bytes_down, updated_at",
         ((first + n, device, HOUR, 9_000_000, 41_000_000, of.at(n / len(causes))) for n, device in enumerate(devices)),
     )
+    of.many(
+        "sessions",
+        "router_id, device_id, pass_id, started_at, seen_at, ended_at, end_cause, online_ms, bytes_up, bytes_down",
+        (
+            (
+                year.routers[n % ROUTERS],
+                device,
+                first + n,
+                at,
+                at + HOUR,
+                at + HOUR,
+                "time",
+                HOUR,
+                9_000_000,
+                41_000_000,
+            )
+            for n, (device, at) in enumerate((device, of.at(n / len(causes))) for n, device in enumerate(devices))
+        ),
+    )
     year.named["pass_id"] = str(first + (len(causes) - 1) // 100 * 100)  # of the busiest guest
 
 
@@ -496,6 +515,17 @@ def _online(of: Filling) -> None:
     last = of.year.now - of.year.now % SLOT
     slots = range(last - YEAR // max(1, 1_000_000 // of.year.size.sessions), last, SLOT)
     of.many("online_counts", "slot, router_id, online", ((each, n, 90) for each in slots for n in of.year.routers))
+    hours = range(slots.start - slots.start % HOUR, last, HOUR)
+    of.many(
+        "usage_hours",
+        "hour, router_id, plan_name, guests, online_ms, bytes_up, bytes_down",
+        (
+            (each, n, f"Plan {plan}", 30, 20 * HOUR, 90_000_000, 800_000_000)
+            for each in hours
+            for n in of.year.routers
+            for plan in range(3)
+        ),
+    )
 
 
 # --- what was done, and what waits ---

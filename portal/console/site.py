@@ -38,6 +38,7 @@ from portal.console import (
     support,
     takings,
     unmatched,
+    usage,
     visiting,
     vouchers,
 )
@@ -65,6 +66,7 @@ SCREENS: tuple[Screen, ...] = (
     *payments.SCREENS,
     *unmatched.SCREENS,
     *takings.SCREENS,
+    *usage.SCREENS,
     *books.SCREENS,
     *check.SCREENS,
     *refunds.SCREENS,
