@@ -425,7 +425,7 @@ def _passes(
     of: Filling, first_device: int, persons: Sequence[int], labels: list[str], paid: list[tuple[str, int]]
 ) -> None:
     """A pass for each payment and each redeemed card, the rest given by staff; each was used by its device."""
-    year, random, routers = of.year, of.random, of.year.routers
+    year, random = of.year, of.random
     first, plan = of.next_id("passes"), year.plans[0]
     causes = [("payment", public) for public, _ in paid] + [("voucher", label) for label in labels]
     causes = causes[: year.size.sessions]

@@ -173,7 +173,8 @@ async def settle(desk: Desk) -> Response:
 async def slip(desk: Desk) -> Response:
     """The receipt of a payment, to be printed and signed."""
     paid = await desk.read(store.settlement, asked.number(desk.request.path_params["id"]))
-    left = await desk.read(store.owed_after, paid["agent_id"], paid["currency"], paid["id"])
+    owed = books.of_sums(await desk.read(stand(desk), paid["agent_id"]), paid["currency"]).debt.minor
+    left = owed - await desk.read(store.since_posted, paid)
     return desk.page("agent_slip", paid=paid, left=left, cost=lambda minor: cost(desk, minor))
 
 

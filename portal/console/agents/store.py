@@ -185,14 +185,15 @@ def settled_by(cause: str) -> Unit[int | None]:
     return None if found is None else int(found["id"])
 
 
-def owed_after(agent_id: int, currency: str, transfer_id: int) -> Unit[int]:
-    """What an agent owed when this had been posted, in minor units."""
+def since_posted(paid: Row) -> Unit[int]:
+    """By how much more an agent owes since this was posted, in minor units."""
     found = yield from rows(
         "SELECT kind, SUM(amount_minor) AS minor FROM transfers WHERE tenant_id = :tenant AND agent_id = :agent"
-        " AND id <= :id AND currency = :currency GROUP BY kind",
-        agent=agent_id,
-        id=transfer_id,
-        currency=currency,
+        " AND posted_at >= :at AND id > :id AND currency = :currency GROUP BY kind",
+        agent=paid["agent_id"],
+        at=paid["posted_at"],
+        id=paid["id"],
+        currency=paid["currency"],
     )
     return sum(side(row["kind"]) * int(row["minor"]) for row in found)
 
