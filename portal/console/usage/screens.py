@@ -86,7 +86,7 @@ async def usage(desk: Desk) -> Response:
         step=step,
         by_site=_by(found.sites, {each.id: each.name for each in desk.view.routers.values()}, "another site"),
         by_plan=_by(found.plans, {}, "no plan is known"),
-        moved=_chart(sums, step, "Moved", "GB", [round((each.down + each.up) / GB, 3) for each in sums]),
+        moved=_chart(sums, step, "Moved", "", [round((each.down + each.up) / GB, 3) for each in sums]),
         guests=_chart(sums, step, "Guests", "", [each.busiest for each in sums]),
     )
 
