@@ -44,7 +44,7 @@ def sales(agent_id: int, days: Sequence[Span]) -> Unit[Sales]:
     """What an agent sold in these days, which follow each other."""
     since, until = days[0][0], days[-1][1]
     batches = yield from store.batches_of(agent_id)
-    redeemed = yield from store.redeemed_by_slot(agent_id, since, until)
+    redeemed = yield from store.redeemed_by_slot(agent_id, batches, since, until)
     tapped = yield from store.tapped_by_slot(agent_id, since, until)
     counts = _Counts(days, batches)
     counts.add(redeemed, "redeemed")

@@ -6,7 +6,7 @@ none that was paid for.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from starlette.responses import Response
@@ -25,7 +25,7 @@ from portal.console.vouchers.sale import SHOWN_MS, Shown
 from portal.console.vouchers.store import BEYOND
 from portal.errors import Refused
 from portal.money import Money
-from portal.units import Row
+from portal.units import Row, Unit
 from portal.vouchers import asked as typed
 from portal.vouchers import store as cards
 from portal.vouchers.print_run import part
@@ -42,24 +42,42 @@ async def stock(desk: Desk) -> Response:
     return await _stock(desk)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Sight:
+    shelf: store.Shelf
+    today: store.Redeemed
+    month: store.Redeemed
+
+
+def _sight(me: int, before: int, day: Moment, month: Moment, now: Moment) -> Unit[_Sight]:
+    """What an agent has and sold; the cards are counted once for all of it."""
+    counts = yield from store.held(me)
+    return _Sight(
+        shelf=(yield from store.shelf_of(me, counts, before, BATCHES + 1, now)),
+        today=(yield from store.redeemed_since(me, counts, day)),
+        month=(yield from store.redeemed_since(me, counts, month)),
+    )
+
+
 async def _stock(desk: Desk, wrong: str = "", status: int = 200) -> Response:
     me, before = desk.staff.id, asked.number_or_none(desk.query.get("before", ""))
-    shelf = await desk.read(store.shelf, me, before or BEYOND, BATCHES + 1, desk.now)
-    shown = shelf.batches[:BATCHES]
+    begun = (desk.calendar.begin_of_day(), desk.calendar.begin_of_month())
+    seen = await desk.read(_sight, me, before or BEYOND, *begun, desk.now)
+    shown = seen.shelf.batches[:BATCHES]
     sums = await desk.read(desk.services.standing.of_agent, desk.view.tenant.id, me, desk.now)
     return desk.page(
         "stock",
         status,
         batches=shown,
-        to_sell=shelf.for_sale,
+        to_sell=seen.shelf.for_sale,
         standing=agents.of_sums(sums, desk.view.tenant.currency),
         terms=await desk.read(terms_of.terms, me),
         percent=percent_text,
-        today=await desk.read(store.redeemed_since, me, desk.calendar.begin_of_day()),
-        month=await desk.read(store.redeemed_since, me, desk.calendar.begin_of_month()),
+        today=seen.today,
+        month=seen.month,
         cost=lambda minor: Money(int(minor), desk.view.tenant.currency),
         before=before,
-        more=shown[-1].batch.number if len(shelf.batches) > BATCHES else None,
+        more=shown[-1].batch.number if len(seen.shelf.batches) > BATCHES else None,
         key=asked.new_key(),
         wrong=wrong,
     )

@@ -6,7 +6,7 @@ A card is an agent's by itself, not by its batch: a batch may be shared by sever
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,8 +69,12 @@ class Shelf:
 
 
 def shelf(agent: int, before: int, limit: int, now: Moment) -> Unit[Shelf]:
-    """The batches below a number of which the agent has cards, and all that is for sale; counted once for both."""
-    counts = yield from held(agent)
+    """The batches below a number of which the agent has cards, and all that is for sale."""
+    return (yield from shelf_of(agent, (yield from held(agent)), before, limit, now))
+
+
+def shelf_of(agent: int, counts: Mapping[int, int], before: int, limit: int, now: Moment) -> Unit[Shelf]:
+    """The same, when their cards have been counted already."""
     whole = yield from _batches(agent, list(counts))
     listed = [each for each in whole if each.number < before][:limit]
     live = [each for each in whole if each.ready_at is not None and each.use_by > now]
@@ -247,12 +251,11 @@ class Redeemed:
     minor: int
 
 
-def redeemed_since(agent: int, since: Moment) -> Unit[Redeemed]:
-    """What was redeemed of the agent's stock: counted for each batch, in the index of cards that are gone."""
-    counts = yield from held(agent)
-    if not counts:
+def redeemed_since(agent: int, batch_ids: Collection[int], since: Moment) -> Unit[Redeemed]:
+    """What was redeemed of these batches' cards of the agent, in the index of cards that are gone."""
+    if not batch_ids:
         return Redeemed(n=0, minor=0)
-    marks, bound = any_of(counts)
+    marks, bound = any_of(batch_ids)
     found = yield from rows(
         mine(
             "SELECT b.price_minor AS minor, (SELECT COUNT(*) FROM vouchers v WHERE"
@@ -327,12 +330,11 @@ def _may_have(agent: int, plan_id: int, price_minor: int, now: Moment) -> Unit[l
 SLOT_MS = 900_000  # a quarter of an hour: every time zone is whole quarters away from the others
 
 
-def redeemed_by_slot(agent: int, since: Moment, until: Moment) -> Unit[Sequence[Row]]:
+def redeemed_by_slot(agent: int, batch_ids: Collection[int], since: Moment, until: Moment) -> Unit[Sequence[Row]]:
     """``batch_id``, ``slot`` and ``n``: cards by the quarter of an hour in which they were redeemed."""
-    counts = yield from held(agent)
-    if not counts:
+    if not batch_ids:
         return ()
-    marks, bound = any_of(counts)
+    marks, bound = any_of(batch_ids)
     return (
         yield from rows(
             mine(
