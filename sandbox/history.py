@@ -151,12 +151,14 @@ def _payment(
 def _paid(random: Random, number: int, guest: Guest, payment: Payment, at: Moment) -> Unit[None]:
     yield from _booked(f"SKH{number:07d}", guest, payment, at)
     plan = payment.plan
+    assert payment.router_id is not None
     length = plan.span_ms if plan.kind == "wall" else plan.span_ms // 2
     yield from pass_that_is_over(
         plan,
         guest.device_id,
         Cause(kind="payment", ref=payment.public),
         at,
+        router_id=payment.router_id,
         until=at + length,
         used_ms=length,
         used_bytes=random.randrange(20_000_000, 900_000_000),

@@ -107,14 +107,21 @@ def _became(batch: Batch, made: Made, router_id: int, random: Random, now: Momen
         about = About(plan_id=batch.plan.id, router_id=router_id)
         yield from ledger.post("redeemed-stock", card.label, batch.plan.price, at, about)
         device = random.choice(devices)["id"]
-        yield from _spent(batch.plan, card.label, device, at, now)
+        yield from _spent(batch.plan, card.label, device, router_id, at, now)
 
 
-def _spent(plan: Plan, label: str, device_id: int, at: Moment, now: Moment) -> Unit[None]:
+def _spent(plan: Plan, label: str, device_id: int, router_id: int, at: Moment, now: Moment) -> Unit[None]:
     """The pass that a card made, long over."""
     over = min(at + plan.span_ms, now - 1)
     yield from pass_that_is_over(
-        plan, device_id, Cause(kind="voucher", ref=label), at, until=over, used_ms=plan.span_ms, used_bytes=300_000_000
+        plan,
+        device_id,
+        Cause(kind="voucher", ref=label),
+        at,
+        router_id=router_id,
+        until=over,
+        used_ms=plan.span_ms,
+        used_bytes=300_000_000,
     )
 
 

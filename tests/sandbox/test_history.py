@@ -27,6 +27,12 @@ async def test_the_month_behind_the_sandbox_keeps_every_promise(tmp_path: Path) 
         assert stands["revenue"] > 100_000
         assert stands["uncounted"] > 0, "cards of the ISP's own stock were redeemed"
 
+        used = "SELECT SUM(bytes_up + bytes_down) FROM {} WHERE tenant_id = :tenant"
+        told = await home.read(value, used.format("sessions"))
+        assert told > 10**10
+        hours = await home.read(value, used.format("usage_hours"))
+        assert abs(told - hours) < 10**6, "hours and sessions tell the same, but for bytes that do not divide"
+
         first = await home.read(value, "SELECT MIN(id) FROM receipts WHERE tenant_id = :tenant")
         await home.write(update, "receipts", first, amount_minor=1)
         assert await home.read(check.breaches, home.clock.now()) != [], "it would be noticed"
