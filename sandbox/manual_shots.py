@@ -36,6 +36,7 @@ SHOTS: tuple[Shot, ...] = (
     Shot(name="plans", path="/plans"),
     Shot(name="plan-new", path="/plans/new", whole=True),
     Shot(name="takings", path="/takings"),
+    Shot(name="usage", path="/usage?span=30"),
     Shot(name="books", path="/books?span=30", whole=True),
     Shot(name="report", path="/books/report?by=plan&span=30"),
     Shot(name="drawer", path="/drawer"),
