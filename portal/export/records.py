@@ -217,6 +217,40 @@ DEVICES = Kind(
         _moment("blocked at", "blocked_at", "when staff blocked it"),
     ),
 )
+SESSIONS = Kind(
+    name="sessions",
+    title="Sessions",
+    tells="Each stretch of a device online, as its router told. No address that was visited is ever known.",
+    columns=(
+        _text("device", "mac", "the MAC"),
+        _text("site", "site", _SITE),
+        _moment("began at", "started_at", "when"),
+        _moment("ended at", "ended_at", "when; empty: it runs"),
+        _text("ended by", "end_cause", "time, data, use-by, void, refund, silence, router or left"),
+        _moment("last read at", "seen_at", "when its counters were read last"),
+        _seconds("online seconds", "online_ms", "as the router counted them"),
+        _text("bytes up", "bytes_up", "from the guest"),
+        _text("bytes down", "bytes_down", "to the guest"),
+        _text("address", "address", "that the device had at the router"),
+        _text("plan", "plan_name", "of the pass by which it began"),
+        _text("made by", "cause_kind", "of that pass: payment, voucher, staff or trial"),
+        _text("name of it", "cause_ref", "of the payment or the voucher"),
+    ),
+)
+USAGE = Kind(
+    name="usage",
+    title="Usage",
+    tells="What was used in each hour at each site on each plan. Nobody is named.",
+    columns=(
+        _moment("hour", "hour", "when it began"),
+        _text("site", "site", _SITE),
+        _text("plan", "plan_name", "empty: not known"),
+        _text("guests", "guests", "devices that were online in it"),
+        _seconds("online seconds", "online_ms", "of all of them together"),
+        _text("bytes up", "bytes_up", "from the guests"),
+        _text("bytes down", "bytes_down", "to the guests"),
+    ),
+)
 PLANS = Kind(
     name="plans",
     title="Plans",
@@ -285,7 +319,10 @@ ACTS = Kind(
 )
 
 KINDS: Mapping[str, Kind] = {
-    each.name: each for each in (PAYMENTS, RECEIPTS, PASSES, VOUCHERS, BATCHES, DEVICES, PLANS, ROUTERS, STAFF, ACTS)
+    each.name: each
+    for each in (
+        *(PAYMENTS, RECEIPTS, PASSES, VOUCHERS, BATCHES, DEVICES, SESSIONS, USAGE, PLANS, ROUTERS, STAFF, ACTS),
+    )
 }
 
 

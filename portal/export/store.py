@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from portal.sql import marks
@@ -78,6 +79,21 @@ STATEMENTS: Mapping[str, Statement] = {
         " WHERE d.tenant_id = :tenant",
         ("d.mac",),
     ),
+    "sessions": Statement(
+        "SELECT e.id, e.started_at, e.seen_at, e.ended_at, e.end_cause, e.online_ms, e.bytes_up, e.bytes_down,"
+        " e.address, d.mac, s.name AS site, p.plan_name, p.cause_kind, p.cause_ref FROM sessions e"
+        " LEFT JOIN devices d ON d.tenant_id + 0 = :tenant AND d.id = e.device_id"
+        " LEFT JOIN routers s ON s.tenant_id + 0 = :tenant AND s.id = e.router_id"
+        " LEFT JOIN passes p ON p.tenant_id + 0 = :tenant AND p.id = e.pass_id"
+        " WHERE e.tenant_id = :tenant",
+        ("e.started_at", "e.id"),
+    ),
+    "usage": Statement(
+        "SELECT u.hour, u.router_id, u.plan_name, u.guests, u.online_ms, u.bytes_up, u.bytes_down, s.name AS site"
+        " FROM usage_hours u LEFT JOIN routers s ON s.tenant_id + 0 = :tenant AND s.id = u.router_id"
+        " WHERE u.tenant_id = :tenant",
+        ("u.hour", "u.router_id", "u.plan_name"),
+    ),
     "plans": Statement(
         "SELECT l.id, l.public, l.name, l.price_minor, l.currency, l.kind, l.span_ms, l.window_ms, l.data_bytes,"
         " l.rate_up, l.rate_down, l.max_devices, l.use_by_ms, l.on_sale, l.locked, l.created_at"
@@ -101,6 +117,24 @@ STATEMENTS: Mapping[str, Statement] = {
 }
 
 
+TABLES: Mapping[str, str] = MappingProxyType(
+    {
+        "payments": "payments",
+        "receipts": "receipts",
+        "passes": "passes",
+        "vouchers": "vouchers",
+        "batches": "batches",
+        "devices": "devices",
+        "sessions": "sessions",
+        "usage": "usage_hours",
+        "plans": "plans",
+        "routers": "routers",
+        "staff": "staff",
+        "acts": "audit",
+    }
+)
+
+
 def chunk(name: str, after: After | None, limit: int = AT_ONCE) -> Unit[Sequence[Row]]:
     """The rows of this class that come after, in their order."""
     wanted = STATEMENTS[name]
@@ -113,11 +147,10 @@ def counts() -> Unit[dict[str, int]]:
     """How many rows each class has, and one more than `MANY` when it has more."""
     found: dict[str, int] = {}
     for name in STATEMENTS:
-        table = "audit" if name == "acts" else name
         found[name] = int(
             (
                 yield from value(
-                    f"SELECT COUNT(*) FROM (SELECT 1 FROM {table} WHERE tenant_id = :tenant LIMIT :cap) AS some",
+                    f"SELECT COUNT(*) FROM (SELECT 1 FROM {TABLES[name]} WHERE tenant_id = :tenant LIMIT :cap) AS some",
                     cap=MANY + 1,
                 )
             )

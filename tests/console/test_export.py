@@ -25,6 +25,9 @@ from portal.export import files, records, store
 from portal.export.files import Source
 from portal.export.records import KINDS
 from portal.people import store as people
+from portal.sessions import store as sessions
+from portal.sessions.fold import hour_of
+from portal.sessions.meter import Use
 from portal.staff.roles import WHEN_OFF, Permission
 from portal.units import Unit, insert, rows, update, value
 from portal.vouchers import codes
@@ -57,6 +60,9 @@ async def furnish(home: Seed) -> None:
     await guests.paid(home, device)
     await guests.money_of_nobody(home, "SKE0000009")
     await guests.given(home, device)
+    await guests.goes_online(home, device, for_s=60, size=1_000)
+    use = Use(ms=MINUTE, bytes_up=500, bytes_down=500)
+    await home.write(sessions.add_to_hour, hour_of(home.clock.now()), home.router_id, home.plan.name, 1, use)
     batches = Batches(
         db=home.db, vault=home.vault, clock=home.clock, tenant=home.tenant, guesses_an_hour=TENANT_AN_HOUR
     )
@@ -73,8 +79,7 @@ async def test_every_table_has_the_rows_of_its_table_and_no_other(o: Office, own
     await furnish(o.home)
     for name in KINDS:
         found = await taken(owner, name)
-        table = "audit" if name == "acts" else name
-        count = await o.home.read(value, f"SELECT COUNT(*) FROM {table} WHERE tenant_id = :tenant")
+        count = await o.home.read(value, f"SELECT COUNT(*) FROM {store.TABLES[name]} WHERE tenant_id = :tenant")
         assert len(found) == count > 0, name
 
 
@@ -298,11 +303,11 @@ def _under_way() -> list[str]:
 async def test_the_way_to_the_next_chunk_never_goes_through_what_is_done(o: Office) -> None:
     """Each class but receipts, which have no index in an order that lasts, and the few rows of some."""
     await furnish(o.home)
-    for name in ("payments", "passes", "vouchers", "acts", "devices"):
+    for name in ("payments", "passes", "vouchers", "acts", "devices", "sessions", "usage"):
         first = await o.home.read(store.chunk, name, None)
         after = store.STATEMENTS[name].after(first[0]) if first else tuple("0" for _ in store.STATEMENTS[name].order)
         found = plans(o.home, store.chunk(name, after))
-        tables = ("payments", "passes", "audit", "vouchers", "devices")
+        tables = ("payments", "passes", "audit", "vouchers", "devices", "sessions", "usage_hours")
         assert scans(found, tables) == [], name
         assert not [each for each in found if each == "USE TEMP B-TREE FOR ORDER BY"], (name, found)
 

@@ -27,6 +27,8 @@ ACTS = {
     "export.vouchers": "took the vouchers away as a file, without codes",
     "export.batches": "took the batches away as a file",
     "export.devices": "took the devices away as a file",
+    "export.sessions": "took the sessions away as a file",
+    "export.usage": "took the usage away as a file",
     "export.plans": "took the plans away as a file",
     "export.routers": "took the routers away as a file, without passwords",
     "export.staff": "took the staff away as a file",
