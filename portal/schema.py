@@ -171,7 +171,6 @@ devices = Table(
     plain("blocked_at", Whole),
     UniqueConstraint("tenant_id", "mac"),
     Index(None, "tenant_id", "last_router_id", "last_seen_at"),
-    part("tenant_id", "person_id", where="person_id IS NOT NULL"),
 )
 
 passes = Table(

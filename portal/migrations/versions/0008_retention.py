@@ -87,15 +87,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("made_by <> ''"),
         )
 
-    with op.batch_alter_table("devices", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_devices_tenant_id_person_id"),
-            ["tenant_id", "person_id"],
-            unique=False,
-            sqlite_where=sa.text("person_id IS NOT NULL"),
-            postgresql_where=sa.text("person_id IS NOT NULL"),
-        )
-
     with op.batch_alter_table("inbox", schema=None) as batch_op:
         batch_op.create_index(
             batch_op.f("ix_inbox_tenant_id_received_at"),
@@ -225,13 +216,6 @@ def downgrade() -> None:
             batch_op.f("ix_inbox_tenant_id_received_at"),
             sqlite_where=sa.text("body_sealed IS NOT NULL"),
             postgresql_where=sa.text("body_sealed IS NOT NULL"),
-        )
-
-    with op.batch_alter_table("devices", schema=None) as batch_op:
-        batch_op.drop_index(
-            batch_op.f("ix_devices_tenant_id_person_id"),
-            sqlite_where=sa.text("person_id IS NOT NULL"),
-            postgresql_where=sa.text("person_id IS NOT NULL"),
         )
 
     with op.batch_alter_table("batches", schema=None) as batch_op:

@@ -112,10 +112,10 @@ RULES = (
         columns=("phone_sealed", "last_seen_at"),
         old="last_seen_at < :before",
         by="last_seen_at",
-        due="erased_at IS NULL AND id NOT IN (SELECT p.person_id FROM passes p WHERE p.tenant_id = :tenant"
-        " AND p.state <> 'ended' AND p.person_id IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM devices d"
-        " WHERE d.tenant_id = :tenant AND d.person_id = persons.id AND (d.last_seen_at >= :before"
-        f" OR {_live('d.id')} OR {_lately('d.id')}))",
+        # Whose pass has not ended, or ended after the limit, was here for as long.
+        due="erased_at IS NULL AND NOT EXISTS (SELECT 1 FROM payments q JOIN passes p ON p.tenant_id = q.tenant_id"
+        " AND p.cause_kind = 'payment' AND p.cause_ref = q.public WHERE q.tenant_id = :tenant"
+        " AND q.person_id = persons.id AND (p.state <> 'ended' OR p.ended_at >= :before))",
         clears="key_sealed = NULL, phone_index = NULL, phone_sealed = NULL, erased_at = :now",
     ),
     Rule(
