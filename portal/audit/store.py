@@ -132,7 +132,7 @@ def clear_some(vault: Vault, ids: Sequence[int], *, before: Moment, money: bool,
     for start in range(0, len(ids), PAGE):
         names, bound = any_of(ids[start : start + PAGE])
         found = yield from rows(
-            "UPDATE audit SET payload = NULL WHERE tenant_id = :tenant AND money = :money AND at < :before"
+            "UPDATE audit SET payload = NULL WHERE +tenant_id = :tenant AND money = :money AND at < :before"
             f" AND payload IS NOT NULL AND id IN ({names}) RETURNING id",
             money=money,
             before=before,

@@ -19,8 +19,8 @@ from portal.tenancy.store import Tenant
 log = structlog.get_logger("bando.retention")
 
 NIGHT_MS = 3 * HOUR  # after midnight, when the fewest guests are there; later when Bando did not run then
-BATCH = 250  # rows in one transaction: a few milliseconds, between which others get in
-AHEAD = 10_000  # rows that are looked for at once, by a reader
+BATCH = 100  # rows in one transaction: a few milliseconds, between which others get in
+AHEAD = 20_000  # rows that are looked for at once, by a reader
 
 Tell = Callable[[Rule, int], None]
 
@@ -72,9 +72,9 @@ class Retention:
         return await self._db.write(tenant.id, service.finish, self._vault, run_id, by, self._clock.now())
 
     async def _by(self, rule: Rule, tenant: Tenant, run_id: int, now: Moment, tell: Tell) -> None:
-        taken = 0
-        while ids := await self._db.read(tenant.id, service.search, tenant, rule, now, AHEAD):
-            before = taken
+        taken = last = 0
+        while ids := await self._db.read(tenant.id, service.search, tenant, rule, now, AHEAD, last):
+            before, last = taken, ids[-1]
             for start in range(0, len(ids), BATCH):
                 some = ids[start : start + BATCH]
                 moment = self._clock.now()

@@ -22,7 +22,7 @@ class Rule:
     keep: str
     columns: tuple[str, ...]  # the personal ones for which it answers
     old: str  # when its age is reached
-    by: str  # the oldest first; where rows can be many and this never changes, there is an index
+    by: str = "id"  # the oldest first, where an index knows them; else row by row, so that one walk finds all
     due: str = "1 = 1"  # what else must be so
     clears: str = ""  # empty: rows are deleted
     special: str = ""  # what more is done with each: portal/privacy/retention/store.py
@@ -66,7 +66,6 @@ RULES = (
         keep="session",
         columns=("used_ms", "bytes_up", "bytes_down"),
         old="updated_at < :before",
-        by="updated_at",
         due="NOT EXISTS (SELECT 1 FROM passes p WHERE p.tenant_id = :tenant AND p.id = usage.pass_id"
         " AND p.state <> 'ended')",
     ),
@@ -77,7 +76,6 @@ RULES = (
         keep="session",
         columns=("seen_at", "online_since", "address"),
         old="seen_at < :before",
-        by="seen_at",
         due=f"NOT {_live('presence.device_id')}",
     ),
     Rule(
@@ -98,7 +96,6 @@ RULES = (
         keep="person",
         columns=("mac", "last_seen_at"),
         old="last_seen_at < :before",
-        by="last_seen_at",
         due="mac NOT LIKE 'gone-%'" + f" AND NOT {_live('devices.id')} AND NOT {_lately('devices.id')}",
         # With its block and its hold: a router would be asked to keep an address off that is none.
         clears="mac = 'gone-' || id, person_id = NULL, held_by = NULL, held_until = NULL, held_at = NULL,"
@@ -111,7 +108,6 @@ RULES = (
         keep="person",
         columns=("phone_sealed", "last_seen_at"),
         old="last_seen_at < :before",
-        by="last_seen_at",
         # Whose pass has not ended, or ended after the limit, was here for as long.
         due="erased_at IS NULL AND NOT EXISTS (SELECT 1 FROM payments q JOIN passes p ON p.tenant_id = q.tenant_id"
         " AND p.cause_kind = 'payment' AND p.cause_ref = q.public WHERE q.tenant_id = :tenant"
@@ -180,7 +176,6 @@ RULES = (
         keep="act",
         columns=("address", "browser"),
         old="seen_at < :before",
-        by="seen_at",
     ),
     Rule(
         name="login failures",
@@ -231,7 +226,6 @@ RULES = (
         keep="act",
         columns=("made_by",),
         old="read_at < :before",
-        by="read_at",
         due="made_by <> ''",
         clears="made_by = ''",
     ),
@@ -242,7 +236,6 @@ RULES = (
         keep="staff",
         columns=("email_sealed", "name"),
         old="changed_at < :before",
-        by="changed_at",
         # Whose address can still be found was not cleared yet.
         due="state <> 'active' AND EXISTS (SELECT 1 FROM staff_owners o WHERE o.email_index = staff.email_index)",
         special="staff",

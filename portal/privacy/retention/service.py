@@ -57,10 +57,10 @@ def preview(tenant: Tenant, now: Moment) -> Unit[dict[str, int]]:
     return counts
 
 
-def search(tenant: Tenant, rule: Rule, now: Moment, many: int) -> Unit[list[int]]:
-    """Rows that this rule would take, the oldest first."""
+def search(tenant: Tenant, rule: Rule, now: Moment, many: int, after: int = 0) -> Unit[list[int]]:
+    """Rows that this rule would take: the oldest, or those after this one where no index knows the oldest."""
     known = yield from terms(tenant, now)
-    return [] if known.held(rule.keep) else (yield from store.find(rule, known.before(rule), many))
+    return [] if known.held(rule.keep) else (yield from store.find(rule, known.before(rule), many, after))
 
 
 def batch(
