@@ -1,4 +1,4 @@
-"""bando retention show/preview/run/keep/hold/lift: how long what is known of people is kept, and its end."""
+"""bando retention show/preview/run/keep/clear/hold/lift: how long what is known of people is kept, and its end."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from portal.settings import Settings
 from portal.tenancy.store import Tenant
 
 COMMAND = "command"
+REASON = f"The reason (--reason) is one line of at most {service.LONGEST} characters, and not empty."
 CLASS = click.argument("keep", metavar="CLASS", type=click.Choice(sorted(RETENTION_DAYS)))
 
 
@@ -151,9 +152,37 @@ def keep(settings: Settings, keep: str, days: int, tenant_name: str) -> None:
 
 
 @retention.command()
+@tenant_option
+@click.option("--reason", required=True, help="Why; it stands in the ISP's audit log.")
+@click.option("--yes", is_flag=True, help="You mean it: who was online when cannot be said any more.")
+@click.pass_obj
+def clear(settings: Settings, tenant_name: str, reason: str, yes: bool) -> None:
+    """Clear the whole log of sessions of one ISP, whatever its age; guests with time left keep theirs."""
+    if not yes:
+        raise Misconfigured("Who was online, when and where cannot be said any more. If you mean it, add --yes.")
+
+    async def work(ground: Ground) -> None:
+        tenant, room, now = await ground.tenant(tenant_name), _room(ground), ground.clock.now()
+        try:
+            taken = await room.clear_sessions(tenant, reason, now, COMMAND, _progress())
+        except Refused as refused:
+            raise Misconfigured(CANNOT_CLEAR[refused.key]) from refused
+        click.echo(f"{tenant.name}: {many(sum(taken.values()), 'row')} removed.")
+        _tell(taken)
+
+    run(settings, work)
+
+
+CANNOT_CLEAR = {
+    "needs-reason": REASON,
+    "held": "A hold stands on sessions; see: bando retention show",
+}
+
+
+@retention.command()
 @click.argument("classes", metavar="CLASS...", nargs=-1, required=True, type=click.Choice(sorted(RETENTION_DAYS)))
 @click.option("--reason", required=True, help="Why: the number of the order or of the case.")
-@click.option("--days", type=click.IntRange(min=1), help="For how long; without it until it is lifted.")
+@click.option("--days", type=click.IntRange(1, 36_500), help="For how long; without it until it is lifted.")
 @tenant_option
 @click.pass_obj
 def hold(settings: Settings, classes: tuple[str, ...], reason: str, days: int | None, tenant_name: str) -> None:
@@ -165,14 +194,14 @@ def hold(settings: Settings, classes: tuple[str, ...], reason: str, days: int | 
         try:
             made = await ground.db.write(tenant.id, service.hold, ground.vault, classes, reason, until, COMMAND, now)
         except Refused as refused:
-            raise Misconfigured("A hold needs a reason.") from refused
+            raise Misconfigured(REASON) from refused
         click.echo(f"Hold {made} stands until {_until(until, tenant)}.")
 
     run(settings, work)
 
 
 @retention.command()
-@click.argument("hold_id", metavar="HOLD", type=int)
+@click.argument("hold_id", metavar="HOLD", type=click.IntRange(1, 10**12))
 @tenant_option
 @click.pass_obj
 def lift(settings: Settings, hold_id: int, tenant_name: str) -> None:

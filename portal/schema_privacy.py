@@ -41,6 +41,7 @@ purge_runs = Table(
     metadata,
     key(),
     tenant(),
+    plain("kind", Text, nullable=False),  # daily | clear: of the session log, whatever its age
     plain("began_by", Text, nullable=False),  # clock | command | staff:<public>
     plain("began_at", Whole, nullable=False),
     plain("ended_at", Whole),

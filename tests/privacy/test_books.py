@@ -63,7 +63,8 @@ class Trade:
         self.ledger.run(record.record(router.id, [seen], now))
 
     def balances(self) -> dict[str, int]:
-        return dict(books.balances(self.ledger.run(sums.sums(0, sums.EVER)), "KES"))
+        stands = books.balances(self.ledger.run(sums.sums(0, sums.EVER)), "KES")
+        return {str(account): minor for account, minor in stands.items()}
 
     def breaches(self) -> list[str]:
         return self.ledger.run(check.breaches(self.clock.now()))

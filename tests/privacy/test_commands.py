@@ -86,7 +86,9 @@ async def test_while_a_hold_stands_nothing_of_its_classes_is_removed(shell: Shel
 
 
 async def test_a_hold_needs_its_reason(shell: Shell) -> None:
-    assert "needs a reason" in (await shell("retention", "hold", "support", "--reason", " ")).sentence
+    for reason in (" ", "x" * 301, "two\nlines"):
+        assert "one line" in (await shell("retention", "hold", "support", "--reason", reason)).sentence
+    assert (await shell("retention", "hold", "support", "--reason", "x", "--days", "9" * 30)).code == 2
     assert (await shell("retention", "hold", "--reason", "Case 12")).code != 0
 
 
@@ -100,3 +102,14 @@ async def test_one_isp_is_meant_by_its_name_and_all_without_one(shell: Shell) ->
     assert "Kilimani Wi-Fi: 0 rows removed." in whole
     assert "Langata Wi-Fi: 3 rows removed." in whole
     assert "Say which ISP" in (await shell("retention", "preview", "--tenant", "Nowhere")).sentence
+
+
+async def test_the_log_of_sessions_is_cleared_when_it_is_meant(shell: Shell) -> None:
+    old_rows(shell)
+    assert "add --yes" in (await shell("retention", "clear", "--reason", "asked to")).sentence
+    assert "one line" in (await shell("retention", "clear", "--reason", " ", "--yes")).sentence
+    assert "1 row removed." in await shell.well("retention", "clear", "--reason", "asked to", "--yes")
+    assert notes(shell) == 2
+    assert "asked to" in await shell.well("audit", "list")
+    await shell.well("retention", "hold", "session", "--reason", "Case 12")
+    assert "A hold stands" in (await shell("retention", "clear", "--reason", "asked to", "--yes")).sentence

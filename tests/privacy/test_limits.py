@@ -80,7 +80,8 @@ def test_a_day_with_a_change_of_clocks_begins_at_its_own_midnight() -> None:
 def unruled(tables: list[Table], rules: tuple[Rule, ...], elsewhere: tuple[Elsewhere, ...]) -> list[str]:
     """Personal columns for which nothing answers, or something of another class."""
     # What moved money is kept as long as payments: the same column, in two classes.
-    answered = {(rule.table, name, rule.keep) for rule in (*rules, *elsewhere) for name in rule.columns}
+    everything: list[Rule | Elsewhere] = [*rules, *elsewhere]
+    answered = {(each.table, name, each.keep) for each in everything for name in each.columns}
     return [
         f"{table.name}.{column.name}"
         for table in tables

@@ -304,7 +304,7 @@ class Stopped(Exception):
 async def test_a_batch_is_taken_whole_with_its_journal_or_not_at_all(house: House, rule: Rule) -> None:
     """Stopped before each of its statements in turn, until it comes to its end."""
     planted = await house.old(rule)
-    run_id = await house.seed.write(store.begin, "clock", house.now)
+    purge = await house.seed.write(service.begin, house.tenant, "clock", house.now)
     connection = house.planted.connection
     run = executor(connection, quiet)
     for last in range(30):
@@ -317,7 +317,7 @@ async def test_a_batch_is_taken_whole_with_its_journal_or_not_at_all(house: Hous
                 raise Stopped
             return run(text, params)
 
-        unit = service.batch(house.seed.vault, house.tenant, run_id, rule, [planted], house.now, house.now)
+        unit = service.batch(house.seed.vault, purge, rule, [planted], house.now)
         connection.execute("BEGIN IMMEDIATE")
         try:
             drive(unit, house.tenant.id, step)
@@ -336,12 +336,12 @@ async def test_a_batch_is_taken_whole_with_its_journal_or_not_at_all(house: Hous
 async def test_who_comes_back_between_looking_and_taking_is_kept(house: House) -> None:
     rule = BY_NAME["devices"]
     planted = await house.old(rule)
-    found = await house.seed.read(service.search, house.tenant, rule, house.now, 9)
+    purge = await house.seed.write(service.begin, house.tenant, "clock", house.now)
+    found = await house.seed.read(service.search, purge, rule, house.now, 9)
     assert found == [planted]
     house.planted.connection.execute("UPDATE devices SET last_seen_at = ?", (house.now,))
 
-    run_id = await house.seed.write(store.begin, "clock", house.now)
-    given = (house.seed.vault, house.tenant, run_id, rule, found, house.now, house.now)
+    given = (house.seed.vault, purge, rule, found, house.now)
     assert await house.seed.write(service.batch, *given) == 0
     assert house.there(rule, planted)
 
@@ -349,10 +349,51 @@ async def test_who_comes_back_between_looking_and_taking_is_kept(house: House) -
 async def test_a_row_of_another_isp_is_not_taken_by_its_number(house: House) -> None:
     other = await house.another()
     theirs = await house.old(NOTES, other)
-    run_id = await house.seed.write(store.begin, "clock", house.now)
-    given = (house.seed.vault, house.tenant, run_id, NOTES, [theirs], house.now, house.now)
+    purge = await house.seed.write(service.begin, house.tenant, "clock", house.now)
+    given = (house.seed.vault, purge, NOTES, [theirs], house.now)
     assert await house.seed.write(service.batch, *given) == 0
     assert house.there(NOTES, theirs)
+
+
+# --- clearing the log of sessions ---
+
+
+async def test_the_log_of_sessions_is_cleared_whatever_its_age_with_its_reason(house: House) -> None:
+    sessions = [rule for rule in RULES if rule.keep == "session"]
+    young = {rule: await house.at(rule, house.now - HOUR) for rule in sessions}
+    others = {rule: await house.at(rule, house.limit(rule)) for rule in RULES if rule.keep != "session"}
+
+    taken = await house.room.clear_sessions(house.tenant, "we were asked to", house.now, "command")
+
+    assert taken == {rule.name: 1 for rule in sessions}
+    assert [rule.name for rule, row_id in young.items() if house.there(rule, row_id)] == []
+    assert [rule.name for rule, row_id in others.items() if not house.there(rule, row_id)] == []
+    said = [(each["act"], json.loads(each["payload"])["after"]) for each in await house.seed.read(audit.page, None, 2)]
+    assert said == [("retention.run", taken), ("retention.clear", {"reason": "we were asked to"})]
+    assert await house.room.due(house.tenant, house.now), "the purge of today is another one"
+
+
+async def test_whose_pass_goes_on_is_left_in_the_log_of_sessions(house: House) -> None:
+    live = house.planted.row("passes", house.tenant.id, state="running", started_at=house.now - HOUR)
+    device = house.planted.one("passes", live)
+    assert device is not None
+    seen = await house.at(BY_NAME["presence"], house.now - HOUR, device_id=device["device_id"])
+    used = await house.at(BY_NAME["usage"], house.now - HOUR, pass_id=live)
+    assert await house.room.clear_sessions(house.tenant, "why", house.now, "command") == {}
+    assert house.there(BY_NAME["presence"], seen)
+    assert house.there(BY_NAME["usage"], used)
+    assert house.there(PASSES, live)
+
+
+async def test_what_is_held_is_not_cleared_and_neither_is_anything_without_a_reason(house: House) -> None:
+    planted = await house.at(PASSES, house.now - HOUR)
+    with pytest.raises(Refused):
+        await house.room.clear_sessions(house.tenant, "  ", house.now, "command")
+    await house.hold("session")
+    with pytest.raises(Refused):
+        await house.room.clear_sessions(house.tenant, "why", house.now, "command")
+    assert house.there(PASSES, planted)
+    assert await house.seed.read(store.runs, 9) == []
 
 
 # --- once a day ---

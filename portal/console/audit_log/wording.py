@@ -97,6 +97,7 @@ ACTS = {
     "tenant.on": "switched the ISP on",
     "tenant.close": "closed the ISP",
     "retention.run": "had Bando remove what was too old",
+    "retention.clear": "had the whole log of sessions cleared",
     "retention.days": "changed how long records are kept",
     "hold.place": "put a hold on records",
     "hold.lift": "lifted a hold on records",

@@ -11,7 +11,8 @@ from portal.db import Database
 from portal.loops import Every
 from portal.privacy.retention import service, store
 from portal.privacy.retention.periods import begin_of_day
-from portal.privacy.retention.rules import RULES, Rule
+from portal.privacy.retention.rules import Rule
+from portal.privacy.retention.service import Purge
 from portal.seal import Vault
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
@@ -65,22 +66,28 @@ class Retention:
         return now >= today + NIGHT_MS and not await self._db.read(tenant.id, store.ended_since, today)
 
     async def purge(self, tenant: Tenant, now: Moment, by: str, tell: Tell = in_silence) -> dict[str, int]:
-        """One run; gives how many rows were taken by each rule."""
-        run_id = await self._db.write(tenant.id, store.begin, by, now)
-        for rule in RULES:
-            await self._by(rule, tenant, run_id, now, tell)
-        return await self._db.write(tenant.id, service.finish, self._vault, run_id, by, self._clock.now())
+        """Take what is too old; gives how many rows were taken by each rule."""
+        return await self._run(await self._db.write(tenant.id, service.begin, tenant, by, now), by, tell)
 
-    async def _by(self, rule: Rule, tenant: Tenant, run_id: int, now: Moment, tell: Tell) -> None:
-        taken = last = 0
-        while ids := await self._db.read(tenant.id, service.search, tenant, rule, now, AHEAD, last):
+    async def clear_sessions(
+        self, tenant: Tenant, reason: str, now: Moment, by: str, tell: Tell = in_silence
+    ) -> dict[str, int]:
+        """Take all that is known of sessions, but of those that go on. Raises `Refused`."""
+        purge = await self._db.write(tenant.id, service.begin_clearing, self._vault, tenant, reason, by, now)
+        return await self._run(purge, by, tell)
+
+    async def _run(self, purge: Purge, by: str, tell: Tell) -> dict[str, int]:
+        for rule in purge.rules:
+            await self._by(rule, purge, tell)
+        return await self._db.write(purge.tenant.id, service.finish, self._vault, purge, by, self._clock.now())
+
+    async def _by(self, rule: Rule, purge: Purge, tell: Tell) -> None:
+        tenant, taken, last = purge.tenant.id, 0, 0
+        while ids := await self._db.read(tenant, service.search, purge, rule, self._clock.now(), AHEAD, last):
             before, last = taken, ids[-1]
             for start in range(0, len(ids), BATCH):
-                some = ids[start : start + BATCH]
-                moment = self._clock.now()
-                taken += await self._db.write(
-                    tenant.id, service.batch, self._vault, tenant, run_id, rule, some, now, moment
-                )
+                some, now = ids[start : start + BATCH], self._clock.now()
+                taken += await self._db.write(tenant, service.batch, self._vault, purge, rule, some, now)
                 tell(rule, taken)
             if taken == before:  # they were held in between, or guests came back
                 return

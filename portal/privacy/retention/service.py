@@ -18,7 +18,22 @@ from portal.seal import Vault
 from portal.tenancy.store import Tenant
 from portal.units import Unit
 
-RAN = "retention.run"
+LONGEST = 300  # of a reason
+RAN, CLEARED = "retention.run", "retention.clear"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Purge:
+    """One run: of what is too old, or of the whole log of sessions up to now."""
+
+    run_id: int
+    tenant: Tenant
+    began: Moment
+    clear: bool = False
+
+    @property
+    def rules(self) -> Sequence[Rule]:
+        return [rule for rule in RULES if rule.keep == "session"] if self.clear else RULES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +43,6 @@ class Terms:
     own: Mapping[str, int]
     holds: Sequence[store.Hold]
     timezone: str
-    now: Moment
 
     def days(self, keep: str) -> int:
         return days_of(keep, self.own)
@@ -36,16 +50,16 @@ class Terms:
     def held(self, keep: str) -> bool:
         return any(keep in each.classes for each in self.holds)
 
-    def before(self, rule: Rule) -> Moment:
-        """What is older than this ends by this rule."""
-        return limit(self.days(rule.keep), self.now, self.timezone)
+    def before(self, rule: Rule, began: Moment) -> Moment:
+        """What is older than this ends by this rule, in a run that began then."""
+        return limit(self.days(rule.keep), began, self.timezone)
 
 
 def terms(tenant: Tenant, now: Moment) -> Unit[Terms]:
     """The terms of this ISP."""
     own = yield from store.own_days()
     holds = yield from store.standing(now)
-    return Terms(own=own, holds=holds, timezone=tenant.timezone, now=now)
+    return Terms(own=own, holds=holds, timezone=tenant.timezone)
 
 
 def preview(tenant: Tenant, now: Moment) -> Unit[dict[str, int]]:
@@ -53,40 +67,72 @@ def preview(tenant: Tenant, now: Moment) -> Unit[dict[str, int]]:
     known = yield from terms(tenant, now)
     counts: dict[str, int] = {}
     for rule in RULES:
-        counts[rule.name] = 0 if known.held(rule.keep) else (yield from store.count(rule, known.before(rule)))
+        counts[rule.name] = 0 if known.held(rule.keep) else (yield from store.count(rule, known.before(rule, now)))
     return counts
 
 
-def search(tenant: Tenant, rule: Rule, now: Moment, many: int, after: int = 0) -> Unit[list[int]]:
+def search(purge: Purge, rule: Rule, now: Moment, many: int, after: int = 0) -> Unit[list[int]]:
     """Rows that this rule would take: the oldest, or those after this one where no index knows the oldest."""
-    known = yield from terms(tenant, now)
-    return [] if known.held(rule.keep) else (yield from store.find(rule, known.before(rule), many, after))
+    before = yield from _before(purge, rule, now)
+    return [] if before is None else (yield from store.find(rule, before, many, after))
 
 
-def batch(
-    vault: Vault, tenant: Tenant, run_id: int, rule: Rule, ids: Sequence[int], began: Moment, now: Moment
-) -> Unit[int]:
-    """Take those of these rows that are still due, and count them in the journal; gives how many.
-
-    The days and limits are those of `began`, when the run did; a hold counts from `now`.
-    """
-    known = yield from terms(tenant, now)
+def _before(purge: Purge, rule: Rule, now: Moment) -> Unit[Moment | None]:
+    """What is older than this goes in this run; None while a hold stands, which counts from now."""
+    known = yield from terms(purge.tenant, now)
     if known.held(rule.keep):
+        return None
+    return purge.began if purge.clear else known.before(rule, purge.began)
+
+
+def batch(vault: Vault, purge: Purge, rule: Rule, ids: Sequence[int], now: Moment) -> Unit[int]:
+    """Take those of these rows that are still due, and count them in the journal; gives how many."""
+    before = yield from _before(purge, rule, now)
+    if before is None:
         return 0
-    before = limit(known.days(rule.keep), began, tenant.timezone)
     taken = yield from store.take(vault, rule, ids, before, now)
     if taken:
-        yield from store.took(run_id, rule, before, taken, began, now)
+        yield from store.took(purge.run_id, rule, before, taken, purge.began, now)
     return taken
 
 
-def finish(vault: Vault, run_id: int, by: str, now: Moment) -> Unit[dict[str, int]]:
+def finish(vault: Vault, purge: Purge, by: str, now: Moment) -> Unit[dict[str, int]]:
     """End a run, with one line in the log of acts when it took anything; gives what it took by rule."""
-    taken = yield from store.taken_by(run_id)
-    yield from store.end(run_id, now)
+    taken = yield from store.taken_by(purge.run_id)
+    yield from store.end(purge.run_id, now)
     if taken:
-        yield from audit.append(vault, actor=by, act=RAN, subject=f"purge:{run_id}", payload={"after": taken}, now=now)
+        yield from _say(vault, by, RAN, f"purge:{purge.run_id}", {"after": taken}, now)
     return taken
+
+
+def begin(tenant: Tenant, by: str, now: Moment) -> Unit[Purge]:
+    """Begin a run of what is too old."""
+    return Purge(run_id=(yield from store.begin("daily", by, now)), tenant=tenant, began=now)
+
+
+def begin_clearing(vault: Vault, tenant: Tenant, reason: str, by: str, now: Moment) -> Unit[Purge]:
+    """Begin to clear the whole log of sessions, whatever its age, with a line in the log of acts. Raises `Refused`.
+
+    Whose pass has not ended keeps what is known of it: it is needed to meter what they bought.
+    """
+    why = reason_of(reason)
+    if (yield from terms(tenant, now)).held("session"):
+        raise Refused("held", status=409)
+    run_id = yield from store.begin("clear", by, now)
+    yield from _say(vault, by, CLEARED, f"purge:{run_id}", {"after": {"reason": why}}, now)
+    return Purge(run_id=run_id, tenant=tenant, began=now, clear=True)
+
+
+def _say(vault: Vault, by: str, act: str, subject: str, payload: Mapping[str, object], now: Moment) -> Unit[None]:
+    yield from audit.append(vault, actor=by, act=act, subject=subject, payload=payload, now=now)
+
+
+def reason_of(text: str) -> str:
+    """Why, in one line that is not too long; raises `Refused`."""
+    plain = text.strip()
+    if not plain or len(plain) > LONGEST or not plain.isprintable():
+        raise Refused("needs-reason")
+    return plain
 
 
 def choose(vault: Vault, keep: str, days: int, by: str, now: Moment) -> Unit[int]:
@@ -97,18 +143,19 @@ def choose(vault: Vault, keep: str, days: int, by: str, now: Moment) -> Unit[int
     was = days_of(keep, (yield from store.own_days()))
     yield from store.set_days(keep, days, by, now)
     payload = {"before": {"days": was}, "after": {"days": days}}
-    yield from audit.append(vault, actor=by, act="retention.days", subject=f"class:{keep}", payload=payload, now=now)
+    yield from _say(vault, by, "retention.days", f"class:{keep}", payload, now)
     return was
 
 
 def hold(vault: Vault, classes: Sequence[str], reason: str, until: Moment | None, by: str, now: Moment) -> Unit[int]:
     """Purge nothing of these classes until then, or until it is lifted. Raises `Refused`."""
-    if not classes or not set(classes) <= set(PERIODS) or not reason.strip() or (until is not None and until <= now):
+    if not classes or not set(classes) <= set(PERIODS) or (until is not None and until <= now):
         raise Refused("hold-needs")
+    why = reason_of(reason)
     named = [each for each in PERIODS if each in classes]
-    hold_id = yield from store.place(named, reason.strip(), by, until, now)
-    payload = {"after": {"classes": " ".join(named), "reason": reason.strip()}}
-    yield from audit.append(vault, actor=by, act="hold.place", subject=f"hold:{hold_id}", payload=payload, now=now)
+    hold_id = yield from store.place(named, why, by, until, now)
+    payload = {"after": {"classes": " ".join(named), "reason": why}}
+    yield from _say(vault, by, "hold.place", f"hold:{hold_id}", payload, now)
     return hold_id
 
 
@@ -116,4 +163,4 @@ def release(vault: Vault, hold_id: int, by: str, now: Moment) -> Unit[None]:
     """Lift a hold; what is due by then goes in the next run. Raises `Refused`."""
     if not (yield from store.lift(hold_id, by, now)):
         raise Refused("not-found", status=404)
-    yield from audit.append(vault, actor=by, act="hold.lift", subject=f"hold:{hold_id}", payload={}, now=now)
+    yield from _say(vault, by, "hold.lift", f"hold:{hold_id}", {}, now)

@@ -168,14 +168,15 @@ class Run:
     """One run of the purge; without an end it broke off, or still goes on."""
 
     id: int
+    kind: str
     began_by: str
     began_at: Moment
     ended_at: Moment | None
     taken: int
 
 
-def begin(by: str, now: Moment) -> Unit[int]:
-    return (yield from insert("purge_runs", began_by=by, began_at=now))
+def begin(kind: str, by: str, now: Moment) -> Unit[int]:
+    return (yield from insert("purge_runs", kind=kind, began_by=by, began_at=now))
 
 
 def took(run_id: int, rule: Rule, before: Moment, taken: int, began: Moment, now: Moment) -> Unit[None]:
@@ -212,9 +213,10 @@ def taken_by(run_id: int) -> Unit[dict[str, int]]:
 
 
 def ended_since(moment: Moment) -> Unit[bool]:
-    """Whether a run began since then and came to its end."""
+    """Whether a run began since then, of what was too old, and came to its end."""
     found = yield from value(
-        "SELECT COUNT(*) FROM purge_runs WHERE tenant_id = :tenant AND began_at >= :moment AND ended_at IS NOT NULL",
+        "SELECT COUNT(*) FROM purge_runs WHERE tenant_id = :tenant AND began_at >= :moment AND kind = 'daily'"
+        " AND ended_at IS NOT NULL",
         moment=moment,
     )
     return bool(found)
@@ -223,7 +225,7 @@ def ended_since(moment: Moment) -> Unit[bool]:
 def runs(many: int) -> Unit[list[Run]]:
     """The latest runs first."""
     found = yield from rows(
-        "SELECT r.id, r.began_by, r.began_at, r.ended_at, (SELECT COALESCE(SUM(p.taken), 0) FROM purges p"
+        "SELECT r.id, r.kind, r.began_by, r.began_at, r.ended_at, (SELECT COALESCE(SUM(p.taken), 0) FROM purges p"
         " WHERE p.tenant_id = :tenant AND p.run_id = r.id) AS taken FROM purge_runs r WHERE r.tenant_id = :tenant"
         " ORDER BY r.began_at DESC, r.id DESC LIMIT :many",
         many=many,
