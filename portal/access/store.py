@@ -121,7 +121,10 @@ _NEW_DEVICE = (
 
 
 def device(device_id: int) -> Unit[Device | None]:
-    row = yield from one("SELECT * FROM devices WHERE tenant_id = :tenant AND id = :id", id=device_id)
+    """A device; None also when its MAC was purged: no router hears of it, and nobody can do anything to it."""
+    row = yield from one(
+        "SELECT * FROM devices WHERE tenant_id = :tenant AND id = :id AND mac NOT LIKE 'gone-%'", id=device_id
+    )
     return None if row is None else _device(row)
 
 
