@@ -38,24 +38,17 @@ class Elsewhere:
     how: str
 
 
-def _live(device: str) -> str:
-    """Whether a pass of this device, or one that it shares, has not ended."""
+def _uses(device: str, what: str) -> str:
+    """Whether there is such a pass of this device, its own or one that it shares."""
     return (
-        f"(EXISTS (SELECT 1 FROM passes p WHERE p.tenant_id = :tenant AND p.device_id = {device}"
-        " AND p.state <> 'ended') OR EXISTS (SELECT 1 FROM pass_devices x JOIN passes p ON p.tenant_id = x.tenant_id"
-        f" AND p.id = x.pass_id WHERE x.tenant_id = :tenant AND x.device_id = {device} AND p.state <> 'ended'))"
+        f"EXISTS (SELECT 1 FROM passes p WHERE p.tenant_id = :tenant AND p.device_id = {device} AND {what})"
+        " OR EXISTS (SELECT 1 FROM pass_devices x JOIN passes p ON p.tenant_id = x.tenant_id"
+        f" AND p.id = x.pass_id WHERE x.tenant_id = :tenant AND x.device_id = {device} AND {what})"
     )
 
 
-def _lately(device: str) -> str:
-    """Whether a device was there after the limit: a keeper saw it, or a pass of its own or a shared one ended then."""
-    return (
-        f"(EXISTS (SELECT 1 FROM presence y WHERE y.tenant_id = :tenant AND y.device_id = {device}"
-        " AND y.seen_at >= :before) OR EXISTS (SELECT 1 FROM passes p WHERE p.tenant_id = :tenant"
-        f" AND p.device_id = {device} AND p.ended_at >= :before)"
-        " OR EXISTS (SELECT 1 FROM pass_devices x JOIN passes p ON p.tenant_id = x.tenant_id AND p.id = x.pass_id"
-        f" WHERE x.tenant_id = :tenant AND x.device_id = {device} AND p.ended_at >= :before))"
-    )
+LIVE = "p.state <> 'ended'"
+LATELY = "(p.state <> 'ended' OR p.ended_at >= :before)"  # and whoever used one was there after the limit
 
 
 RULES = (
@@ -76,7 +69,7 @@ RULES = (
         keep="session",
         columns=("seen_at", "online_since", "address"),
         old="seen_at < :before",
-        due=f"NOT {_live('presence.device_id')}",
+        due=f"NOT ({_uses('presence.device_id', LIVE)})",
     ),
     Rule(
         name="passes",
@@ -96,7 +89,9 @@ RULES = (
         keep="person",
         columns=("mac", "last_seen_at"),
         old="last_seen_at < :before",
-        due="mac NOT LIKE 'gone-%'" + f" AND NOT {_live('devices.id')} AND NOT {_lately('devices.id')}",
+        due="mac NOT LIKE 'gone-%'"
+        " AND NOT EXISTS (SELECT 1 FROM presence y WHERE y.tenant_id = :tenant AND y.device_id = devices.id"
+        f" AND y.seen_at >= :before) AND NOT ({_uses('devices.id', LATELY)})",
         # With its block and its hold: a router would be asked to keep an address off that is none.
         clears="mac = 'gone-' || id, person_id = NULL, held_by = NULL, held_until = NULL, held_at = NULL,"
         " blocked_at = NULL",
@@ -111,7 +106,7 @@ RULES = (
         # Whose pass has not ended, or ended after the limit, was here for as long.
         due="erased_at IS NULL AND NOT EXISTS (SELECT 1 FROM payments q JOIN passes p ON p.tenant_id = q.tenant_id"
         " AND p.cause_kind = 'payment' AND p.cause_ref = q.public WHERE q.tenant_id = :tenant"
-        " AND q.person_id = persons.id AND (p.state <> 'ended' OR p.ended_at >= :before))",
+        f" AND q.person_id = persons.id AND {LATELY})",
         clears="key_sealed = NULL, phone_index = NULL, phone_sealed = NULL, erased_at = :now",
     ),
     Rule(
