@@ -44,6 +44,7 @@ from portal.pages.doors import Services
 from portal.payments.paystack import Paystack
 from portal.payments.room import Payments
 from portal.payments.statements import known
+from portal.privacy.retention.room import Retention
 from portal.seal import Vault
 from portal.settings import Settings, load, refuse_unsafe
 from portal.staff.room import StaffRoom
@@ -77,6 +78,7 @@ class Bando:
     reminders: Reminders
     imports: Imports
     watch: Watch
+    retention: Retention
     http: httpx.AsyncClient
     supervisor: Supervisor
     web: ASGIApp
@@ -88,7 +90,7 @@ class Bando:
         ends = Every("ends", ENDS_EVERY_MS, self._let_time_act, self.clock)
         rooms = (
             *(*self.payments.loops, *self.vouchers.loops, *self.staff.loops, *self.watch.loops),
-            *(self.reminders.loop, self.imports.loop),
+            *(self.reminders.loop, self.imports.loop, self.retention.loop),
         )
         self.supervisor.start([self.keepers.loop, ends, *rooms])
         # What is there now stays: the collector need not look at it again (p99 35 -> 12 ms, design 5).
@@ -131,6 +133,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     imports = Imports(db, clock, lambda: [each.tenant for each in catalog.all()])
     sources = Sources(balances=_balances, expiring=_expiring)
     watch = Watch(db, vault, clock, catalog, settings, trust_for(settings), sources=sources)
+    retention = Retention(db, vault, clock)
     supervisor = Supervisor(clock)
     health = Health(db=db, clock=clock, supervisor=supervisor, keepers=keepers, vouchers=vouchers.counts, watch=watch)
     access_log = AccessLog()
@@ -157,6 +160,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         reminders=reminders,
         imports=imports,
         watch=watch,
+        retention=retention,
         http=http,
         supervisor=supervisor,
         web=Starlette(),

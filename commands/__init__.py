@@ -14,6 +14,7 @@ from commands import (
     passes,
     plans,
     print_vouchers,
+    retention,
     routers,
     staff,
     tenants,
@@ -37,6 +38,7 @@ def attach(cli: click.Group) -> None:
         accounts,
         audit,
         imports,
+        retention,
         staff,
         operations,
     ):

@@ -13,6 +13,7 @@ from portal import (
     schema_agents,
     schema_books,
     schema_imports,
+    schema_privacy,
     schema_refunds,
     schema_sessions,
     schema_staff,
@@ -28,6 +29,7 @@ __all__ = [
     "schema_agents",
     "schema_books",
     "schema_imports",
+    "schema_privacy",
     "schema_refunds",
     "schema_sessions",
     "schema_staff",
@@ -210,6 +212,7 @@ passes = Table(
     part("tenant_id", "device_id", where="state <> 'ended'"),  # queues, short however long the past is
     Index(None, "tenant_id", "device_id", "bought_at"),  # the past, page by page
     Index(None, "tenant_id", "state", "ends_at"),
+    part("tenant_id", "ended_at", where="started_at IS NOT NULL AND state = 'ended'"),  # retention
 )
 
 # Free trials: which device had one on which day of the ISP's calendar, and at which router.
@@ -371,6 +374,7 @@ payments = Table(
     Index(None, "tenant_id", "person_id", "created_at"),
     Index(None, "tenant_id", "account_id", "phone_tail", "created_at"),
     Index(None, "tenant_id", "receipt_state", "settled_at"),
+    part("tenant_id", "created_at", where="phone_tail IS NOT NULL"),  # retention
     # Lists of days and the takings are read from these alone.
     Index("ix_payments_days", "tenant_id", "created_at", "state", "plan_id", "router_id"),
     Index(
@@ -404,6 +408,7 @@ receipts = Table(
     UniqueConstraint("payment_id"),
     Index(None, "tenant_id", "state", "seen_at"),
     Index(None, "tenant_id", "account_id", "number"),  # the lines of a statement find theirs
+    part("tenant_id", "seen_at", where="payer_tail IS NOT NULL OR payer_index IS NOT NULL"),  # retention
 )
 
 # Everything that was said to us about money: written durably before it is answered (R5).
@@ -425,6 +430,7 @@ inbox = Table(
     plain("processed_at", Whole),
     plain("verdict", Text),
     Index(None, "tenant_id", "processed_at"),
+    part("tenant_id", "received_at", where="body_sealed IS NOT NULL"),  # retention
     Index(None, "tenant_id", "payment_id"),
 )
 

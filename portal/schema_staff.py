@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Index, LargeBinary, Table, Text, UniqueConstraint
 
-from portal.columns import Whole, key, link, metadata, personal, plain, secret, tenant
+from portal.columns import Whole, key, link, metadata, part, personal, plain, secret, tenant
 
 staff = Table(
     "staff",
@@ -113,6 +113,7 @@ login_failures = Table(
     personal("address", Text, purpose="show failed logins to their owner", keep="act", nullable=False),
     personal("browser", Text, purpose="show failed logins to their owner", keep="act", nullable=False),
     Index(None, "tenant_id", "staff_id", "failed_at"),
+    Index(None, "tenant_id", "failed_at"),
 )
 
 # The same as keyed hashes, known account or not, for the throttle of the whole installation.
@@ -146,6 +147,7 @@ audit = Table(
     Index(None, "tenant_id", "subject", "number"),
     Index(None, "tenant_id", "act", "number"),
     Index(None, "tenant_id", "actor", "number"),
+    part("tenant_id", "money", "at", where="payload IS NOT NULL"),  # retention
 )
 
 # Where each chain ends, sealed with a key that is not in the database.
@@ -170,4 +172,5 @@ notes = Table(
     personal("text", Text, purpose="support", keep="support", nullable=False),
     plain("written_at", Whole, nullable=False),
     Index(None, "tenant_id", "device_id", "written_at"),
+    Index(None, "tenant_id", "written_at"),
 )

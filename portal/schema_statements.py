@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Index, Integer, Table, Text, UniqueConstraint
 
-from portal.columns import Whole, key, link, metadata, personal, plain, secret, tenant
+from portal.columns import Whole, key, link, metadata, part, personal, plain, secret, tenant
 
 # How far the statement of an account was read, and how.
 pulls = Table(
@@ -55,6 +55,7 @@ statement_rows = Table(
     plain("read_at", Whole, nullable=False),
     plain("outcome", Text, nullable=False, server_default=""),  # what settling it came to
     UniqueConstraint("tenant_id", "account_id", "number", "kind"),
+    part("tenant_id", "paid_at", where="payer_tail IS NOT NULL"),  # retention
     Index(None, "tenant_id", "account_id", "kind", "paid_at"),
 )
 

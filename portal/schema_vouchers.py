@@ -34,6 +34,7 @@ batches = Table(
     Index(None, "tenant_id", "note", "created_at"),
     Index(None, "tenant_id", "agent_id"),
     part("tenant_id", "use_by", where="expired_at IS NULL"),
+    part("tenant_id", "created_at", where="made_by <> ''"),  # retention
     # Without what was sold one by one at the counter, which may be thousands between two batches.
     part("tenant_id", "number", where="NOT (count = 1 AND note = 'counter sale')"),
 )
@@ -69,6 +70,7 @@ vouchers = Table(
     part("tenant_id", "batch_id", "state", "redeemed_at", "agent_id", where="state <> 'printed'"),
     # An agent's cards; those of the ISP's own stock are not in it.
     part("tenant_id", "agent_id", "batch_id", where="agent_id IS NOT NULL"),
+    part("tenant_id", "voided_at", where="voided_by IS NOT NULL"),  # retention
     # Redeeming writes neither of its columns, so it has nothing to do with this index.
     where("uq_vouchers_handed", "handed_key IS NOT NULL", "tenant_id", "handed_key"),
 )
@@ -96,6 +98,7 @@ voucher_acts = Table(
     personal("actor", Text, purpose="answer for stock", keep="act", nullable=False),
     plain("done_at", Whole, nullable=False),
     Index(None, "tenant_id", "batch_id", "act", "done_at"),
+    part("tenant_id", "done_at", where="actor <> ''"),  # retention
 )
 
 # A voucher that brought a new device in place of an older one; the daily limit counts these.

@@ -56,6 +56,7 @@ MAY: dict[str, set[str]] = {
         "schema_agents",
         "schema_books",
         "schema_imports",
+        "schema_privacy",
         "schema_refunds",
         "schema_sessions",
         "schema_staff",
@@ -66,6 +67,7 @@ MAY: dict[str, set[str]] = {
     "schema_agents": {"columns"},
     "schema_books": {"columns"},
     "schema_imports": {"columns"},
+    "schema_privacy": {"columns"},
     "schema_refunds": {"columns"},
     "schema_sessions": {"columns"},
     "schema_staff": {"columns"},
@@ -94,6 +96,8 @@ MAY: dict[str, set[str]] = {
     "mikrotik": {"access", "sessions", "tenancy", "db", "loops"},
     # looks at everything, and keeps nothing but its alarms; `mikrotik` is for its policy of addresses
     "watch": {"access", "tenancy", "mikrotik", "db", "loops"},
+    # takes away what is too old, in every table; `columns` is for its classes
+    "privacy": {"audit", "tenancy", "columns", "db", "loops"},
     # what looks at everything, and changes nothing
     "check": {"access", "check_books"},
     "check_books": {"books"},
@@ -144,6 +148,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
         "schema_agents",
         "schema_books",
         "schema_imports",
+        "schema_privacy",
         "schema_refunds",
         "schema_sessions",
         "schema_staff",

@@ -14,7 +14,7 @@ from portal.sql import any_of, changes, listed, marks
 from tests.own_texts import Texts
 
 PORTAL = Path(__file__).parent.parent / "portal"
-STORES = sorted([*PORTAL.rglob("store.py"), PORTAL / "units.py"])
+STORES = sorted([*PORTAL.rglob("store.py"), PORTAL / "units.py", PORTAL / "privacy/retention/rules.py"])
 
 # What the analysis cannot follow, and why it is ours all the same.
 REASONS = {

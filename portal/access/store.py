@@ -121,7 +121,10 @@ _NEW_DEVICE = (
 
 
 def device(device_id: int) -> Unit[Device | None]:
-    row = yield from one("SELECT * FROM devices WHERE tenant_id = :tenant AND id = :id", id=device_id)
+    """A device; None also when its MAC was purged: no router hears of it, and nobody can do anything to it."""
+    row = yield from one(
+        "SELECT * FROM devices WHERE tenant_id = :tenant AND id = :id AND mac NOT LIKE 'gone-%'", id=device_id
+    )
     return None if row is None else _device(row)
 
 
@@ -463,15 +466,6 @@ def last_use_elsewhere(pass_id: int, device_id: int) -> Unit[Moment]:
         device_id=device_id,
     )
     return int(found or 0)
-
-
-def usage_of(pass_id: int) -> Unit[list[Row]]:
-    found = yield from rows(
-        "SELECT device_id, used_ms, bytes_up, bytes_down FROM usage"
-        " WHERE tenant_id = :tenant AND pass_id = :pass_id ORDER BY device_id",
-        pass_id=pass_id,
-    )
-    return list(found)
 
 
 # --- waking the keepers ---

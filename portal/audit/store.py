@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from portal.audit.chain import (
     START,
@@ -21,7 +21,8 @@ from portal.audit.chain import (
 )
 from portal.clock import Moment
 from portal.seal import NotOurs, Vault
-from portal.units import Conflict, Row, Sql, Unit, insert, one, rows, value
+from portal.sql import any_of
+from portal.units import Conflict, Row, Sql, Unit, insert, one, rows
 
 PAGE = 500  # rows in memory at a time when a chain is verified
 LOWEST = -(2**63)
@@ -110,18 +111,39 @@ def page(before: int | None, limit: int, act: str = "", actor: str = "") -> Unit
 
 
 def clear(vault: Vault, *, before: Moment, money: bool, now: Moment) -> Unit[int]:
-    """Clear the payloads of acts before a moment (R8), of those about money or of the others; gives how many.
-
-    That is an act too: a payload that is gone without one was taken by somebody else.
-    """
+    """Clear the payloads of acts before a moment (R8), of those about money or of the others; gives how many."""
     until = min(before, now)
-    where = "tenant_id = :tenant AND money = :money AND at < :until AND payload IS NOT NULL"
-    count = yield from value(f"SELECT COUNT(*) FROM audit WHERE {where}", money=money, until=until)
-    if count:
-        yield Sql(f"UPDATE audit SET payload = NULL WHERE {where}", {"money": money, "until": until})
-        subject = f"{'money' if money else 'other'}:{until}"
-        yield from append(vault, actor="clock", act=CLEAR, subject=subject, payload={"acts": count}, now=now)
-    return int(count)
+    found = yield from rows(
+        "SELECT id FROM audit WHERE tenant_id = :tenant AND money = :money AND at < :until AND payload IS NOT NULL",
+        money=money,
+        until=until,
+    )
+    ids = [row["id"] for row in found]
+    return (yield from clear_some(vault, ids, before=until, money=money, now=now)) if ids else 0
+
+
+def clear_some(vault: Vault, ids: Sequence[int], *, before: Moment, money: bool, now: Moment) -> Unit[int]:
+    """Clear these of the acts before a moment; gives how many.
+
+    That is an act too, once for each moment: a payload that is gone without one was taken by somebody else. What is
+    before that moment and still has its payload is as sound as ever.
+    """
+    cleared = 0
+    for start in range(0, len(ids), PAGE):
+        names, bound = any_of(ids[start : start + PAGE])
+        found = yield from rows(
+            "UPDATE audit SET payload = NULL WHERE +tenant_id = :tenant AND money = :money AND at < :before"
+            f" AND payload IS NOT NULL AND id IN ({names}) RETURNING id",
+            money=money,
+            before=before,
+            **bound,
+        )
+        cleared += len(found)
+    said = yield from _cleared()
+    if cleared and (said.money if money else said.other) < before:
+        subject = f"{'money' if money else 'other'}:{before}"
+        yield from append(vault, actor="clock", act=CLEAR, subject=subject, payload={"acts": cleared}, now=now)
+    return cleared
 
 
 def _cleared() -> Unit[Cleared]:

@@ -409,10 +409,10 @@ def inbox_about(inbox_id: int, payment_id: int) -> Unit[None]:
 
 
 def look_again(payment_id: int) -> Unit[list[int]]:
-    """Put aside evidence of a payment back to be settled; what was."""
+    """Put aside evidence of a payment back to be settled, as long as it is kept; what was."""
     found = yield from rows(
         "UPDATE inbox SET processed_at = NULL WHERE tenant_id = :tenant AND payment_id = :payment_id"
-        " AND verdict = 'doubtful' AND processed_at IS NOT NULL RETURNING id",
+        " AND verdict = 'doubtful' AND processed_at IS NOT NULL AND body_sealed IS NOT NULL RETURNING id",
         payment_id=payment_id,
     )
     return [row["id"] for row in found]
