@@ -13,7 +13,7 @@ from portal.errors import Misconfigured, Refused
 from portal.privacy.retention import service, store
 from portal.privacy.retention.periods import PERIODS
 from portal.privacy.retention.room import Retention, Tell
-from portal.privacy.retention.rules import RULES, Rule
+from portal.privacy.retention.rules import HOLDABLE, RULES, Rule
 from portal.settings import Settings
 from portal.tenancy.store import Tenant
 
@@ -180,7 +180,7 @@ CANNOT_CLEAR = {
 
 
 @retention.command()
-@click.argument("classes", metavar="CLASS...", nargs=-1, required=True, type=click.Choice(sorted(RETENTION_DAYS)))
+@click.argument("classes", metavar="CLASS...", nargs=-1, required=True, type=click.Choice(sorted(HOLDABLE)))
 @click.option("--reason", required=True, help="Why: the number of the order or of the case.")
 @click.option("--days", type=click.IntRange(1, 36_500), help="For how long; without it until it is lifted.")
 @tenant_option

@@ -122,9 +122,8 @@ _NEW_DEVICE = (
 
 def device(device_id: int) -> Unit[Device | None]:
     """A device; None also when its MAC was purged: no router hears of it, and nobody can do anything to it."""
-    row = yield from one(
-        "SELECT * FROM devices WHERE tenant_id = :tenant AND id = :id AND mac NOT LIKE 'gone-%'", id=device_id
-    )
+    text = "SELECT * FROM devices WHERE tenant_id = :tenant AND id = :id AND mac NOT LIKE 'gone-%'"
+    row = yield from one(text, id=device_id)
     return None if row is None else _device(row)
 
 

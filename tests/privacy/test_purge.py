@@ -162,7 +162,7 @@ async def test_a_hold_stops_a_run_that_is_under_way(house: House) -> None:
     assert notes_left(house) == 3 * BATCH - taken["notes"]
 
 
-@pytest.mark.parametrize("what", [((), "why"), (("support",), " "), (("everything",), "why")])
+@pytest.mark.parametrize("what", [((), "why"), (("support",), " "), (("everything",), "why"), (("guess",), "why")])
 async def test_a_hold_names_classes_and_a_reason(house: House, what: tuple[Sequence[str], str]) -> None:
     classes, reason = what
     with pytest.raises(Refused):

@@ -270,6 +270,7 @@ RULES = (
 )
 
 BY_NAME = {each.name: each for each in RULES}
+HOLDABLE = tuple(dict.fromkeys(each.keep for each in RULES))  # what ends by another clock cannot be held
 
 ELSEWHERE = (
     Elsewhere(table="alarm_channels", columns=("address_sealed",), keep="staff", how="emptied when it is removed"),

@@ -13,7 +13,7 @@ from portal.clock import Moment
 from portal.errors import Refused
 from portal.privacy.retention import store
 from portal.privacy.retention.periods import PERIODS, chosen, days_of, limit
-from portal.privacy.retention.rules import RULES, Rule
+from portal.privacy.retention.rules import HOLDABLE, RULES, Rule
 from portal.seal import Vault
 from portal.tenancy.store import Tenant
 from portal.units import Unit
@@ -149,10 +149,10 @@ def choose(vault: Vault, keep: str, days: int, by: str, now: Moment) -> Unit[int
 
 def hold(vault: Vault, classes: Sequence[str], reason: str, until: Moment | None, by: str, now: Moment) -> Unit[int]:
     """Purge nothing of these classes until then, or until it is lifted. Raises `Refused`."""
-    if not classes or not set(classes) <= set(PERIODS) or (until is not None and until <= now):
+    if not classes or not set(classes) <= set(HOLDABLE) or (until is not None and until <= now):
         raise Refused("hold-needs")
     why = reason_of(reason)
-    named = [each for each in PERIODS if each in classes]
+    named = [each for each in HOLDABLE if each in classes]
     hold_id = yield from store.place(named, why, by, until, now)
     payload = {"after": {"classes": " ".join(named), "reason": why}}
     yield from _say(vault, by, "hold.place", f"hold:{hold_id}", payload, now)
