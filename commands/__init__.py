@@ -7,6 +7,7 @@ import click
 from commands import (
     accounts,
     audit,
+    backup,
     imports,
     lines,
     money,
@@ -39,6 +40,7 @@ def attach(cli: click.Group) -> None:
         imports,
         staff,
         operations,
+        backup,
     ):
         for command in module.COMMANDS:
             cli.add_command(command)

@@ -9,8 +9,12 @@ from collections.abc import Callable
 
 from portal import check_books
 from portal.access.passes import from_row
+from portal.audit import store as audit
 from portal.clock import HOUR, MINUTE, Moment
-from portal.units import Unit, rows
+from portal.groups import Execute
+from portal.seal import Vault
+from portal.tenancy import store as tenancy
+from portal.units import Unit, drive, rows
 
 SOON_MS = MINUTE  # I1: "within seconds"; a paid payment without its pass for longer is a breach
 
@@ -164,3 +168,18 @@ def breaches(now: Moment) -> Unit[list[str]]:
     for check in CHECKS:
         found += yield from check(now)
     return found
+
+
+def whole(run: Execute, vault: Vault, now: Moment) -> list[str]:
+    """Every breach in an installation, with its ISP's name: what `breaches` finds, and whether each audit log is whole."""
+    found: list[str] = []
+    for tenant in drive(tenancy.tenants(), None, run):
+        found += [f"{tenant.name}: {each}" for each in drive(breaches(now), tenant.id, run)]
+        found += _log(run, vault, tenant.id, tenant.name)
+    platform = drive(tenancy.platform(), None, run)
+    return found + (_log(run, vault, platform.id, "Platform") if platform else [])
+
+
+def _log(run: Execute, vault: Vault, tenant_id: int, name: str) -> list[str]:
+    broken = drive(audit.verify_all(vault), tenant_id, run)
+    return [f"{name}: I9: {broken}; see: bando audit verify"] if broken else []

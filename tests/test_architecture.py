@@ -93,8 +93,9 @@ MAY: dict[str, set[str]] = {
     # looks at everything, and keeps nothing but its alarms; `mikrotik` is for its policy of addresses
     "watch": {"access", "tenancy", "mikrotik", "db", "loops"},
     # what looks at everything, and changes nothing
-    "check": {"access", "check_books"},
+    "check": {"access", "audit", "tenancy", "groups", "check_books"},
     "check_books": {"books"},
+    "backup": {"check", "db", "migrate"},
     "export": {"access", "people", "tenancy", "vouchers", "db"},
     # what another system left behind becomes plans, vouchers and passes
     "imports": {"access", "tenancy", "vouchers", "mikrotik", "db", "loops"},
@@ -133,7 +134,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
     "itsdangerous": ("pages", "console"),
     "httpx": ("payments/daraja", "payments/line", "payments/room", "doctor", "watch/deliver"),
     "librouteros": ("mikrotik/sentences", "mikrotik/wire"),
-    "sqlite3": ("db", "groups", "doctor_database", "migrate"),
+    "sqlite3": ("db", "groups", "doctor_database", "migrate", "backup"),
     "databases": ("db",),
     "aiosqlite": ("db",),
     "asyncpg": ("db",),
