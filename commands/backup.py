@@ -82,9 +82,7 @@ def _tell_made(made: Made) -> None:
     size = made.path.stat().st_size
     click.echo(f"{made.path}: {_mb(size)} of {_mb(made.manifest.size)}, {many(made.manifest.all_rows, 'row')}.")
     if made.breaches is None:
-        click.echo(
-            "Its schema is older than this version of Bando; whether the invariants hold is seen when it is restored."
-        )
+        click.echo("Its schema is older than this Bando: the invariants are looked at when it is restored.")
 
 
 def _tell_breaches(found: Sequence[str]) -> None:

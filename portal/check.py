@@ -171,7 +171,7 @@ def breaches(now: Moment) -> Unit[list[str]]:
 
 
 def whole(run: Execute, vault: Vault, now: Moment) -> list[str]:
-    """Every breach in an installation, with its ISP's name: what `breaches` finds, and whether each audit log is whole."""
+    """Every breach in an installation, with its ISP's name: what `breaches` finds, and logs that are not whole."""
     found: list[str] = []
     for tenant in drive(tenancy.tenants(), None, run):
         found += [f"{tenant.name}: {each}" for each in drive(breaches(now), tenant.id, run)]

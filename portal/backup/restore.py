@@ -64,9 +64,7 @@ class Breached(Unusable):
     """The backup is whole, but an invariant does not hold in it."""
 
     def __init__(self, breaches: list[str]) -> None:
-        super().__init__(
-            f"The backup is whole, but {len(breaches)} invariants do not hold in it; see: --with-breaches."
-        )
+        super().__init__(f"The backup is whole, but has {len(breaches)} breaches of invariants; see: --with-breaches.")
         self.breaches = breaches
 
 

@@ -1,4 +1,4 @@
-"""The sealed file: ``magic | salt (32) | mark of the key (16) | pieces``, each piece of 1 MiB sealed (see `seal.Pieces`).
+"""The sealed file: ``magic | salt (32) | mark of the key (16) | pieces``, each of 1 MiB sealed (see `seal.Pieces`).
 
 What is inside is compressed: one line of JSON, the manifest, and then the bytes of the database. One piece at a time
 is in memory, and nothing of a piece is given out before it is proved.
@@ -62,9 +62,11 @@ def read(file: BinaryIO, master: bytes) -> Iterator[bytes]:
 
 
 def _released(release: zlib._Decompress, piece: bytes) -> Iterator[bytes]:
-    while piece:
-        yield release.decompress(piece, LONGEST)
-        piece = release.unconsumed_tail
+    full = True
+    while piece or full:  # what was taken in may still have more to give
+        part = release.decompress(piece, LONGEST)
+        piece, full = release.unconsumed_tail, len(part) == LONGEST
+        yield part
 
 
 def _opened(file: BinaryIO, master: bytes) -> Iterator[bytes]:
@@ -83,7 +85,5 @@ def _begun(file: BinaryIO, master: bytes) -> Pieces:
         raise Unusable("This is no backup of Bando, or one that a newer version made.")
     pieces = Pieces(master, PURPOSE, file.read(SALT))
     if file.read(MARK) != pieces.mark:
-        raise Unusable(
-            "BANDO_SECRET_KEY is not the key that this backup was sealed with, or its beginning was altered."
-        )
+        raise Unusable("BANDO_SECRET_KEY is not the key of this backup, or the beginning of the file was altered.")
     return pieces
