@@ -21,7 +21,7 @@ def rows(copy: Path, vault: Vault) -> dict[str, int]:
     with closing(sqlite3.connect(copy)) as connection:
         broken = store.damage(connection)
         if broken:
-            raise Unusable(f"The database is damaged: {broken}. Look at it with: bando doctor")
+            raise Unusable(f"The database is damaged: {broken}.")
         if store.key_mark(connection) not in (None, vault.index(0, "key", "mark").hex()):
             raise Unusable("BANDO_SECRET_KEY is not the key that this database was sealed with; put the old key back.")
         return store.counts(connection)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -105,8 +107,6 @@ def test_an_old_database_is_kept_with_what_lies_beside_it(made: Made, house: Pat
 def test_a_database_in_use_is_left_alone(made: Made, house: Path, tmp_path: Path) -> None:
     shutil.copyfile(fresh_file(tmp_path, "empty.db"), house / "bando.db")
     user = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM tenants').fetchall();"
-    import subprocess
-    import sys
 
     words = [sys.executable, "-c", f"{user} print('open', flush=True); input()", str(house / "bando.db")]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
@@ -214,7 +214,7 @@ def test_an_older_schema_is_migrated(tmp_path: Path, house: Path) -> None:
 
 
 def test_a_backup_with_a_breach_is_put_back_only_if_it_is_said(s: Seed, tmp_path: Path, house: Path) -> None:
-    change(s.db.path, "DELETE FROM passes WHERE id = 2")
+    change(s.db.path, "UPDATE passes SET cause_ref = 'nothing' WHERE id = 2")
     made = backed_up(s.db.path, tmp_path / "backups", s.clock.now())
 
     with pytest.raises(Breached) as refused:
