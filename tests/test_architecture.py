@@ -93,7 +93,7 @@ MAY: dict[str, set[str]] = {
     # looks at everything, and keeps nothing but its alarms; `mikrotik` is for its policy of addresses
     "watch": {"access", "tenancy", "mikrotik", "db", "loops"},
     # what looks at everything, and changes nothing
-    "check": {"access", "audit", "tenancy", "groups", "check_books"},
+    "check": {"audit", "tenancy", "groups", "check_books"},
     "check_books": {"books"},
     "backup": {"check", "db", "migrate"},
     "export": {"access", "people", "tenancy", "vouchers", "db"},

@@ -156,8 +156,13 @@ def test_another_key_is_named(made: Made, house: Path) -> None:
 
 def forged(house: Path, database: Path, **changes: object) -> Path:
     """A backup of this database, sealed with the right key, that says something else of it."""
-    found = {"moment": NOW, "revision": revision_of(database), "size": database.stat().st_size, "rows": {}}
-    fields = {**found, "digest": digest(database, silent), "breaches": 0, **changes}
+    found: dict[str, object] = {
+        "moment": NOW,
+        "revision": revision_of(database),
+        "size": database.stat().st_size,
+        "rows": {},
+    }
+    fields: dict[str, object] = {**found, "digest": digest(database, silent), "breaches": 0, **changes}
     with (house / "forged.backup").open("wb") as file:
         line = Manifest(**fields).line()  # type: ignore[arg-type]
         sealed.write(file, MASTER, [line, *blocks(database, "", silent)])
