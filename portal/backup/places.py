@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 from portal.errors import Misconfigured
 
 PREFIX = ".bando-working-"
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 @contextmanager
@@ -55,7 +57,18 @@ def put(made: Path, place: Path) -> None:
         os.link(made, place)  # a rename would overwrite
     except FileExistsError:
         raise Misconfigured(f"{place} is there already; it is left as it is.") from None
+    except OSError as unable:
+        if unable.errno not in _NO_LINKS:
+            raise
+        _renamed(made, place)
     sync(place.parent)
+
+
+def _renamed(made: Path, place: Path) -> None:
+    """The same on a disk that knows no links, such as FAT: there the name is looked for first."""
+    if place.exists():
+        raise Misconfigured(f"{place} is there already; it is left as it is.")
+    made.rename(place)
 
 
 def sync(path: Path) -> None:
