@@ -1,4 +1,4 @@
-"""bando backup, restore, drill."""
+"""bando backup, restore, drill: see docs/operating.md for when to run which."""
 
 from __future__ import annotations
 
