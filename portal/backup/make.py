@@ -65,6 +65,7 @@ def _proved(copied: Path, vault: Vault, now: Moment, say: Say) -> tuple[Manifest
     say("checking", 0, 0)
     revision = proof.revision(copied)
     rows = proof.rows(copied, vault)
+    say("looking at the invariants", 0, 0)
     found = proof.breaches(copied, vault, now) if is_current(copied) else None
     manifest = Manifest(
         moment=now,

@@ -85,6 +85,7 @@ def _unpacked(file: Path, folder: Path, master: bytes, say: Say) -> Iterator[tup
                 _must_agree(proof.rows(copy, vault), manifest)
             with _timed(took, "migrated"):
                 migrate(copy)
+            say("looking at the invariants", 0, 0)
             with _timed(took, "looked for breaches"):
                 found = _sound(copy, vault, manifest)
             yield copy, Restored(manifest=manifest, revision=revision_of(copy) or "", breaches=found, took=took)
