@@ -7,6 +7,7 @@ import click
 from commands import (
     accounts,
     audit,
+    backup,
     imports,
     lines,
     money,
@@ -41,6 +42,7 @@ def attach(cli: click.Group) -> None:
         retention,
         staff,
         operations,
+        backup,
     ):
         for command in module.COMMANDS:
             cli.add_command(command)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from functools import partial
 
 import click
 import httpx
 
-from commands.ground import Ground, clock_for, run, sealed_with_this_key, trust_for
+from commands.ground import clock_for, must_be_usable, sealed_with_this_key, trust_for
 from portal import check as invariants
-from portal.audit import store as audit
 from portal.clock import Clock
-from portal.db import Database
+from portal.db import Database, executor, open_connection, quiet
 from portal.doctor import examine, healthy, report
 from portal.doctor_database import check_database
 from portal.findings import Finding, fault
@@ -40,19 +39,11 @@ def migrate(settings: Settings) -> None:
 def check(settings: Settings) -> None:
     """Check the invariants: money, passes and receipts agree, and the audit log is whole."""
 
-    async def work(ground: Ground) -> list[str]:
-        found: list[str] = []
-        for tenant in await ground.db.read(None, tenancy.tenants):
-            breaches = await ground.db.read(tenant.id, invariants.breaches, ground.clock.now())
-            found += [f"{tenant.name}: {each}" for each in breaches]
-            broken = await ground.db.read(tenant.id, audit.verify_all, ground.vault)
-            found += [f"{tenant.name}: I9: {broken}; see: bando audit verify"] if broken else []
-        platform = await ground.db.read(None, tenancy.platform)
-        broken = await ground.db.read(platform.id, audit.verify_all, ground.vault) if platform else None
-        found += [f"Platform: I9: {broken}; see: bando audit verify"] if broken else []
-        return found
-
-    found = run(settings, work)
+    must_be_usable(settings)
+    with closing(open_connection(settings.database, read_only=True)) as connection:
+        connection.execute("BEGIN")  # one snapshot, whatever is written meanwhile
+        run = executor(connection, quiet)
+        found = invariants.whole(run, Vault(settings.secret_key.encode()), clock_for(settings).now())
     for sentence in found:
         click.echo(sentence)
     if found:

@@ -69,10 +69,21 @@ def revise(database: Path, message: str, number: str) -> None:
 
 def is_current(database: Path) -> bool:
     """Whether the database has the newest schema."""
-    if not database.exists():
-        return False
+    return database.exists() and revision_of(database) == _scripts().get_current_head()
+
+
+def revision_of(database: Path) -> str | None:
+    """The number of the last migration that the database has seen."""
+    with _connected(database) as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def knows(revision: str) -> bool:
+    """Whether this version of Bando has the migration; a newer schema it does not know."""
+    return any(each.revision == revision for each in _scripts().walk_revisions())
+
+
+def _scripts() -> ScriptDirectory:
     config = Config()
     config.set_main_option("script_location", str(HOME))
-    newest = ScriptDirectory.from_config(config).get_current_head()
-    with _connected(database) as connection:
-        return MigrationContext.configure(connection).get_current_revision() == newest
+    return ScriptDirectory.from_config(config)

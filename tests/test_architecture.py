@@ -99,8 +99,9 @@ MAY: dict[str, set[str]] = {
     # takes away what is too old, in every table; `columns` is for its classes
     "privacy": {"audit", "tenancy", "columns", "db", "loops"},
     # what looks at everything, and changes nothing
-    "check": {"access", "check_books"},
+    "check": {"audit", "tenancy", "groups", "check_books"},
     "check_books": {"books"},
+    "backup": {"check", "db", "migrate"},
     "export": {"access", "people", "tenancy", "vouchers", "db"},
     # what another system left behind becomes plans, vouchers and passes
     "imports": {"access", "tenancy", "vouchers", "mikrotik", "db", "loops"},
@@ -139,7 +140,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
     "itsdangerous": ("pages", "console"),
     "httpx": ("payments/daraja", "payments/line", "payments/room", "doctor", "watch/deliver"),
     "librouteros": ("mikrotik/sentences", "mikrotik/wire"),
-    "sqlite3": ("db", "groups", "doctor_database", "migrate"),
+    "sqlite3": ("db", "groups", "doctor_database", "migrate", "backup"),
     "databases": ("db",),
     "aiosqlite": ("db",),
     "asyncpg": ("db",),

@@ -18,6 +18,7 @@ STORES = sorted([*PORTAL.rglob("store.py"), PORTAL / "units.py", PORTAL / "priva
 
 # What the analysis cannot follow, and why it is ours all the same.
 REASONS = {
+    ("backup/store.py", "counts"): "the names of the database's own tables, which its schema gave them",
     ("vouchers/guesses/store.py", "_nths"): "its buckets and numbers are the constants of vouchers/guesses/limits.py",
     ("units.py", "_insert"): "the table's name is looked up in the schema by `listed`, which knows no other",
     ("units.py", "update"): "the same, by `changes`",
