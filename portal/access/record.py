@@ -33,6 +33,7 @@ from portal.units import Unit
 
 # A used-time pass pauses when its device was silent for so long, and this silence is not charged (design 3b).
 IDLE_MS = 5 * MINUTE
+LATE_MS = MINUTE  # a reading that much older than the last one came late; if it is older still, the clock was put back
 STILL_HERE_MS = MINUTE  # an unchanged, idle device is written down again this often, not with every poll
 
 
@@ -164,7 +165,7 @@ def _session_end(last: store.Presence | None, this: Sighting) -> Moment | None:
 def _says_nothing(last: store.Presence, then: Reading, this: Sighting) -> bool:
     """Whether a reading came too late, or shows an idle device as it was."""
     now = this.reading
-    if now.read_at < then.read_at:
+    if 0 < then.read_at - now.read_at <= LATE_MS:
         return True
     if _moved(last, this) or now.active_uptime_s is not None or then.active_uptime_s is not None:
         return False

@@ -35,7 +35,7 @@ def stretches(last: Reading | None, since: Moment | None, this: Reading, this_si
     found: list[Stretch] = []
     if last is not None and since is not None and not same_session(last, this):
         ended_at = ended_between(last, since, this)
-        seen_at = last.read_at if ended_at is None else ended_at
+        seen_at = max(since, last.read_at if ended_at is None else ended_at)  # a clock may have been put back
         found.append(Stretch(started_at=since, seen_at=seen_at, use=over, ended_at=seen_at, lost=ended_at is None))
     elif last is not None and over != NO_USE:
         # It came and went between two readings: it ended before the running one began.
