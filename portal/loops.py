@@ -7,12 +7,14 @@ logged, waited out and tried again, and that it stops when asked, finishing what
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Protocol, TypeVar
 
 import structlog
 
 from portal.clock import SECOND, Clock, Moment
+
+T = TypeVar("T")
 
 log = structlog.get_logger("bando.loops")
 
@@ -50,6 +52,25 @@ class Every:
 
     async def wait(self) -> None:
         await first(self._clock.sleep(self.period_ms), self._woken.wait())
+
+
+async def for_each(
+    things: Iterable[T], act: Callable[[T], Awaitable[int]], failing: Callable[[T, Exception], None]
+) -> int:
+    """Act for every one of these, and give the sum; what fails for one keeps none of the others, and is raised at last.
+
+    `failing` hears of each failure when it happens.
+    """
+    done, last = 0, None
+    for each in things:
+        try:
+            done += await act(each)
+        except Exception as failed:  # of whatever kind: an ISP must not suffer from the data of another one
+            failing(each, failed)
+            last = failed
+    if last is not None:
+        raise last
+    return done
 
 
 async def first(*waits: Awaitable[object]) -> None:

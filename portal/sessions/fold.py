@@ -15,7 +15,6 @@ from portal.sessions.meter import NO_USE, Reading, Use, ended_between, parts_bet
 # Why a session ended: its pass came to an end (by time or data, or somebody ended it), nothing was heard of the device,
 # the router lost it, or it went.
 Cause = Literal["time", "data", "use-by", "void", "refund", "erased", "silence", "router", "left"]
-CAUSES: tuple[Cause, ...] = ("time", "data", "use-by", "void", "refund", "erased", "silence", "router", "left")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from portal.clock import Moment
 from portal.sessions.fold import Stretch
 from portal.sessions.meter import Use
-from portal.units import Row, Sql, Unit, one
+from portal.units import Sql, Unit, one
 
 
 def keep(
@@ -81,16 +81,4 @@ def add_to_hour(hour: Moment, router_id: int, plan_name: str, guests: int, use: 
             "up": use.bytes_up,
             "down": use.bytes_down,
         },
-    )
-
-
-def running(router_id: int, device_id: int) -> Unit[Row | None]:
-    """The session that runs, as it was last written down."""
-    return (
-        yield from one(
-            "SELECT * FROM sessions WHERE tenant_id = :tenant AND router_id = :router_id AND device_id = :device_id"
-            " AND ended_at IS NULL ORDER BY started_at DESC LIMIT 1",
-            router_id=router_id,
-            device_id=device_id,
-        )
     )

@@ -11,7 +11,7 @@ import structlog
 from portal.access.catalog import Catalog, TenantView
 from portal.clock import DAY, HOUR, MINUTE, Clock, Moment
 from portal.db import Database
-from portal.loops import Every
+from portal.loops import Every, for_each
 from portal.watch import ledger, store
 from portal.watch.ledger import PATIENCE, Book, Patience
 from portal.watch.looking import Look, Sources, look
@@ -30,6 +30,10 @@ class Open:
 
     def by_kind(self) -> Counter[str]:
         return sum(self.of.values(), Counter())
+
+
+def _failing(view: TenantView, broken: Exception) -> None:
+    log.error("look failed", tenant=view.tenant.public, error=type(broken).__name__)
 
 
 class Watching:
@@ -60,20 +64,15 @@ class Watching:
 
     async def run_once(self) -> int:
         """How many messages were written. An ISP at which a look fails does not keep the others from theirs."""
-        told, failed = 0, None
-        for view in self._catalog.all():
-            if not view.tenant.active:
-                self.open.of.pop(view.tenant.id, None)
-                continue
-            try:
-                told += await self.look_at(view, self._clock.now())
-            except Exception as broken:  # one ISP whose look fails must not silence the alarms of all others
-                log.error("look failed", tenant=view.tenant.public, error=type(broken).__name__)
-                failed = broken
+        return await for_each(self._catalog.all(), self._when_active, _failing)
+
+    async def _when_active(self, view: TenantView) -> int:
+        if not view.tenant.active:
+            self.open.of.pop(view.tenant.id, None)
+            return 0
+        told = await self.look_at(view, self._clock.now())
         if told:
             self._told()
-        if failed is not None:
-            raise failed
         return told
 
     async def tidy(self) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -156,15 +157,15 @@ def test_another_key_is_named(made: Made, house: Path) -> None:
 
 def forged(house: Path, database: Path, **changes: object) -> Path:
     """A backup of this database, sealed with the right key, that says something else of it."""
-    found: dict[str, object] = {
+    found: dict[str, Any] = {
         "moment": NOW,
         "revision": revision_of(database),
         "size": database.stat().st_size,
         "rows": {},
     }
-    fields: dict[str, object] = {**found, "digest": digest(database, silent), "breaches": 0, **changes}
+    fields: dict[str, Any] = {**found, "digest": digest(database, silent), "breaches": 0, **changes}
     with (house / "forged.backup").open("wb") as file:
-        line = Manifest(**fields).line()  # type: ignore[arg-type]
+        line = Manifest(**fields).line()
         sealed.write(file, MASTER, [line, *blocks(database, "", silent)])
     return house / "forged.backup"
 

@@ -23,10 +23,10 @@ def at(device_id: int) -> str:
     return f"/guests/device/{device_id}"
 
 
-async def read(s: Seed, device_id: int, silent_s: int | None = None, **counters: int | None) -> None:
+async def read(s: Seed, device_id: int, silent_s: int | None = None, **counters: int) -> None:
     """What the keeper of the router reads now."""
     now = s.clock.now()
-    reading = Reading(read_at=now, **counters)  # type: ignore[arg-type]
+    reading = Reading(read_at=now, **counters)
     silent = None if silent_s is None else now - silent_s * SECOND
     await s.write(
         record.record, s.router_id, [Sighting(device_id=device_id, reading=reading, silent_since=silent)], now

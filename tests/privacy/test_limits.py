@@ -7,7 +7,7 @@ from sqlalchemy import Table
 
 from portal.clock import DAY, HOUR
 from portal.columns import RETENTION_DAYS, metadata
-from portal.privacy.retention.periods import PERIODS, begin_of_day, limit
+from portal.privacy.retention.periods import PERIODS, limit
 from portal.privacy.retention.rules import ELSEWHERE, RULES, Elsewhere, Rule
 from tests.privacy.house import House
 
@@ -71,7 +71,7 @@ def test_seven_years_are_seven_years_whichever_leap_days_are_in_them() -> None:
 
 def test_a_day_with_a_change_of_clocks_begins_at_its_own_midnight() -> None:
     noon = 1_774_778_400_000  # 2026-03-29 12:00 in Berlin, where this day has 23 hours
-    assert begin_of_day(noon, "Europe/Berlin", -1) - begin_of_day(noon, "Europe/Berlin") == 23 * HOUR
+    assert limit(-1, noon, "Europe/Berlin") - limit(0, noon, "Europe/Berlin") == 23 * HOUR
 
 
 # --- the table is complete ---

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
-from portal.clock import Moment, as_datetime
+from portal import spans
+from portal.clock import Moment
 from portal.columns import RETENTION_DAYS
 from portal.errors import Refused
 
@@ -144,11 +144,4 @@ def limit(days: int, now: Moment, timezone: str) -> Moment:
 
     So it is the same all day long, and nothing goes a minute early.
     """
-    return begin_of_day(now, timezone, days)
-
-
-def begin_of_day(now: Moment, timezone: str, days_ago: int = 0) -> Moment:
-    """The first moment of today, or of a day before."""
-    here = as_datetime(now).astimezone(ZoneInfo(timezone))
-    day = here.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days_ago)
-    return int(day.timestamp()) * 1000
+    return spans.midnight(spans.today(now, timezone) - timedelta(days=days), timezone)

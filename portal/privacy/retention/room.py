@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from portal import spans
 from portal.clock import HOUR, Clock, Moment
 from portal.db import Database
-from portal.loops import Every
+from portal.loops import Every, for_each
 from portal.privacy.retention import service, store
-from portal.privacy.retention.periods import begin_of_day
 from portal.privacy.retention.rules import Rule
 from portal.privacy.retention.service import Purge
 from portal.seal import Vault
@@ -30,6 +30,10 @@ def in_silence(_: Rule, __: int) -> None:
     """Nobody watches the progress."""
 
 
+def _failing(tenant: Tenant, broken: Exception) -> None:
+    log.error("purge failed", tenant=tenant.public, error=type(broken).__name__)
+
+
 class Retention:
     """Purges what is older than it may be. One run goes on where a broken one stopped, since it looks again."""
 
@@ -41,19 +45,13 @@ class Retention:
 
     async def run_once(self) -> int:
         """How many rows were taken. An ISP at which it fails does not keep the data of the others."""
-        taken, failed = 0, None
-        for tenant in await self.everybody():
-            now = self._clock.now()
-            if not await self.due(tenant, now):
-                continue
-            try:
-                taken += sum((await self.purge(tenant, now, "clock")).values())
-            except Exception as broken:  # as in the watch: the others come first, and then it is told
-                log.error("purge failed", tenant=tenant.public, error=type(broken).__name__)
-                failed = broken
-        if failed is not None:
-            raise failed
-        return taken
+        return await for_each(await self.everybody(), self._when_due, _failing)
+
+    async def _when_due(self, tenant: Tenant) -> int:
+        now = self._clock.now()
+        if not await self.due(tenant, now):
+            return 0
+        return sum((await self.purge(tenant, now, "clock")).values())
 
     async def everybody(self) -> Sequence[Tenant]:
         """All ISPs, also those that are switched off, and the platform with its staff."""
@@ -62,7 +60,7 @@ class Retention:
 
     async def due(self, tenant: Tenant, now: Moment) -> bool:
         """Whether it is late enough today, and no run of today came to its end."""
-        today = begin_of_day(now, tenant.timezone)
+        today = spans.midnight(spans.today(now, tenant.timezone), tenant.timezone)
         return now >= today + NIGHT_MS and not await self._db.read(tenant.id, store.ended_since, today)
 
     async def purge(self, tenant: Tenant, now: Moment, by: str, tell: Tell = in_silence) -> dict[str, int]:
