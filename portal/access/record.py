@@ -24,10 +24,8 @@ from portal.sessions.meter import (
     Pace,
     Reading,
     Use,
-    ended_between,
     pace_between,
     same_session,
-    use_between,
 )
 from portal.units import Unit
 
@@ -90,17 +88,21 @@ def record(router_id: int, sightings: Iterable[Sighting], now: Moment) -> Unit[N
 
 def _record_one(batch: _Batch, last: store.Presence | None, seen: Sighting, now: Moment) -> Unit[None]:
     router_id, device_id, this = batch.router_id, seen.device_id, seen.reading
-    before = None if last is None else last.reading
-    use, silence = use_between(before, this), _last_silence(last, seen)
+    before, then = (None, None) if last is None else (last.reading, last.online_since)
+    since = _online_since(last, this)
+    parts = stretches(before, then, this, since)
+    until = _end_of(then, parts)
+    silence = _last_silence(until, seen)
+    use = sum((part.use for part in parts), start=NO_USE)
     charged = yield from _charge(seen, replace(use, ms=use.ms - silence), now)
     batch.owners |= charged.owners
-    since = _online_since(last, this)
-    yield from _account(batch, last, seen, since, charged.first, silence)
-    until = _session_end(last, seen)
+    if parts:
+        yield from _count(batch, last, seen, charged.first, use)
+        yield from _keep(router_id, seen, parts, charged.first, silence)
     if last is not None and until is not None:
         # What came to its end meanwhile, and what followed it, did so while the device was online.
         sure = max(last.seen_at, until - SLACK_MS)  # the router's limit is rounded up: not a start of the next pass
-        yield from store.save_presence(router_id, device_id, this, last.online_since, sure)
+        yield from store.save_presence(router_id, device_id, this, then, sure)
         for owner in sorted(charged.owners):
             yield from admission.refresh(owner, sure)
     seen_at = this.read_at if seen.here or last is None else last.seen_at
@@ -109,27 +111,34 @@ def _record_one(batch: _Batch, last: store.Presence | None, seen: Sighting, now:
         yield from places.set_address(router_id, device_id, seen.address or "")
 
 
-def _account(
-    batch: _Batch, last: store.Presence | None, seen: Sighting, since: Moment | None, first: Pass | None, silence: int
-) -> Unit[None]:
-    """Write down the sessions that this reading speaks of, and count them in their hour."""
-    router_id, device_id, this = batch.router_id, seen.device_id, seen.reading
-    before, then = (None, None) if last is None else (last.reading, last.online_since)
-    parts = stretches(before, then, this, since)
-    if not parts:
-        return
-    hour = hour_of(this.read_at)
-    known = before is not None and then is not None and before.read_at >= hour
-    known = known or (yield from sessions.was_online(router_id, device_id, hour))
+def _end_of(then: Moment | None, parts: Sequence[Stretch]) -> Moment | None:
+    """When the session that was seen last ended, if it did and the user's counters tell."""
+    ends = (part.ended_at for part in parts if part.started_at == then and not part.lost)
+    return next(ends, None)
+
+
+def _count(batch: _Batch, last: store.Presence | None, seen: Sighting, first: Pass | None, use: Use) -> Unit[None]:
+    """Count what was used in its hour, and its guest once in it."""
+    hour = hour_of(seen.reading.read_at)
+    known = _online_in(hour, last) or (yield from sessions.was_online(batch.router_id, seen.device_id, hour))
+    batch.count(hour, first.plan_name if first else "", int(not known), use)
+
+
+def _online_in(hour: Moment, last: store.Presence | None) -> bool:
+    if last is None or last.reading is None or last.online_since is None:
+        return False
+    return last.reading.read_at >= hour
+
+
+def _keep(router_id: int, seen: Sighting, parts: Sequence[Stretch], first: Pass | None, silence: int) -> Unit[None]:
+    """Write down the sessions that this reading speaks of."""
     for part in parts:
         cause: str | None = None
         if part.ended_at is not None:
-            of_pass = yield from sessions.end_of_pass(router_id, device_id, part.started_at)
+            of_pass = yield from sessions.end_of_pass(router_id, seen.device_id, part.started_at)
             cause = _why(part, first, silence) or of_pass or "left"
         pass_id = None if first is None else first.id
-        yield from sessions.keep(router_id, device_id, part, pass_id, cause, seen.address)
-    use = sum((part.use for part in parts), start=NO_USE)
-    batch.count(hour, first.plan_name if first else "", int(not known), use)
+        yield from sessions.keep(router_id, seen.device_id, part, pass_id, cause, seen.address)
 
 
 def _why(part: Stretch, first: Pass | None, silence: int) -> Cause | None:
@@ -147,19 +156,11 @@ def _why(part: Stretch, first: Pass | None, silence: int) -> Cause | None:
     return "time" if done or (first.kind == "used" and not first.span_left_ms) else None
 
 
-def _last_silence(last: store.Presence | None, this: Sighting) -> int:
+def _last_silence(ended_at: Moment | None, this: Sighting) -> int:
     """The silence that ended a session, if that is what ended it."""
-    ended_at = _session_end(last, this)
     if ended_at is None or this.silent_since is None:
         return 0
     return IDLE_MS if abs(ended_at - this.silent_since - IDLE_MS) <= SLACK_MS else 0
-
-
-def _session_end(last: store.Presence | None, this: Sighting) -> Moment | None:
-    """When the session that was seen last ended, if it did and the user's counters tell."""
-    if last is None or last.reading is None or last.online_since is None or same_session(last.reading, this.reading):
-        return None
-    return ended_between(last.reading, last.online_since, this.reading)
 
 
 def _says_nothing(last: store.Presence, then: Reading, this: Sighting) -> bool:

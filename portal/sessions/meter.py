@@ -123,12 +123,6 @@ def _gain(now: int | None, before: int | None) -> int:
     return max(0, (now or 0) - (before or 0))
 
 
-def use_between(last: Reading | None, this: Reading) -> Use:
-    """All use since `last`."""
-    over, runs = parts_between(last, this)
-    return over + runs
-
-
 def ended_between(last: Reading, since: Moment, this: Reading) -> Moment | None:
     """When the session that began at `since` ended, as the user's counters tell; None when they do not: a reboot."""
     length_s = this.user_uptime_s - last.user_uptime_s
