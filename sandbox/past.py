@@ -55,7 +55,7 @@ def _split(size: int) -> dict[str, int]:
 def _online(router_id: int, device_id: int, pass_id: int, plan_name: str, at: Moment, use: Use) -> Unit[None]:
     """One session of it, and its part of each hour."""
     end = at + use.ms
-    part = Stretch(started_at=at, seen_at=end, ended_at=end, use=use)
+    part = Stretch(started_at=at, seen_at=end, ended_at=end, use=use, total=use)
     yield from sessions.keep(router_id, device_id, part, pass_id, WAYS[pass_id % len(WAYS)], None)
     for hour in range(hour_of(at), end, HOUR):
         ms = min(end, hour + HOUR) - max(at, hour)

@@ -16,7 +16,7 @@ from portal.access.passes import Pass
 from portal.access.places import store as places
 from portal.clock import MINUTE, Moment
 from portal.sessions import store as sessions
-from portal.sessions.fold import Cause, Stretch, hour_of, stretches
+from portal.sessions.fold import Cause, Stretch, hour_of, stretches, to_write
 from portal.sessions.meter import (
     NO_USE,
     PACE_MS,
@@ -96,9 +96,8 @@ def _record_one(batch: _Batch, last: store.Presence | None, seen: Sighting, now:
     use = sum((part.use for part in parts), start=NO_USE)
     charged = yield from _charge(seen, replace(use, ms=use.ms - silence), now)
     batch.owners |= charged.owners
-    if parts:
-        yield from _count(batch, last, seen, charged.first, use)
-        yield from _keep(router_id, seen, parts, charged.first, silence)
+    if due := [part for part in parts if to_write(part, before, this)]:
+        yield from _write(batch, seen, due, charged.first, silence)
     if last is not None and until is not None:
         # What came to its end meanwhile, and what followed it, did so while the device was online.
         sure = max(last.seen_at, until - SLACK_MS)  # the router's limit is rounded up: not a start of the next pass
@@ -117,28 +116,18 @@ def _end_of(then: Moment | None, parts: Sequence[Stretch]) -> Moment | None:
     return next(ends, None)
 
 
-def _count(batch: _Batch, last: store.Presence | None, seen: Sighting, first: Pass | None, use: Use) -> Unit[None]:
-    """Count what was used in its hour, and its guest once in it."""
-    hour = hour_of(seen.reading.read_at)
-    known = _online_in(hour, last) or (yield from sessions.was_online(batch.router_id, seen.device_id, hour))
-    batch.count(hour, first.plan_name if first else "", int(not known), use)
-
-
-def _online_in(hour: Moment, last: store.Presence | None) -> bool:
-    if last is None or last.reading is None or last.online_since is None:
-        return False
-    return last.reading.read_at >= hour
-
-
-def _keep(router_id: int, seen: Sighting, parts: Sequence[Stretch], first: Pass | None, silence: int) -> Unit[None]:
-    """Write down the sessions that this reading speaks of."""
+def _write(batch: _Batch, seen: Sighting, parts: Sequence[Stretch], first: Pass | None, silence: int) -> Unit[None]:
+    """Write down these sessions, and what they have grown by in the hour; their guest counts once in it."""
+    router_id, hour, gained = batch.router_id, hour_of(seen.reading.read_at), NO_USE
+    known = yield from sessions.was_online(router_id, seen.device_id, hour)
     for part in parts:
         cause: str | None = None
         if part.ended_at is not None:
             of_pass = yield from sessions.end_of_pass(router_id, seen.device_id, part.started_at)
             cause = _why(part, first, silence) or of_pass or "left"
         pass_id = None if first is None else first.id
-        yield from sessions.keep(router_id, seen.device_id, part, pass_id, cause, seen.address)
+        gained += yield from sessions.keep(router_id, seen.device_id, part, pass_id, cause, seen.address)
+    batch.count(hour, first.plan_name if first else "", int(not known), gained)
 
 
 def _why(part: Stretch, first: Pass | None, silence: int) -> Cause | None:
@@ -192,7 +181,10 @@ def _online_since(last: store.Presence | None, this: Reading) -> Moment | None:
     """The start of the session; kept as first seen, because later readings round differently."""
     if last is not None and last.reading is not None and same_session(last.reading, this):
         return last.online_since
-    return this.online_since
+    then, since = None if last is None else last.online_since, this.online_since
+    if then is None or since is None or not 0 <= then - since <= SLACK_MS:
+        return since
+    return then + 1  # whole seconds: both seem to begin at one moment
 
 
 class _Charged(NamedTuple):

@@ -80,11 +80,17 @@ STATEMENTS: Mapping[str, Statement] = {
         ("d.mac",),
     ),
     "sessions": Statement(
-        "SELECT e.id, e.started_at, e.seen_at, e.ended_at, e.end_cause, e.online_ms, e.bytes_up, e.bytes_down,"
+        # Of what runs, the last reading of its device.
+        "SELECT e.id, e.started_at, COALESCE(y.read_at, e.seen_at) AS seen_at, e.ended_at, e.end_cause,"
+        " COALESCE(y.active_uptime_s * 1000, e.online_ms) AS online_ms,"
+        " COALESCE(y.active_bytes_in, e.bytes_up) AS bytes_up,"
+        " COALESCE(y.active_bytes_out, e.bytes_down) AS bytes_down,"
         " e.address, d.mac, s.name AS site, p.plan_name, p.cause_kind, p.cause_ref FROM sessions e"
         " LEFT JOIN devices d ON d.tenant_id + 0 = :tenant AND d.id = e.device_id"
         " LEFT JOIN routers s ON s.tenant_id + 0 = :tenant AND s.id = e.router_id"
         " LEFT JOIN passes p ON p.tenant_id + 0 = :tenant AND p.id = e.pass_id"
+        " LEFT JOIN presence y ON y.tenant_id = :tenant AND y.router_id = e.router_id AND y.device_id = e.device_id"
+        " AND y.online_since = e.started_at AND e.ended_at IS NULL"
         " WHERE e.tenant_id = :tenant",
         ("e.started_at", "e.id"),
     ),

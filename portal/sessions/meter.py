@@ -47,6 +47,14 @@ class Use:
             bytes_down=self.bytes_down + other.bytes_down,
         )
 
+    def beyond(self, other: Use) -> Use:
+        """How much more this is. Counters only grow: one that fell was read too late, or began anew."""
+        return Use(
+            ms=max(0, self.ms - other.ms),
+            bytes_up=max(0, self.bytes_up - other.bytes_up),
+            bytes_down=max(0, self.bytes_down - other.bytes_down),
+        )
+
 
 NO_USE = Use(ms=0, bytes_up=0, bytes_down=0)
 PACE_MS = 5 * SECOND  # readings nearer to each other say little about how fast somebody is
@@ -103,24 +111,20 @@ def parts_between(last: Reading | None, this: Reading) -> tuple[Use, Use]:
     """
     if last is None:
         last = replace(this, active_uptime_s=None, active_bytes_in=0, active_bytes_out=0)
+    before, now = counted(last), counted(this)
     if same_session(last, this):
-        return NO_USE, Use(
-            ms=_gain(this.active_uptime_s, last.active_uptime_s) * SECOND,
-            bytes_up=_gain(this.active_bytes_in, last.active_bytes_in),
-            bytes_down=_gain(this.active_bytes_out, last.active_bytes_out),
-        )
-    over = Use(
-        ms=_gain(this.user_uptime_s - last.user_uptime_s, last.active_uptime_s) * SECOND,
-        bytes_up=_gain(this.user_bytes_in - last.user_bytes_in, last.active_bytes_in),
-        bytes_down=_gain(this.user_bytes_out - last.user_bytes_out, last.active_bytes_out),
+        return NO_USE, now.beyond(before)
+    added = Use(
+        ms=(this.user_uptime_s - last.user_uptime_s) * SECOND,
+        bytes_up=this.user_bytes_in - last.user_bytes_in,
+        bytes_down=this.user_bytes_out - last.user_bytes_out,
     )
-    runs = Use(ms=(this.active_uptime_s or 0) * SECOND, bytes_up=this.active_bytes_in, bytes_down=this.active_bytes_out)
-    return over, runs
+    return added.beyond(before), now
 
 
-def _gain(now: int | None, before: int | None) -> int:
-    """A counter only grows; one that fell was read too late, or began anew."""
-    return max(0, (now or 0) - (before or 0))
+def counted(this: Reading) -> Use:
+    """What the running session has used so far."""
+    return Use(ms=(this.active_uptime_s or 0) * SECOND, bytes_up=this.active_bytes_in, bytes_down=this.active_bytes_out)
 
 
 def ended_between(last: Reading, since: Moment, this: Reading) -> Moment | None:

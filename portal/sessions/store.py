@@ -4,22 +4,38 @@ from __future__ import annotations
 
 from portal.clock import Moment
 from portal.sessions.fold import Stretch
-from portal.sessions.meter import Use
+from portal.sessions.meter import NO_USE, Use
 from portal.units import Sql, Unit, one
+
+
+def written(router_id: int, device_id: int, started_at: Moment) -> Unit[Use]:
+    """What stands of a session so far; nothing when it is new."""
+    row = yield from one(
+        "SELECT online_ms, bytes_up, bytes_down FROM sessions WHERE tenant_id = :tenant AND router_id = :router_id"
+        " AND device_id = :device_id AND started_at = :started_at",
+        router_id=router_id,
+        device_id=device_id,
+        started_at=started_at,
+    )
+    if row is None:
+        return NO_USE
+    return Use(ms=row["online_ms"], bytes_up=row["bytes_up"], bytes_down=row["bytes_down"])
 
 
 def keep(
     router_id: int, device_id: int, part: Stretch, pass_id: int | None, cause: str | None, address: str | None
-) -> Unit[None]:
-    """Add what was learnt to a session; a new one begins."""
+) -> Unit[Use]:
+    """Write down what is known of a session; gives by how much it has grown since it was written last."""
+    before = yield from written(router_id, device_id, part.started_at)
+    gained = part.total.beyond(before)
+    now = before + gained
     yield Sql(
         "INSERT INTO sessions (tenant_id, router_id, device_id, pass_id, started_at, seen_at, ended_at, end_cause,"
         " online_ms, bytes_up, bytes_down, address) VALUES (:tenant, :router_id, :device_id, :pass_id, :started_at,"
         " :seen_at, :ended_at, :cause, :ms, :up, :down, :address)"
         " ON CONFLICT (tenant_id, router_id, device_id, started_at) DO UPDATE SET seen_at = excluded.seen_at,"
-        " ended_at = excluded.ended_at, end_cause = excluded.end_cause,"
-        " online_ms = sessions.online_ms + excluded.online_ms, bytes_up = sessions.bytes_up + excluded.bytes_up,"
-        " bytes_down = sessions.bytes_down + excluded.bytes_down,"
+        " ended_at = excluded.ended_at, end_cause = excluded.end_cause, online_ms = excluded.online_ms,"
+        " bytes_up = excluded.bytes_up, bytes_down = excluded.bytes_down,"
         " pass_id = COALESCE(sessions.pass_id, excluded.pass_id),"
         " address = COALESCE(excluded.address, sessions.address)",
         {
@@ -30,12 +46,13 @@ def keep(
             "seen_at": part.seen_at,
             "ended_at": part.ended_at,
             "cause": cause,
-            "ms": part.use.ms,
-            "up": part.use.bytes_up,
-            "down": part.use.bytes_down,
+            "ms": now.ms,
+            "up": now.bytes_up,
+            "down": now.bytes_down,
             "address": address,
         },
     )
+    return gained
 
 
 def end_of_pass(router_id: int, device_id: int, started_at: Moment) -> Unit[str | None]:

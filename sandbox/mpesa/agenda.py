@@ -33,6 +33,11 @@ class Agenda:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is being done, or due."""
+        return bool(self._tasks) or bool(self._acts and self._acts[0][0] <= self._clock.now())
+
     def _due(self) -> list[Act]:
         due: list[Act] = []
         while self._acts and self._acts[0][0] <= self._clock.now():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from portal import spans
 from portal.payments import accounts
 from portal.payments.accounts import MpesaAccount
 from portal.tenancy import store as tenancy
@@ -109,8 +110,7 @@ async def test_a_day_that_is_none_is_refused(o: Office, day: str) -> None:
 
 async def test_papers_that_end_soon_are_said(o: Office) -> None:
     who = await o.of("owner")
-    soon = o.home.clock.now() // 86_400_000 + 20
-    day = str(date.fromordinal(719163 + soon))
+    day = str(spans.today(o.home.clock.now(), o.home.tenant.timezone) + timedelta(days=20))  # theirs begins earlier
     await who.post("/settings/profile", 303, **{**PROFILE, "licence_until": day})
     assert "ends in 20 days" in await who.get("/settings")
 

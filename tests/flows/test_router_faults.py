@@ -423,7 +423,7 @@ async def test_a_pass_of_one_site_is_not_good_at_the_other(site: Site) -> None:
 def _lose(kept_ids: tuple[int, ...]) -> Unit[None]:
     """The database was restored from an older copy: it knows nothing of later devices and passes."""
     marks = ", ".join(str(each) for each in kept_ids)
-    for table in ("usage", "presence", "pass_devices"):
+    for table in ("usage", "presence", "sessions", "pass_devices"):
         yield Sql(f"DELETE FROM {table} WHERE tenant_id = :tenant AND device_id NOT IN ({marks})", {})
     yield Sql(f"DELETE FROM passes WHERE tenant_id = :tenant AND device_id NOT IN ({marks})", {})
     yield Sql(f"DELETE FROM devices WHERE tenant_id = :tenant AND id NOT IN ({marks})", {})

@@ -137,9 +137,14 @@ def sessions(device_id: int, before: Moment, limit: int) -> Unit[Sequence[Row]]:
     """The stretches in which the device was online, as its routers told."""
     return (
         yield from rows(
-            "SELECT started_at AS at, router_id, ended_at, end_cause, online_ms, bytes_up, bytes_down FROM sessions"
-            " WHERE tenant_id = :tenant AND device_id = :device_id AND started_at < :before"
-            " ORDER BY started_at DESC LIMIT :limit",
+            # What runs was written down some minutes ago; how it stands now, its last reading says.
+            "SELECT e.started_at AS at, e.router_id, e.ended_at, e.end_cause, e.online_ms,"
+            " COALESCE(y.active_bytes_in, e.bytes_up) AS bytes_up,"
+            " COALESCE(y.active_bytes_out, e.bytes_down) AS bytes_down FROM sessions e LEFT JOIN presence y"
+            " ON y.tenant_id = e.tenant_id AND y.router_id = e.router_id AND y.device_id = e.device_id"
+            " AND y.online_since = e.started_at AND e.ended_at IS NULL"
+            " WHERE e.tenant_id = :tenant AND e.device_id = :device_id AND e.started_at < :before"
+            " ORDER BY e.started_at DESC LIMIT :limit",
             device_id=device_id,
             before=before,
             limit=limit,

@@ -63,6 +63,15 @@ async def until(r: Road, true: Callable[[], Any]) -> None:
     raise AssertionError("it did not happen")
 
 
+def at_rest(r: Road) -> Callable[[], Any]:
+    """Whether M-Pesa has done all that it had to do by now."""
+
+    async def rests() -> bool:
+        return not r.mpesa.agenda.busy
+
+    return rests
+
+
 async def state(r: Road, refund_id: int) -> str:
     found = await r.home.read(store.refund, refund_id)
     assert found is not None
@@ -141,6 +150,7 @@ async def test_a_reply_that_is_lost_leaves_it_unknown_until_the_result(tmp_path:
             r.clock.advance(HOUR)
             await r.payments.refunds.run_once()
             await r.payments.inbox.run_once()
+        await until(r, at_rest(r))  # whatever M-Pesa took in, it has carried out and told by now
         if left(r):
             await becomes(r, refund_id, "done")
 
