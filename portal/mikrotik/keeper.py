@@ -119,8 +119,8 @@ class Keeper:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is in hand."""
-        return not self._busy and not self._polling
+        """Whether nothing is in hand, nor about to be."""
+        return not self._busy and not self._polling and not (self._woken and self.connected)
 
     def sees(self, mac: str) -> bool:
         """Whether the router itself says that this MAC is there: a fact, where an address in a URL is a claim."""

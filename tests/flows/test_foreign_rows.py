@@ -219,7 +219,7 @@ async def test_somebody_resets_the_counters(site: Site) -> None:
 async def test_an_edited_block_is_mended(site: Site, edit: dict[str, str] | None) -> None:
     device = await site.guest()
     await site.seed.write(admission.block, device.id, True, site.clock.now())
-    await site.until(lambda: site.router.is_blocked(MAC))
+    await site.until(lambda: site.router.is_blocked(MAC) and site.keeper.idle)  # not in the midst of its errand
     table = site.router.tables[BINDINGS]
     ours = next(row for row in table.rows.values() if row.get("comment", "").startswith(site.mark))
     if edit is None:
@@ -238,7 +238,7 @@ async def test_an_edited_block_is_mended(site: Site, edit: dict[str, str] | None
 async def test_a_blocked_device_that_is_woken_again_gets_no_second_binding(site: Site) -> None:
     device = await site.guest()
     await site.seed.write(admission.block, device.id, True, site.clock.now())
-    await site.until(lambda: site.router.is_blocked(MAC))
+    await site.until(lambda: site.router.is_blocked(MAC) and site.keeper.idle)  # not in the midst of its errand
     for _ in range(3):
         await site.grant(device)
         await site.until(lambda: site.keeper.idle)

@@ -37,6 +37,7 @@ class Router:
             seconds = (self.now - self.begun) // SECOND
             self.user = self.user[0] + seconds, self.user[1] + self.active[0], self.user[2] + self.active[1]
             self.begun, self.active = None, (0, 0)
+            self.now += 1  # nobody is in again at that very moment
 
     def reboot(self, *, rows_lost: bool) -> None:
         self.begun, self.active = None, (0, 0)
