@@ -74,7 +74,7 @@ class Shell:
             stdout=PIPE,
             stderr=PIPE,
         )
-        out, err = await asyncio.wait_for(process.communicate(), 30)
+        out, err = await asyncio.wait_for(process.communicate(), 90)
         assert process.returncode is not None
         return self._noted(Ran(code=process.returncode, out=out.decode(), err=err.decode()))
 
@@ -105,4 +105,4 @@ class Shell:
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-            self.said += process.communicate(timeout=20)
+            self.said += process.communicate(timeout=90)

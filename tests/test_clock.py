@@ -62,7 +62,7 @@ async def test_a_jump_wakes_every_sleeper() -> None:
     await asyncio.sleep(0)
     clock.advance(30 * DAY)
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         await asyncio.gather(*sleepers)
 
 
@@ -83,6 +83,6 @@ async def test_a_stopped_clock_still_wakes_at_a_jump() -> None:
     stood = clock.now()
     clock.advance(DAY)
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         await sleeper
     assert clock.now() == stood + DAY

@@ -66,14 +66,14 @@ async def line() -> AsyncIterator[Line]:
 
 async def ask(line: Line, request: bytes = GET) -> bytes:
     line[1].write(request)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(60):
         return await line[0].readuntil(b"fine")
 
 
 async def hung_up_after(line: Line) -> float:
     """How long the other end waits before it hangs up."""
     begin = perf_counter()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         with contextlib.suppress(ConnectionError):
             while await line[0].read(65_536):
                 pass
@@ -122,7 +122,7 @@ async def test_a_body_that_ends_after_its_answer_keeps_no_connection_open(line: 
 
 async def test_a_few_requests_at_once_are_answered_in_turn(line: Line) -> None:
     line[1].write(GET * MAX_WAITING)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(60):
         for _ in range(MAX_WAITING):
             await line[0].readuntil(b"fine")
 

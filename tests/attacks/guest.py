@@ -67,7 +67,7 @@ class World:
         purchase: str = answer.headers["location"].partition("?")[0]
         await until(lambda: self.site.mpesa.pending(phone) is not None)
         await self.site.mpesa.handset(phone).approve()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not (await self.proof(purchase)).startswith("/s/"):
                 await asyncio.sleep(0.05)
         return purchase
@@ -93,7 +93,7 @@ async def a_world(folder: Path, **settings: str) -> AsyncIterator[World]:
     async with world(folder, build, clock=clock, **settings) as (site, bando):
         port = site.portal_address[1]
         async with httpx.AsyncClient(
-            base_url=f"https://localhost:{port}", verify=site.ca.client_context(), trust_env=False, timeout=20
+            base_url=f"https://localhost:{port}", verify=site.ca.client_context(), trust_env=False, timeout=60
         ) as http:
             yield World(site=site, bando=bando, http=http, clock=clock)
 

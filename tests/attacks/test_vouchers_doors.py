@@ -110,7 +110,7 @@ async def test_a_printer_that_talks_without_end_is_hung_up_on() -> None:
     server = await listen(babble)
     host, port = server.address
     slips = [Slip(label=f"B1-{n:04}", data=b"x" * 1_000) for n in range(100_000)]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         run = await SlipPrinter(address=f"{host}:{port}", clock=SystemClock()).print(slips)
     assert run.why == "What answers there is no printer"
     assert run.next is not None

@@ -63,7 +63,7 @@ async def test_another_place_is_named(shell: Shell) -> None:
 
 async def test_while_it_is_served_a_backup_is_made_and_nothing_put_back(shell: Shell) -> None:
     with shell.serve(LISTEN="127.0.0.1:0", MODE="sandbox") as serving:
-        for _ in range(200):
+        for _ in range(3000):
             if (shell.folder / "bando.db.serve.lock").exists() and serving.poll() is None:
                 break
             await asyncio.sleep(0.05)

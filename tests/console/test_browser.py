@@ -10,6 +10,7 @@ from playwright.async_api import Browser, BrowserContext
 
 from portal.console.desk import COOKIE
 from sandbox.history import lived
+from tests.console.jobs.hands import types
 from tests.console.office import Office, Visitor, office
 from tests.pages.house import account_at
 
@@ -65,11 +66,12 @@ async def test_logging_in_with_the_keyboard_alone_and_without_script(o: Office, 
     context = await browser.new_context(java_script_enabled=False, viewport={"width": 360, "height": 740})
     page = await context.new_page()
     await page.goto(f"{o.url}/console/link/{token}")
-    await page.keyboard.type("maji safi kila siku")
+    await types(page, "maji safi kila siku")
     await page.keyboard.press("Tab")
     await page.keyboard.type("maji safi kila siku")
     await page.keyboard.press("Enter")
     await page.wait_for_selector("text=Your password is set")
+    await page.wait_for_selector("input:focus")
     for text in ("otieno@isp.test", "maji safi kila siku"):
         await page.keyboard.type(text)
         await page.keyboard.press("Tab")

@@ -282,7 +282,7 @@ async def test_a_connection_that_breaks_in_the_middle_leaves_nothing_open(o: Off
     ):
         async for _ in answer.aiter_raw(1024):
             break
-    for _ in range(100):
+    for _ in range(3000):
         if not _under_way():
             break
         await asyncio.sleep(0.05)

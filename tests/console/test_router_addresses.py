@@ -307,7 +307,7 @@ async def test_the_keeper_refuses_a_name_that_has_flipped_and_says_so(tmp_path: 
             resolve=Names(answers=[["127.0.0.1"]]),
         )
         running = asyncio.create_task(keeper.run())
-        for _ in range(100):
+        for _ in range(3000):
             if (await home.read(tenancy.router, home.router_id)).trouble:
                 break
             await asyncio.sleep(0.02)

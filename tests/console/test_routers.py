@@ -86,7 +86,7 @@ async def powered(router: SandboxRouter, port: int) -> AsyncIterator[None]:
 
 
 async def until(seen: Callable[[], Awaitable[bool]], keepers: Keepers) -> None:
-    for _ in range(200):
+    for _ in range(3000):
         await keepers.look()
         if await seen():
             return

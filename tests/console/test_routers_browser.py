@@ -85,7 +85,7 @@ async def test_a_router_is_added_from_the_first_form_to_its_page(
         o.home.clock.advance(3_000)
         if not script:
             await page.click("text=Look again")
-        await page.wait_for_selector("text=Is it your router?", timeout=20_000)
+        await page.wait_for_selector("text=Is it your router?", timeout=60_000)
         await look()
         await page.click("text=They are the same: accept it")
         for _ in range(100):
@@ -101,7 +101,7 @@ async def test_a_router_is_added_from_the_first_form_to_its_page(
         await page.wait_for_selector("h1:has-text('Kilimani Mall')")
         if not script:
             await page.click("text=Look at the router now")
-        await page.wait_for_selector("text=7.23.4", timeout=20_000)
+        await page.wait_for_selector("text=7.23.4", timeout=60_000)
         assert await page.locator(".matter.fault").count() == 0
         await look()
         for path in ("change", "switch", "meet", "password"):

@@ -87,7 +87,7 @@ async def busy_minute(
         async with launcher(folder / "portal.log", **env) as by:
             portal = await by.start(site.settings, careless=careless)
             try:
-                async with httpx.AsyncClient(base_url=site.settings.public_url, trust_env=False, timeout=20) as http:
+                async with httpx.AsyncClient(base_url=site.settings.public_url, trust_env=False, timeout=60) as http:
                     await minute(http, site)
                 await until(lambda: all(on_air(site, number) for number in range(1, GUESTS + 1)))
             finally:

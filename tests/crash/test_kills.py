@@ -25,7 +25,7 @@ MOST = 200  # guests in one world
 
 async def insist(act: Callable[[], Awaitable[None]]) -> None:
     """Again and again, as guests do, until the portal answers."""
-    for _ in range(400):
+    for _ in range(3000):
         try:
             await act()
         except httpx.TransportError:

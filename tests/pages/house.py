@@ -104,7 +104,7 @@ class House:
 
     async def reaches(self, address: str, *wanted: str) -> None:
         """Wait until the purchase stands at one of these words; a ``+`` means that it may be tried again."""
-        for _ in range(400):
+        for _ in range(3000):
             if (found := await self.state(address)) in wanted:
                 return
             await asyncio.sleep(0.01)
@@ -151,7 +151,7 @@ def hidden(html: str) -> dict[str, str]:
 
 
 async def until(true: Any) -> None:
-    for _ in range(500):
+    for _ in range(3000):
         if true():
             return
         await asyncio.sleep(0.01)

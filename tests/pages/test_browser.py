@@ -65,8 +65,8 @@ async def test_the_road_ends_where_the_guest_wanted_to_go(h: House, browser: Bro
     await page.click("button:has-text('Pay')")
     await page.wait_for_selector("text=Enter your M-Pesa PIN")
     receipt = await pays(h)
-    await page.wait_for_selector(f"text={receipt}", timeout=15_000)
-    await page.wait_for_url(orig, timeout=15_000)
+    await page.wait_for_selector(f"text={receipt}", timeout=60_000)
+    await page.wait_for_url(orig, timeout=60_000)
 
     assert wrong == []
     assert hosts == {h.url.removeprefix("http://"), "example.test"}

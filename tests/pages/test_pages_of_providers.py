@@ -158,14 +158,14 @@ async def test_a_guest_pays_on_a_page_and_is_online_at_360_px(
         await page.click("button:has-text('Continue')")
         await look("confirm")
         await page.click("button:has-text('Pay')")
-        await page.wait_for_url(f"{s.paystack.url}/pay/*", timeout=15_000)
+        await page.wait_for_url(f"{s.paystack.url}/pay/*", timeout=60_000)
         await page.click("button:has-text('Cancel')")
         await page.wait_for_selector("text=Checking your payment")
         await look("back")
         await page.click("text=Back to the payment page")
         await page.click("button.no ~ button, button:not(.no)")
         await h.goes_online()
-        await page.wait_for_selector("text=You are online", timeout=15_000)
+        await page.wait_for_selector("text=You are online", timeout=60_000)
         await look("online")
 
         assert wrong == []

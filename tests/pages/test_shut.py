@@ -49,7 +49,7 @@ async def test_money_that_comes_after_the_switch_is_kept_for_staff_and_makes_no_
         handset = await h.prompt()
         await switch(h, False)
         await handset.approve()
-        for _ in range(500):
+        for _ in range(3000):
             if "tenant-closed" in [line["kind"] for line in await h.home.read(tenancy.exceptions)]:
                 break
             await asyncio.sleep(0.01)

@@ -29,7 +29,7 @@ class PaystackRoad:
     async def begun(self, count: int = 1) -> Transaction:
         """The newest transaction, once there are so many."""
         found = list(self.paystack.transactions.values())
-        for _ in range(500):
+        for _ in range(3000):
             found = list(self.paystack.transactions.values())
             if len(found) >= count:
                 break

@@ -91,7 +91,7 @@ class Road:
 
     async def until(self, started: Started, *states: str) -> PaymentView:
         """Wait until the payment is in one of these states."""
-        for _ in range(500):
+        for _ in range(3000):
             seen = await self.see(started)
             if seen.state in states:
                 return seen
@@ -119,7 +119,7 @@ class Road:
 
     async def settled(self, count: int = 1) -> None:
         """Wait until so many messages are settled."""
-        for _ in range(500):
+        for _ in range(3000):
             found = await self.verdicts()
             if len(found) >= count and None not in found:
                 return
@@ -128,7 +128,7 @@ class Road:
 
     async def settled_as(self, verdict: str) -> None:
         """Wait until a message is settled so: who asks for balances writes into the same inbox."""
-        for _ in range(500):
+        for _ in range(3000):
             if verdict in await self.verdicts():
                 return
             await asyncio.sleep(0.01)
@@ -174,7 +174,7 @@ def all_rows(table: str) -> Unit[Any]:
 
 
 async def wait_for(true: Callable[[], bool]) -> None:
-    for _ in range(500):
+    for _ in range(3000):
         if true():
             return
         await asyncio.sleep(0.01)

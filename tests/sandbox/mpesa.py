@@ -64,7 +64,7 @@ class Receiver:
 
     async def until(self, count: int) -> None:
         """Wait for this many arrivals."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.got) < count:
                 self.arrived.clear()
                 await self.arrived.wait()
@@ -173,7 +173,7 @@ async def shop(
     mpesa.add_shortcode(kind="paybill", shortcode=PAYBILL, **(common | merchant))
     mpesa.add_shortcode(kind="till", shortcode=TILL, store=STORE, **(common | merchant))
     server = await serve_mpesa(mpesa)
-    async with httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=20) as http:
+    async with httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=60) as http:
         try:
             yield Shop(clock, mpesa, server, receiver, http)
         finally:

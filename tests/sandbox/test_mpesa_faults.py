@@ -97,7 +97,7 @@ async def test_a_slow_push_rings_before_it_answers(seller: Shop) -> None:
     seller.mpesa.faults.next(slow_ms=30 * SECOND)
     await seller.login()
     pushing = asyncio.create_task(seller.push())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while seller.mpesa.pending(PHONE) is None:
             await seller.clock.sleep(5)
     assert not pushing.done()

@@ -199,7 +199,7 @@ class Siege:
         for n, each in enumerate(macs):
             self.site.router.host_seen(each, f"10.5.{50 + n // 200}.{20 + n % 200}")
         keeper = self.bando.keepers.keeper(self.site.row.id)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while keeper is None or not all(keeper.sees(each) for each in macs):
                 keeper = self.bando.keepers.keeper(self.site.row.id)
                 if keeper is not None:

@@ -124,7 +124,7 @@ async def test_ctrl_c_stops_behind_a_slip(shell: Shell) -> None:
             stdout=PIPE,
             stderr=PIPE,
         )
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(printer.pictures) < 2:
                 await clock.sleep(5)
             os.kill(process.pid, signal.SIGINT)

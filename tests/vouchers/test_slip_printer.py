@@ -211,7 +211,7 @@ async def test_a_stop_while_the_printer_is_out_of_paper_does_not_wait_for_it() -
     stop = asyncio.Event()
     async with a_desk(slips_left=1, paper_s=600) as desk:
         desk.sender.tell = lambda note: stop.set()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             run = await desk.sender.print(slips_of(some_cards(3)), stop)
 
         assert (run.sent, run.doubtful) == ((), ("B12-0001",))

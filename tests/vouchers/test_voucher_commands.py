@@ -231,11 +231,11 @@ async def test_ctrl_c_leaves_a_batch_that_finish_completes(shell: Shell) -> None
         stdout=PIPE,
         stderr=PIPE,
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not await codes_of(shell):
             await asyncio.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    out, err = await asyncio.wait_for(process.communicate(), 30)
+    out, err = await asyncio.wait_for(process.communicate(), 90)
     drawn = await codes_of(shell)
     listed = await shell.well("voucher", "list")
     shown = await shell.well("voucher", "show", "B1")
@@ -256,7 +256,7 @@ async def test_a_batch_that_was_killed_is_finished_with_the_codes_it_has(shell: 
         cwd=shell.folder,
         env=shell.env,
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not await codes_of(shell):
             await asyncio.sleep(0.01)
     process.kill()

@@ -58,6 +58,12 @@ async def focus(page: Page) -> Focus | None:
     return Focus(**found) if found else None
 
 
+async def types(page: Page, text: str) -> None:
+    """Type into the field that the page gives the focus to: it does so while it draws, which may be after it loaded."""
+    await page.wait_for_selector("input:focus, textarea:focus")
+    await page.keyboard.type(text)
+
+
 async def step(page: Page, key: str = "Tab") -> Focus | None:
     """One step; the focus is seen wherever it goes."""
     await page.keyboard.press(key)

@@ -8,7 +8,7 @@ from playwright.async_api import Page
 from portal.tenancy import store as tenancy
 from tests.console import guests
 from tests.console.jobs.furniture import PAGES, filled, furnish
-from tests.console.jobs.hands import enter, focus, press, step, tab_to, walk
+from tests.console.jobs.hands import enter, focus, press, step, tab_to, types, walk
 from tests.console.jobs.shop import SWEEP, Shop, says, text_of
 from tests.looking import FEWER
 from tests.staff.people import PASSWORD
@@ -42,11 +42,11 @@ async def test_logging_in(s: Shop) -> None:
     staff = await s.hired("owner")
     async with s.opened() as page:
         await page.goto(f"{s.url}/login")
-        await page.keyboard.type(staff.email(s.home.vault))
+        await types(page, staff.email(s.home.vault))
         await enter(page, "Password", "wrong horse battery")
         await page.keyboard.press("Enter")
         await page.get_by_role("alert").wait_for()
-        await page.wait_for_load_state("networkidle")  # scripts have set the focus
+        await page.wait_for_selector("input:focus")
         at = await focus(page)
         assert at is not None
         assert at.name == "Password", "where to go on"
@@ -84,7 +84,7 @@ async def test_a_payer_is_found_and_put_right(s: Shop) -> None:
     async with s.sits(role="support") as page:
         await page.goto(f"{s.url}/account")
         await page.keyboard.press("/")
-        await page.keyboard.type(receipt)
+        await types(page, receipt)
         async with page.expect_navigation():
             await page.keyboard.press("Enter")
         await page.wait_for_url("**/guests/device/*")
@@ -132,7 +132,7 @@ async def test_who_is_online_is_kicked_let_in_and_blocked(s: Shop) -> None:
         await s.until(lambda: s.is_known_online(phone))
         await page.goto(f"{s.url}/online")
         await press(page, f"Block {phone.mac}")
-        await page.keyboard.type("Sends mail of its own")  # the field has the focus
+        await types(page, "Sends mail of its own")  # the field has the focus
         await press(page, "Block the device")
         await s.puts_out(phone)
         await press(page, "Unblock")

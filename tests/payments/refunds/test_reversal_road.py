@@ -55,7 +55,7 @@ async def ask(r: Road, one: payments.Payment, owner: int, key: str = "form") -> 
 
 
 async def until(r: Road, true: Callable[[], Any]) -> None:
-    for _ in range(300):
+    for _ in range(3000):
         await r.payments.inbox.run_once()
         if await true():
             return

@@ -77,7 +77,7 @@ async def test_what_a_message_told_already_is_settled_once(tmp_path: Path) -> No
     async with road(tmp_path, loops=False, switches=Switches(query_per_minute=0)) as r:
         await r.register_c2b()
         await pays(r, 1)
-        for _ in range(50):
+        for _ in range(3000):
             await r.payments.inbox.run_once()
             if await r.passes():
                 break
@@ -112,7 +112,7 @@ async def test_a_receipt_whose_time_is_known_proves_how_to_read_the_others(tmp_p
     async with silent_road(tmp_path, "till", pull_dates="eat as Z") as r:
         r.mpesa.switches.callback_loss = 0.0
         await pays(r, 1)
-        for _ in range(100):
+        for _ in range(3000):
             await r.payments.inbox.run_once()
             if await r.passes():
                 break
@@ -176,7 +176,7 @@ async def test_a_statement_that_does_not_come_whole_covers_nothing_and_is_told(t
 async def told(r: Road, n: int) -> None:
     """Guest number n pays, and the callback says so."""
     await pays(r, n)
-    for _ in range(100):
+    for _ in range(3000):
         await r.payments.inbox.run_once()
         if len(await r.receipts()) > n:
             return
