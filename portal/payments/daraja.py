@@ -181,8 +181,8 @@ class Daraja(MpesaReader):
         own = account.credentials(self._vault)
         basic = base64.b64encode(f"{own.consumer_key}:{own.consumer_secret}".encode()).decode()
         try:
-            answer = await self._line.send(
-                self.name, "GET", account.base_url + mpesa.TOKEN_PATH, {"Authorization": f"Basic {basic}"}
+            answer = await self._line.ask(
+                self.name, account.base_url + mpesa.TOKEN_PATH, {"Authorization": f"Basic {basic}"}
             )
         except ProviderUnknown as failed:
             raise ProviderRefused("provider-down", str(failed)) from failed

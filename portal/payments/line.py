@@ -57,6 +57,15 @@ class Line:
         self._observe(f"{name}:after")
         return Answer(status=answer.status_code, body=body, retry_after_ms=_retry_after(answer.headers))
 
+    async def ask(self, name: str, url: str, headers: Mapping[str, str]) -> Answer:
+        """The same for what starts nothing: asked once more, if the other end had just closed the kept connection."""
+        try:
+            return await self.send(name, "GET", url, headers)
+        except ProviderUnknown as failed:
+            if not isinstance(failed.__cause__, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError):
+                raise
+        return await self.send(name, "GET", url, headers)
+
 
 async def _bounded(answer: httpx.Response) -> bytes:
     """The whole body; one that does not end is no answer."""

@@ -44,20 +44,21 @@ async def redeem(s: Seed, codes: list[str], done: list[str]) -> None:
 async def test_a_backup_under_load_holds_what_was_acknowledged_before(s: Seed, tmp_path: Path) -> None:
     codes, done = await print_cards(s, 400), list[str]()
     guests = asyncio.create_task(redeem(s, codes, done))
-    folder = tmp_path / "backups"
+    folder, meanwhile = tmp_path / "backups", 0
     for n in range(4):
         while len(done) < 20 * (n + 1):
             await asyncio.sleep(0.005)
         before = len(done)
         made = await asyncio.to_thread(backed_up, s.db.path, folder, s.clock.now() + n * 1000)
         after = len(done)
+        meanwhile += after - before
         place = tmp_path / f"restored-{n}.db"
         found = await asyncio.to_thread(put_back, made.path, place)
 
         assert made.breaches == found.breaches == []
         assert before <= count(place, REDEEMED) <= after + 1
     guests.cancel()
-    assert after > before or len(done) > before  # they went on meanwhile
+    assert meanwhile > 0  # a slow machine may be through with its cards before the last one
 
 
 async def test_a_copy_of_the_file_would_not_hold_it(s: Seed, tmp_path: Path) -> None:

@@ -132,6 +132,27 @@ async def test_a_connection_that_breaks_after_the_request_leaves_the_outcome_unk
         assert [each for each in sent if b"push" in each] == [b"/mpesa/stkpush/v1/processrequest"]
 
 
+@pytest.mark.parametrize(("hangs_up", "taken"), [(0, True), (1, True), (2, False)])
+async def test_a_token_is_asked_for_once_more_when_the_line_was_just_closed(
+    tmp_path: Path, hangs_up: int, taken: bool
+) -> None:
+    came: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(await reader.readuntil(b"\r\n\r\n"))
+        if len(came) > hangs_up:
+            token = b'{"access_token": "t", "expires_in": "3599"}'
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(token), token))
+            await writer.drain()
+        writer.close()
+
+    async with road(tmp_path) as r, gateway(r) as (daraja, _), speaking(serve) as url:
+        with contextlib.nullcontext() if taken else pytest.raises(ProviderRefused):
+            await daraja.try_out(replace(r.account, base_url=url))
+
+        assert len(came) == min(hangs_up + 1, 2)
+
+
 @asynccontextmanager
 async def speaking(serve: Serve) -> AsyncIterator[str]:
     server = await listen(serve)
