@@ -357,7 +357,7 @@ async def test_a_missing_library_is_one_sentence(shell: Shell) -> None:
 
 
 async def answers(url: str, trust: object, process: Popen[str]) -> httpx.Response:
-    async with asyncio.timeout(STARTS_S), httpx.AsyncClient(verify=trust, trust_env=False) as http:  # type: ignore[arg-type]
+    async with asyncio.timeout(STARTS_S), httpx.AsyncClient(verify=trust, trust_env=False, timeout=60) as http:  # type: ignore[arg-type]
         while True:
             assert process.poll() is None, process.communicate()
             try:

@@ -17,7 +17,7 @@ from portal.errors import Refused
 from portal.units import Conflict, Signal, Sql, TenantMissing, Unit, insert, one, rows, value
 from tests.support import fresh_file
 
-PATIENCE_S = 5.0
+PATIENCE_S = 60.0
 
 
 class Watch:

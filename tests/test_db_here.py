@@ -432,7 +432,7 @@ async def test_the_event_loop_goes_on_while_another_process_writes_for_long(db: 
             await asyncio.sleep(0.005)
             longest = max(longest, perf_counter() - before)
         assert not any(each.done() for each in waiting)
-        assert longest < 0.25  # nobody is alone on this machine
+        assert longest < 0.9  # nobody is alone on this machine
         assert all(isinstance(each, int) for each in await soon(*waiting))
     assert await db.read(1, count) == len(waiting) + 1
 

@@ -24,7 +24,7 @@ GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 SLOW = b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"
 REFUSED = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
 REQUEST_S = 0.4
-KEEP_ALIVE_S = 1
+KEEP_ALIVE_S = 3
 
 
 class Impatient(Listening):
@@ -86,12 +86,12 @@ async def test_a_later_request_has_its_own_time_and_no_more(line: Line, idle: fl
         await ask(line)
     await asyncio.sleep(idle)
     line[1].write(b"GET / HT")
-    assert REQUEST_S - 0.05 < await hung_up_after(line) < REQUEST_S + 0.3
+    assert REQUEST_S - 0.05 < await hung_up_after(line) < REQUEST_S + 1.5
 
 
 async def test_an_idle_connection_is_kept_for_longer_than_a_request_may_take(line: Line) -> None:
     await ask(line)
-    assert KEEP_ALIVE_S - 0.05 < await hung_up_after(line) < KEEP_ALIVE_S + 0.5
+    assert KEEP_ALIVE_S - 0.05 < await hung_up_after(line) < KEEP_ALIVE_S + 3
 
 
 async def test_a_late_answer_is_waited_for(line: Line) -> None:
@@ -103,7 +103,7 @@ async def test_a_late_answer_is_waited_for(line: Line) -> None:
 async def test_an_empty_line_after_an_answer_keeps_no_connection_open(line: Line, empty: bytes) -> None:
     await ask(line)
     line[1].write(empty)
-    assert await hung_up_after(line) < KEEP_ALIVE_S + 0.5
+    assert await hung_up_after(line) < KEEP_ALIVE_S + 3
 
 
 async def test_a_connection_that_sent_an_empty_line_still_serves(line: Line) -> None:
@@ -117,7 +117,7 @@ async def test_a_connection_that_sent_an_empty_line_still_serves(line: Line) -> 
 async def test_a_body_that_ends_after_its_answer_keeps_no_connection_open(line: Line) -> None:
     assert b"403" in await ask(line, REFUSED)
     line[1].write(b"late")
-    assert await hung_up_after(line) < KEEP_ALIVE_S + 0.5
+    assert await hung_up_after(line) < KEEP_ALIVE_S + 3
 
 
 async def test_a_few_requests_at_once_are_answered_in_turn(line: Line) -> None:

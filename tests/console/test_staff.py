@@ -38,7 +38,7 @@ async def test_an_invitation_is_shown_once_and_opens_the_account(o: Office, owne
     assert link is not None
     assert answer.headers["cache-control"] == "no-store"
     assert link[0] not in await owner.get("/staff")
-    async with httpx.AsyncClient(base_url=o.url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=o.url, trust_env=False, timeout=60) as http:
         done = await http.post(link[0], data={"password": PASSWORD, "again": PASSWORD})
         assert done.status_code == 303
     act, taken = await o.acts()
@@ -120,7 +120,7 @@ async def test_an_invitation_that_was_lost_is_made_again(o: Office, owner: Visit
     again = await owner.post(f"/staff/{made.id}/reset", 200)
     links = [re.search(r"/console/link/[0-9a-f.]+", each.text)[0] for each in (first, again)]  # type: ignore[index]
 
-    async with httpx.AsyncClient(base_url=o.url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=o.url, trust_env=False, timeout=60) as http:
         assert [(await http.get(each)).status_code for each in links][1] == 200
         assert (await http.get(links[0])).status_code in (404, 410)
 

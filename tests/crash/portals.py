@@ -16,7 +16,7 @@ from typing import Any
 from portal.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def environment(settings: Settings, **more: str) -> dict[str, str]:

@@ -94,8 +94,9 @@ async def test_an_answer_cut_anywhere_is_read_again(site: Site, with_rst: bool) 
     assert len(site.users()) == 7
 
 
-async def test_a_half_open_router_is_noticed_and_slows_no_other(site: Site, tmp_path: Path) -> None:
-    async with second(site) as other:
+async def test_a_half_open_router_is_noticed_and_slows_no_other(tmp_path: Path) -> None:
+    patience_s = 5.0  # of the one that says nothing; the other one may be slow on a busy machine
+    async with a_site(tmp_path, patience_s=patience_s) as site, second(site) as other:
         await site.guest(1)
         site.router.faults.half_open = True
         site.keeper.poll()
@@ -103,7 +104,7 @@ async def test_a_half_open_router_is_noticed_and_slows_no_other(site: Site, tmp_
         device = await other.arrive(mac_of(9), address_of(9))
         await other.grant(device)
         await other.until_running(device)
-        assert time.monotonic() - began < PATIENCE_S, "the other router waited for this one"
+        assert time.monotonic() - began < patience_s, "the other router waited for this one"
         await other.polled()
         await in_trouble(site, "unreachable")
 

@@ -177,7 +177,7 @@ async def test_over_mobile_data_nothing_is_spent(tmp_path: Path) -> None:
     async with road(tmp_path) as (site, bando):
         code = await card(site, bando)
         host, port = site.portal_address
-        async with httpx.AsyncClient(verify=site.ca.client_context(), trust_env=False) as http:
+        async with httpx.AsyncClient(verify=site.ca.client_context(), trust_env=False, timeout=60) as http:
             for _ in range(3):
                 answer = await http.get(
                     f"https://{host}:{port}/V/{code}",

@@ -208,7 +208,7 @@ async def house(
     mpesa.add_shortcode(kind="paybill", shortcode="174379", **common)
     mpesa.add_shortcode(kind="till", shortcode="9001234", store="5004321", **common)
     server = await serve_mpesa(mpesa)
-    async with serve(late) as url, httpx.AsyncClient(trust_env=False) as http:
+    async with serve(late) as url, httpx.AsyncClient(trust_env=False, timeout=60) as http:
         await home.write(account_at, home, kind, server.url)
         settings = load({"BANDO_MODE": "sandbox", "BANDO_PUBLIC_URL": url, **env})
         catalog = Catalog(home.db)
@@ -231,7 +231,7 @@ async def house(
         await payments.start()
         supervisor = Supervisor(home.clock)
         supervisor.start(payments.loops)
-        async with httpx.AsyncClient(base_url=url, trust_env=False) as browser:
+        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as browser:
             try:
                 yield House(
                     home=home,

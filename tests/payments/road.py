@@ -241,7 +241,7 @@ async def road(
     mpesa.add_shortcode(kind="paybill", shortcode=PAYBILL, **common)
     mpesa.add_shortcode(kind="till", shortcode=TILL, store=STORE, **common)
     server = await serve_mpesa(mpesa)
-    async with serving(door) as url, httpx.AsyncClient(trust_env=False) as http:
+    async with serving(door) as url, httpx.AsyncClient(trust_env=False, timeout=60) as http:
         account = await home.write(add_account, home, kind, server.url)
         env = {"BANDO_MODE": "sandbox", "BANDO_PUBLIC_URL": url, "BANDO_MPESA_QUERY_EVERY": "1"}
         read = load({**env, **{f"BANDO_{name.upper()}": text for name, text in settings.items()}})

@@ -45,7 +45,7 @@ async def gateway(r: Road) -> AsyncIterator[tuple[Daraja, list[str]]]:
     async def note(request: httpx.Request) -> None:
         calls.append(request.url.path.rsplit("/", 1)[-1])
 
-    async with httpx.AsyncClient(trust_env=False, event_hooks={"request": [note]}) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=60, event_hooks={"request": [note]}) as http:
         yield Daraja(http, r.home.vault, r.clock), calls
 
 

@@ -276,7 +276,7 @@ async def test_what_comes_back_with_the_browser_proves_nothing(tmp_path: Path) -
         started = await p.road.buy()
         await p.road.until(started, "awaiting")
         one = await p.begun()
-        async with httpx.AsyncClient(trust_env=False) as guest:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as guest:
             away = await guest.post(f"{p.paystack.url}/pay/{one.access}", data={"do": "cancel"})
         back = away.headers["location"]
 

@@ -120,7 +120,7 @@ async def opened(kind: Any = "paybill", **merchant: Any) -> AsyncIterator[Office
     async with (
         receiving() as receiver,
         shop(receiver, **merchant) as seller,
-        httpx.AsyncClient(trust_env=False) as http,
+        httpx.AsyncClient(trust_env=False, timeout=60) as http,
     ):
         own = account(seller.server.url, kind)
         seller.mpesa.initiators.add(own.shortcode, USER, PASSWORD)

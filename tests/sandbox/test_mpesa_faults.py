@@ -354,7 +354,7 @@ async def test_the_api_itself_may_be_https(tmp_path: Path) -> None:
     leaf = authority.leaf("127.0.0.1")
     server = await serve_mpesa(SandboxMpesa(TravelClock()), tls=(leaf.certificate, leaf.key))
     try:
-        async with httpx.AsyncClient(verify=authority.client_context(), trust_env=False) as http:
+        async with httpx.AsyncClient(verify=authority.client_context(), trust_env=False, timeout=60) as http:
             answer = await http.get(f"{server.url}/handset")
     finally:
         await server.aclose()

@@ -148,7 +148,7 @@ async def test_latency_is_paid_once_by_commands_sent_together() -> None:
             client.send("/system/identity/print", f".tag={tag}")
         for _ in range(100):
             await client.sentence()
-        assert 0.1 <= time.perf_counter() - began < 0.2
+        assert 0.1 <= time.perf_counter() - began < 2  # one after the other: 5 s
         began = time.perf_counter()
         await client.talk("/system/identity/print")
         await client.talk("/system/identity/print")
@@ -167,10 +167,13 @@ async def test_after_the_knee_each_request_takes_longer_on_all_connections() -> 
             await one.sentence()
             await two.sentence()
         assert time.perf_counter() - began >= 0.2
-        await asyncio.sleep(0.25)
-        began = time.perf_counter()
-        await one.talk("/cancel")
-        assert time.perf_counter() - began < 0.01
+        took = []
+        for _ in range(10):  # nobody is alone on this machine: one of them has to be as quick
+            await asyncio.sleep(0.25)
+            began = time.perf_counter()
+            await one.talk("/cancel")
+            took.append(time.perf_counter() - began)
+        assert min(took) < 0.01
 
 
 async def test_a_stalled_reply_does_not_hold_the_others_up() -> None:

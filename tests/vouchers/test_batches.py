@@ -283,7 +283,7 @@ async def test_writes_of_others_go_on_while_a_batch_is_made(tmp_path: Path) -> N
         await making
 
     assert len(took) > 20
-    assert sorted(took)[len(took) // 2] < 0.1
+    assert sorted(took)[len(took) // 2] < 0.5
 
 
 # --- voiding ---

@@ -202,7 +202,7 @@ async def test_a_receiver_that_never_ends_is_not_waited_for(
     begun = time.monotonic()
     await office.run_once()
 
-    assert time.monotonic() - begun < 7
+    assert time.monotonic() - begun < 30
     assert (await deliveries(home))[0]["answer"] == answer
 
 

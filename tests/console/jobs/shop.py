@@ -37,7 +37,7 @@ EACH = ("size", list(SIZES))
 SWEEP = pytest.mark.skipif(not os.environ.get("BANDO_SWEEP"), reason="a long sweep: make sweep")
 _MORE = pytest.param("desk", False, marks=[pytest.mark.slow, SWEEP])
 CORE = (("size", "script"), [("phone", True), ("desk", True), ("phone", False), _MORE])
-PATIENCE_S = 10
+PATIENCE_S = 60
 
 
 @dataclass(frozen=True, kw_only=True)
