@@ -120,7 +120,7 @@ async def arrive(http: httpx.AsyncClient, site: Site, number: int) -> str:
     return httpx.URL(entered.headers["location"]).path
 
 
-async def until(true: Callable[[], bool], real_s: float = 30) -> None:
+async def until(true: Callable[[], bool], real_s: float = 60) -> None:
     for _ in range(int(real_s / 0.02)):
         if true():
             return

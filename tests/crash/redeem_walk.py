@@ -15,7 +15,7 @@ from portal.units import Unit
 from portal.vouchers import batches, codes, guesses, redeem, store
 from portal.vouchers.redeem import Ask
 from tests.crash.stage import Guest, Stage, guest
-from tests.crash.walk import Walk, running, until
+from tests.crash.walk import Walk, comes, running, until
 from tests.vouchers.cards import batch_of
 
 Kind = Literal["first", "join", "move"]  # the code is new; brings a second device; brings one in place of another
@@ -102,8 +102,8 @@ async def redeem_walk(made: Stage, number: int, kill_at: int, kind: Kind) -> Wal
         made.points.arm(kill_at)
         answer = await press(one, page, shown)
         if answer is not None:  # it goes on: the router is told, and the row that comes of it is read
-            await until(made, one, lambda: made.portal.dead or one.on_air(), real_s=2)
-            await until(made, one, lambda: made.portal.dead or running(one), real_s=1)
+            await until(made, one, lambda: made.portal.dead or one.on_air(), real_s=10)
+            await until(made, one, lambda: made.portal.dead or running(one), real_s=10)
         made.points.disarm()
         passed = made.points.passed()
         died = 0 < kill_at <= len(passed)
@@ -144,5 +144,5 @@ async def ends_online(made: Stage, one: Guest, answer: httpx.Response) -> None:
         f"https://{httpx.URL(made.site.settings.public_url).host}{answer.headers['location']}"
     )
     assert status.status_code == 200, status.text
-    assert await until(made, one, one.on_air, real_s=5, step_ms=SECOND // 4), "the router lets nobody through"
+    assert await comes(made, one, one.on_air, real_s=5, step_ms=SECOND // 4), "the router lets nobody through"
     assert await one.browser.online()

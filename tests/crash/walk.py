@@ -25,6 +25,11 @@ async def until(made: Stage, one: Guest, true: Callable[[], bool], *, real_s: fl
     return true()
 
 
+async def comes(made: Stage, one: Guest, true: Callable[[], bool], *, real_s: float, step_ms: int) -> bool:
+    """The same of what must come: a busy machine needs more of its own time, not of the clock's."""
+    return await until(made, one, true, real_s=real_s, step_ms=step_ms) or await until(made, one, true, real_s=50)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Walk:
     """How a walk down the road went."""
@@ -79,16 +84,16 @@ async def heal(made: Stage, one: Guest) -> str:
         if await until(made, one, one.settled, real_s=0.2, step_ms=5 * SECOND):
             return "callback or query"
     if not made.money_of(one.number):
-        assert await until(made, one, one.given_up, real_s=10, step_ms=200), states(one)
+        assert await comes(made, one, one.given_up, real_s=10, step_ms=200), states(one)
         return "ten minutes"
     # The push was made, the portal died before it heard the ids, and the callback found nobody: nothing can be
     # asked and nothing was said. The payment waits, and the confirmation of the account finds it.
     late = "M-Pesa knows of the money, and the portal does not"
-    assert await until(made, one, lambda: one.settled() or unheard(one), real_s=10, step_ms=200), late
+    assert await comes(made, one, lambda: one.settled() or unheard(one), real_s=10, step_ms=200), late
     if not unheard(one):
         return "callback or query"
     await made.site.mpesa.notices.confirm(made.money_of(one.number)[0], "AISHA")
-    assert await until(made, one, one.settled, real_s=10, step_ms=200), "the confirmation did not settle it"
+    assert await comes(made, one, one.settled, real_s=10, step_ms=200), "the confirmation did not settle it"
     return "confirmation"
 
 
@@ -125,13 +130,14 @@ async def reaches_the_internet(made: Stage, one: Guest) -> bool:
     The tests let the clock jump; in the midst of a login that looks like a wrong limit, and the keeper logs the
     device in once more: for some milliseconds it is not online.
     """
-    for _ in range(20):
+    for n in range(200):
         if await one.browser.online():
             return True
         if not made.money_of(one.number):
             break
-        made.clock.advance(SECOND)
-        one.gateway.appear()
+        if n < 20:  # a busy machine needs more of its own time, not of the clock's
+            made.clock.advance(SECOND)
+            one.gateway.appear()
         await asyncio.sleep(0.1)
     return False
 
@@ -143,7 +149,7 @@ def is_about(url: str, made: Stage, one: Guest) -> bool:
 async def try_again(made: Stage, one: Guest) -> str:
     """A guest whose money did not move presses "try again", and gets what they pay for."""
     await one.again()
-    assert await until(made, one, lambda: bool(made.money_of(one.number)), real_s=3, step_ms=20)
-    assert await until(made, one, one.settled, real_s=5, step_ms=20), "the second attempt came to nothing"
+    assert await comes(made, one, lambda: bool(made.money_of(one.number)), real_s=3, step_ms=20)
+    assert await comes(made, one, one.settled, real_s=5, step_ms=20), "the second attempt came to nothing"
     assert len(made.money_of(one.number)) == 1
     return "trying again"

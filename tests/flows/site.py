@@ -120,7 +120,7 @@ class Site:
 
     # --- waiting ---
 
-    async def until(self, true: Callable[[], Any], seconds: float = 8) -> None:
+    async def until(self, true: Callable[[], Any], seconds: float = 60) -> None:
         """Until `true()`, which may be a coroutine, gives something true."""
         async with asyncio.timeout(seconds):
             while True:
