@@ -86,6 +86,7 @@ class Settings:
     mode: str
     database: Path
     secret_key: str = field(repr=False)  # never whole in a log or a traceback (R7)
+    secret_key_file: str
     public_url: str
     listen_host: str
     listen_port: int
@@ -184,6 +185,7 @@ def _checked(text: Mapping[str, str]) -> Settings:
         mode=_word(text, "BANDO_MODE", ("production", "sandbox")),
         database=Path(text["BANDO_DATABASE"]),
         secret_key=text["BANDO_SECRET_KEY"],
+        secret_key_file=text["BANDO_SECRET_KEY_FILE"],
         public_url=_url(text["BANDO_PUBLIC_URL"]),
         listen_host=host,
         listen_port=port,
