@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +46,7 @@ SETTINGS = tuple(
         ("BANDO_MODE", "production", "production, or sandbox for trying things out"),
         ("BANDO_DATABASE", "var/bando.db", "path of the SQLite file"),
         ("BANDO_SECRET_KEY", SANDBOX_KEY, "master key, at least 32 characters; keep it outside the database"),
+        ("BANDO_SECRET_KEY_FILE", "", "file that holds the master key instead; its owner alone may read it"),
         ("BANDO_PUBLIC_URL", "https://localhost:8443", "address under which phones and M-Pesa reach the portal"),
         ("BANDO_LISTEN", "127.0.0.1:8443", "address and port that serve listens on"),
         ("BANDO_TLS_CERT", "", "certificate chain (PEM) when serve speaks TLS itself"),
@@ -84,6 +86,7 @@ class Settings:
     mode: str
     database: Path
     secret_key: str = field(repr=False)  # never whole in a log or a traceback (R7)
+    secret_key_file: str
     public_url: str
     listen_host: str
     listen_port: int
@@ -146,7 +149,30 @@ def load(environ: Mapping[str, str] | None = None, env_file: Path | None = None)
     if unknown:
         raise Misconfigured(f"{unknown[0]} is not a setting of Bando; docs/settings.md lists them all.")
     text.update({name: value for name, value in given.items() if name in text})
+    if text["BANDO_SECRET_KEY_FILE"]:
+        if "BANDO_SECRET_KEY" in given:
+            raise Misconfigured("BANDO_SECRET_KEY and BANDO_SECRET_KEY_FILE are both set; leave one of them away.")
+        text["BANDO_SECRET_KEY"] = _key_file(Path(text["BANDO_SECRET_KEY_FILE"]))
     return _checked(text)
+
+
+def _key_file(path: Path) -> str:
+    """The master key from a file that its owner alone may read; looked at and read through one open file."""
+    try:
+        with path.open("rb") as opened:
+            mode = os.fstat(opened.fileno()).st_mode
+            if mode & _OF_OTHERS:
+                raise Misconfigured(f"BANDO_SECRET_KEY_FILE: others may use {path}; change that with: chmod 600 {path}")
+            found = opened.read(_LONGEST_KEY).decode().strip()
+    except (OSError, UnicodeDecodeError):
+        raise Misconfigured(f"BANDO_SECRET_KEY_FILE: {path} does not exist or cannot be read as text.") from None
+    if not found:
+        raise Misconfigured(f"BANDO_SECRET_KEY_FILE: {path} is empty.")
+    return found
+
+
+_OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_LONGEST_KEY = 4096  # bytes; whatever is longer is no key
 
 
 # Read by the test suite and the Makefile, not by the service.
@@ -159,6 +185,7 @@ def _checked(text: Mapping[str, str]) -> Settings:
         mode=_word(text, "BANDO_MODE", ("production", "sandbox")),
         database=Path(text["BANDO_DATABASE"]),
         secret_key=text["BANDO_SECRET_KEY"],
+        secret_key_file=text["BANDO_SECRET_KEY_FILE"],
         public_url=_url(text["BANDO_PUBLIC_URL"]),
         listen_host=host,
         listen_port=port,
