@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -73,6 +74,7 @@ SETTINGS = tuple(
         ("BANDO_SMTP_USER", "", "whom to log in as there; empty: nobody"),
         ("BANDO_SMTP_PASSWORD", "", "the password for that"),
         ("BANDO_SMTP_FROM", "", "from whom the e-mails are"),
+        ("BANDO_DATA_PROTECTION_CONTACT", "", "who answers for personal data at whoever runs this installation"),
         ("BANDO_CLOCK_FILE", "", "file of a clock that can be moved; sandbox only"),
         ("BANDO_LOG_LEVEL", "info", "debug, info, warning or error"),
     )
@@ -114,6 +116,7 @@ class Settings:
     smtp_user: str
     smtp_password: str = field(repr=False)
     smtp_from: str
+    data_protection_contact: str
     clock_file: str
     log_level: str
 
@@ -213,6 +216,7 @@ def _checked(text: Mapping[str, str]) -> Settings:
         smtp_user=text["BANDO_SMTP_USER"],
         smtp_password=text["BANDO_SMTP_PASSWORD"],
         smtp_from=text["BANDO_SMTP_FROM"],
+        data_protection_contact=_contact(text),
         clock_file=text["BANDO_CLOCK_FILE"],
         log_level=_word(text, "BANDO_LOG_LEVEL", ("debug", "info", "warning", "error")),
     )
@@ -222,6 +226,20 @@ def _word(text: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
     if text[name] not in allowed:
         raise Misconfigured(f"{name} is {text[name]!r}; it must be one of {', '.join(allowed)}.")
     return text[name]
+
+
+# In the sandbox nobody is to be written to.
+SANDBOX_CONTACT = "privacy@bando.test"
+_ADDRESS = re.compile(r"[^@\s<>\"]+@[^@\s<>\".]+(?:\.[^@\s<>\".]+)+")
+
+
+def _contact(text: Mapping[str, str]) -> str:
+    """An e-mail address; guests may write to it, so what cannot be one is refused."""
+    name = "BANDO_DATA_PROTECTION_CONTACT"
+    given = text[name].strip() or (SANDBOX_CONTACT if text["BANDO_MODE"] == "sandbox" else "")
+    if given and (len(given) > 200 or not _ADDRESS.fullmatch(given)):
+        raise Misconfigured(f"{name} is no e-mail address; it must look like privacy@example.co.ke.")
+    return given
 
 
 def _whole(text: Mapping[str, str], name: str) -> int:
@@ -294,3 +312,9 @@ def refuse_unsafe(settings: Settings) -> None:
         raise Misconfigured("BANDO_PUBLIC_URL is plain http; phones and M-Pesa need https.")
     if settings.clock_file:
         raise Misconfigured("BANDO_CLOCK_FILE is set; a clock that can be moved is for the sandbox only.")
+    if not settings.data_protection_contact:
+        raise Misconfigured(
+            "BANDO_DATA_PROTECTION_CONTACT is empty; people must know whom to write to about their data."
+        )
+    if settings.data_protection_contact == SANDBOX_CONTACT:
+        raise Misconfigured("BANDO_DATA_PROTECTION_CONTACT is the sandbox's, which nobody reads; name your own.")

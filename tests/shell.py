@@ -55,6 +55,7 @@ class Shell:
             "BANDO_DATABASE": str(self.folder / "bando.db"),
             "BANDO_SECRET_KEY": KEY,
             "BANDO_PUBLIC_URL": "https://wifi.example.co.ke",
+            "BANDO_DATA_PROTECTION_CONTACT": "privacy@example.co.ke",
         }
         return {**kept, **base, **self.environ}
 

@@ -9,12 +9,25 @@ from typing import Any
 import pytest
 
 from portal.errors import Misconfigured
-from portal.settings import MPESA_SOURCES, SANDBOX_KEY, SETTINGS, Settings, load, read_env_file, refuse_unsafe
+from portal.settings import (
+    MPESA_SOURCES,
+    SANDBOX_CONTACT,
+    SANDBOX_KEY,
+    SETTINGS,
+    Settings,
+    load,
+    read_env_file,
+    refuse_unsafe,
+)
 
 HOME = Path(__file__).parent.parent
 MANUAL = (HOME / "docs" / "settings.md").read_text()
 KEY = "0123456789abcdef0123456789abcdef"
-PRODUCTION = {"BANDO_SECRET_KEY": KEY, "BANDO_PUBLIC_URL": "https://wifi.example.co.ke"}
+PRODUCTION = {
+    "BANDO_SECRET_KEY": KEY,
+    "BANDO_PUBLIC_URL": "https://wifi.example.co.ke",
+    "BANDO_DATA_PROTECTION_CONTACT": "privacy@example.co.ke",
+}
 NAMES = [each.name for each in SETTINGS]
 
 
@@ -198,6 +211,19 @@ def test_what_production_refuses_the_sandbox_allows(change: dict[str, str]) -> N
     assert refusal(**change)
 
     refuse_unsafe(load({**PRODUCTION, **given, "BANDO_MODE": "sandbox"}))
+
+
+@pytest.mark.parametrize(
+    "contact", ["", "   ", SANDBOX_CONTACT, "privacy", "a@b", "a b@c.ke", "a@c.ke\nb@c.ke", "@c.ke"]
+)
+def test_production_does_not_start_without_a_data_protection_contact(contact: str) -> None:
+    assert "BANDO_DATA_PROTECTION_CONTACT" in refusal(DATA_PROTECTION_CONTACT=contact)
+
+
+def test_the_sandbox_has_a_data_protection_contact_by_itself() -> None:
+    settings = load({"BANDO_MODE": "sandbox"})
+
+    assert settings.data_protection_contact == SANDBOX_CONTACT
 
 
 def test_settings_are_never_shown_whole() -> None:

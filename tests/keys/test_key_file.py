@@ -10,7 +10,10 @@ from portal.errors import Misconfigured
 from portal.settings import load, refuse_unsafe
 
 KEY = "0123456789abcdef0123456789abcdef"
-URL = {"BANDO_PUBLIC_URL": "https://wifi.example.co.ke"}
+URL = {
+    "BANDO_PUBLIC_URL": "https://wifi.example.co.ke",
+    "BANDO_DATA_PROTECTION_CONTACT": "privacy@example.co.ke",
+}
 
 
 def key_file(tmp_path: Path, content: bytes = KEY.encode() + b"\n", mode: int = 0o600) -> dict[str, str]:

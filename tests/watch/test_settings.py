@@ -10,6 +10,7 @@ from portal.settings import load, refuse_unsafe
 GOOD = {
     "BANDO_SECRET_KEY": "k" * 40,
     "BANDO_PUBLIC_URL": "https://wifi.test",
+    "BANDO_DATA_PROTECTION_CONTACT": "privacy@wifi.test",
     "BANDO_SMTP_HOST": "mail.test",
     "BANDO_SMTP_FROM": "bando@wifi.test",
 }
