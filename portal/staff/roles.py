@@ -26,6 +26,7 @@ Permission = Literal[
     "routers.change",  # add, pin, change, switch off
     "tenant",  # the ISP's profile, look and settings
     "tenant.change",
+    "retention.change",  # how long records are kept, and holds on them
     "accounts",  # its paybill or till, without the secrets
     "accounts.change",
     "export",  # take the ISP's records away as files
@@ -52,7 +53,7 @@ LOOKING: frozenset[Permission] = frozenset(
 
 ROLES: dict[str, frozenset[Permission]] = {
     "owner": ALL,
-    "manager": ALL - {"staff.change", "accounts.change", "support.change"},
+    "manager": ALL - {"staff.change", "accounts.change", "support.change", "retention.change"},
     "cashier": frozenset(
         {
             *("online", "guests", "guests.help", "guests.stop", "payments", "vouchers", "vouchers.make", "plans"),

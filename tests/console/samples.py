@@ -13,6 +13,7 @@ import pyotp
 
 from portal import spans
 from portal.clock import DAY, MINUTE, as_datetime
+from portal.privacy.retention import service as retention
 from portal.tenancy import store as tenancy
 from portal.units import update, value
 from sandbox.routeros.api import serve_api
@@ -304,6 +305,12 @@ def on_alarm(action: str, **fields: str) -> Sample:
     return sample
 
 
+async def _lift(who: Visitor) -> Request:
+    home = who.office.home
+    hold = await home.write(retention.place, ["session"], "Order 7", None, "Amina", home.clock.now())
+    return f"/settings/retention/hold/{hold}/lift", {"reason": "because"}
+
+
 def on_channel(action: str, **fields: str) -> Sample:
     async def sample(who: Visitor) -> Request:
         return f"/settings/alarms/{await alarms.channel(who.office.home)}/{action}", fields
@@ -388,6 +395,9 @@ SAMPLES: dict[str, Sample] = {
     "/isps/leave": plain("/isps/leave"),
     "/alarms/{id}/seen": on_alarm("seen"),
     "/alarms/{id}/mute": on_alarm("mute", to="on"),
+    "/settings/retention/days": plain("/settings/retention/days", keep="session", days="100", reason="because"),
+    "/settings/retention/hold": plain("/settings/retention/hold", reason="Order 7", **{"hold-session": "1"}),
+    "/settings/retention/hold/{id}/lift": _lift,
     "/settings/alarms": plain(
         "/settings/alarms", kind="webhook", address="https://hooks.example.test/x", key=KEY, **{"want-balance": "1"}
     ),

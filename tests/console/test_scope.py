@@ -50,6 +50,9 @@ FILLED = {
     "amount": "1",
     "what": "float",
     "want-balance": "1",
+    "keep": "session",
+    "days": "100",
+    "hold-session": "1",
 }
 
 

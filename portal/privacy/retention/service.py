@@ -71,6 +71,16 @@ def preview(tenant: Tenant, now: Moment) -> Unit[dict[str, int]]:
     return counts
 
 
+def preview_of(tenant: Tenant, keep: str, days: int, now: Moment) -> Unit[int]:
+    """How many rows a run would take of this class now, if it were kept for so many days; changes nothing."""
+    known = yield from terms(tenant, now)
+    before, found = limit(days, now, tenant.timezone), 0
+    for rule in RULES:
+        if rule.keep == keep and not known.held(keep):
+            found += yield from store.count(rule, before)
+    return found
+
+
 def search(purge: Purge, rule: Rule, now: Moment, many: int, after: int = 0) -> Unit[list[int]]:
     """Rows that this rule would take: the oldest, or those after this one where no index knows the oldest."""
     before = yield from _before(purge, rule, now)
@@ -135,32 +145,56 @@ def reason_of(text: str) -> str:
     return plain
 
 
-def choose(vault: Vault, keep: str, days: int, by: str, now: Moment) -> Unit[int]:
-    """Keep a class for so many days from now on; gives how many it was. Raises `OutOfBounds` with the reason."""
+def set_days(keep: str, days: int, by: str, now: Moment) -> Unit[int]:
+    """Keep a class for so many days from now on; gives how many it was. Raises `OutOfBounds` with the reason.
+
+    Whoever calls this writes the line of it into the log of acts.
+    """
     if keep not in PERIODS:
         raise Refused("not-found", status=404)
     chosen(keep, days)
     was = days_of(keep, (yield from store.own_days()))
     yield from store.set_days(keep, days, by, now)
+    return was
+
+
+def choose(vault: Vault, keep: str, days: int, by: str, now: Moment) -> Unit[int]:
+    """The same, with its line."""
+    was = yield from set_days(keep, days, by, now)
     payload = {"before": {"days": was}, "after": {"days": days}}
     yield from _say(vault, by, "retention.days", f"class:{keep}", payload, now)
     return was
 
 
-def hold(vault: Vault, classes: Sequence[str], reason: str, until: Moment | None, by: str, now: Moment) -> Unit[int]:
-    """Purge nothing of these classes until then, or until it is lifted. Raises `Refused`."""
+def place(classes: Sequence[str], reason: str, until: Moment | None, by: str, now: Moment) -> Unit[int]:
+    """Purge nothing of these classes until then, or until it is lifted. Raises `Refused`.
+
+    Whoever calls this writes the line of it into the log of acts.
+    """
     if not classes or not set(classes) <= set(HOLDABLE) or (until is not None and until <= now):
         raise Refused("hold-needs")
-    why = reason_of(reason)
-    named = [each for each in HOLDABLE if each in classes]
-    hold_id = yield from store.place(named, why, by, until, now)
-    payload = {"after": {"classes": " ".join(named), "reason": why}}
+    return (yield from store.place(_in_order(classes), reason_of(reason), by, until, now))
+
+
+def _in_order(classes: Sequence[str]) -> list[str]:
+    return [each for each in HOLDABLE if each in classes]
+
+
+def hold(vault: Vault, classes: Sequence[str], reason: str, until: Moment | None, by: str, now: Moment) -> Unit[int]:
+    """The same, with its line."""
+    hold_id = yield from place(classes, reason, until, by, now)
+    payload = {"after": {"classes": " ".join(_in_order(classes)), "reason": reason_of(reason)}}
     yield from _say(vault, by, "hold.place", f"hold:{hold_id}", payload, now)
     return hold_id
 
 
-def release(vault: Vault, hold_id: int, by: str, now: Moment) -> Unit[None]:
-    """Lift a hold; what is due by then goes in the next run. Raises `Refused`."""
+def lift(hold_id: int, by: str, now: Moment) -> Unit[None]:
+    """Lift a hold; what is due by then goes in the next run. Raises `Refused`. The caller writes the line of it."""
     if not (yield from store.lift(hold_id, by, now)):
         raise Refused("not-found", status=404)
+
+
+def release(vault: Vault, hold_id: int, by: str, now: Moment) -> Unit[None]:
+    """The same, with its line."""
+    yield from lift(hold_id, by, now)
     yield from _say(vault, by, "hold.lift", f"hold:{hold_id}", {}, now)

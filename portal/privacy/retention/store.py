@@ -231,3 +231,17 @@ def runs(many: int) -> Unit[list[Run]]:
         many=many,
     )
     return [Run(**row) for row in found]
+
+
+def steps(run_ids: Sequence[int]) -> Unit[dict[int, list[Row]]]:
+    """What each of these runs took by which rule, and how long that lasted."""
+    names, bound = any_of(run_ids or [0])
+    found = yield from rows(
+        "SELECT run_id, rule, taken, began_at, ended_at FROM purges WHERE tenant_id = :tenant"
+        f" AND run_id IN ({names}) ORDER BY id",
+        **bound,
+    )
+    by_run: dict[int, list[Row]] = {each: [] for each in run_ids}
+    for row in found:
+        by_run[row["run_id"]].append(row)
+    return by_run
