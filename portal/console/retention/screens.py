@@ -80,9 +80,7 @@ async def keep_days(desk: Desk) -> Response:
     """Keep the class for so many days from now on."""
     wished = _wished(dict(desk.fields))
     if wished.days is None:
-        return await _days(
-            desk, wished if wished.wrong else Wished(period=wished.period, typed="", wrong="retention-days")
-        )
+        return await _days(desk, wished)
     try:
         reason = asked.reason(desk.fields.get("reason", ""))
     except Refused as wrong:

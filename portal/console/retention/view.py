@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from portal.clock import HOUR, MINUTE, Moment
+from portal.clock import HOUR, MINUTE, SECOND, Moment
 from portal.privacy.retention import service, store
 from portal.privacy.retention.periods import PERIODS, Period
-from portal.privacy.retention.rules import RULES
+from portal.privacy.retention.rules import BY_NAME
 from portal.tenancy.store import Tenant
-from portal.units import Unit
+from portal.units import Row, Unit
+from portal.watch import alarm
 
 RUNS = 15  # the last ones that the page shows
 BROKEN_MS = 2 * HOUR  # a run that has no end by then broke off
-TITLES = {rule.name: rule.title for rule in RULES}
-KEEPS = {rule.name: rule.keep for rule in RULES}
-SECOND = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,17 +74,18 @@ def page(tenant: Tenant, count: bool, now: Moment) -> Unit[Page]:
         ],
         standing=[each for each in holds if each.stands(now)],
         past=[each for each in holds if not each.stands(now)][:RUNS],
-        runs=[_told(each, [_step(**row) for row in steps[each.id]], now) for each in found],
+        runs=[_told(each, [_step(row) for row in steps[each.id]], now) for each in found],
     )
 
 
 def _due(keep: str, counts: Mapping[str, int] | None) -> int | None:
-    return None if counts is None else sum(many for name, many in counts.items() if KEEPS[name] == keep)
+    return None if counts is None else sum(many for name, many in counts.items() if BY_NAME[name].keep == keep)
 
 
-def _step(rule: str, taken: int, began_at: Moment, ended_at: Moment, run_id: int) -> Step:
-    del run_id
-    return Step(title=TITLES.get(rule, rule), taken=taken, lasted=lasted(ended_at - began_at))
+def _step(row: Row) -> Step:
+    rule = BY_NAME.get(row["rule"])  # a later version may know it no longer
+    title = rule.title if rule else row["rule"]
+    return Step(title=title, taken=row["taken"], lasted=lasted(row["ended_at"] - row["began_at"]))
 
 
 def _told(run: store.Run, steps: Sequence[Step], now: Moment) -> Told:
@@ -100,7 +99,5 @@ def _told(run: store.Run, steps: Sequence[Step], now: Moment) -> Told:
 
 
 def lasted(span_ms: int) -> str:
-    """``3 s``, ``12 min``, ``2 h``."""
-    if span_ms < MINUTE:
-        return f"{max(span_ms, 0) // SECOND} s"
-    return f"{span_ms // MINUTE} min" if span_ms < HOUR else f"{span_ms // HOUR} h"
+    """``3 s``, and from a minute on as alarms say it."""
+    return f"{max(span_ms, 0) // SECOND} s" if span_ms < MINUTE else alarm.lasted(span_ms)
