@@ -172,7 +172,7 @@ async def test_where_a_plan_is_sold(o: Office) -> None:
 
 
 def _router(o: Office) -> Any:
-    more = {
+    more: dict[str, Any] = {
         "name": "Site 2",
         "host": "127.0.0.1",
         "port": 2,
@@ -180,7 +180,7 @@ def _router(o: Office) -> Any:
         "password": "p",
         "hotspot_host": "x.test",
     }
-    return (yield from tenancy.add_router(o.home.vault, o.home.clock.now(), **more))  # type: ignore[arg-type]
+    return (yield from tenancy.add_router(o.home.vault, o.home.clock.now(), **more))
 
 
 async def test_the_order_of_sale(o: Office) -> None:

@@ -118,7 +118,7 @@ async def test_an_invitation_that_was_lost_is_made_again(o: Office, owner: Visit
     first = await owner.post("/staff/invite", 200, name="Wanjiru", email="w@isp.test", role="cashier")
     made = next(each.staff for each in await o.home.read(store.members) if each.staff.state == "invited")
     again = await owner.post(f"/staff/{made.id}/reset", 200)
-    links = [re.search(r"/console/link/[0-9a-f.]+", each.text)[0] for each in (first, again)]  # type: ignore[index]
+    links = [re.findall(r"/console/link/[0-9a-f.]+", each.text)[0] for each in (first, again)]
 
     async with httpx.AsyncClient(base_url=o.url, trust_env=False, timeout=60) as http:
         assert [(await http.get(each)).status_code for each in links][1] == 200
