@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from commands.ground import clock_for, many
+from portal.backup.again import LIST
 from portal.backup.make import Made, make, prune
 from portal.backup.restore import Breached, Restored
 from portal.backup.restore import drill as drilled
@@ -121,6 +122,17 @@ def _tell_restored(found: Restored) -> None:
     click.echo("Seconds: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in found.took.items()) + ".")
 
 
+def _tell_forgotten(found: Restored) -> None:
+    """Whoever asked to be erased after the backup must not be back; if nobody knows who that was, say so."""
+    if not found.lists:
+        click.echo(
+            "There is no list of people who were erased since this backup; if anybody was, they are known again."
+            f" Look for one beside the old database (*.erased) or its backups ({LIST}): --erased LIST."
+        )
+    elif found.forgotten:
+        click.echo(f"{many(found.forgotten, 'person or device', 'people or devices')} erased again.")
+
+
 def _or_breaches(put: Callable[[], Restored]) -> Restored:
     try:
         return put()
@@ -134,17 +146,23 @@ def _or_breaches(put: Callable[[], Restored]) -> Restored:
 @click.option("--to", "place", type=click.Path(path_type=Path), required=True, help="Path of the database to make.")
 @click.option("--replace", is_flag=True, help="Put a database that is there aside, under another name.")
 @click.option("--with-breaches", is_flag=True, help="Also when an invariant does not hold in it.")
+@click.option("--erased", type=_FILE, multiple=True, help="A further list of people who were erased since.")
 @click.pass_obj
-def restore(settings: Settings, file: Path, place: Path, replace: bool, with_breaches: bool) -> None:
+def restore(
+    settings: Settings, file: Path, place: Path, replace: bool, with_breaches: bool, erased: Sequence[Path]
+) -> None:
     """Put a backup back as the database at a path; nothing is changed there before all is proved."""
     from app import lock  # the composition root imports the commands, so not before it is needed
 
     place = place.absolute()
     key, now = settings.secret_key.encode(), clock_for(settings).now()
     with lock(place) if place.parent.is_dir() else nullcontext(), _progress() as say:
-        found = _or_breaches(partial(put_back, file, place, key, now, say, replace=replace, breached=with_breaches))
+        found = _or_breaches(
+            partial(put_back, file, place, key, now, say, replace=replace, breached=with_breaches, erased=erased)
+        )
     _tell_restored(found)
     _tell_breaches(found.breaches)
+    _tell_forgotten(found)
     for old in found.aside:
         click.echo(f"The old file is kept as {old}; remove it when you need it no more.")
     click.echo(f"{place} is the database of that moment.")

@@ -17,7 +17,7 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -45,6 +45,7 @@ PRAGMAS = (
     "synchronous=FULL",
     "foreign_keys=ON",
     "busy_timeout=5000",
+    "secure_delete=ON",  # what is deleted is overwritten, whatever the engine was built with
     "temp_store=MEMORY",  # each savepoint keeps copies of pages; they need no file
     "cache_size=-32768",  # KiB: codes lie scattered over their index, and 2 MB hold too little of it
     "wal_autocheckpoint=4000",  # pages; scattered pages are written once for many commits
@@ -170,6 +171,18 @@ class Database:
             self._kept.append(self._local.connection)
         connection: sqlite3.Connection = self._local.connection
         return connection
+
+    async def empty_log(self) -> bool:
+        """Move what the -wal file holds into the database, and cut that file to nothing; False while somebody reads it.
+
+        What was deleted is overwritten in the database (`secure_delete`); in the -wal file older pages would stay.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._empty_log)
+
+    def _empty_log(self) -> bool:
+        with closing(open_connection(self.path)) as connection:  # which waits for readers as long as for writers
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
 
     async def aclose(self) -> None:
         """Finish what waits, then close."""

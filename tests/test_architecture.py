@@ -56,6 +56,7 @@ MAY: dict[str, set[str]] = {
         "schema_agents",
         "schema_books",
         "schema_imports",
+        "schema_erasing",
         "schema_privacy",
         "schema_refunds",
         "schema_sessions",
@@ -67,6 +68,7 @@ MAY: dict[str, set[str]] = {
     "schema_agents": {"columns"},
     "schema_books": {"columns"},
     "schema_imports": {"columns"},
+    "schema_erasing": {"columns"},
     "schema_privacy": {"columns"},
     "schema_refunds": {"columns"},
     "schema_sessions": {"columns"},
@@ -97,11 +99,12 @@ MAY: dict[str, set[str]] = {
     # looks at everything, and keeps nothing but its alarms; `mikrotik` is for its policy of addresses
     "watch": {"access", "tenancy", "mikrotik", "db", "loops"},
     # takes away what is too old, in every table; `columns` is for its classes
-    "privacy": {"audit", "tenancy", "columns", "db", "loops"},
+    # and who is erased: `access` ends their passes, `payments` says what is on its way and which number is whose
+    "privacy": {"audit", "tenancy", "columns", "access", "payments", "people", "db", "loops"},
     # what looks at everything, and changes nothing
     "check": {"audit", "tenancy", "groups", "check_books"},
     "check_books": {"books"},
-    "backup": {"check", "db", "migrate"},
+    "backup": {"check", "db", "migrate", "privacy", "tenancy"},  # whoever was erased is forgotten again
     "export": {"access", "people", "tenancy", "vouchers", "db"},
     # what another system left behind becomes plans, vouchers and passes
     "imports": {"access", "tenancy", "vouchers", "mikrotik", "db", "loops"},
@@ -149,6 +152,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
         "schema_agents",
         "schema_books",
         "schema_imports",
+        "schema_erasing",
         "schema_privacy",
         "schema_refunds",
         "schema_sessions",

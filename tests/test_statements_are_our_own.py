@@ -14,7 +14,9 @@ from portal.sql import any_of, changes, listed, marks
 from tests.own_texts import Texts
 
 PORTAL = Path(__file__).parent.parent / "portal"
-STORES = sorted([*PORTAL.rglob("store.py"), PORTAL / "units.py", PORTAL / "privacy/retention/rules.py"])
+STORES = sorted(
+    [*PORTAL.rglob("store.py"), PORTAL / "units.py", PORTAL / "privacy/retention/rules.py", PORTAL / "privacy/whose.py"]
+)
 
 # What the analysis cannot follow, and why it is ours all the same.
 REASONS = {

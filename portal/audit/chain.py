@@ -8,7 +8,9 @@ Pure: rows come in order of their numbers, and the first that is not what it sho
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import sys
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,10 +60,21 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Cleared:
-    """Up to which moment a purge has cleared payloads, of acts about money and of the others; exclusive."""
+    """Up to which moment a purge has cleared payloads, of acts about money and of the others; exclusive.
+
+    And `spans` of numbers, first and last, in order: those that were cleared when somebody was erased.
+    """
 
     money: Moment = 0
     other: Moment = 0
+    spans: Sequence[tuple[int, int]] = ()
+
+    def covers(self, row: Row) -> bool:
+        """Whether this act may have lost its payload."""
+        if row["at"] < (self.money if row["money"] else self.other):
+            return True
+        place = bisect_right(self.spans, (row["number"], sys.maxsize))
+        return place > 0 and self.spans[place - 1][1] >= row["number"]
 
 
 def canonical(payload: Mapping[str, object]) -> str:
@@ -152,8 +165,7 @@ class Walk:
         return None if fits else "has another payload than was written"
 
     def _note_lost(self, row: Row) -> None:
-        until = self.cleared.money if row["money"] else self.cleared.other
-        if row["at"] >= until and self.lost is None:
+        if self.lost is None and not self.cleared.covers(row):
             self.lost = Broken(number=row["number"], what="has lost its payload, and no purge took it")
 
     def end(self, stored: Row | None) -> Broken | None:

@@ -27,6 +27,7 @@ from portal.units import Conflict, Row, Sql, Unit, insert, one, rows
 PAGE = 500  # rows in memory at a time when a chain is verified
 LOWEST = -(2**63)
 CLEAR = "audit.clear"
+SAID = 100  # numbers in one act that says what was cleared
 _HEAD = (
     "SELECT t.id AS tenant, h.number, h.seal FROM tenants t"
     " LEFT JOIN audit_heads h ON h.tenant_id = t.id AND h.tenant_id = :tenant WHERE t.id = :tenant"
@@ -146,15 +147,58 @@ def clear_some(vault: Vault, ids: Sequence[int], *, before: Moment, money: bool,
     return cleared
 
 
+def clear_these(vault: Vault, ids: Sequence[int], *, by: str, now: Moment) -> Unit[int]:
+    """Clear the payloads of these acts, since somebody is erased; gives how many.
+
+    The chain itself says which, in what is never cleared: the subject of an act.
+    """
+    cleared = 0
+    for start in range(0, len(ids), SAID):
+        names, bound = any_of(ids[start : start + SAID])
+        found = yield from rows(
+            "UPDATE audit SET payload = NULL WHERE +tenant_id = :tenant AND payload IS NOT NULL"
+            f" AND id IN ({names}) RETURNING number",
+            **bound,
+        )
+        numbers = sorted(int(row["number"]) for row in found)
+        if numbers:
+            subject, payload = f"acts:{_as_spans(numbers)}", {"acts": len(numbers)}
+            yield from append(vault, actor=by, act=CLEAR, subject=subject, payload=payload, now=now)
+        cleared += len(numbers)
+    return cleared
+
+
+def _as_spans(numbers: Sequence[int]) -> str:
+    """``3-5,9``: what follows one upon the other is one span."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and spans[-1][1] == number - 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ",".join(f"{first}-{last}" if last > first else str(first) for first, last in spans)
+
+
+_SPANS = re.compile(r"acts:([0-9]{1,18}(?:-[0-9]{1,18})?(?:,[0-9]{1,18}(?:-[0-9]{1,18})?)*)")
+
+
+def _spans_of(text: str) -> list[tuple[int, int]]:
+    """The reverse of `_as_spans`."""
+    parts = [each.split("-") for each in text.split(",")]
+    return [(int(part[0]), int(part[-1])) for part in parts]
+
+
 def _cleared() -> Unit[Cleared]:
     """What the chain itself says of purges; it is verified with the rest."""
     found = yield from rows("SELECT subject FROM audit WHERE tenant_id = :tenant AND act = :act", act=CLEAR)
-    until = {"money": 0, "other": 0}
+    until, spans = {"money": 0, "other": 0}, list[tuple[int, int]]()
     for row in found:
         named = re.fullmatch(r"(money|other):([0-9]{1,18})", str(row["subject"]))
         if named:
             until[named[1]] = max(until[named[1]], int(named[2]))
-    return Cleared(**until)
+        these = _SPANS.fullmatch(str(row["subject"]))
+        spans += _spans_of(these[1]) if these else []
+    return Cleared(money=until["money"], other=until["other"], spans=sorted(spans))
 
 
 def verify_all(vault: Vault, kept: Mapping[int, set[str]] | None = None) -> Unit[Broken | None]:

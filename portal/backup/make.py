@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from portal.backup import proof, sealed
+from portal.backup import again, proof, sealed
 from portal.backup.copying import Say, blocks, copy, digest
 from portal.backup.manifest import Manifest, split, whole
 from portal.backup.places import private, put, sync, working
@@ -57,6 +57,8 @@ def make(database: Path, folder: Path, master: bytes, now: Moment, say: Say) -> 
         manifest, found = _proved(copied, vault, now, say)
         _seal(copied, closed, manifest, master, say)
         _read_back(closed, manifest, master, say)
+        if is_current(copied):
+            again.keep(copied, folder)
         put(closed, folder / name_at(now))
     return Made(path=folder / name_at(now), manifest=manifest, breaches=found)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from portal.backup import proof, sealed
+from portal.backup import again, proof, sealed
+from portal.backup.again import Known
 from portal.backup.copying import Say
 from portal.backup.manifest import Manifest, split, whole
 from portal.backup.places import private, put, sync, working
@@ -19,6 +20,7 @@ from portal.backup.sealed import Unusable
 from portal.clock import Moment
 from portal.errors import Misconfigured
 from portal.migrate import knows, migrate, revision_of
+from portal.privacy.erasing import tombstones
 from portal.seal import Vault
 
 BESIDE = ("", "-wal", "-shm")  # a database is these files
@@ -33,6 +35,8 @@ class Restored:
     revision: str
     breaches: list[str]
     took: dict[str, float]
+    forgotten: int = 0  # people and devices that were erased since, and once more now
+    lists: list[Path] = field(default_factory=list)  # where it was read who that was
     aside: list[Path] = field(default_factory=list)
 
 
@@ -43,20 +47,32 @@ def drill(file: Path, room_in: Path, master: bytes, say: Say) -> Restored:
 
 
 def restore(
-    file: Path, place: Path, master: bytes, now: Moment, say: Say, *, replace: bool, breached: bool
+    file: Path,
+    place: Path,
+    master: bytes,
+    now: Moment,
+    say: Say,
+    *,
+    replace: bool,
+    breached: bool,
+    erased: Sequence[Path] = (),
 ) -> Restored:
     """The backup as the database at `place`; raises `Misconfigured`, and then nothing is changed there.
 
     What is there already is put aside under another name if `replace`, and never overwritten. A backup in which an
-    invariant does not hold is put in place only if `breached`.
+    invariant does not hold is put in place only if `breached`. Whoever was erased since the backup is erased again:
+    that is read from the lists beside the place and the backup, and from those in `erased`.
     """
     _must_be_free(place, replace)
-    with _unpacked(file, place.parent, master, say) as (copy, restored):
+    known = again.known(file, place, erased)
+    with _unpacked(file, place.parent, master, say, (known, now)) as (copy, restored):
         if restored.breaches and not breached:
             raise Breached(restored.breaches)
         with _unused(place):
             _must_be_free(place, replace)
             aside = _put(copy, place, now)
+            if known.stones:
+                tombstones.write(tombstones.beside(place), known.stones)
     return Restored(**{**restored.__dict__, "aside": aside})
 
 
@@ -69,9 +85,15 @@ class Breached(Unusable):
 
 
 @contextmanager
-def _unpacked(file: Path, folder: Path, master: bytes, say: Say) -> Iterator[tuple[Path, Restored]]:
-    """The database of a backup at the present schema in a temporary place, and what was found in it."""
+def _unpacked(
+    file: Path, folder: Path, master: bytes, say: Say, known: tuple[Known, Moment] | None = None
+) -> Iterator[tuple[Path, Restored]]:
+    """The database of a backup at the present schema in a temporary place, and what was found in it.
+
+    Whoever is `known` to have been erased by then is not in it any more.
+    """
     took: dict[str, float] = {}
+    forgotten = 0
     vault = Vault(master)
     with file.open("rb") as opened:
         manifest, parts = split(sealed.read(opened, master))
@@ -85,10 +107,24 @@ def _unpacked(file: Path, folder: Path, master: bytes, say: Say) -> Iterator[tup
                 _must_agree(proof.rows(copy, vault), manifest)
             with _timed(took, "migrated"):
                 migrate(copy)
+            if known is not None:
+                say("forgetting who was erased since", 0, 0)
+                with _timed(took, "forgotten"):
+                    forgotten = again.forget(copy, vault, *known)
             say("looking at the invariants", 0, 0)
             with _timed(took, "looked for breaches"):
                 found = _sound(copy, vault, manifest)
-            yield copy, Restored(manifest=manifest, revision=revision_of(copy) or "", breaches=found, took=took)
+            yield (
+                copy,
+                Restored(
+                    manifest=manifest,
+                    revision=revision_of(copy) or "",
+                    breaches=found,
+                    took=took,
+                    forgotten=forgotten,
+                    lists=known[0].lists if known else [],
+                ),
+            )
 
 
 @contextmanager

@@ -19,6 +19,7 @@ class Person:
     id: int
     ref: str
     phone: Phone | None
+    erased: bool = False
 
 
 def _place(ref: str) -> str:
@@ -54,6 +55,15 @@ def person_for(vault: Vault, tenant: int, phone: Phone, now: Moment) -> Unit[int
     )
 
 
+def find(vault: Vault, tenant: int, phone: Phone) -> Unit[int | None]:
+    """The id of the person with this number, if there is one."""
+    found = yield from one(
+        "SELECT id FROM persons WHERE tenant_id = :tenant AND phone_index = :index",
+        index=phone_index(vault, tenant, phone),
+    )
+    return None if found is None else int(found["id"])
+
+
 def nobody_known(now: Moment) -> Unit[int]:
     """A person of whom no number is known: somebody whose money staff gave a pass for."""
     return (yield from insert("persons", ref=secrets.token_hex(8), created_at=now, last_seen_at=now))
@@ -68,7 +78,7 @@ def person(vault: Vault, person_id: int) -> Unit[Person | None]:
     if row["key_sealed"] is not None and row["phone_sealed"] is not None:
         own_key = vault.open(row["key_sealed"], table="persons", row=row["ref"], column="key_sealed")
         phone = Phone(open_with(own_key, row["phone_sealed"], _place(row["ref"])).decode())
-    return Person(id=row["id"], ref=row["ref"], phone=phone)
+    return Person(id=row["id"], ref=row["ref"], phone=phone, erased=row["erased_at"] is not None)
 
 
 def forget(person_id: int, now: Moment) -> Unit[None]:

@@ -1,0 +1,122 @@
+"""What erasing is made of: what stands in its way, what it would take, and the one transaction in which it happens."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from portal.access import admission
+from portal.access import store as access
+from portal.audit import store as audit
+from portal.clock import Moment
+from portal.errors import Refused
+from portal.privacy.erasing import marks, store
+from portal.privacy.erasing.subject import Subject
+from portal.privacy.retention import service as retention
+from portal.privacy.retention import store as holds
+from portal.privacy.retention.rules import HOLDABLE, RULES, Rule
+from portal.seal import Vault
+from portal.units import Unit
+
+ERASED, MINOR = "person.erase", "person.erase-minor"
+ACTS = "acts"  # the rule of payloads that are cleared, and the name under which they are counted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """Why somebody is erased; as a minor, a guardian or staff ask for it, and a reason is all that is kept."""
+
+    reason: str
+    by: str
+    minor: bool = False
+    letters: Sequence[int] = ()  # messages of providers that were found by what they say
+
+
+def stands_in_the_way(subject: Subject, now: Moment) -> Unit[None]:
+    """Raise `Refused` while a hold stands or money of theirs is on its way."""
+    if any(set(each.classes) & set(HOLDABLE) for each in (yield from holds.standing(now))):
+        raise Refused("erase-held", status=409)
+    for device in subject.devices or (None,):
+        if (yield from store.open_payments(subject.person, device)):
+            raise Refused("erase-paying", status=409)
+    if subject.person is not None and (yield from store.open_refunds(subject.person)):
+        raise Refused("erase-refund", status=409)
+    if subject.payer is not None and (yield from store.waiting_money(subject.payer)):
+        raise Refused("erase-money", status=409)
+
+
+def _parts(subject: Subject) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each device, and then the person: the books and the identity last."""
+    for device in subject.devices:
+        yield "device", {"device": device}
+    if subject.person is not None:
+        yield "person", subject.of_person
+
+
+def _rules(who: str) -> list[Rule]:
+    return [rule for rule in RULES if store.concerns(who, rule)]
+
+
+def preview(subject: Subject) -> Unit[dict[str, int]]:
+    """How many rows would be deleted or cleared, by rule; changes nothing."""
+    found: Counter[str] = Counter()
+    for who, bound in _parts(subject):
+        for rule in _rules(who):
+            found[rule.name] += yield from store.count(who, rule, bound)
+    found[ACTS] = len((yield from _acts(subject)))
+    return {name: count for name, count in found.items() if count}
+
+
+def erase(vault: Vault, subject: Subject, wish: Wish, now: Moment) -> Unit[dict[str, int]]:
+    """Erase them; gives how many rows by rule. Raises `Refused`, and then nothing has changed."""
+    reason = retention.reason_of(wish.reason)
+    yield from stands_in_the_way(subject, now)
+    yield from marks.bury(vault, subject, now)
+    taken = yield from forget(vault, subject, wish, now)
+    act = MINOR if wish.minor else ERASED
+    payload = {"after": {"reason": reason, **taken}}
+    yield from audit.append(vault, actor=wish.by, act=act, subject=subject.name, payload=payload, now=now)
+    return taken
+
+
+def forget(vault: Vault, subject: Subject, wish: Wish, now: Moment) -> Unit[dict[str, int]]:
+    """Erase them, whatever stands in the way: what a restored backup does with people who were erased since."""
+    taken: Counter[str] = Counter()
+    taken[ACTS] = yield from audit.clear_these(vault, (yield from _acts(subject)), by=wish.by, now=now)
+    for device in subject.devices:
+        yield from _end_passes(device, now)
+    for who, bound in _parts(subject):
+        for rule in _rules(who):
+            taken[rule.name] += yield from store.take(who, rule, bound, now)
+        yield from store.take_short_lived(who, bound)
+    if wish.letters:
+        taken["inbox"] += yield from store.empty_messages(wish.letters)
+    return {name: count for name, count in taken.items() if count}
+
+
+def _end_passes(device: int, now: Moment) -> Unit[None]:
+    """They end, and each router hears of it."""
+    yield from admission.refresh(device, now)
+    for one in (yield from access.queue_of(device)):
+        yield from admission.end_pass(one.id, "erased", now)
+    yield from admission.refresh(device, now, wake=True)
+
+
+def _acts(subject: Subject) -> Unit[list[int]]:
+    """Acts about them, and acts that name a MAC or a number of theirs."""
+    found: set[int] = set()
+    for who, bound in _parts(subject):
+        found |= set((yield from store.acts_about(who, bound)))
+    for word in (yield from words(subject)):
+        found |= set((yield from store.acts_that_say(word)))
+    return sorted(found)
+
+
+def words(subject: Subject) -> Unit[list[str]]:
+    """What names them when it stands in a text."""
+    found = (yield from store.macs(subject.devices)) if subject.devices else []
+    if subject.phone is not None:
+        found += [subject.phone.digits, subject.phone.spoken, subject.phone.spoken.replace(" ", "")]
+    return found

@@ -1,0 +1,241 @@
+"""The statements of erasing, made from the table of retention's rules and that of whose rows are whose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from portal.clock import Moment
+from portal.payments.payment import UNSETTLED
+from portal.privacy.retention.rules import RULES, Rule
+from portal.privacy.whose import BY_DEVICE, BY_PERSON
+from portal.sql import any_of
+from portal.units import Row, Sql, Unit, rows, value
+
+# What is sealed here holds the number, too, and with a payment that is over nobody asks for it any more.
+_MORE = {
+    "payments": ", checkout_request_sealed = NULL, checkout_index = NULL, merchant_request_sealed = NULL,"
+    " go_to_sealed = NULL, say = NULL",
+}
+_DUE = {"passes": " AND started_at IS NOT NULL", "devices": " AND mac NOT LIKE 'gone-%'"}
+BOUND = {"device": BY_DEVICE, "person": BY_PERSON}
+_TAKE = {
+    (who, rule.name): (
+        f"UPDATE {rule.table} SET {rule.clears}{_MORE[rule.table] if rule.table in _MORE else ''}"
+        if rule.clears
+        else f"DELETE FROM {rule.table}"
+    )
+    + f" WHERE tenant_id = :tenant AND {whose[rule.table]}{_DUE[rule.table] if rule.table in _DUE else ''} RETURNING id"
+    for who, whose in BOUND.items()
+    for rule in RULES
+    if rule.table in whose and not rule.special
+}
+_COUNT = {
+    (who, rule.name): f"SELECT COUNT(*) FROM {rule.table} WHERE tenant_id = :tenant AND {whose[rule.table]}"
+    + (_DUE[rule.table] if rule.table in _DUE else "")
+    for who, whose in BOUND.items()
+    for rule in RULES
+    if rule.table in whose and not rule.special
+}
+_ENDS_SOON = {
+    "device": (
+        "DELETE FROM prompts WHERE tenant_id = :tenant AND " + BY_DEVICE["prompts"],
+        # It shares nobody's pass any more, and leaves its place there to another device.
+        "DELETE FROM pass_devices WHERE tenant_id = :tenant AND device_id = :device AND NOT EXISTS (SELECT 1"
+        " FROM passes p WHERE p.tenant_id = :tenant AND p.id = pass_devices.pass_id AND p.device_id = :device)",
+    ),
+    "person": ("DELETE FROM prompts WHERE tenant_id = :tenant AND " + BY_PERSON["prompts"],),
+}
+
+
+def take(who: str, rule: Rule, bound: Mapping[str, Any], now: Moment) -> Unit[int]:
+    """Delete or clear what this rule is about, of a device or of a person; gives how many rows."""
+    text = _TAKE[who, rule.name]
+    return len((yield from rows(text, **_named(text, {**bound, "now": now}))))
+
+
+def count(who: str, rule: Rule, bound: Mapping[str, Any]) -> Unit[int]:
+    """How many rows that would be."""
+    text = _COUNT[who, rule.name]
+    return int((yield from value(text, **_named(text, bound))))
+
+
+def concerns(who: str, rule: Rule) -> bool:
+    return (who, rule.name) in _TAKE
+
+
+def take_short_lived(who: str, bound: Mapping[str, Any]) -> Unit[None]:
+    """What would end by itself within days goes at once."""
+    for text in _ENDS_SOON[who]:
+        yield Sql(text, _named(text, bound))
+
+
+def _named(text: str, bound: Mapping[str, Any]) -> dict[str, Any]:
+    """Those parameters that the statement has."""
+    return {name: each for name, each in bound.items() if f":{name}" in text}
+
+
+# --- who is meant ---
+
+
+def is_there(device_id: int) -> Unit[bool]:
+    found = yield from value(
+        "SELECT COUNT(*) FROM devices WHERE tenant_id = :tenant AND id = :device AND mac NOT LIKE 'gone-%'",
+        device=device_id,
+    )
+    return bool(found)
+
+
+def payers_of(device_id: int) -> Unit[list[int]]:
+    """The people who paid for this device, as far as their number is known."""
+    found = yield from rows(
+        "SELECT DISTINCT q.person_id FROM payments q JOIN persons w ON w.tenant_id = q.tenant_id"
+        " AND w.id = q.person_id WHERE q.tenant_id = :tenant AND q.device_id = :device AND q.state = 'paid'"
+        " AND w.phone_index IS NOT NULL",
+        device=device_id,
+    )
+    return [row["person_id"] for row in found]
+
+
+def devices_of(person_id: int) -> Unit[tuple[list[int], list[int]]]:
+    """The devices for which this person alone paid; and those for which others did, too."""
+    found = yield from rows(
+        "SELECT DISTINCT q.device_id FROM payments q JOIN devices d ON d.tenant_id = q.tenant_id"
+        " AND d.id = q.device_id WHERE q.tenant_id = :tenant AND q.person_id = :person AND q.state = 'paid'"
+        " AND d.mac NOT LIKE 'gone-%' ORDER BY q.device_id",
+        person=person_id,
+    )
+    own: list[int] = []
+    shared: list[int] = []
+    for row in found:
+        payers = yield from payers_of(row["device_id"])
+        (own if set(payers) <= {person_id} else shared).append(row["device_id"])
+    return own, shared
+
+
+# --- what stands in the way ---
+
+
+def open_payments(person_id: int | None, device_id: int | None) -> Unit[int]:
+    """Payments of which nobody knows yet how they end."""
+    names, bound = any_of(UNSETTLED)
+    found = yield from value(
+        "SELECT COUNT(*) FROM payments WHERE tenant_id = :tenant AND (person_id = :person OR device_id = :device)"
+        f" AND state IN ({names})",
+        person=person_id,
+        device=device_id,
+        **bound,
+    )
+    return int(found)
+
+
+def open_refunds(person_id: int) -> Unit[int]:
+    """Money on its way back to them."""
+    found = yield from value(
+        "SELECT COUNT(*) FROM refunds r JOIN payments q ON q.tenant_id = r.tenant_id AND q.id = r.payment_id"
+        " WHERE r.tenant_id = :tenant AND q.person_id = :person AND r.state NOT IN ('done', 'failed', 'declined')",
+        person=person_id,
+    )
+    return int(found)
+
+
+def waiting_money(payer: bytes) -> Unit[int]:
+    """Money of theirs that came in and was not served yet."""
+    found = yield from value(
+        "SELECT COUNT(*) FROM receipts WHERE tenant_id = :tenant AND payer_index = :payer AND payment_id IS NULL"
+        " AND state IN ('unmatched', 'review')",
+        payer=payer,
+    )
+    return int(found)
+
+
+# --- what is looked for by what it says ---
+
+
+def macs(device_ids: Sequence[int]) -> Unit[list[str]]:
+    names, bound = any_of(device_ids)
+    found = yield from rows(f"SELECT mac FROM devices WHERE tenant_id = :tenant AND id IN ({names})", **bound)
+    return [row["mac"] for row in found]
+
+
+def receipt_numbers(person_id: int) -> Unit[list[str]]:
+    found = yield from rows(
+        "SELECT v.number FROM receipts v JOIN payments q ON q.tenant_id = v.tenant_id AND q.id = v.payment_id"
+        " WHERE v.tenant_id = :tenant AND q.person_id = :person",
+        person=person_id,
+    )
+    return [row["number"] for row in found]
+
+
+def loose_messages(after: int, many: int) -> Unit[Sequence[Row]]:
+    """Messages of providers that are about no payment, in the order in which they came."""
+    return (
+        yield from rows(
+            "SELECT id, ref, body_sealed FROM inbox WHERE tenant_id = :tenant AND id > :after AND payment_id IS NULL"
+            " AND body_sealed IS NOT NULL ORDER BY id LIMIT :many",
+            after=after,
+            many=many,
+        )
+    )
+
+
+def empty_messages(ids: Sequence[int]) -> Unit[int]:
+    names, bound = any_of(ids)
+    text = f"UPDATE inbox SET body_sealed = NULL WHERE tenant_id = :tenant AND id IN ({names}) RETURNING id"
+    return len((yield from rows(text, **bound)))
+
+
+def late_messages(many: int) -> Unit[list[int]]:
+    """Messages about payments of people who were erased before they came."""
+    found = yield from rows(
+        "SELECT i.id FROM inbox i JOIN payments q ON q.tenant_id = i.tenant_id AND q.id = i.payment_id"
+        " JOIN persons w ON w.tenant_id = q.tenant_id AND w.id = q.person_id WHERE i.tenant_id = :tenant"
+        " AND i.body_sealed IS NOT NULL AND i.processed_at IS NOT NULL AND w.erased_at IS NOT NULL LIMIT :many",
+        many=many,
+    )
+    return [row["id"] for row in found]
+
+
+def acts_about(who: str, bound: Mapping[str, Any]) -> Unit[list[int]]:
+    """Acts of staff whose subject is this device or person, or a payment of theirs; those about money stay."""
+    text = f"SELECT id FROM audit WHERE tenant_id = :tenant AND money = FALSE AND {BOUND[who]['audit']}"
+    return [row["id"] for row in (yield from rows(text, **_named(text, bound)))]
+
+
+def acts_that_say(word: str) -> Unit[list[int]]:
+    """Acts of staff, also those about money, in which this stands."""
+    found = yield from rows(
+        "SELECT id FROM audit WHERE tenant_id = :tenant AND payload LIKE '%' || :word || '%'", word=word
+    )
+    return [row["id"] for row in found]
+
+
+# --- tombstones ---
+
+
+def bury(kind: str, mark: bytes, now: Moment) -> Unit[None]:
+    """Remember that this was erased; once more is later."""
+    yield Sql(
+        "INSERT INTO tombstones (tenant_id, kind, mark, erased_at) VALUES (:tenant, :kind, :mark, :now)"
+        " ON CONFLICT (tenant_id, kind, mark) DO UPDATE SET erased_at = MAX(tombstones.erased_at, excluded.erased_at)",
+        {"kind": kind, "mark": mark, "now": now},
+    )
+
+
+def tombstones() -> Unit[Sequence[Row]]:
+    return (yield from rows("SELECT kind, mark, erased_at FROM tombstones WHERE tenant_id = :tenant ORDER BY id"))
+
+
+def living_persons() -> Unit[Sequence[Row]]:
+    """Those whose number is known: by which hash they are found, and since when."""
+    return (
+        yield from rows(
+            "SELECT id, phone_index, created_at FROM persons WHERE tenant_id = :tenant AND phone_index IS NOT NULL"
+        )
+    )
+
+
+def living_devices() -> Unit[Sequence[Row]]:
+    return (
+        yield from rows("SELECT id, mac, created_at FROM devices WHERE tenant_id = :tenant AND mac NOT LIKE 'gone-%'")
+    )
