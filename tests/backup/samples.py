@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -24,9 +25,15 @@ def backed_up(database: Path, folder: Path, now: Moment = NOW) -> Made:
 
 
 def put_back(
-    file: Path, place: Path, *, key: bytes = MASTER, replace: bool = False, breached: bool = False
+    file: Path,
+    place: Path,
+    *,
+    key: bytes = MASTER,
+    replace: bool = False,
+    breached: bool = False,
+    erased: Sequence[Path] = (),
 ) -> Restored:
-    return restore(file, place, key, NOW, silent, replace=replace, breached=breached)
+    return restore(file, place, key, NOW, silent, replace=replace, breached=breached, erased=erased)
 
 
 def count(database: Path, text: str) -> int:

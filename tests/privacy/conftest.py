@@ -11,7 +11,8 @@ from portal.clock import TravelClock
 from portal.privacy.retention.room import Retention
 from tests.privacy.house import House
 from tests.privacy.rows import NOW, Planted
-from tests.support import seed
+from tests.privacy.trade import Trade
+from tests.support import fresh_file, seed
 
 
 @pytest.fixture
@@ -22,3 +23,11 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     yield House(seed=s, planted=planted, room=Retention(s.db, s.vault, s.clock))
     planted.connection.close()
     await s.db.aclose()
+
+
+@pytest.fixture
+async def trade(tmp_path: Path) -> AsyncIterator[Trade]:
+    made = Trade(fresh_file(tmp_path))
+    yield made
+    await made.db.aclose()
+    made.ledger.connection.close()
