@@ -30,13 +30,13 @@ def on_router(site: Site) -> list[object]:
 
 async def known(site: Site) -> int:
     """Rows in which the database could have written down anew that they are there."""
-    found = 0
+    found: int = 0
     for table in ("sessions", "presence", "usage"):
         found += await site.seed.read(value, f"SELECT COUNT(*) FROM {table} WHERE tenant_id = :tenant")
     found += await site.seed.read(
         value, "SELECT COUNT(*) FROM devices WHERE tenant_id = :tenant AND mac NOT LIKE 'gone-%'"
     )
-    return found
+    return int(found)
 
 
 async def test_the_router_lets_go_and_nothing_is_written_down_again(site: Site) -> None:

@@ -60,7 +60,12 @@ class Marked:
             self._row(table)
         said = f"{self.name} was said in an act"
         payload = {"name": "Zoë of staff", "address": "192.0.2.77", "after": {"said": said}}
-        told = {"actor": "staff:ada", "act": "note", "subject": f"device:{self.ids['devices']}", "payload": payload}
+        told: dict[str, Any] = {
+            "actor": "staff:ada",
+            "act": "note",
+            "subject": f"device:{self.ids['devices']}",
+            "payload": payload,
+        }
         run(audit.append(self.vault, **told, now=NOW))
         self.marks["audit", "payload"] = (said, said)
 
@@ -81,7 +86,7 @@ class Marked:
             for key in column.foreign_keys:
                 if key.column.table.name in self.ids and key.column.table.name != "routers":
                     yield column.name, self.ids[key.column.table.name]
-        more = {
+        more: dict[str, dict[str, Any]] = {
             "passes": {"state": "ended", "end_reason": "time", "ended_at": NOW},
             "payments": {"state": "paid", "settled_at": NOW, "plan_copy": to_json(a_plan())},
             "receipts": {"state": "matched", "number": f"UK{self.base}RECEIPT"},

@@ -214,7 +214,7 @@ async def test_an_export_holds_nothing_of_them(trade: Trade, marked: tuple[Marke
 
 async def test_a_device_for_which_two_people_paid_is_not_one_persons_alone(trade: Trade) -> None:
     trade.sell(1)
-    device, person = trade.all_of("devices")[0]["id"], trade.all_of("persons")[0]["id"]
+    device, person = 1, 1
     assert (one(trade, 1).devices, one(trade, 1).others) == ((device,), ())
     planted = Planted(trade.db.path)
     other = trade.ledger.run(people.person_for(trade.ledger.vault, trade.ledger.tenant.id, phone(2), 1))
@@ -332,7 +332,7 @@ async def test_acts_about_them_lose_what_they_say_and_the_chain_says_so_itself(t
     trade.sell(1)
     trade.sell(2)
     vault, now = trade.ledger.vault, trade.clock.now()
-    told = {"actor": "staff:ada", "act": "note", "payload": {"after": {"to": "02:00:00:00:00:01"}}}
+    told: dict[str, Any] = {"actor": "staff:ada", "act": "note", "payload": {"after": {"to": "02:00:00:00:00:01"}}}
     for about in ("device:1", "device:2", "nothing:9"):
         trade.ledger.run(audit.append(vault, **told, subject=about, now=now))
     trade.ledger.run(audit.append(vault, actor="staff:ada", act="note", subject="device:2", payload={}, now=now))
