@@ -58,6 +58,7 @@ MAY: dict[str, set[str]] = {
         "schema_imports",
         "schema_privacy",
         "schema_refunds",
+        "schema_rights",
         "schema_sessions",
         "schema_staff",
         "schema_statements",
@@ -69,6 +70,7 @@ MAY: dict[str, set[str]] = {
     "schema_imports": {"columns"},
     "schema_privacy": {"columns"},
     "schema_refunds": {"columns"},
+    "schema_rights": {"columns"},
     "schema_sessions": {"columns"},
     "schema_staff": {"columns"},
     "schema_statements": {"columns"},
@@ -97,7 +99,7 @@ MAY: dict[str, set[str]] = {
     # looks at everything, and keeps nothing but its alarms; `mikrotik` is for its policy of addresses
     "watch": {"access", "tenancy", "mikrotik", "db", "loops"},
     # takes away what is too old, in every table; `columns` is for its classes
-    "privacy": {"audit", "tenancy", "columns", "db", "loops"},
+    "privacy": {"audit", "people", "tenancy", "columns", "db", "loops"},
     # what looks at everything, and changes nothing
     "check": {"audit", "tenancy", "groups", "check_books"},
     "check_books": {"books"},
@@ -151,6 +153,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
         "schema_imports",
         "schema_privacy",
         "schema_refunds",
+        "schema_rights",
         "schema_sessions",
         "schema_staff",
         "schema_statements",
