@@ -116,6 +116,14 @@ async def test_what_is_over_stays_as_it_is_but_for_further_notes(house: House, p
     assert await acts(house, request) == ["filed", "refused", "note"]
 
 
+@pytest.mark.parametrize("kind", ["object", "withdraw"])
+async def test_that_marketing_stops_is_not_refused_to_anybody(house: House, person: int, kind: str) -> None:
+    request = await filed(house, kind, person)
+    assert await refused(house, service.refuse, request, "we like to write", STAFF) == "request-absolute"
+    nobody = await filed(house, kind)
+    await do(house, service.refuse, nobody, "we do not know who this is", STAFF)
+
+
 async def test_who_is_restricted_gets_no_message_and_who_objects_no_marketing(house: House, person: int) -> None:
     async def may() -> tuple[bool, bool]:
         read = house.seed.read
@@ -131,12 +139,14 @@ async def test_who_is_restricted_gets_no_message_and_who_objects_no_marketing(ho
     stands = await do(house, service.restrict, asked, STAFF)
     assert stands.reason == "until the case is over"
     assert await may() == (False, False)
-    await do(house, service.lift, stands.id, "the case is over", STAFF)
+    await do(house, service.lift, asked, stands.id, "the case is over", STAFF)
     assert await may() == (True, False)
-    await do(house, service.lift, objects.id, "wants news", STAFF)
+    await do(house, service.lift, objects.request_id, objects.id, "wants news", STAFF)
     assert await may() == (True, True)
-    assert await refused(house, service.lift, stands.id, "again", STAFF) == "request-lifted"
+    assert await refused(house, service.lift, asked, stands.id, "again", STAFF) == "request-lifted"
     assert await acts(house, asked) == ["filed", "restricted", "lifted"]
+    again = await do(house, service.restrict, await filed(house, "restrict", person, key="c"), STAFF)
+    assert await refused(house, service.lift, asked, again.id, "another's", STAFF) == "not-found"
 
 
 async def test_a_second_request_does_not_take_the_first_ones_restriction(house: House, person: int) -> None:
@@ -212,7 +222,7 @@ async def test_another_isp_has_none_of_it(house: House, person: int) -> None:
     for unit, args in (
         (service.answer, (request, "yes", STAFF)),
         (service.restrict, (request, STAFF)),
-        (service.lift, (stands.id, "because", STAFF)),
+        (service.lift, (request, stands.id, "because", STAFF)),
     ):
         with pytest.raises(Refused, match="not-found"):
             await house.seed.db.write(there, unit, house.seed.vault, *args, house.now)

@@ -28,6 +28,7 @@ class Right:
     days: int = 7
     refuse_days: int = 7
     proven: bool = True
+    absolute: bool = False  # nothing may be refused of it
     effect: Effect = ""  # what can be carried out here
 
 
@@ -58,6 +59,7 @@ RIGHTS: Mapping[str, Right] = MappingProxyType(
                 asks="not to be written to for marketing",
                 law="36",
                 proven=False,
+                absolute=True,
                 effect="object",
             ),
             Right(kind="portability", title="Take data along", asks="for a file of their data", law="38", days=30),
@@ -67,6 +69,7 @@ RIGHTS: Mapping[str, Right] = MappingProxyType(
                 asks="to take their consent back",
                 law="32",
                 proven=False,
+                absolute=True,
                 effect="object",
             ),
         )

@@ -138,8 +138,11 @@ def _must_be_done(found: Request, right: Right) -> Unit[None]:
 
 
 def refuse(vault: Vault, request_id: int, text: str, by: By, now: Moment) -> Unit[None]:
-    """It is refused, for this reason."""
-    yield from _end(vault, (yield from must_be_open(request_id)), "refused", text, by, now)
+    """It is refused, for this reason; marketing that somebody does not want is no matter of reasons."""
+    found = yield from must_be_open(request_id)
+    if RIGHTS[found.kind].absolute and found.known:
+        raise Refused("request-absolute", status=409)
+    yield from _end(vault, found, "refused", text, by, now)
 
 
 def withdraw(vault: Vault, request_id: int, text: str, by: By, now: Moment) -> Unit[None]:
@@ -185,10 +188,10 @@ def _standing(vault: Vault, found: Request, kind: str) -> Unit[Restriction | Non
     return next((each for each in stands if each.kind == kind), None)
 
 
-def lift(vault: Vault, restriction_id: int, reason: str, by: By, now: Moment) -> Unit[Restriction]:
-    """It stands no more. Raises `Refused`."""
+def lift(vault: Vault, request_id: int, restriction_id: int, reason: str, by: By, now: Moment) -> Unit[Restriction]:
+    """What was placed for this request stands no more. Raises `Refused`."""
     found = yield from store.restriction(vault, restriction_id)
-    if found is None:
+    if found is None or found.request_id != request_id:
         raise Refused("not-found", status=404)
     if not (yield from store.lift(restriction_id, by.staff_id, now)):
         raise Refused("request-lifted", status=409)
