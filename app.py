@@ -27,7 +27,7 @@ from commands.ground import clock_for, must_be_usable, trust_for
 from portal.access import record
 from portal.access.catalog import Catalog
 from portal.access.trials import Trials
-from portal.clock import Clock
+from portal.clock import Clock, Moment
 from portal.console import site as console
 from portal.console.doors import Services as ConsoleServices
 from portal.db import Database, Observe, quiet
@@ -45,6 +45,8 @@ from portal.payments.paystack import Paystack
 from portal.payments.room import Payments
 from portal.payments.statements import known
 from portal.privacy.retention.room import Retention
+from portal.privacy.rights import store as requests
+from portal.privacy.rights.clocks import RIGHTS
 from portal.seal import Vault
 from portal.settings import Settings, load, refuse_unsafe
 from portal.staff.room import StaffRoom
@@ -53,13 +55,14 @@ from portal.units import Unit
 from portal.vouchers.room import Vouchers
 from portal.watch.looking import Sources
 from portal.watch.room import Watch
-from portal.watch.rules import Balance, Expiring
+from portal.watch.rules import Balance, Deadline, Expiring
 
 # A statement of the writer thread lets the event loop in; at the usual 5 ms it would wait as long to come back.
 SWITCH_S = 0.0005
 BACKLOG = 4096  # a whole site may come back at once after a power cut
 COLLECT = (20_000, 20, 20)  # a request leaves next to nothing behind that only the collector can find
 FURTHER = (Paystack,)  # the payment providers beside M-Pesa
+PRESSING = 100  # requests of people of one ISP that are alarmed about at once
 ENDS_EVERY_MS = 500  # how often ends by the clock are looked for; a pass is off within 2 s of its end
 
 
@@ -131,7 +134,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     staff = StaffRoom(db, vault, clock)
     reminders = Reminders(db, clock, lambda: [each.tenant for each in catalog.all()])
     imports = Imports(db, clock, lambda: [each.tenant for each in catalog.all()])
-    sources = Sources(balances=_balances, expiring=_expiring)
+    sources = Sources(balances=_balances, expiring=_expiring, deadlines=_deadlines)
     watch = Watch(db, vault, clock, catalog, settings, trust_for(settings), sources=sources)
     retention = Retention(db, vault, clock)
     supervisor = Supervisor(clock)
@@ -202,6 +205,20 @@ def _balances() -> Unit[Sequence[Balance]]:
 def _expiring() -> Unit[Sequence[Expiring]]:
     """The passwords of API users, which M-Pesa ends."""
     return [Expiring.password(*each) for each in (yield from known.passwords())]
+
+
+def _deadlines(now: Moment) -> Unit[Sequence[Deadline]]:
+    """What people have asked for and was not answered yet."""
+    return [
+        Deadline(
+            kind="request",
+            subject=f"request:{each.id}",
+            title=f"Request {each.id}, {RIGHTS[each.kind].asks}",
+            since=each.received_at,
+            due_at=each.due_at,
+        )
+        for each in (yield from requests.pressing(now, PRESSING))
+    ]
 
 
 def lock(database: Path) -> TextIO:

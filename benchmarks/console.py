@@ -115,6 +115,7 @@ ID_OF = {
     "/payments/money/": "receipt",
     "/payments/": "payment",
     "/refunds/": "refund",
+    "/requests/": "request",
     "/drawer/closing/": "closing",
     "/books/closing/": "closing",
     "/drawers/": "staff",

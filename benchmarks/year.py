@@ -33,6 +33,7 @@ from portal.watch import channels
 YEAR = 365 * DAY
 BIG, MIDDLE = 50_000, 5_000  # cards of a batch
 ROUTERS, STAFF, ONLINE = 20, 30, 2_000
+REQUESTS = 1_500  # of people, about their data
 FIRST = ("owner", "agent")  # the two who are logged in
 HANDED = 2_000  # cards that the agent sold with a tap and that nobody has used yet
 SLOT = 15 * MINUTE
@@ -544,6 +545,20 @@ def _alarms(of: Filling) -> None:
     year.named["channel"] = str(of.unit(channels.add(*args)))
 
 
+def _requests(of: Filling) -> None:
+    """Somebody asks about their data each quarter of a day; the last ones are open."""
+    year, first = of.year, of.next_id("rights_requests")
+    kinds = ("access", "erase", "object", "portability")
+    made = (
+        (f"{year.tenant.public}q{n}", f"q{n}", kinds[n % 4], "counter", at, at + 8 * DAY, at + 8 * DAY,
+         "open" if n > REQUESTS - 40 else "answered", at, at)
+        for n, at in enumerate(of.at(n / REQUESTS) for n in range(REQUESTS))
+    )  # fmt: skip
+    names = "public, form_key, kind, channel, received_at, due_at, refuse_by, state, changed_at, ended_at"
+    of.many("rights_requests", names, made)
+    year.named["request"] = str(first + REQUESTS - 1)
+
+
 def _log(of: Filling, first_device: int, paid: list[tuple[str, int]]) -> None:
     year, random = of.year, of.random
     staff = f"staff{year.tenant.id}x"
@@ -566,6 +581,7 @@ def _log(of: Filling, first_device: int, paid: list[tuple[str, int]]) -> None:
     )
     of.many("exceptions", "kind, subject, detail, opened_at, closed_at", lines)
     _alarms(of)
+    _requests(of)
     first_staff = int(year.named["staff"]) - 1
     outage = of.next_id("outages")
     of.many(

@@ -85,6 +85,9 @@ def _alarms(registry: CollectorRegistry, watch: Watch) -> None:
     opened = Gauge("bando_alarms_open", "Alarms that are open, over all ISPs", ["kind"], registry=registry)
     for kind in KINDS:
         opened.labels(kind=kind).set(watch.open.get(kind, 0))
+    overdue = Gauge("bando_overdue", "What the law wanted done by now, over all ISPs", ["what"], registry=registry)
+    for what in ("request",):
+        overdue.labels(what=what).set(watch.overdue.get(what, 0))
     failed = Counter("bando_deliveries_failed", "Messages of alarms that were given up", registry=registry)
     failed.inc(watch.failed)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from portal.clock import HOUR, Moment, as_datetime
@@ -57,3 +58,13 @@ def named_day(text: str) -> date:
     if not EARLIEST <= found <= LATEST:
         raise Refused("form")
     return found
+
+
+Stage = Literal["", "half", "most", "over"]
+STAGES: tuple[tuple[int, Stage], ...] = ((100, "over"), (80, "most"), (50, "half"))  # per cent of the time
+
+
+def stage(since: Moment, due_at: Moment, now: Moment) -> Stage:
+    """How much of the time for something is over: half of it, most of it, all of it."""
+    gone, whole = (now - since) * 100, max(due_at - since, 1)
+    return next((word for share, word in STAGES if now >= due_at or gone >= share * whole), "")

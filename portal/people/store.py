@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass
 
 from portal.clock import Moment
+from portal.errors import Refused
 from portal.phone import Phone
 from portal.seal import Vault, open_with, seal_with
 from portal.units import Sql, Unit, insert, one
@@ -79,6 +80,24 @@ def person(vault: Vault, person_id: int) -> Unit[Person | None]:
         own_key = vault.open(row["key_sealed"], table="persons", row=row["ref"], column="key_sealed")
         phone = Phone(open_with(own_key, row["phone_sealed"], _place(row["ref"])).decode())
     return Person(id=row["id"], ref=row["ref"], phone=phone, erased=row["erased_at"] is not None)
+
+
+def renumber(vault: Vault, tenant: int, person_id: int, phone: Phone) -> Unit[Phone]:
+    """The person's number was written down wrongly: it is this one; gives the old one. Raises `Refused`."""
+    index = phone_index(vault, tenant, phone)
+    known = yield from one("SELECT * FROM persons WHERE tenant_id = :tenant AND id = :id", id=person_id)
+    before = yield from person(vault, person_id)
+    if known is None or before is None or before.phone is None:
+        raise Refused("person-gone", status=409)
+    if (yield from one("SELECT id FROM persons WHERE tenant_id = :tenant AND phone_index = :index", index=index)):
+        raise Refused("person-same" if before.phone == phone else "person-taken", status=409)
+    own_key = vault.open(known["key_sealed"], table="persons", row=before.ref, column="key_sealed")
+    sealed = seal_with(own_key, phone.digits.encode(), _place(before.ref))
+    yield Sql(
+        "UPDATE persons SET phone_index = :index, phone_sealed = :sealed WHERE tenant_id = :tenant AND id = :id",
+        {"id": person_id, "index": index, "sealed": sealed},
+    )
+    return before.phone
 
 
 def forget(person_id: int, now: Moment) -> Unit[None]:

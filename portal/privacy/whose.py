@@ -9,6 +9,9 @@ from __future__ import annotations
 
 _PAYMENTS = "(SELECT q.id FROM payments q WHERE q.tenant_id = :tenant AND q.person_id = :person)"
 _RECEIPTS = f"(SELECT v.number FROM receipts v WHERE v.tenant_id = :tenant AND v.payment_id IN {_PAYMENTS})"
+_ASKED = "(SELECT k.id FROM rights_requests k WHERE k.tenant_id = :tenant AND "
+_ASKED_BY_DEVICE = _ASKED + "k.device_id = :device)"
+_ASKED_BY_PERSON = _ASKED + "k.person_id = :person)"
 
 BY_DEVICE = {
     "devices": "id = :device",
@@ -21,6 +24,9 @@ BY_DEVICE = {
     "trials": "device_id = :device",
     "pass_devices": "device_id = :device",
     "audit": "subject = 'device:' || :device",
+    "rights_requests": "device_id = :device",
+    "rights_steps": f"request_id IN {_ASKED_BY_DEVICE}",
+    "restrictions": "device_id = :device",
 }
 
 BY_PERSON = {
@@ -33,6 +39,9 @@ BY_PERSON = {
     f" OR refund_id IN (SELECT b.id FROM refunds b WHERE b.tenant_id = :tenant AND b.payment_id IN {_PAYMENTS})"
     f" OR question_id IN (SELECT s.id FROM questions s WHERE s.tenant_id = :tenant AND s.number IN {_RECEIPTS}))",
     "prompts": "phone_index = :phone",
+    "rights_requests": "person_id = :person",
+    "rights_steps": f"request_id IN {_ASKED_BY_PERSON}",
+    "restrictions": "person_id = :person",
     "audit": "(subject = 'person:' || :person OR subject IN (SELECT 'payment:' || q.public FROM payments q"
     f" WHERE q.tenant_id = :tenant AND q.person_id = :person) OR subject IN (SELECT 'receipt:' || v.number"
     f" FROM receipts v WHERE v.tenant_id = :tenant AND v.payment_id IN {_PAYMENTS}))",

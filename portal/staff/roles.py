@@ -10,6 +10,9 @@ Permission = Literal[
     "guests",  # find a guest, and what happened to them
     "guests.help",  # connect, extend, move, write a note
     "guests.stop",  # kick and block
+    "rights.read",  # what people asked about their data
+    "rights.file",  # write down that somebody asks
+    "rights.change",  # answer, refuse, carry it out
     "payments",  # payments and the queue of what matched nothing
     "payments.settle",  # close a line of that queue
     "books",  # what stands in the books, everybody's drawer, the daily check
@@ -58,12 +61,17 @@ ROLES: dict[str, frozenset[Permission]] = {
         {
             *("online", "guests", "guests.help", "guests.stop", "payments", "vouchers", "vouchers.make", "plans"),
             *("drawer", "refunds", "agents", "agents.settle", "compensate", "profile"),
+            *("rights.read", "rights.file"),
         }
     ),
     "support": frozenset(
-        {"online", "guests", "guests.help", "payments", "vouchers", "plans", "routers", "profile", "compensate"}
+        {
+            *("online", "guests", "guests.help", "payments", "vouchers", "plans", "routers", "profile", "compensate"),
+            *("rights.read", "rights.file", "rights.change"),
+        }
     ),
-    "auditor": LOOKING | {"staff", "audit", "tenant", "accounts", "export", "support", "books", "agents"},
+    "auditor": LOOKING
+    | {"staff", "audit", "tenant", "accounts", "export", "support", "books", "agents", "rights.read"},
     "agent": frozenset({"stock", "profile"}),
     # Whoever runs the installation: of an ISP's guests they see nothing.
     "platform": frozenset({"isps", "staff", "staff.change", "audit", "profile"}),

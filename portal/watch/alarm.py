@@ -79,6 +79,18 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             ends=False,
             looks=False,
         ),
+        "request-due": Kind(
+            title="A request of a person is due",
+            do="Open it under Requests, and answer or refuse it with the reason before its last day is over.",
+            ends=False,
+            looks=False,
+        ),
+        "request-overdue": Kind(
+            title="A request of a person is overdue",
+            do="The law's time for it is over. Answer it today, and say why it took so long.",
+            ends=False,
+            looks=False,
+        ),
     }
 )
 

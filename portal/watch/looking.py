@@ -15,7 +15,7 @@ from portal.units import Unit
 from portal.watch import outages, rules, silence, store
 from portal.watch.alarm import Alarm
 from portal.watch.outages import Contact, Routers
-from portal.watch.rules import Balance, Callbacks, Expiring, Failing
+from portal.watch.rules import Balance, Callbacks, Deadline, Expiring, Failing
 from portal.watch.silence import LEAST_MS, LONGEST_MS, SETTLE_MS, WEEK_MS, WEEKS, Begun, Finished
 from portal.watch.store import Kept
 
@@ -32,12 +32,19 @@ def _none_expiring() -> Unit[Sequence[Expiring]]:
     return ()
 
 
+def _no_deadlines(_: Moment) -> Unit[Sequence[Deadline]]:
+    yield from ()
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """What other rooms know of an ISP, each as a unit: the balances of its accounts, and credentials that expire."""
+    """What other rooms know of an ISP, each as a unit: the balances of its accounts, credentials that expire, and what
+    the law wants done by a day."""
 
     balances: Callable[[], Unit[Sequence[Balance]]] = _no_balances
     expiring: Callable[[], Unit[Sequence[Expiring]]] = _none_expiring
+    deadlines: Callable[[Moment], Unit[Sequence[Deadline]]] = _no_deadlines
 
 
 @dataclass(kw_only=True)
@@ -50,6 +57,7 @@ class Look:
     found: list[Alarm] = field(default_factory=list)
     blind: set[str] = field(default_factory=set)
     kept: Sequence[Kept] = ()
+    overdue: Counter[str] = field(default_factory=Counter)  # what the law wanted done by now, by kind
 
     @property
     def zone(self) -> str:
@@ -78,6 +86,9 @@ def look(view: TenantView, now: Moment, watched_since: Moment, sources: Sources)
     for balance in (yield from sources.balances()):
         seen.add(rules.balance_full(balance, now))
     yield from _expiring(seen, sources)
+    for each in (yield from sources.deadlines(now)):
+        seen.overdue[each.kind] += each.stage(now) == "over"
+        seen.add(rules.deadline(each, now, seen.zone))
     return seen
 
 

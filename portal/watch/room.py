@@ -48,6 +48,11 @@ class Watch:
         return self.watching.open.by_kind()
 
     @property
+    def overdue(self) -> Mapping[str, int]:
+        """What the law wanted done by now, of all ISPs: requests of people."""
+        return self.watching.open.late()
+
+    @property
     def failed(self) -> int:
         """Messages that were given up since the start."""
         return self.outbox.failed

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from math import comb
 
 from portal.clock import DAY, HOUR, MINUTE, Moment
 from portal.money import Money
+from portal.spans import Stage, midnight, stage, today
 from portal.tenancy.papers import Paper
 from portal.watch.alarm import Alarm, Severity, clock_of
 
@@ -216,3 +217,47 @@ def paper_ends(paper: Paper, now: Moment) -> Alarm | None:
 
 def _grave(so: bool) -> Severity:
     return "grave" if so else "warn"
+
+
+# --- what the law wants done by a day ---
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deadline:
+    """Something that has to be done in time; `kind` has an alarm ``-due`` and one ``-overdue``."""
+
+    kind: str
+    subject: str
+    title: str
+    since: Moment
+    due_at: Moment
+
+    def stage(self, now: Moment) -> Stage:
+        """How much of its time is over."""
+        return stage(self.since, self.due_at, now)
+
+
+_GONE = {"half": "Half of its time is over.", "most": "Four fifths of its time are over.", "over": "It is overdue."}
+
+
+def deadline(look: Deadline, now: Moment, zone: str) -> Alarm | None:
+    """Told at each stage once: each is an alarm of its own."""
+    gone = look.stage(now)
+    if not gone:
+        return None
+    over = gone == "over"
+    return Alarm(
+        kind=f"{look.kind}-overdue" if over else f"{look.kind}-due",
+        subject=f"{look.subject}:{gone}",
+        severity=_grave(over),
+        since=look.due_at if over else look.since,
+        text=f"{look.title}: {_until(look.due_at, zone)}. {_GONE[gone]}",
+    )
+
+
+def _until(due_at: Moment, zone: str) -> str:
+    """The last day, where it lasts until midnight; else the hour."""
+    day = today(due_at, zone)
+    if midnight(day, zone) != due_at:
+        return f"due by {clock_of(due_at, 0, zone)}"
+    return f"its last day is {day - timedelta(days=1):%-d %b %Y}"

@@ -27,6 +27,10 @@ class Open:
     """Open alarms by kind, for the metrics: what the last look left, of each ISP."""
 
     of: dict[int, Counter[str]] = field(default_factory=dict)
+    overdue: dict[int, Counter[str]] = field(default_factory=dict)  # muted or not: the law does not wait
+
+    def late(self) -> Counter[str]:
+        return sum(self.overdue.values(), Counter())
 
     def by_kind(self) -> Counter[str]:
         return sum(self.of.values(), Counter())
@@ -69,6 +73,7 @@ class Watching:
     async def _when_active(self, view: TenantView) -> int:
         if not view.tenant.active:
             self.open.of.pop(view.tenant.id, None)
+            self.open.overdue.pop(view.tenant.id, None)
             return 0
         told = await self.look_at(view, self._clock.now())
         if told:
@@ -85,6 +90,7 @@ class Watching:
         """One look at one ISP."""
         tenant = view.tenant
         seen: Look = await self._db.read(tenant.id, look, view, now, self._since, self._sources)
+        self.open.overdue[tenant.id] = seen.overdue
         if seen.quiet:
             self.open.of[tenant.id] = Counter()
             return 0

@@ -17,7 +17,7 @@ from portal.privacy.retention import service as retention
 from portal.tenancy import store as tenancy
 from portal.units import update, value
 from sandbox.routeros.api import serve_api
-from tests.console import alarms, guests, money, samples_money
+from tests.console import alarms, guests, money, samples_money, samples_rights
 from tests.console.office import Visitor
 from tests.console.test_further import PAYSTACK
 from tests.console.test_isps import NEW as ISP
@@ -326,6 +326,7 @@ ROLES = {
 }  # whose form it is, where it is not an owner's
 SAMPLES: dict[str, Sample] = {
     **samples_money.SAMPLES,
+    **samples_rights.SAMPLES,
     "/guests/device/{device}/connect": on_device("connect"),
     "/guests/device/{device}/extend": on_device("extend", give="hour", reason="because", key=KEY),
     "/guests/device/{device}/move": on_device("move", mac="02:AA:00:00:00:09"),

@@ -53,6 +53,8 @@ FILLED = {
     "keep": "session",
     "days": "100",
     "hold-session": "1",
+    "how": "seen",
+    "phone": "0722 000 111",
 }
 
 

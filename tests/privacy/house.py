@@ -32,6 +32,12 @@ def _staff(planted: Planted, tenant: int, at: Moment, more: dict[str, Any]) -> i
     return made
 
 
+def _step(planted: Planted, tenant: int, at: Moment, more: dict[str, Any]) -> int:
+    asked = planted.row("rights_requests", tenant, state="answered", changed_at=at)
+    return planted.row("rights_steps", tenant, **{"request_id": asked, "at": at, "note_sealed": b"sealed", **more})
+
+
+_WORDS = {"contact_sealed": b"sealed", "wish_sealed": b"sealed", "answer_sealed": b"sealed"}
 GONE = ("", "Former staff")  # what stands in the place of a name that may not be NULL
 OLD: dict[str, Callable[[Planted, int, Moment, dict[str, Any]], int]] = {
     "usage": _row("usage", "updated_at"),
@@ -45,6 +51,9 @@ OLD: dict[str, Callable[[Planted, int, Moment, dict[str, Any]], int]] = {
     "receipts": _row("receipts", "seen_at", payer_tail="678"),
     "statements": _row("statement_rows", "paid_at", payer_tail="678"),
     "notes": _row("notes", "written_at"),
+    "requests": _row("rights_requests", "changed_at", state="answered", **_WORDS),
+    "evidence of requests": _step,
+    "restrictions": _row("restrictions", "lifted_at", reason_sealed=b"sealed"),
     "logins": _row("logins", "seen_at"),
     "login failures": _row("login_failures", "failed_at"),
     "voucher acts": _row("voucher_acts", "done_at"),

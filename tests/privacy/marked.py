@@ -93,6 +93,7 @@ class Marked:
             "statement_rows": {"kind": "in", "number": f"UK{self.base}RECEIPT", "linked": ""},
             "refunds": {"state": "done"},
             "inbox": {"ref": f"ref{self.base}", "processed_at": NOW, "question_id": None},
+            **{each: {"public": f"ref{self.base}"} for each in ("rights_requests", "rights_steps", "restrictions")},
             "prompts": {"phone_index": people.phone_index(self.vault, self.tenant, self.phone)},
         }
         yield from more.get(table, {}).items()
@@ -115,5 +116,5 @@ class Marked:
 
 def _order(table: str) -> tuple[int, str]:
     """What others point to comes first."""
-    first = ("passes", "payments", "receipts", "refunds")
+    first = ("passes", "payments", "receipts", "refunds", "rights_requests")
     return (first.index(table) if table in first else len(first), table)

@@ -19,6 +19,7 @@ from portal.console.lines import store as lines
 from portal.console.lines.advice import advice
 from portal.console.screens import get
 from portal.money import Money
+from portal.privacy.rights import store as rights
 from portal.staff.roles import Permission
 from portal.tenancy.store import Router
 from portal.units import Row
@@ -58,6 +59,7 @@ async def dashboard(desk: Desk) -> Response:
         steps=steps,
         alarms=alarms,
         unseen=await desk.read(watch.unseen) if alarms else 0,
+        overdue=await desk.read(rights.overdue, desk.now) if desk.may("rights.read") else 0,
         overview=overview,
         takes=lambda minor: words.money(Money(minor, desk.view.tenant.currency), "en"),
         lines=open_ones,

@@ -14,14 +14,16 @@ from portal.console import asked
 from portal.console.compensation import store as limits
 from portal.console.compensation.giving import Gift, Giver
 from portal.console.desk import Desk
-from portal.console.guests import acts
+from portal.console.guests import acts, store
 from portal.console.guests.card import Look, card
 from portal.console.guests.clues import clues, is_public, mac_of
 from portal.console.guests.finding import find
 from portal.console.guests.state import Known, left, state_of
+from portal.console.rights import view as rights
 from portal.console.screens import get, post
 from portal.errors import Refused
 from portal.tenancy.store import routers
+from portal.units import Unit
 from portal.vouchers import imported
 from portal.words import span
 
@@ -87,11 +89,18 @@ async def _device(desk: Desk, device_id: int, wrong: Refused | None = None) -> R
         path=_path(device_id),
         left=left,
         key=asked.new_key(),
+        rights=await desk.read(_rights, desk, device_id),
         limit=await desk.read(limits.limit_of, desk.staff.role) if desk.may("compensate") else None,
         kick_until=desk.now + acts.KICK_MS,
         wrong=wrong.key if wrong else "",
         typed=desk.fields,
     )
+
+
+def _rights(desk: Desk, device_id: int) -> Unit[rights.OfDevice]:
+    """What those who use the device asked about their data, and what may not be done with it."""
+    look = rights.Look(vault=desk.services.vault, calendar=desk.calendar, whole=desk.may("guests.help"))
+    return (yield from rights.of_device(look, device_id, (yield from store.payers(device_id, rights.PAYERS))))
 
 
 # --- helping ---

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Column
-
 from portal.clock import Moment, as_datetime
 from portal.columns import metadata
 from portal.privacy.dossier import store, wording
@@ -116,7 +114,7 @@ def _part(reading: Reading, table: str, rows: Sequence[Row]) -> Part:
     )
 
 
-def _told(table: str, column: Column[Any]) -> bool:
+def _told(table: str, column: Any) -> bool:
     """Secrets are the installation's own; links to staff and accounts are somebody else's."""
     if column.info["data"] == "personal" or (table, column.name) in wording.KEPT:
         return True
@@ -125,7 +123,7 @@ def _told(table: str, column: Column[Any]) -> bool:
     return not column.foreign_keys or column.name in ("router_id", "last_router_id", "plan_id", "device_id")
 
 
-def _field(column: Column[Any]) -> Field:
+def _field(column: Any) -> Field:
     return Field(name=column.name, title=wording.name_of(column.name), purpose=column.info.get("purpose", ""))
 
 
@@ -141,8 +139,9 @@ def _cell(reading: Reading, table: str, name: str, row: Row) -> object:
         return reading.moment(value)
     if name == "phone_sealed":
         return reading.subject.phone.digits if reading.subject.phone else None
-    if name == "body_sealed":
-        return reading.vault.open(value, table=table, row=row["ref"], column=name).decode(errors="replace")
+    if name.endswith("_sealed"):
+        named = row["ref"] if table == "inbox" else row["public"]
+        return reading.vault.open(value, table=table, row=named, column=name).decode(errors="replace")
     return _of_guest(value) if table == "audit" and name == "payload" else value
 
 

@@ -17,6 +17,9 @@ TITLES = {
     "trials": "Free trials",
     "pass_devices": "Devices that use a pass",
     "prompts": "Times at which your phone was asked to pay",
+    "rights_requests": "What you asked about your data",
+    "rights_steps": "What was done about that",
+    "restrictions": "What may not be done with your data",
     "notes": "Notes of staff about your devices",
     "audit": "What staff did for you, or about you",
 }

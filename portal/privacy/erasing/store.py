@@ -17,11 +17,14 @@ _MORE = {
     "payments": ", checkout_request_sealed = NULL, checkout_index = NULL, merchant_request_sealed = NULL,"
     " go_to_sealed = NULL, say = NULL",
 }
+# Who asked is still to be answered: the request stays theirs, without a word of it.
+_INSTEAD = {"rights_requests": "contact_sealed = NULL, wish_sealed = NULL, answer_sealed = NULL"}
 _DUE = {"passes": " AND started_at IS NOT NULL", "devices": " AND mac NOT LIKE 'gone-%'"}
 BOUND = {"device": BY_DEVICE, "person": BY_PERSON}
 _TAKE = {
     (who, rule.name): (
-        f"UPDATE {rule.table} SET {rule.clears}{_MORE[rule.table] if rule.table in _MORE else ''}"
+        f"UPDATE {rule.table} SET {_INSTEAD[rule.table] if rule.table in _INSTEAD else rule.clears}"
+        + (_MORE[rule.table] if rule.table in _MORE else "")
         if rule.clears
         else f"DELETE FROM {rule.table}"
     )

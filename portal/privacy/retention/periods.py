@@ -101,8 +101,8 @@ PERIODS = {
         ),
         Period(
             keep="support",
-            title="Notes about guests",
-            counted="after the last one about the same device",
+            title="Notes about guests, and their requests",
+            counted="after the last one about the same device, or of the same request",
             lowest=90,
             highest=3 * 365,
             why_lowest="whoever helps next needs what was written in the last 90 days",

@@ -175,6 +175,38 @@ RULES = (
         " AND n.written_at >= :before)",
     ),
     Rule(
+        name="requests",
+        title="what people asked about their data, and what they were answered",
+        table="rights_requests",
+        keep="support",
+        columns=("contact_sealed", "wish_sealed", "answer_sealed"),
+        old="changed_at < :before",
+        due="state <> 'open' AND (contact_sealed IS NOT NULL OR wish_sealed IS NOT NULL OR answer_sealed IS NOT NULL"
+        " OR person_id IS NOT NULL OR device_id IS NOT NULL)",
+        clears="contact_sealed = NULL, wish_sealed = NULL, answer_sealed = NULL, person_id = NULL, device_id = NULL",
+    ),
+    Rule(
+        name="evidence of requests",
+        title="notes about requests of people",
+        table="rights_steps",
+        keep="support",
+        columns=("note_sealed",),
+        old="at < :before",
+        due="note_sealed IS NOT NULL AND EXISTS (SELECT 1 FROM rights_requests q WHERE q.tenant_id = :tenant"
+        " AND q.id = rights_steps.request_id AND q.state <> 'open' AND q.changed_at < :before)",
+        clears="note_sealed = NULL",
+    ),
+    Rule(
+        name="restrictions",
+        title="why the use of somebody's data was restricted",
+        table="restrictions",
+        keep="support",
+        columns=("reason_sealed",),
+        old="lifted_at < :before",
+        due="lifted_at IS NOT NULL AND reason_sealed IS NOT NULL",
+        clears="reason_sealed = NULL",
+    ),
+    Rule(
         name="logins",
         title="logins of staff",
         table="logins",

@@ -25,12 +25,13 @@ from portal.payments.refunds.units import Who, Wish
 from portal.payments.statements import checking, daily
 from portal.payments.statements import store as statements
 from portal.payments.statements.kinds import KINDS
+from portal.privacy.rights.clocks import RIGHTS
 from portal.staff import store as staff
 from portal.staff.roles import may
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
 from portal.units import Unit, rows, update, value
-from tests.console import alarms, guests
+from tests.console import alarms, guests, samples_rights
 from tests.console.jobs.shop import Shop
 from tests.vouchers import cards
 
@@ -75,6 +76,8 @@ SAMPLES = {
     "/payments/{id}/refund": "payments",
     "/refunds/{id}": "refunds",
     "/imports/{id}": "imports",
+    "/requests/{id}": "rights_requests",
+    "/requests/{id}/refuse": "rights_requests",
     "/drawers/{id}": "staff",
     "/drawer/closing/{id}": "closings",
     "/books/closing/{id}": "closings",
@@ -125,6 +128,9 @@ async def furnish(s: Shop) -> None:
     await s.home.write(service.keep, hands, table, Choice(), s.home.clock.now())
     await guests.paid(s.home, (await s.online()).id, receipt=f"TKM9X7Y{next(s.numbers):03d}")
     await s.home.write(books_of, s)
+    for kind in RIGHTS:
+        await samples_rights.filed(s.home, kind, key=f"f{next(s.numbers)}", proven=kind == "access")
+    await samples_rights.filed(s.home, "restrict", key=f"f{next(s.numbers)}", proven=False)
     await s.home.write(
         staff.invite,
         s.home.vault,
