@@ -44,6 +44,7 @@ from portal.pages.doors import Services
 from portal.payments.paystack import Paystack
 from portal.payments.room import Payments
 from portal.payments.statements import known
+from portal.privacy.erasing.room import Erasing
 from portal.privacy.retention.room import Retention
 from portal.privacy.rights import store as requests
 from portal.privacy.rights.clocks import RIGHTS
@@ -82,6 +83,7 @@ class Bando:
     imports: Imports
     watch: Watch
     retention: Retention
+    erasing: Erasing
     http: httpx.AsyncClient
     supervisor: Supervisor
     web: ASGIApp
@@ -93,7 +95,7 @@ class Bando:
         ends = Every("ends", ENDS_EVERY_MS, self._let_time_act, self.clock)
         rooms = (
             *(*self.payments.loops, *self.vouchers.loops, *self.staff.loops, *self.watch.loops),
-            *(self.reminders.loop, self.imports.loop, self.retention.loop),
+            *(self.reminders.loop, self.imports.loop, self.retention.loop, self.erasing.loop),
         )
         self.supervisor.start([self.keepers.loop, ends, *rooms])
         # What is there now stays: the collector need not look at it again (p99 35 -> 12 ms, design 5).
@@ -137,6 +139,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     sources = Sources(balances=_balances, expiring=_expiring, deadlines=_deadlines)
     watch = Watch(db, vault, clock, catalog, settings, trust_for(settings), sources=sources)
     retention = Retention(db, vault, clock)
+    erasing = Erasing(db, vault, clock)
     supervisor = Supervisor(clock)
     health = Health(db=db, clock=clock, supervisor=supervisor, keepers=keepers, vouchers=vouchers.counts, watch=watch)
     access_log = AccessLog()
@@ -164,6 +167,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         imports=imports,
         watch=watch,
         retention=retention,
+        erasing=erasing,
         http=http,
         supervisor=supervisor,
         web=Starlette(),
@@ -187,6 +191,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         providers=payments.providers,
         payments=payments,
         watch=watch,
+        erasing=erasing,
         observe=access_log,
     )
     guest_pages = pages.site(services, more=health.routes(), lifespan=lifespan)

@@ -173,7 +173,7 @@ def _devices(of: Filling) -> int:
         for n in range(year.size.devices)
     )
     of.many("devices", "id, mac, created_at, last_seen_at, last_router_id", made)
-    year.named["device"] = str(first)
+    year.named |= {"device": str(first), "person": "1"}
     year.sought |= {"mac": mac_of(7), "unknown": "RABCDEFGHJ", "ip": "10.6.0.18"}
     return first
 

@@ -14,6 +14,9 @@ from portal.mikrotik.addresses import Resolve, resolve
 from portal.mikrotik.keepers import Keepers
 from portal.payments.provider import Providers
 from portal.payments.room import Payments
+from portal.privacy.erasing.room import Erasing
+from portal.privacy.erasing.service import Wish
+from portal.privacy.erasing.subject import Subject
 from portal.seal import Vault
 from portal.settings import Settings
 from portal.staff.room import StaffRoom
@@ -35,9 +38,15 @@ class Services:
     providers: Providers = field(default_factory=dict)
     payments: Payments | None = None
     watch: Watch | None = None
+    erasing: Erasing | None = None
     looked: dict[tuple[int, int, str], int] = field(default_factory=dict)  # pages that visitors saw, by minute
     work: Work = field(default_factory=Work)
     looks: Looks = field(default_factory=Looks)
     standing: Standing = field(default_factory=Standing)
     resolve: Resolve = resolve
     observe: Observe = access_log
+
+    async def erase(self, subject: Subject, wish: Wish) -> dict[str, int]:
+        """Erase somebody; raises `Refused`."""
+        room = self.erasing or Erasing(self.db, self.vault, self.clock)
+        return await room.erase(subject, wish)

@@ -24,6 +24,7 @@ SAID = {
     "let-in": "The device may come back now.",
     "blocked": "The device is blocked at every site.",
     "unblocked": "The device is no longer blocked.",
+    "person-erased": "They are erased. If they asked for it, answer their request.",
     "pass-over": "The pass is ended.",
     "money-matched": "The order is paid by this receipt.",
     "money-given": "The money has its pass.",

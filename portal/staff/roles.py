@@ -13,6 +13,7 @@ Permission = Literal[
     "rights.read",  # what people asked about their data
     "rights.file",  # write down that somebody asks
     "rights.change",  # answer, refuse, carry it out
+    "person.erase",  # erase a guest
     "payments",  # payments and the queue of what matched nothing
     "payments.settle",  # close a line of that queue
     "books",  # what stands in the books, everybody's drawer, the daily check

@@ -336,6 +336,8 @@ SAMPLES: dict[str, Sample] = {
     "/guests/device/{device}/block": on_device("block", reason="because"),
     "/guests/device/{device}/unblock": on_device("unblock"),
     "/guests/device/{device}/pass/{pass_id}/end": end_pass,
+    "/guests/device/{device}/data": on_device("data", form="json"),
+    "/guests/device/{device}/erase": on_device("erase", reason="because"),
     "/payments/csv": plain("/payments/csv"),
     "/payments/money/{id}/match": match,
     "/payments/money/{id}/give": give,

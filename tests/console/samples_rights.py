@@ -57,7 +57,18 @@ async def lift(who: Visitor) -> Request:
     return f"/requests/{request}/lift/{stands.id}", {"reason": "because"}
 
 
+def on_person(action: str, **fields: str) -> Sample:
+    async def sample(who: Visitor) -> Request:
+        home = who.office.home
+        number = await home.write(people.person_for, home.vault, home.tenant.id, guests.PHONE, home.clock.now())
+        return f"/guests/person/{number}/{action}", fields
+
+    return sample
+
+
 SAMPLES: dict[str, Sample] = {
+    "/guests/person/{person}/data": on_person("data", form="csv"),
+    "/guests/person/{person}/erase": on_person("erase", reason="because", minor="1"),
     "/requests/new": new,
     "/requests/{id}/identity": on_request("identity", how="seen"),
     "/requests/{id}/note": on_request("note", text="They called."),

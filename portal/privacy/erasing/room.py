@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 
 import structlog
 
@@ -37,7 +38,7 @@ class Erasing:
     async def erase(self, subject: Subject, wish: Wish) -> dict[str, int]:
         """Erase them; gives how many rows by rule. Raises `Refused`, and then nothing has changed."""
         letters = await self._letters(subject)
-        wish = Wish(reason=wish.reason, by=wish.by, minor=wish.minor, letters=letters)
+        wish = replace(wish, letters=letters)
         now = self._clock.now()
         taken = await self._db.write(subject.tenant, service.erase, self._vault, subject, wish, now)
         await self.clean()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from portal.access import admission
@@ -17,6 +17,7 @@ from portal.privacy.erasing.subject import Subject
 from portal.privacy.retention import service as retention
 from portal.privacy.retention import store as holds
 from portal.privacy.retention.rules import HOLDABLE, RULES, Rule
+from portal.privacy.rights import store as rights
 from portal.seal import Vault
 from portal.units import Unit
 
@@ -32,6 +33,8 @@ class Wish:
     by: str
     minor: bool = False
     letters: Sequence[int] = ()  # messages of providers that were found by what they say
+    who: Mapping[str, str] = field(default_factory=dict)  # name and address of whoever does it, for the log of acts
+    staff_id: int | None = None
 
 
 def stands_in_the_way(subject: Subject, now: Moment) -> Unit[None]:
@@ -76,9 +79,18 @@ def erase(vault: Vault, subject: Subject, wish: Wish, now: Moment) -> Unit[dict[
     yield from marks.bury(vault, subject, now)
     taken = yield from forget(vault, subject, wish, now)
     act = MINOR if wish.minor else ERASED
-    payload = {"after": {"reason": reason, **taken}}
+    yield from _in_requests(vault, subject, wish, now)
+    payload = {**wish.who, "after": {"reason": reason, **taken}}
     yield from audit.append(vault, actor=wish.by, act=act, subject=subject.name, payload=payload, now=now)
     return taken
+
+
+def _in_requests(vault: Vault, subject: Subject, wish: Wish, now: Moment) -> Unit[None]:
+    """Whoever asked for it, in their open requests."""
+    for who, bound in _parts(subject):
+        for request in (yield from store.open_requests(who, bound)):
+            origin = "guest" if wish.staff_id is None else "staff"
+            yield from rights.step(vault, request, "erased", origin, wish.staff_id, "", now)
 
 
 def forget(vault: Vault, subject: Subject, wish: Wish, now: Moment) -> Unit[dict[str, int]]:

@@ -116,6 +116,15 @@ def devices_of(person_id: int) -> Unit[tuple[list[int], list[int]]]:
     return own, shared
 
 
+def open_requests(who: str, bound: Mapping[str, Any]) -> Unit[list[int]]:
+    """Requests to be erased that nobody has answered yet."""
+    text = (
+        "SELECT id FROM rights_requests WHERE tenant_id = :tenant AND state = 'open' AND kind = 'erase'"
+        f" AND {BOUND[who]['rights_requests']}"
+    )
+    return [row["id"] for row in (yield from rows(text, **_named(text, bound)))]
+
+
 # --- what stands in the way ---
 
 

@@ -112,6 +112,7 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "restricted": "Their data is restricted from now on",
         "objected": "No marketing goes to them from now on",
         "lifted": "That was lifted",
+        "erased": "They were erased",
         "rectified": "The phone number was corrected",
         "answered": "Answered",
         "refused": "Refused",

@@ -47,6 +47,7 @@ ANSWERS = Answers(
 SAMPLES = {
     "/guests/device/{device}": "devices",
     "/guests/device/{device}/block": "devices",
+    **{f"/guests/{who}/{{{who}}}/{page}": f"{who}s" for who in ("device", "person") for page in ("data", "erase")},
     "/guests/device/{device}/pass/{pass_id}/end": "passes",
     "/payments/{id}": "payments",
     "/vouchers/batch/{id}": "batches",
