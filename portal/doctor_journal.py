@@ -41,7 +41,7 @@ def check_journal(root: Path = Path("/")) -> Iterator[Finding]:
     if longest_s(said) > KEPT_DAYS * DAY_S:
         yield warning(
             "logs-kept",
-            f"The journal of this machine keeps log lines for longer than the {KEPT_DAYS} days that people are promised.",
+            f"The journal of this machine keeps log lines for longer than the promised {KEPT_DAYS} days.",
             f"Set MaxRetentionSec=89day and MaxFileSec=1day in /etc/systemd/{name}, and start journald anew.",
         )
 

@@ -56,9 +56,9 @@ def connects(tree: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             whose = ast.unparse(node.func.value) if isinstance(node.func, ast.Attribute) else ""
-            if name in OPENS and not (name == "open_connection" and whose != "asyncio"):
-                yield name
-            elif name in ("connect", "connect_ex", "sendto") and "probe" in whose:
+            of_a_database = name == "open_connection" and whose != "asyncio"
+            of_a_socket = name in ("connect", "connect_ex", "sendto") and "probe" in whose
+            if (name in OPENS and not of_a_database) or of_a_socket:
                 yield name
         elif isinstance(node, ast.Import):
             yield from (each.name for each in node.names if CALLERS.match(each.name) and each.name != "httpx")

@@ -1,4 +1,4 @@
-"""Every page of the console in a real browser: nobody else is asked for anything, and nothing is kept but two cookies."""
+"""Every page of the console in a browser: nobody else is asked for anything, and nothing is kept but two cookies."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from tests.test_links import faults
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
-KEPT = (
-    "[localStorage.length, sessionStorage.length, (await indexedDB.databases()).length, (await caches.keys()).length]"
-)
+KEPT = """async () => [localStorage.length, sessionStorage.length, (await indexedDB.databases()).length,
+  (await caches.keys()).length]"""
 PLANTED = """localStorage.setItem('token', 'x'); sessionStorage.setItem('page', 'x');
 document.cookie = 'tracker=1; Max-Age=99; Secure'; new Image().src = 'https://tracker.test/pixel.gif'"""
 
@@ -30,7 +29,7 @@ class Watched:
 
     async def wrong(self) -> list[str]:
         """What is kept that should not be, or leads elsewhere unsevered."""
-        kept = await self.page.evaluate(f"(async () => {KEPT})()")
+        kept = await self.page.evaluate(KEPT)
         cookies = await self.page.context.cookies()
         return [
             *(["something is kept beside cookies"] if any(kept) else []),
