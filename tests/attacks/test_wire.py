@@ -1,4 +1,4 @@
-"""What goes over the wire: nothing older than TLS 1.2, and no page without it."""
+"""What goes over the wire, and what is written of it: no TLS older than 1.2, no page without it, nothing visited."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from portal.logs import GATHER_S
 from sandbox.ca import Authority
 from sandbox.net import listen
-from tests.attacks.guest import World, a_world
+from tests.attacks.guest import VICTIM_PHONE, World, a_world
 
 OLD = (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1)
 GOOD = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
@@ -78,3 +79,21 @@ async def test_a_browser_that_was_here_comes_back_by_tls_alone(w: World) -> None
     for path in ("/", "/console/login", "/nowhere"):
         answer = await w.http.get(path)
         assert answer.headers["strict-transport-security"] == "max-age=31536000", path
+
+
+async def test_where_a_guest_wanted_to_go_is_written_nowhere(w: World, capfd: pytest.CaptureFixture[str]) -> None:
+    """Neither where the guest came from, nor what was asked for behind the router."""
+    wanted = "http://sokoni-secret.test/bidhaa?q=kifaranga"
+    gateway = await w.site.phone(1)
+    home = await w.arrive(gateway.mac, **{"link-orig": wanted})
+    await w.order(home, "1 hour", VICTIM_PHONE, "0" * 32)
+    await w.http.get(f"{home}state")
+    await asyncio.sleep(2 * GATHER_S)
+    out, err = capfd.readouterr()
+    kept = b"".join(each.read_bytes() for each in w.site.folder.glob("*.db*"))
+
+    assert b"Kilimani Wi-Fi" in kept
+    assert "/w/{token}/" in err
+    for word in ("sokoni", "bidhaa", "kifaranga"):
+        assert word.encode() not in kept, word
+        assert word not in out + err, word
