@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8443
 
-.PHONY: simulate lock pictures run test check lint types sweep bench migration manual clean help
+.PHONY: audit simulate lock pictures run test check lint types sweep bench migration manual clean help
 
 help:  ## show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -44,6 +44,12 @@ lock: $(VENV)/ready  ## pin the dependencies anew, with hashes
 	$(BIN)/pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --extra dev \
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o requirements.lock pyproject.toml
+
+audit: $(VENV)/ready  ## ask for known faults of the pinned dependencies; what is in them goes to build/sbom.json
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+	build/audit/bin/pip-audit --strict --require-hashes --disable-pip -r requirements.lock $(AUDIT)
+	build/audit/bin/pip-audit --require-hashes --disable-pip -r requirements.lock -f cyclonedx-json -o build/sbom.json $(AUDIT)
 
 migration: $(VENV)/ready  ## write a migration for a changed schema.py: make migration NUMBER=0003 NAME="what it brings"
 	$(BIN)/python -c "import pathlib, tempfile; from portal.migrate import migrate, revise; \

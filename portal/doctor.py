@@ -1,7 +1,7 @@
 """What is misconfigured and how to mend it: the whole installation, read only.
 
-`examine` looks at the database, the clock, secrets, the public address, M-Pesa and every router. Nothing here stops
-at the first fault, and nothing that fails to answer makes the doctor fail.
+`examine` looks at the database, the clock, secrets, the public address, the journal, M-Pesa and every router. Nothing
+here stops at the first fault, and nothing that fails to answer makes the doctor fail.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import httpx
 from portal.clock import MINUTE, SECOND, Clock, as_datetime
 from portal.db import Database
 from portal.doctor_database import check_database
+from portal.doctor_journal import check_journal
 from portal.doctor_web import check_public_url
 from portal.findings import Finding, fault, healthy, report, warning
 from portal.mikrotik.visit import look_at
@@ -52,6 +53,7 @@ async def examine(
         *check_clock(clock),
         *check_secrets(settings),
         *await check_public_url(settings, clock),
+        *([] if settings.sandbox else check_journal()),
     ]
     if http is not None and time_url:
         found += await check_time(http, time_url, clock)

@@ -292,6 +292,9 @@ def _networks(text: Mapping[str, str], name: str) -> tuple[Network, ...]:
         raise Misconfigured(f"{name} holds something that is not a network such as 10.9.0.0/24.") from None
 
 
+HERE = ("localhost", "127.0.0.1", "::1")
+
+
 def refuse_unsafe(settings: Settings) -> None:
     """In production, refuse what would lose money or secrets; raises `Misconfigured`."""
     if len(settings.secret_key) < 32:
@@ -306,6 +309,8 @@ def refuse_unsafe(settings: Settings) -> None:
         return
     if settings.smtp_user and settings.smtp_tls == "none":
         raise Misconfigured("BANDO_SMTP_TLS is none, so the password of BANDO_SMTP_USER would go in the clear.")
+    if settings.smtp_tls == "none" and settings.smtp_host not in ("", *HERE):
+        raise Misconfigured("BANDO_SMTP_TLS is none, so e-mails would go in the clear; it is for this machine alone.")
     if settings.secret_key == SANDBOX_KEY:
         raise Misconfigured("BANDO_SECRET_KEY is the well-known sandbox key; make one with: openssl rand -hex 32")
     if not settings.public_url.startswith("https://"):

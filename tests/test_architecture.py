@@ -110,8 +110,9 @@ MAY: dict[str, set[str]] = {
     "export": {"access", "people", "tenancy", "vouchers", "db"},
     # what another system left behind becomes plans, vouchers and passes
     "imports": {"access", "tenancy", "vouchers", "mikrotik", "db", "loops"},
-    "doctor": {"db", "tenancy", "mikrotik", "doctor_database", "doctor_web"},
+    "doctor": {"db", "tenancy", "mikrotik", "doctor_database", "doctor_journal", "doctor_web"},
     "doctor_database": {"migrate"},
+    "doctor_journal": set(),
     "doctor_web": set(),
     "health": {"db", "loops", "mikrotik", "vouchers", "watch"},
     # pages use the services of the rooms below them

@@ -105,6 +105,14 @@ def test_a_secret_column_holds_bytes() -> None:
     assert secret("x").info == {"data": "secret"}
 
 
+def test_no_column_keeps_a_credit_or_a_balance() -> None:
+    """What somebody has left is a sum of what was booked; a number beside it could differ."""
+    names = [f"{table.name}.{column.name}" for table in metadata.sorted_tables for column in table.columns]
+    kept = {each for each in names if any(word in each for word in ("credit", "balance", "wallet"))}
+    # M-Pesa's own limit of an account, and the account of the books to which a transfer goes.
+    assert kept == {"mpesa_accounts.balance_limit_minor", "transfers.credit"}
+
+
 def test_payments_are_kept_for_seven_years_at_least() -> None:
     assert RETENTION_DAYS["payment"] >= 7 * 365
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,6 +26,7 @@ from portal.web.security import refuse_foreign, source_of
 
 YEAR_S = 365 * 24 * 3600
 MAX_AGENT = 200
+ENTERED = "entered"  # says that a cookie was given with the answer before
 
 
 def routes(services: Services) -> list[BaseRoute]:
@@ -66,8 +68,14 @@ async def static(request: Request) -> Response:
 
 
 async def ask(request: Request) -> Response:
-    """The login form."""
-    return _form(request, "login", next=_inside(forms.query(request).get("next", "")))
+    """The login form; whoever has just logged in goes on, unless the browser has not kept the cookie."""
+    asked = forms.query(request)
+    wanted = _inside(asked.get("next", ""))
+    if ENTERED not in asked:
+        return _form(request, "login", next=wanted)
+    if COOKIE in request.cookies:
+        return see_other(wanted or "/console/")
+    return _form(request, "login", next=wanted, wrong="no-cookie")
 
 
 async def log_in(services: Services, request: Request) -> Response:
@@ -84,7 +92,7 @@ async def log_in(services: Services, request: Request) -> Response:
         return _form(
             request, "login", wrong.status, next=wanted, email=email[:200], wrong=wrong.key, values=dict(wrong.values)
         )
-    response = see_other(wanted or "/console/")
+    response = see_other(f"/console/login?{urlencode({ENTERED: '1', 'next': wanted})}")
     response.set_cookie(COOKIE, entered.token, path="/", secure=True, httponly=True, samesite="lax")
     return response
 

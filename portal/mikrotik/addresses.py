@@ -82,6 +82,7 @@ REASONS = {
     "router-host": "the address is not written as a plain IP address or a full host name",
     "router-port": "no router's API is at this port: 8729, 443, or one of 1024 and above where nothing else stands",
     "router-port-plain": "port 8728 speaks without TLS, which is for tunnels only",
+    "router-plain-public": "this address is public, so no tunnel leads there, and without TLS all could be read",
     "router-forbidden": "no router can be at this address: it leads to the machine itself or is reserved",
     "router-platform": "this address belongs to the network of the portal itself",
     "router-network": "this address is in none of the networks where routers may be (BANDO_ROUTER_NETWORKS)",
@@ -167,8 +168,8 @@ def check_port(port: int, *, tunnel: bool) -> None:
 # -- where it leads -------------------------------------------------------------------------------
 
 
-def judge(ip: Ip, policy: Policy) -> None:
-    """Raise `AddressRefused` unless a router may be at this address."""
+def judge(ip: Ip, policy: Policy, *, tunnel: bool = False) -> None:
+    """Raise `AddressRefused` unless a router may be at this address; in a `tunnel` Bando speaks without TLS."""
     if policy.loopback and _in(ip, LOOPBACK):
         return
     if _in(ip, NEVER) or _hides_ipv4(ip):
@@ -179,6 +180,8 @@ def judge(ip: Ip, policy: Policy) -> None:
         raise AddressRefused("router-network")
     if policy.narrowed and not _in(ip, policy.narrowed):
         raise AddressRefused("router-tenant-network")
+    if tunnel and ip.is_global:
+        raise AddressRefused("router-plain-public")
 
 
 def _in(ip: Ip, networks: Sequence[Network]) -> bool:
@@ -194,7 +197,7 @@ def check_typed(host: str, port: int, *, tunnel: bool, policy: Policy) -> str:
     kept = host_of(host)
     ip = _literal(kept)
     if ip is not None:
-        judge(ip, policy)
+        judge(ip, policy, tunnel=tunnel)
     if not (policy.loopback and ip is not None and _in(ip, LOOPBACK)):
         check_port(port, tunnel=tunnel)
     return kept
@@ -207,7 +210,7 @@ async def reach(host: str, port: int, *, tunnel: bool, policy: Policy, resolve: 
         literal = _literal(kept) is not None
         found = [kept] if literal else list(dict.fromkeys(await resolve(kept, port)))[:MOST_ADDRESSES]
         for text in found:
-            _judge_found(text, policy)
+            _judge_found(text, policy, tunnel)
     except AddressRefused as refused:
         raise AddressRefused(refused.key, f"{host}:{port}") from None
     if not found:
@@ -215,11 +218,11 @@ async def reach(host: str, port: int, *, tunnel: bool, policy: Policy, resolve: 
     return found
 
 
-def _judge_found(text: str, policy: Policy) -> None:
+def _judge_found(text: str, policy: Policy, tunnel: bool) -> None:
     ip = _literal(text)
     if ip is None:
         raise AddressRefused("router-forbidden")
-    judge(ip, policy)
+    judge(ip, policy, tunnel=tunnel)
     if not policy.loopback and is_own(text):
         raise AddressRefused("router-platform")
 

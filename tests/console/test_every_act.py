@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import json
 
+import pytest
+from starlette.routing import BaseRoute, Route
+
+from portal.console import entrance
 from portal.console.audit_log.wording import ACTS
 from portal.console.site import SCREENS
 from portal.units import Row, rows
@@ -39,4 +43,24 @@ async def test_a_form_leaves_its_line(o: Office, path: str) -> None:
     assert left, f"POST {path} left no line in the audit log"
     assert all(each["actor"].startswith("staff:") for each in left)
     assert all(each["act"] in ACTS for each in left), "say it in plain words"
+    assert all(json.loads(each["payload"])["address"] == "127.0.0.1" for each in left), "from where"
+    assert "set-cookie" not in answer.headers
     assert await o.verified()
+
+
+# What everybody may send before somebody is logged in, and what is kept of it.
+BEFORE = {
+    "/console/login": "a login, or a login that failed: both stand on the page of whose account it is",
+    "/console/link/{token}": "the act link.use",
+    "/console/theme": "nothing: a word in a cookie of that browser alone",
+}
+
+
+def taking_forms(routes: list[BaseRoute]) -> set[str]:
+    """The addresses that take more than a look."""
+    return {each.path for each in routes if isinstance(each, Route) and set(each.methods or ()) - {"GET", "HEAD"}}
+
+
+async def test_nothing_else_of_the_console_takes_a_form(o: Office) -> None:
+    assert taking_forms(entrance.routes(o.services)) == set(BEFORE)
+    assert {each.method for each in SCREENS} == {"GET", "POST"}

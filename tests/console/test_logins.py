@@ -115,6 +115,25 @@ async def test_the_sixth_wrong_password_waits_and_says_how_long(o: Office) -> No
     assert cookie_of(await logs_in(o, code(o)))
 
 
+async def test_everybody_sees_their_own_logins_and_failed_ones_and_no_others(o: Office) -> None:
+    await o.home.write(hire, o.home.vault, o.home.clock.now(), "b@kilimani.test", "cashier", totp=False)
+    right = {"email": EMAIL, "password": PASSWORD, "second": code(o)}
+    async with browser(o) as http:
+        entered = await http.post("/console/login", data=right, headers={"User-Agent": "Their browser"})
+        for email, agent in ((EMAIL, "A thief"), ("b@kilimani.test", "Somebody else")):
+            wrong = {"email": email, "password": "wrong horse battery"}
+            await http.post("/console/login", data=wrong, headers={"User-Agent": agent})
+    async with browser(o, cookie_of(entered)) as http:
+        page = (await http.get("/console/account")).text
+    logins_shown, _, failed = page.partition("Failed logins")
+
+    assert "Their browser" in logins_shown
+    assert "127.0.0.1" in logins_shown
+    assert "A thief" not in logins_shown
+    assert ("A thief" in failed, "127.0.0.1" in failed) == (True, True)
+    assert "Somebody else" not in page
+
+
 GOOD: tuple[dict[str, str], ...] = ({}, {"Sec-Fetch-Site": "same-origin"})
 FOREIGN = ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.test"})
 

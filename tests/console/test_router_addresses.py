@@ -138,6 +138,32 @@ def test_ports_at_which_a_router_may_be() -> None:
         check_typed("10.9.0.2", 8728, tunnel=False, policy=PRODUCTION)
 
 
+WIDE = policy_for(settings_of(ROUTER_NETWORKS="0.0.0.0/0 ::/0"))
+
+
+@pytest.mark.parametrize("host", ["8.8.8.8", "196.201.214.200", "2606:4700::1111"])
+async def test_nothing_is_spoken_in_plain_to_a_public_address(host: str) -> None:
+    """Whatever the installation allows, and whatever is said of a tunnel; also when a name leads there only later."""
+    with pytest.raises(AddressRefused, match="tunnels only"):
+        check_typed(host, 8728, tunnel=False, policy=WIDE)
+    for port in (8728, 8729):
+        with pytest.raises(AddressRefused, match="public"):
+            check_typed(host, port, tunnel=True, policy=WIDE)
+    with pytest.raises(AddressRefused, match="public"):
+        await reach("duka.example.com", 8728, tunnel=True, policy=WIDE, resolve=Names(answers=[[host]]))
+    assert await reach("duka.example.com", 8729, tunnel=False, policy=WIDE, resolve=Names(answers=[[host]])) == [host]
+
+
+async def test_no_router_is_added_in_plain_at_a_public_address(tmp_path: Path) -> None:
+    async with office(tmp_path, BANDO_ROUTER_NETWORKS="0.0.0.0/0") as o:
+        who = await o.of("owner")
+        refused = await who.post("/routers/new", 400, **{**GOOD, "host": "8.8.8.8", "port": "8728", "way": "tunnel"})
+        assert "This address is public" in refused.text
+        assert len(await o.home.read(tenancy.routers)) == 1
+        await who.post("/routers/new", 303, **{**GOOD, "host": "10.9.0.2", "port": "8728", "way": "tunnel"})
+        assert len(await o.home.read(tenancy.routers)) == 2
+
+
 def test_every_reserved_network_is_refused_whatever_the_installation_allows() -> None:
     everything = Policy(allowed=(ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")))
     for host in (*LOOPBACK, *OTHER_SPELLINGS, *EMBELLISHED, *NEIGHBOURS, *HIDDEN_IPV4):

@@ -17,7 +17,7 @@ import pytest
 from portal.access.catalog import Catalog
 from portal.clock import DAY, HOUR, MINUTE
 from portal.settings import Settings, load
-from portal.units import rows, value
+from portal.units import rows, update, value
 from portal.watch import channels, ledger, outbox, store
 from portal.watch.alarm import KINDS, Alarm
 from portal.watch.deliver import Mails, Webhooks
@@ -177,6 +177,37 @@ async def test_a_crash_after_the_call_costs_a_double_with_the_same_mark_and_neve
 
     assert len({each.header("bando-delivery") for each in receiver.got}) == 1
     assert [each["state"] for each in await deliveries(home)] == ["sent"]
+
+
+async def test_a_message_whose_sender_was_killed_before_the_call_is_sent_once(
+    home: Seed, receiver: Receiver, tmp_path: Path
+) -> None:
+    await channel(home, receiver.url)
+    await alarmed(home)
+    (waiting,) = await home.read(store.due, home.clock.now(), 9)
+    assert await home.write(outbox.take, waiting, home.clock.now()) is not None  # committed; and here it is killed
+
+    after = await post_office(home, tmp_path)
+    for _ in range(3):
+        await after.run_once()
+        home.clock.advance(HOUR)
+
+    assert [each.header("bando-delivery") for each in receiver.got] == [waiting.public]
+    assert [each["state"] for each in await deliveries(home)] == ["sent"]
+
+
+async def test_without_the_outbox_a_message_of_a_killed_sender_would_be_lost(
+    home: Seed, receiver: Receiver, tmp_path: Path
+) -> None:
+    """The row is what brings it back: without it nobody knows that there was something to send."""
+    await channel(home, receiver.url)
+    await alarmed(home)
+    (waiting,) = await home.read(store.due, home.clock.now(), 9)
+    await home.write(update, "deliveries", waiting.id, state="dropped")
+    home.clock.advance(HOUR)
+    await (await post_office(home, tmp_path)).run_once()
+
+    assert receiver.got == []
 
 
 async def test_a_redirect_is_not_followed(home: Seed, receiver: Receiver, tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ BESIDE = {
     **dict.fromkeys(
         ("router-host", "router-forbidden", "router-platform", "router-network", "router-tenant-network"), "host"
     ),
+    "router-plain-public": "host",
     **dict.fromkeys(("router-port", "router-port-plain"), "port"),
     **dict.fromkeys(("router-interface", "router-interfaces"), "interface"),
     **dict.fromkeys(("router-lan", "router-overlap"), "network"),

@@ -54,3 +54,5 @@ Array.prototype.forEach.call(document.querySelectorAll("[data-print]"), function
   button.hidden = false;
   button.addEventListener("click", function () { window.print(); });
 });
+/* htmx writes the address of the page into the browser's storage; nothing is kept there. */
+try { sessionStorage.clear(); } catch (off) { /* then there is nothing to clear */ }
