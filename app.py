@@ -37,6 +37,8 @@ from portal.imports.room import Imports
 from portal.listening import Listening, allow_many_connections
 from portal.logs import AccessLog, configure
 from portal.loops import Every, Supervisor
+from portal.messages.gateways import gateway_of
+from portal.messages.room import Messages
 from portal.mikrotik.keepers import Keepers
 from portal.money import Money
 from portal.pages import routes as pages
@@ -82,6 +84,7 @@ class Bando:
     imports: Imports
     watch: Watch
     retention: Retention
+    messages: Messages
     http: httpx.AsyncClient
     supervisor: Supervisor
     web: ASGIApp
@@ -93,7 +96,7 @@ class Bando:
         ends = Every("ends", ENDS_EVERY_MS, self._let_time_act, self.clock)
         rooms = (
             *(*self.payments.loops, *self.vouchers.loops, *self.staff.loops, *self.watch.loops),
-            *(self.reminders.loop, self.imports.loop, self.retention.loop),
+            *(self.reminders.loop, self.imports.loop, self.retention.loop, *self.messages.loops),
         )
         self.supervisor.start([self.keepers.loop, ends, *rooms])
         # What is there now stays: the collector need not look at it again (p99 35 -> 12 ms, design 5).
@@ -137,6 +140,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     sources = Sources(balances=_balances, expiring=_expiring, deadlines=_deadlines)
     watch = Watch(db, vault, clock, catalog, settings, trust_for(settings), sources=sources)
     retention = Retention(db, vault, clock)
+    messages = Messages(db, vault, clock, catalog, gateway_of(settings, http))
     supervisor = Supervisor(clock)
     health = Health(db=db, clock=clock, supervisor=supervisor, keepers=keepers, vouchers=vouchers.counts, watch=watch)
     access_log = AccessLog()
@@ -149,6 +153,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         payments=payments,
         vouchers=vouchers,
         trials=Trials(db, clock, keepers.sees),
+        messages=messages,
         observe=access_log,
     )
     bando = Bando(
@@ -164,6 +169,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         imports=imports,
         watch=watch,
         retention=retention,
+        messages=messages,
         http=http,
         supervisor=supervisor,
         web=Starlette(),

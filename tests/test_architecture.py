@@ -56,6 +56,7 @@ MAY: dict[str, set[str]] = {
         "schema_agents",
         "schema_books",
         "schema_imports",
+        "schema_messages",
         "schema_privacy",
         "schema_refunds",
         "schema_rights",
@@ -68,6 +69,7 @@ MAY: dict[str, set[str]] = {
     "schema_agents": {"columns"},
     "schema_books": {"columns"},
     "schema_imports": {"columns"},
+    "schema_messages": {"columns"},
     "schema_privacy": {"columns"},
     "schema_refunds": {"columns"},
     "schema_rights": {"columns"},
@@ -100,6 +102,8 @@ MAY: dict[str, set[str]] = {
     "watch": {"access", "tenancy", "mikrotik", "db", "loops"},
     # takes away what is too old, in every table; `columns` is for its classes
     "privacy": {"audit", "people", "tenancy", "columns", "db", "loops"},
+    # to guests; whom it may write to, their rights say
+    "messages": {"access", "privacy", "db", "loops"},
     # what looks at everything, and changes nothing
     "check": {"audit", "tenancy", "groups", "check_books"},
     "check_books": {"books"},
@@ -131,7 +135,7 @@ MAY: dict[str, set[str]] = {
         ),
         *("export", "imports", "privacy", "watch"),
     },
-    "pages": {"web", "access", "payments", "mikrotik", "people", "privacy", "tenancy", "vouchers", "db"},
+    "pages": {"web", "access", "messages", "payments", "mikrotik", "people", "privacy", "tenancy", "vouchers", "db"},
 }
 
 # Where a library may be imported; libraries that are not listed may be used anywhere.
@@ -140,7 +144,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
     "jinja2": ("pages", "console"),
     "multipart": ("pages", "web"),
     "itsdangerous": ("pages", "console"),
-    "httpx": ("payments/daraja", "payments/line", "payments/room", "doctor", "watch/deliver"),
+    "httpx": ("payments/daraja", "payments/line", "payments/room", "doctor", "watch/deliver", "messages/gateways"),
     "librouteros": ("mikrotik/sentences", "mikrotik/wire"),
     "sqlite3": ("db", "groups", "doctor_database", "migrate", "backup"),
     "databases": ("db",),
@@ -151,6 +155,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
         "schema_agents",
         "schema_books",
         "schema_imports",
+        "schema_messages",
         "schema_privacy",
         "schema_refunds",
         "schema_rights",

@@ -1,7 +1,7 @@
 """Your data: a guest proves a number, sees what was asked of the ISP about it, and asks for more.
 
-What proves it is a receipt with the number that paid it. The page that follows has a token of its own, sealed and good
-for half an hour; nothing that a form says decides whose data it is.
+What proves it is a receipt with the number that paid it, or a code that came to the number. The page that follows has a
+token of its own, sealed and good for half an hour; nothing that a form says decides whose data it is.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from portal.clock import MINUTE, Moment
 from portal.errors import Refused
+from portal.pages import codes
 from portal.pages import context as contexts
 from portal.pages.doors import Services
 from portal.pages.visit import Visit, language, refuse_shut, remember, split_token
@@ -40,7 +41,7 @@ LIFETIME_MS = 30 * MINUTE
 MAX_TEXT = 1_000
 SHOWN = 20  # requests of one person
 _CLICK = 32
-_HERE = frozenset({"phone", "data-receipt"})  # mended in the form; all others have a page of their own
+_HERE = frozenset({"phone", "data-receipt", "data-code"})  # mended in the form; all others have a page of their own
 _ASKING = frozenset({"data-ask", "data-open", "data-stands", "request-words"})
 
 
@@ -64,8 +65,11 @@ async def first(services: Services, request: Request) -> Response:
 
 
 def _first(visit: Visit, request: Request, status: int = 200, **typed: str) -> Response:
-    shown = {"text": "", "phone": "", "wrong": "", **typed}
-    return visit.page(request, "data", status, regulator=REGULATOR, regulator_url=REGULATOR_URL, **shown)
+    shown = {"text": "", "phone": "", "number": "", "sent": "", "wrong": "", **typed}
+    possible = visit.services.messages is not None and visit.services.messages.possible
+    return visit.page(
+        request, "data", status, codes=possible, regulator=REGULATOR, regulator_url=REGULATOR_URL, **shown
+    )
 
 
 async def by_receipt(services: Services, request: Request) -> Response:
@@ -97,6 +101,61 @@ async def _payer(visit: Visit, text: str, phone: Phone, source: str) -> int:
         raise Refused("data-receipt")
     await services.db.write(tenant.id, limits.give_back, guesses)
     return found
+
+
+async def send_code(services: Services, request: Request) -> Response:
+    """A code to a number; whoever asks is told the same, whether anybody here has the number."""
+    refuse_foreign(request, services.settings.public_url)
+    visit = _visit(services, request)
+    typed = (await forms.form(request)).get("number", "")
+    if services.messages is None or not services.messages.possible:
+        raise Refused("not-found", status=404)
+    try:
+        phone = parse(typed)
+    except Refused:
+        return _first(visit, request, 422, number=typed[:40], wrong="number")
+    tenant, now = visit.view.tenant, services.clock.now()
+    await _count(visit, request, phone, "data-send")
+    words = partial(_words, visit)
+    await services.db.write(tenant.id, codes.send, services.vault, tenant.id, phone, words, now)
+    services.messages.wake()
+    return _first(visit, request, number=phone.spoken, sent="yes")
+
+
+def _words(visit: Visit, code: str) -> str:
+    return str(visit.texts("data.sms", name=visit.view.tenant.name, code=code).unescape())
+
+
+async def _count(visit: Visit, request: Request, phone: Phone, door: str) -> list[int]:
+    """Count a try of this number, before anything is looked at; raises `Refused`."""
+    services, tenant = visit.services, visit.view.tenant
+    source = source_of(request, services.settings.trusted_proxies)
+    subjects = guessers(services.vault, tenant.id, source)
+    # Of one number, too: eight digits are good for a handful of tries, and nobody's phone is to ring all day.
+    subjects["device"] = services.vault.index(tenant.id, "guess-phone", phone.digits)
+    now = services.clock.now()
+    made: list[int] = await services.db.write(tenant.id, limits.reserve_guess, door, subjects, now)
+    return made
+
+
+async def by_code(services: Services, request: Request) -> Response:
+    """The code that came to a number."""
+    refuse_foreign(request, services.settings.public_url)
+    visit = _visit(services, request)
+    fields = await forms.form(request)
+    typed = fields.get("number", "")
+    try:
+        phone = parse(typed)
+        counted = await _count(visit, request, phone, "data-code")
+        given = (services.vault, visit.view.tenant.id, phone, fields.get("code", ""), services.clock.now())
+        found = await services.db.write(visit.view.tenant.id, codes.check, *given)
+    except Refused as wrong:
+        if wrong.key not in _HERE:
+            raise
+        key = "number" if wrong.key == "phone" else wrong.key
+        return _first(visit, request, 422, number=typed[:40], sent="yes", wrong=key)
+    await services.db.write(visit.view.tenant.id, limits.give_back, counted)
+    return see_other(f"/d/{seal(visit, found, 'code')}/")
 
 
 def guessers(vault: Vault, tenant: int, source: str) -> dict[str, bytes]:

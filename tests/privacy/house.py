@@ -53,6 +53,7 @@ OLD: dict[str, Callable[[Planted, int, Moment, dict[str, Any]], int]] = {
     "notes": _row("notes", "written_at"),
     "requests": _row("rights_requests", "changed_at", state="answered", **_WORDS),
     "evidence of requests": _step,
+    "messages": _row("messages", "made_at", state="sent", recipient_sealed=b"sealed", body_sealed=b"sealed"),
     "restrictions": _row("restrictions", "lifted_at", reason_sealed=b"sealed"),
     "logins": _row("logins", "seen_at"),
     "login failures": _row("login_failures", "failed_at"),

@@ -197,6 +197,17 @@ RULES = (
         clears="note_sealed = NULL",
     ),
     Rule(
+        name="messages",
+        title="messages to guests: to whom, and their words",
+        table="messages",
+        keep="evidence",
+        columns=("recipient_sealed", "body_sealed"),
+        old="made_at < :before",
+        by="made_at",
+        due="state <> 'waiting' AND (recipient_sealed IS NOT NULL OR body_sealed IS NOT NULL)",
+        clears="recipient_sealed = NULL, body_sealed = NULL",
+    ),
+    Rule(
         name="restrictions",
         title="why the use of somebody's data was restricted",
         table="restrictions",

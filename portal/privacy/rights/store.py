@@ -229,6 +229,14 @@ def requests_of(person_ids: Sequence[int], device_id: int | None, limit: int) ->
     return [_request(row) for row in found]
 
 
+def person_with(phone_index: bytes) -> Unit[int | None]:
+    """The person with this number."""
+    found: int | None = yield from value(
+        "SELECT id FROM persons WHERE tenant_id = :tenant AND phone_index = :index", index=phone_index
+    )
+    return found
+
+
 def payer_with(number: str, phone_index: bytes) -> Unit[int | None]:
     """The person who paid the receipt of this number from the phone of this number.
 
