@@ -46,6 +46,8 @@ from portal.pages.doors import Services
 from portal.payments.paystack import Paystack
 from portal.payments.room import Payments
 from portal.payments.statements import known
+from portal.privacy.incidents import store as incidents
+from portal.privacy.incidents.clocks import DUTIES
 from portal.privacy.retention.room import Retention
 from portal.privacy.rights import store as requests
 from portal.privacy.rights.clocks import RIGHTS
@@ -214,8 +216,8 @@ def _expiring() -> Unit[Sequence[Expiring]]:
 
 
 def _deadlines(now: Moment) -> Unit[Sequence[Deadline]]:
-    """What people have asked for and was not answered yet."""
-    return [
+    """What people have asked for and was not answered, and incidents of which somebody still has to be told."""
+    asked = [
         Deadline(
             kind="request",
             subject=f"request:{each.id}",
@@ -225,6 +227,17 @@ def _deadlines(now: Moment) -> Unit[Sequence[Deadline]]:
         )
         for each in (yield from requests.pressing(now, PRESSING))
     ]
+    owed = [
+        Deadline(
+            kind="incident",
+            subject=f"incident:{each.id}",
+            title=f"Incident {each.id}, of which {DUTIES['isp'].whom} has to be told",
+            since=each.known_at,
+            due_at=each.due_at,
+        )
+        for each in (yield from incidents.owed(PRESSING))
+    ]
+    return [*asked, *owed]
 
 
 def lock(database: Path) -> TextIO:

@@ -57,7 +57,7 @@ def test_every_text_is_used(theme: str) -> None:
     source = "".join(
         path.read_text() for folder in (THEMES / theme / "templates", PORTAL) for path in folder.rglob("*.[hp][ty]*")
     )
-    families = ("failed.", "refused.", "place.", "pay.", "paper.", "note.", "hand.", "status.")
+    families: tuple[str, ...] = ("failed.", "refused.", "place.", "pay.", "paper.", "note.", "hand.", "status.")
     families += ("data.right-", "data.stands-", "data.is-")
     unused = [
         key

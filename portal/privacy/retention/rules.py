@@ -197,6 +197,27 @@ RULES = (
         clears="note_sealed = NULL",
     ),
     Rule(
+        name="incidents",
+        title="what happened in incidents with people's data",
+        table="incidents",
+        keep="act",
+        columns=("facts_sealed",),
+        old="changed_at < :before",
+        due="ended_at IS NOT NULL AND facts_sealed IS NOT NULL",
+        clears="facts_sealed = NULL",
+    ),
+    Rule(
+        name="evidence of incidents",
+        title="notes about incidents",
+        table="incident_steps",
+        keep="act",
+        columns=("note_sealed",),
+        old="at < :before",
+        due="note_sealed IS NOT NULL AND EXISTS (SELECT 1 FROM incidents q WHERE q.tenant_id = :tenant"
+        " AND q.id = incident_steps.incident_id AND q.ended_at IS NOT NULL AND q.changed_at < :before)",
+        clears="note_sealed = NULL",
+    ),
+    Rule(
         name="messages",
         title="messages to guests: to whom, and their words",
         table="messages",
