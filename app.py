@@ -37,6 +37,8 @@ from portal.imports.room import Imports
 from portal.listening import Listening, allow_many_connections
 from portal.logs import AccessLog, configure
 from portal.loops import Every, Supervisor
+from portal.messages.gateways import gateway_of
+from portal.messages.room import Messages
 from portal.mikrotik.keepers import Keepers
 from portal.money import Money
 from portal.pages import routes as pages
@@ -45,6 +47,8 @@ from portal.payments.paystack import Paystack
 from portal.payments.room import Payments
 from portal.payments.statements import known
 from portal.privacy.erasing.room import Erasing
+from portal.privacy.incidents import store as incidents
+from portal.privacy.incidents.clocks import DUTIES
 from portal.privacy.retention.room import Retention
 from portal.privacy.rights import store as requests
 from portal.privacy.rights.clocks import RIGHTS
@@ -84,6 +88,7 @@ class Bando:
     watch: Watch
     retention: Retention
     erasing: Erasing
+    messages: Messages
     http: httpx.AsyncClient
     supervisor: Supervisor
     web: ASGIApp
@@ -96,6 +101,7 @@ class Bando:
         rooms = (
             *(*self.payments.loops, *self.vouchers.loops, *self.staff.loops, *self.watch.loops),
             *(self.reminders.loop, self.imports.loop, self.retention.loop, self.erasing.loop),
+            *self.messages.loops,
         )
         self.supervisor.start([self.keepers.loop, ends, *rooms])
         # What is there now stays: the collector need not look at it again (p99 35 -> 12 ms, design 5).
@@ -140,6 +146,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     watch = Watch(db, vault, clock, catalog, settings, trust_for(settings), sources=sources)
     retention = Retention(db, vault, clock)
     erasing = Erasing(db, vault, clock)
+    messages = Messages(db, vault, clock, catalog, gateway_of(settings, http))
     supervisor = Supervisor(clock)
     health = Health(db=db, clock=clock, supervisor=supervisor, keepers=keepers, vouchers=vouchers.counts, watch=watch)
     access_log = AccessLog()
@@ -152,6 +159,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         payments=payments,
         vouchers=vouchers,
         trials=Trials(db, clock, keepers.sees),
+        messages=messages,
         observe=access_log,
     )
     bando = Bando(
@@ -168,6 +176,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         watch=watch,
         retention=retention,
         erasing=erasing,
+        messages=messages,
         http=http,
         supervisor=supervisor,
         web=Starlette(),
@@ -213,8 +222,8 @@ def _expiring() -> Unit[Sequence[Expiring]]:
 
 
 def _deadlines(now: Moment) -> Unit[Sequence[Deadline]]:
-    """What people have asked for and was not answered yet."""
-    return [
+    """What people have asked for and was not answered, and incidents of which somebody still has to be told."""
+    asked = [
         Deadline(
             kind="request",
             subject=f"request:{each.id}",
@@ -224,6 +233,17 @@ def _deadlines(now: Moment) -> Unit[Sequence[Deadline]]:
         )
         for each in (yield from requests.pressing(now, PRESSING))
     ]
+    owed = [
+        Deadline(
+            kind="incident",
+            subject=f"incident:{each.id}",
+            title=f"Incident {each.id}, of which {DUTIES['isp'].whom} has to be told",
+            since=each.known_at,
+            due_at=each.due_at,
+        )
+        for each in (yield from incidents.owed(PRESSING))
+    ]
+    return [*asked, *owed]
 
 
 def lock(database: Path) -> TextIO:

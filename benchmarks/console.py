@@ -116,6 +116,7 @@ ID_OF = {
     "/payments/": "payment",
     "/refunds/": "refund",
     "/requests/": "request",
+    "/incidents/": "incident",
     "/drawer/closing/": "closing",
     "/books/closing/": "closing",
     "/drawers/": "staff",

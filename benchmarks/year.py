@@ -557,6 +557,9 @@ def _requests(of: Filling) -> None:
     names = "public, form_key, kind, channel, received_at, due_at, refuse_by, state, changed_at, ended_at"
     of.many("rights_requests", names, made)
     year.named["request"] = str(first + REQUESTS - 1)
+    year.named["incident"] = str(of.next_id("incidents"))
+    told = [(f"{year.tenant.public}i", "i", "A phone was stolen", year.now, year.now + 3 * DAY, year.now)]
+    of.many("incidents", "public, form_key, title, known_at, due_at, changed_at", told)
 
 
 def _log(of: Filling, first_device: int, paid: list[tuple[str, int]]) -> None:

@@ -86,7 +86,7 @@ def _alarms(registry: CollectorRegistry, watch: Watch) -> None:
     for kind in KINDS:
         opened.labels(kind=kind).set(watch.open.get(kind, 0))
     overdue = Gauge("bando_overdue", "What the law wanted done by now, over all ISPs", ["what"], registry=registry)
-    for what in ("request",):
+    for what in ("request", "incident"):
         overdue.labels(what=what).set(watch.overdue.get(what, 0))
     failed = Counter("bando_deliveries_failed", "Messages of alarms that were given up", registry=registry)
     failed.inc(watch.failed)

@@ -74,6 +74,7 @@ SETTINGS = tuple(
         ("BANDO_SMTP_USER", "", "whom to log in as there; empty: nobody"),
         ("BANDO_SMTP_PASSWORD", "", "the password for that"),
         ("BANDO_SMTP_FROM", "", "from whom the e-mails are"),
+        ("BANDO_MESSAGES_SANDBOX", "", "address of the sandbox's gateway for messages; sandbox only"),
         ("BANDO_DATA_PROTECTION_CONTACT", "", "who answers for personal data at whoever runs this installation"),
         ("BANDO_CLOCK_FILE", "", "file of a clock that can be moved; sandbox only"),
         ("BANDO_LOG_LEVEL", "info", "debug, info, warning or error"),
@@ -116,6 +117,7 @@ class Settings:
     smtp_user: str
     smtp_password: str = field(repr=False)
     smtp_from: str
+    messages_sandbox: str
     data_protection_contact: str
     clock_file: str
     log_level: str
@@ -216,6 +218,7 @@ def _checked(text: Mapping[str, str]) -> Settings:
         smtp_user=text["BANDO_SMTP_USER"],
         smtp_password=text["BANDO_SMTP_PASSWORD"],
         smtp_from=text["BANDO_SMTP_FROM"],
+        messages_sandbox=text["BANDO_MESSAGES_SANDBOX"],
         data_protection_contact=_contact(text),
         clock_file=text["BANDO_CLOCK_FILE"],
         log_level=_word(text, "BANDO_LOG_LEVEL", ("debug", "info", "warning", "error")),
@@ -317,6 +320,8 @@ def refuse_unsafe(settings: Settings) -> None:
         raise Misconfigured("BANDO_PUBLIC_URL is plain http; phones and M-Pesa need https.")
     if settings.clock_file:
         raise Misconfigured("BANDO_CLOCK_FILE is set; a clock that can be moved is for the sandbox only.")
+    if settings.messages_sandbox:
+        raise Misconfigured("BANDO_MESSAGES_SANDBOX is set; its messages reach nobody, so it is for the sandbox only.")
     if not settings.data_protection_contact:
         raise Misconfigured(
             "BANDO_DATA_PROTECTION_CONTACT is empty; people must know whom to write to about their data."

@@ -20,7 +20,7 @@ from sandbox.world import Build, Site, outside, serving, write_env
 async def show(folder: Path, port: int, build: Build, paystack: str = "") -> None:
     """`make run`: start the world, print the addresses, and stay until interrupted."""
     async with (
-        outside(folder, port=port, ports={"mpesa": port + 1, "api": port + 2}) as site,
+        outside(folder, port=port, ports={"mpesa": port + 1, "api": port + 2, "messages": port + 7}) as site,
         _portal(site, build, port + 3) as built,
         AsyncExitStack() as more,
     ):
@@ -81,6 +81,7 @@ Bando's sandbox world runs. Nothing here is real, and no money moves.
        {second}http://{host}:{internet_port}/
   2. Your phone's M-PESA, where you type the PIN (1234) or cancel:
        http://127.0.0.1:{port + 1}/handset
+     SMS that were sent, such as codes:  {site.messages.url}
   3. Printed vouchers, a sheet of them in {cards.sheet}
      To type on that first page:  {shown}
      Scanned by the phone on the Wi-Fi:

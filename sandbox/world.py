@@ -35,6 +35,7 @@ from portal.tenancy.store import Router, Tenant
 from sandbox.ca import Authority
 from sandbox.gateway import Gateway, serve_gateway
 from sandbox.internet import Internet, serve_internet
+from sandbox.messages import Gateway as Messages
 from sandbox.mpesa.provider import SandboxMpesa
 from sandbox.mpesa.server import Server as MpesaServer
 from sandbox.mpesa.server import serve_mpesa
@@ -85,6 +86,7 @@ class Site:
     internet: Internet
     mpesa: SandboxMpesa
     mpesa_server: MpesaServer
+    messages: Messages
     settings: Settings
     vault: Vault
     tenant: Tenant
@@ -230,7 +232,8 @@ async def outside(
     router = SandboxRouter(clock)
     api = await serve_api(router, port=ports.get("api", 0), tls=ca.server_context("router.test") if tls_api else None)
     internet = await serve_internet(ca)
-    settings = settings_for(folder, ca, port or free_port(), more)
+    messages = await Messages().open(ports.get("messages", 0))
+    settings = settings_for(folder, ca, port or free_port(), {"BANDO_MESSAGES_SANDBOX": messages.url, **more})
     mpesa = an_mpesa(clock, ca, settings)
     mpesa_server = await serve_mpesa(mpesa, port=ports.get("mpesa", 0))
     vault = Vault(settings.secret_key.encode())
@@ -248,6 +251,7 @@ async def outside(
         internet=internet,
         mpesa=mpesa,
         mpesa_server=mpesa_server,
+        messages=messages,
         settings=settings,
         vault=vault,
         tenant=tenant,
@@ -261,6 +265,7 @@ async def outside(
         for gateway in site.gateways:
             await gateway.aclose()
         await mpesa_server.aclose()
+        await messages.aclose()
         await internet.aclose()
         await api.aclose()
 

@@ -57,6 +57,8 @@ MAY: dict[str, set[str]] = {
         "schema_books",
         "schema_imports",
         "schema_erasing",
+        "schema_incidents",
+        "schema_messages",
         "schema_privacy",
         "schema_refunds",
         "schema_rights",
@@ -70,6 +72,8 @@ MAY: dict[str, set[str]] = {
     "schema_books": {"columns"},
     "schema_imports": {"columns"},
     "schema_erasing": {"columns"},
+    "schema_incidents": {"columns"},
+    "schema_messages": {"columns"},
     "schema_privacy": {"columns"},
     "schema_refunds": {"columns"},
     "schema_rights": {"columns"},
@@ -103,6 +107,8 @@ MAY: dict[str, set[str]] = {
     # takes away what is too old, in every table; `columns` is for its classes
     # and who is erased: `access` ends their passes, `payments` says what is on its way and which number is whose
     "privacy": {"audit", "tenancy", "columns", "access", "payments", "people", "db", "loops"},
+    # to guests; whom it may write to, their rights say
+    "messages": {"access", "privacy", "db", "loops"},
     # what looks at everything, and changes nothing
     "check": {"audit", "tenancy", "groups", "check_books"},
     "check_books": {"books"},
@@ -135,7 +141,7 @@ MAY: dict[str, set[str]] = {
         ),
         *("export", "imports", "privacy", "watch"),
     },
-    "pages": {"web", "access", "payments", "mikrotik", "people", "tenancy", "vouchers", "db"},
+    "pages": {"web", "access", "messages", "payments", "mikrotik", "people", "privacy", "tenancy", "vouchers", "db"},
 }
 
 # Where a library may be imported; libraries that are not listed may be used anywhere.
@@ -144,7 +150,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
     "jinja2": ("pages", "console"),
     "multipart": ("pages", "web"),
     "itsdangerous": ("pages", "console"),
-    "httpx": ("payments/daraja", "payments/line", "payments/room", "doctor", "watch/deliver"),
+    "httpx": ("payments/daraja", "payments/line", "payments/room", "doctor", "watch/deliver", "messages/gateways"),
     "librouteros": ("mikrotik/sentences", "mikrotik/wire"),
     "sqlite3": ("db", "groups", "doctor_database", "migrate", "backup"),
     "databases": ("db",),
@@ -156,6 +162,8 @@ BORDERS: dict[str, tuple[str, ...]] = {
         "schema_books",
         "schema_imports",
         "schema_erasing",
+        "schema_incidents",
+        "schema_messages",
         "schema_privacy",
         "schema_refunds",
         "schema_rights",

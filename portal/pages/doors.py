@@ -97,6 +97,15 @@ class TrialsRoom(Protocol):
     async def take(self, view: TenantView, router: Router, mac: str) -> object: ...
 
 
+class MessagesRoom(Protocol):
+    """Sends messages to guests, where there is a gateway."""
+
+    @property
+    def possible(self) -> bool: ...
+
+    def wake(self) -> None: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """Everything the pages use."""
@@ -109,4 +118,5 @@ class Services:
     payments: PaymentsRoom
     vouchers: VouchersRoom
     trials: TrialsRoom
+    messages: MessagesRoom | None = None
     observe: Observe = access_log

@@ -14,7 +14,21 @@ from starlette.routing import BaseRoute, Route, Router
 
 from portal import words
 from portal.errors import Refused
-from portal.pages import claim, entry, home, hooks, pay, receipt, router_files, scan, status, trial, voucher, waiting
+from portal.pages import (
+    claim,
+    entry,
+    home,
+    hooks,
+    pay,
+    receipt,
+    router_files,
+    scan,
+    status,
+    trial,
+    voucher,
+    waiting,
+    your_data,
+)
 from portal.pages.doors import Services
 from portal.pages.render import policy, themes
 from portal.pages.visit import Visit, language
@@ -34,6 +48,7 @@ def routes(services: Services) -> list[BaseRoute]:
         *_scan(services, whereabouts),
         *_purchase(services),
         *_owner(services),
+        *_your_data(services),
         *_hooks(services),
     ]
 
@@ -99,6 +114,23 @@ def _owner(services: Services) -> list[BaseRoute]:
     return [*pages, *posts, *backs, _get("/s/{token}", Page(slash))]
 
 
+def _your_data(services: Services) -> list[BaseRoute]:
+    return [
+        _get("/data/{isp}/", Page(your_data.first, services)),
+        _post("/data/{isp}/receipt", Page(your_data.by_receipt, services)),
+        _get("/data/{isp}/receipt", Page(back)),
+        _post("/data/{isp}/code", Page(your_data.send_code, services)),
+        _get("/data/{isp}/code", Page(back)),
+        _post("/data/{isp}/check", Page(your_data.by_code, services)),
+        _get("/data/{isp}/check", Page(back)),
+        _get("/data/{isp}", Page(isp_slash)),
+        _get("/d/{token}/", Page(your_data.mine, services)),
+        _post("/d/{token}/ask", Page(your_data.ask, services)),
+        _get("/d/{token}/ask", Page(back)),
+        _get("/d/{token}", Page(slash)),
+    ]
+
+
 def _hooks(services: Services) -> list[BaseRoute]:
     return [
         _post("/hook/{token}", Page(hooks.take, services, channel="stk")),
@@ -114,6 +146,11 @@ async def back(request: Request) -> Response:
     """The address of a form, opened as a page."""
     query = request.scope["query_string"].decode("latin-1")
     return see_other(f"./?{query}" if query else "./")
+
+
+async def isp_slash(request: Request) -> Response:
+    """The same for the address of an ISP."""
+    return see_other(f"./{request.path_params['isp']}/")
 
 
 async def slash(request: Request) -> Response:

@@ -39,6 +39,8 @@ BY_PERSON = {
     f" OR refund_id IN (SELECT b.id FROM refunds b WHERE b.tenant_id = :tenant AND b.payment_id IN {_PAYMENTS})"
     f" OR question_id IN (SELECT s.id FROM questions s WHERE s.tenant_id = :tenant AND s.number IN {_RECEIPTS}))",
     "prompts": "phone_index = :phone",
+    "messages": "person_id = :person",
+    "proof_codes": "(person_id = :person OR phone_index = :phone)",
     "rights_requests": "person_id = :person",
     "rights_steps": f"request_id IN {_ASKED_BY_PERSON}",
     "restrictions": "person_id = :person",
@@ -48,5 +50,8 @@ BY_PERSON = {
 }
 
 STAFF = frozenset(
-    {"alarm_channels", "batches", "imports", "login_failures", "logins", "staff", "voucher_acts", "vouchers"}
+    {
+        *("alarm_channels", "batches", "imports", "incident_steps", "incidents", "login_failures", "logins", "staff"),
+        *("voucher_acts", "vouchers"),
+    }
 )

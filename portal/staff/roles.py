@@ -14,6 +14,8 @@ Permission = Literal[
     "rights.file",  # write down that somebody asks
     "rights.change",  # answer, refuse, carry it out
     "person.erase",  # erase a guest
+    "incidents",  # what went wrong with people's data
+    "incidents.change",  # record it, say who was told, ask whose rows were open
     "payments",  # payments and the queue of what matched nothing
     "payments.settle",  # close a line of that queue
     "books",  # what stands in the books, everybody's drawer, the daily check
@@ -72,10 +74,10 @@ ROLES: dict[str, frozenset[Permission]] = {
         }
     ),
     "auditor": LOOKING
-    | {"staff", "audit", "tenant", "accounts", "export", "support", "books", "agents", "rights.read"},
+    | {"staff", "audit", "tenant", "accounts", "export", "support", "books", "agents", "rights.read", "incidents"},
     "agent": frozenset({"stock", "profile"}),
     # Whoever runs the installation: of an ISP's guests they see nothing.
-    "platform": frozenset({"isps", "staff", "staff.change", "audit", "profile"}),
+    "platform": frozenset({"isps", "staff", "staff.change", "audit", "incidents", "incidents.change", "profile"}),
 }
 PLATFORM: Role = "platform"
 

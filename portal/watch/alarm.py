@@ -91,6 +91,19 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             ends=False,
             looks=False,
         ),
+        "incident-due": Kind(
+            title="An incident has to be told",
+            do="Open it under Incidents. Tell the Commissioner within 72 hours, or write down why nobody has to be"
+            " told.",
+            ends=False,
+            looks=False,
+        ),
+        "incident-overdue": Kind(
+            title="An incident should have been told",
+            do="The 72 hours are over. Tell the Commissioner now, with the reasons for the delay.",
+            ends=False,
+            looks=False,
+        ),
     }
 )
 

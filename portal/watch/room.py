@@ -49,7 +49,7 @@ class Watch:
 
     @property
     def overdue(self) -> Mapping[str, int]:
-        """What the law wanted done by now, of all ISPs: requests of people."""
+        """What the law wanted done by now, of all ISPs: requests of people, and incidents."""
         return self.watching.open.late()
 
     @property

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from zoneinfo import ZoneInfo
 
 from portal import spans
+from portal.clock import as_datetime
 from portal.people import store as people
+from portal.privacy.incidents import service as incidents
+from portal.privacy.incidents.service import Found
 from portal.privacy.rights import service
 from portal.privacy.rights.service import Ask, By
 from portal.units import Unit
@@ -66,10 +70,54 @@ def on_person(action: str, **fields: str) -> Sample:
     return sample
 
 
+INCIDENT = {
+    "title": "A phone of staff was stolen",
+    "facts": "It was not locked.",
+    "staff": "",
+    "since": "",
+    "until": "",
+}
+
+
+def now_there(home: Seed) -> str:
+    """This minute, as a form says it."""
+    local = as_datetime(home.clock.now()).astimezone(ZoneInfo(home.tenant.timezone))
+    return local.strftime("%Y-%m-%dT%H:%M")
+
+
+async def new_incident(who: Visitor) -> Request:
+    return "/incidents/new", {**INCIDENT, "known": now_there(who.office.home), "key": KEY}
+
+
+async def recorded(home: Seed, staff_id: int, key: str = "i", kind: str = "isp") -> int:
+    """An incident of just now."""
+    now = home.clock.now()
+    found = Found(title=INCIDENT["title"], facts=INCIDENT["facts"], known_at=now, key=key, staff_id=staff_id)
+    made: int = await home.write(incidents.record, home.vault, kind, found, staff_id, now)
+    return made
+
+
+def on_incident(action: str, **fields: str) -> Sample:
+    async def sample(who: Visitor) -> Request:
+        home = who.office.home
+        made = await recorded(home, who.staff_id)
+        if action == "close":
+            await home.write(incidents.tell, home.vault, made, "By e-mail", who.staff_id, home.clock.now())
+        return f"/incidents/{made}/{action}", {"text": "By e-mail, with all that is known", **fields}
+
+    return sample
+
+
 SAMPLES: dict[str, Sample] = {
     "/guests/person/{person}/data": on_person("data", form="csv"),
     "/guests/person/{person}/erase": on_person("erase", reason="because", minor="1"),
     "/requests/new": new,
+    "/incidents/new": new_incident,
+    "/incidents/{id}/tell": on_incident("tell"),
+    "/incidents/{id}/people": on_incident("people"),
+    "/incidents/{id}/spare": on_incident("spare", why="encrypted"),
+    "/incidents/{id}/note": on_incident("note"),
+    "/incidents/{id}/close": on_incident("close"),
     "/requests/{id}/identity": on_request("identity", how="seen"),
     "/requests/{id}/note": on_request("note", text="They called."),
     "/requests/{id}/answer": on_request("answer", reason="File given at the counter"),

@@ -54,6 +54,7 @@ FILLED = {
     "days": "100",
     "hold-session": "1",
     "how": "seen",
+    "why": "encrypted",
     "phone": "0722 000 111",
 }
 

@@ -20,6 +20,8 @@ from portal.access.catalog import Catalog
 from portal.access.trials import Trials
 from portal.clock import HOUR, Moment
 from portal.loops import Supervisor
+from portal.messages.gateways import gateway_of
+from portal.messages.room import Messages
 from portal.money import Money
 from portal.pages.doors import Services
 from portal.pages.routes import site
@@ -225,6 +227,7 @@ async def house(
             payments=payments,
             vouchers=Vouchers(home.db, home.vault, home.clock, catalog, settings, lambda _router, _mac: True),
             trials=Trials(home.db, home.clock, lambda _router, mac: mac not in unseen),
+            messages=Messages(home.db, home.vault, home.clock, catalog, gateway_of(settings, http)),
             observe=lambda method, route, status, _: seen.append((method, route, status)),
         )
         late.app = site(services)

@@ -14,6 +14,7 @@ from playwright.async_api import Browser, async_playwright
 
 from portal.vouchers.codes import STYLES, draw
 from sandbox.phone import CHROMIUM
+from tests.console.guests import device, paid
 from tests.pages.house import House, house
 from tests.vouchers.cards import print_cards
 
@@ -42,8 +43,21 @@ async def pages(h: House) -> dict[str, str]:
     path, _, query = waiting.partition("?")
     own = (await h.http.get(f"{path}status?{query}")).headers["location"]
     found["status"] = (await h.http.get(own)).text
+    found |= await data_pages(h)
     found["here"] = (await h.http.get(first + "?lang=sw", follow_redirects=True)).text
     return found | await voucher_pages(h)
+
+
+async def data_pages(h: House) -> dict[str, str]:
+    """How a guest shows that a number is theirs, and what they see then."""
+    start = f"/data/{h.home.tenant.public}/"
+    await paid(h.home, await device(h.home, 77), receipt="TKM4X7Y2ZQ")
+    shown = {"text": "TKM4X7Y2ZQ", "phone": "0712 345 678"}
+    mine = (await h.http.post(f"{start}receipt", data=shown)).headers["location"]
+    for kind in ("access", "object", "erase"):
+        await h.http.post(f"{mine}ask", data={"click": kind.ljust(32, "0"), "kind": kind})
+    wrong = (await h.http.post(f"{start}receipt?lang=sw", data={**shown, "phone": "0722 000 111"})).text
+    return {"data": (await h.http.get(start)).text, "data-wrong": wrong, "mine": (await h.http.get(mine)).text}
 
 
 async def voucher_pages(h: House) -> dict[str, str]:

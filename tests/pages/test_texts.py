@@ -45,6 +45,7 @@ def test_every_refusal_that_guests_may_meet_has_its_words(theme: str) -> None:
             if path.stem == "by_hand":  # what staff decide: guests meet none of it
                 continue
             said.update(re.findall(r'\bRefused\("([a-z-]+)"', re.sub(r"`.*?`", "", path.read_text())))
+    said.update(("request-words", "data-ask", "data-open", "data-stands"))  # of portal/privacy/rights
     said.update(("phone", "prompt-limit-phone", "prompt-limit-device", "shop-busy"))
 
     assert {f"refused.{key}.title" for key in said} <= keys
@@ -56,7 +57,8 @@ def test_every_text_is_used(theme: str) -> None:
     source = "".join(
         path.read_text() for folder in (THEMES / theme / "templates", PORTAL) for path in folder.rglob("*.[hp][ty]*")
     )
-    families = ("failed.", "refused.", "place.", "pay.", "paper.", "note.", "hand.", "status.")
+    families: tuple[str, ...] = ("failed.", "refused.", "place.", "pay.", "paper.", "note.", "hand.", "status.")
+    families += ("data.right-", "data.stands-", "data.is-")
     unused = [
         key
         for key in themes()[theme].texts["en"].by_key

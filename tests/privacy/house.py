@@ -37,6 +37,11 @@ def _step(planted: Planted, tenant: int, at: Moment, more: dict[str, Any]) -> in
     return planted.row("rights_steps", tenant, **{"request_id": asked, "at": at, "note_sealed": b"sealed", **more})
 
 
+def _incident_step(planted: Planted, tenant: int, at: Moment, more: dict[str, Any]) -> int:
+    over = planted.row("incidents", tenant, ended_at=at, changed_at=at)
+    return planted.row("incident_steps", tenant, **{"incident_id": over, "at": at, "note_sealed": b"sealed", **more})
+
+
 _WORDS = {"contact_sealed": b"sealed", "wish_sealed": b"sealed", "answer_sealed": b"sealed"}
 GONE = ("", "Former staff")  # what stands in the place of a name that may not be NULL
 OLD: dict[str, Callable[[Planted, int, Moment, dict[str, Any]], int]] = {
@@ -53,6 +58,9 @@ OLD: dict[str, Callable[[Planted, int, Moment, dict[str, Any]], int]] = {
     "notes": _row("notes", "written_at"),
     "requests": _row("rights_requests", "changed_at", state="answered", **_WORDS),
     "evidence of requests": _step,
+    "incidents": _row("incidents", "changed_at", ended_at=5, facts_sealed=b"sealed"),
+    "evidence of incidents": _incident_step,
+    "messages": _row("messages", "made_at", state="sent", recipient_sealed=b"sealed", body_sealed=b"sealed"),
     "restrictions": _row("restrictions", "lifted_at", reason_sealed=b"sealed"),
     "logins": _row("logins", "seen_at"),
     "login failures": _row("login_failures", "failed_at"),

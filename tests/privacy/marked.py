@@ -93,7 +93,10 @@ class Marked:
             "statement_rows": {"kind": "in", "number": f"UK{self.base}RECEIPT", "linked": ""},
             "refunds": {"state": "done"},
             "inbox": {"ref": f"ref{self.base}", "processed_at": NOW, "question_id": None},
-            **{each: {"public": f"ref{self.base}"} for each in ("rights_requests", "rights_steps", "restrictions")},
+            **{
+                each: {"public": f"ref{self.base}"}
+                for each in ("messages", "rights_requests", "rights_steps", "restrictions")
+            },
             "prompts": {"phone_index": people.phone_index(self.vault, self.tenant, self.phone)},
         }
         yield from more.get(table, {}).items()

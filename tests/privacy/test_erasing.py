@@ -175,7 +175,7 @@ def test_each_table_with_personal_data_says_whose_it_is() -> None:
     assert personal - set(BY_DEVICE) - set(BY_PERSON) - STAFF == set()
 
 
-SEALED = ("persons", "inbox", "rights_requests", "rights_steps", "restrictions")
+SEALED = ("persons", "inbox", "messages", "rights_requests", "rights_steps", "restrictions")
 PERSONAL = [each for each in TABLES if any(c.info["data"] == "personal" for c in metadata.tables[each].columns)]
 
 

@@ -20,6 +20,7 @@ TITLES = {
     "rights_requests": "What you asked about your data",
     "rights_steps": "What was done about that",
     "restrictions": "What may not be done with your data",
+    "messages": "Messages that were sent to you",
     "notes": "Notes of staff about your devices",
     "audit": "What staff did for you, or about you",
 }

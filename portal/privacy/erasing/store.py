@@ -16,6 +16,7 @@ from portal.units import Row, Sql, Unit, rows, value
 _MORE = {
     "payments": ", checkout_request_sealed = NULL, checkout_index = NULL, merchant_request_sealed = NULL,"
     " go_to_sealed = NULL, say = NULL",
+    "messages": ", state = CASE WHEN state = 'waiting' THEN 'dropped' ELSE state END, next_try_at = NULL",
 }
 # Who asked is still to be answered: the request stays theirs, without a word of it.
 _INSTEAD = {"rights_requests": "contact_sealed = NULL, wish_sealed = NULL, answer_sealed = NULL"}
@@ -47,7 +48,10 @@ _ENDS_SOON = {
         "DELETE FROM pass_devices WHERE tenant_id = :tenant AND device_id = :device AND NOT EXISTS (SELECT 1"
         " FROM passes p WHERE p.tenant_id = :tenant AND p.id = pass_devices.pass_id AND p.device_id = :device)",
     ),
-    "person": ("DELETE FROM prompts WHERE tenant_id = :tenant AND " + BY_PERSON["prompts"],),
+    "person": (
+        "DELETE FROM prompts WHERE tenant_id = :tenant AND " + BY_PERSON["prompts"],
+        "DELETE FROM proof_codes WHERE tenant_id = :tenant AND " + BY_PERSON["proof_codes"],
+    ),
 }
 
 

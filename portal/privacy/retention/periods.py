@@ -65,8 +65,8 @@ PERIODS = {
         ),
         Period(
             keep="evidence",
-            title="Messages of payment providers",
-            counted="after they came",
+            title="Messages of payment providers, and to guests",
+            counted="after they came, or were written",
             lowest=90,
             highest=365,
             why_lowest="a payment may be in dispute for 90 days",

@@ -213,6 +213,32 @@ def rectify(vault: Vault, tenant_id: int, request_id: int, phone: Phone, by: By,
     return old
 
 
+# --- what guests do themselves ---
+
+AT_ONCE = "Carried out at once, on the Wi-Fi page."
+
+
+def ask_oneself(vault: Vault, tenant: Tenant, ask: Ask, how: str, now: Moment) -> Unit[int]:
+    """A request of somebody who has just proven who they are; what nobody may refuse is carried out at once.
+
+    Raises `Refused` when the same is open already, or stands already.
+    """
+    assert ask.person_id is not None
+    right = RIGHTS.get(ask.kind)
+    if right is None:
+        raise Refused("data-ask")
+    if (yield from store.open_of(ask.person_id, ask.kind)) is not None:
+        raise Refused("data-open", status=409)
+    if right.absolute and right.effect in (yield from store.kinds_standing(ask.person_id)):
+        raise Refused("data-stands", status=409)
+    made = yield from file(vault, tenant, ask, By(), now)
+    yield from prove(vault, made, how, "", By(), now)
+    if right.absolute:
+        yield from restrict(vault, made, By(), now)
+        yield from answer(vault, made, AT_ONCE, By(), now)
+    return made
+
+
 # --- what other rooms ask ---
 
 

@@ -205,6 +205,17 @@ def overdue(now: Moment) -> Unit[int]:
     )
 
 
+def open_of(person_id: int, kind: str) -> Unit[int | None]:
+    """An open request of this person for the same."""
+    found: int | None = yield from value(
+        "SELECT id FROM rights_requests WHERE tenant_id = :tenant AND person_id = :person_id AND kind = :kind"
+        " AND state = 'open' LIMIT 1",
+        person_id=person_id,
+        kind=kind,
+    )
+    return found
+
+
 def requests_of(person_ids: Sequence[int], device_id: int | None, limit: int) -> Unit[list[Request]]:
     """What these people, or whoever has this device, asked for; the newest first."""
     names, bound = any_of(person_ids or [-1])
@@ -226,9 +237,19 @@ def person_with(phone_index: bytes) -> Unit[int | None]:
     return found
 
 
-def device_with(mac: str) -> Unit[int | None]:
-    """The device with this MAC."""
-    found: int | None = yield from value("SELECT id FROM devices WHERE tenant_id = :tenant AND mac = :mac", mac=mac)
+def payer_with(number: str, phone_index: bytes) -> Unit[int | None]:
+    """The person who paid the receipt of this number from the phone of this number.
+
+    One look for both: an unknown receipt, and one that another phone paid, are answered alike and in the same time.
+    """
+    found: int | None = yield from value(
+        "SELECT p.id FROM receipts r JOIN payments q ON q.tenant_id = r.tenant_id AND q.id = r.payment_id"
+        " JOIN persons p ON p.tenant_id = q.tenant_id AND p.id = q.person_id WHERE r.tenant_id = :tenant"
+        " AND r.provider = 'mpesa' AND r.environment IN ('production', 'sandbox') AND r.number = :number"
+        " AND p.phone_index = :index",
+        number=number,
+        index=phone_index,
+    )
     return found
 
 

@@ -79,6 +79,7 @@ SAMPLES = {
     "/imports/{id}": "imports",
     "/requests/{id}": "rights_requests",
     "/requests/{id}/refuse": "rights_requests",
+    "/incidents/{id}": "incidents",
     "/drawers/{id}": "staff",
     "/drawer/closing/{id}": "closings",
     "/books/closing/{id}": "closings",
@@ -129,6 +130,7 @@ async def furnish(s: Shop) -> None:
     await s.home.write(service.keep, hands, table, Choice(), s.home.clock.now())
     await guests.paid(s.home, (await s.online()).id, receipt=f"TKM9X7Y{next(s.numbers):03d}")
     await s.home.write(books_of, s)
+    await samples_rights.recorded(s.home, (await s.hired("manager")).id, key=f"f{next(s.numbers)}")
     for kind in RIGHTS:
         await samples_rights.filed(s.home, kind, key=f"f{next(s.numbers)}", proven=kind == "access")
     await samples_rights.filed(s.home, "restrict", key=f"f{next(s.numbers)}", proven=False)

@@ -1,4 +1,4 @@
-"""rights, erasing"""
+"""rights of people"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -24,6 +24,114 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("tombstones", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_tombstones_tenant_id_erased_at"), ["tenant_id", "erased_at"], unique=False)
+
+    op.create_table(
+        "incidents",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("tenant_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("public", sa.Text(), nullable=False),
+        sa.Column("form_key", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("facts_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("since_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("until_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("known_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("due_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("spared", sa.Text(), nullable=True),
+        sa.Column("told_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("people_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("handler_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("changed_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("ended_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.ForeignKeyConstraint(["handler_id"], ["staff.id"], name=op.f("fk_incidents_handler_id")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_incidents_staff_id")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_incidents_tenant_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_incidents")),
+        sa.UniqueConstraint("public", name=op.f("uq_incidents_public")),
+        sa.UniqueConstraint("tenant_id", "form_key", name=op.f("uq_incidents_tenant_id_form_key")),
+    )
+    with op.batch_alter_table("incidents", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_incidents_tenant_id_due_at"),
+            ["tenant_id", "due_at"],
+            unique=False,
+            sqlite_where=sa.text("told_at IS NULL AND spared IS NULL"),
+            postgresql_where=sa.text("told_at IS NULL AND spared IS NULL"),
+        )
+
+    op.create_table(
+        "messages",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("tenant_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("public", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("person_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("recipient_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("body_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("next_try_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("expires_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("made_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("done_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["persons.id"], name=op.f("fk_messages_person_id")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_messages_tenant_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
+        sa.UniqueConstraint("public", name=op.f("uq_messages_public")),
+    )
+    with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_messages_tenant_id_made_at"), ["tenant_id", "made_at"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_messages_tenant_id_next_try_at"),
+            ["tenant_id", "next_try_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
+        )
+        batch_op.create_index(batch_op.f("ix_messages_tenant_id_person_id"), ["tenant_id", "person_id"], unique=False)
+
+    op.create_table(
+        "proof_codes",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("tenant_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("person_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("phone_index", sa.LargeBinary(), nullable=False),
+        sa.Column("code_index", sa.LargeBinary(), nullable=False),
+        sa.Column("made_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("used_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["persons.id"], name=op.f("fk_proof_codes_person_id")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_proof_codes_tenant_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_proof_codes")),
+    )
+    with op.batch_alter_table("proof_codes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_proof_codes_tenant_id_made_at"), ["tenant_id", "made_at"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_proof_codes_tenant_id_phone_index_made_at"),
+            ["tenant_id", "phone_index", "made_at"],
+            unique=False,
+        )
+
+    op.create_table(
+        "incident_steps",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("tenant_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("incident_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("public", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("act", sa.Text(), nullable=False),
+        sa.Column("staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("note_sealed", sa.LargeBinary(), nullable=True),
+        sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_incident_steps_incident_id")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_incident_steps_staff_id")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_incident_steps_tenant_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_incident_steps")),
+    )
+    with op.batch_alter_table("incident_steps", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_incident_steps_tenant_id_incident_id_id"), ["tenant_id", "incident_id", "id"], unique=False
+        )
 
     op.create_table(
         "rights_requests",
@@ -177,6 +285,33 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_rights_requests_tenant_id_device_id"))
 
     op.drop_table("rights_requests")
+    with op.batch_alter_table("incident_steps", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_incident_steps_tenant_id_incident_id_id"))
+
+    op.drop_table("incident_steps")
+    with op.batch_alter_table("proof_codes", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_proof_codes_tenant_id_phone_index_made_at"))
+        batch_op.drop_index(batch_op.f("ix_proof_codes_tenant_id_made_at"))
+
+    op.drop_table("proof_codes")
+    with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_messages_tenant_id_person_id"))
+        batch_op.drop_index(
+            batch_op.f("ix_messages_tenant_id_next_try_at"),
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
+        )
+        batch_op.drop_index(batch_op.f("ix_messages_tenant_id_made_at"))
+
+    op.drop_table("messages")
+    with op.batch_alter_table("incidents", schema=None) as batch_op:
+        batch_op.drop_index(
+            batch_op.f("ix_incidents_tenant_id_due_at"),
+            sqlite_where=sa.text("told_at IS NULL AND spared IS NULL"),
+            postgresql_where=sa.text("told_at IS NULL AND spared IS NULL"),
+        )
+
+    op.drop_table("incidents")
     with op.batch_alter_table("tombstones", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_tombstones_tenant_id_erased_at"))
 

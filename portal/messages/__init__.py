@@ -1,0 +1,1 @@
+"""Messages to guests: an outbox, and the gateways that carry them."""

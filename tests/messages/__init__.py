@@ -1,0 +1,1 @@
+"""Messages to guests: the outbox and its gateway."""
