@@ -129,7 +129,7 @@ MAY: dict[str, set[str]] = {
         ),
         *("export", "imports", "privacy", "watch"),
     },
-    "pages": {"web", "access", "payments", "mikrotik", "people", "tenancy", "vouchers", "db"},
+    "pages": {"web", "access", "payments", "mikrotik", "people", "privacy", "tenancy", "vouchers", "db"},
 }
 
 # Where a library may be imported; libraries that are not listed may be used anywhere.

@@ -14,7 +14,21 @@ from starlette.routing import BaseRoute, Route, Router
 
 from portal import words
 from portal.errors import Refused
-from portal.pages import claim, entry, home, hooks, pay, receipt, router_files, scan, status, trial, voucher, waiting
+from portal.pages import (
+    claim,
+    entry,
+    home,
+    hooks,
+    notice,
+    pay,
+    receipt,
+    router_files,
+    scan,
+    status,
+    trial,
+    voucher,
+    waiting,
+)
 from portal.pages.doors import Services
 from portal.pages.render import policy, themes
 from portal.pages.visit import Visit, language
@@ -34,6 +48,8 @@ def routes(services: Services) -> list[BaseRoute]:
         *_scan(services, whereabouts),
         *_purchase(services),
         *_owner(services),
+        _get("/n/{tenant}/", Page(notice.notice, services)),
+        _get("/n/{tenant}/text", Page(notice.download, services)),
         *_hooks(services),
     ]
 
