@@ -48,9 +48,18 @@ def routes(services: Services) -> list[BaseRoute]:
         *_scan(services, whereabouts),
         *_purchase(services),
         *_owner(services),
+        *_notices(services),
+        *_hooks(services),
+    ]
+
+
+def _notices(services: Services) -> list[BaseRoute]:
+    """The privacy notice at the top, for addresses that were printed; every other text below its name."""
+    return [
         _get("/n/{tenant}/", Page(notice.notice, services)),
         _get("/n/{tenant}/text", Page(notice.download, services)),
-        *_hooks(services),
+        _get("/n/{tenant}/{kind}/", Page(notice.notice, services)),
+        _get("/n/{tenant}/{kind}/text", Page(notice.download, services)),
     ]
 
 

@@ -311,6 +311,13 @@ async def _lift(who: Visitor) -> Request:
     return f"/settings/retention/hold/{hold}/lift", {"reason": "because"}
 
 
+async def _publish(who: Visitor) -> Request:
+    page = await who.get("/settings/notices/review")
+    mark = re.search(r'name="mark" value="([0-9a-f]+)"', page)
+    assert mark is not None
+    return "/settings/notices/review", {"kind": "privacy", "mark": mark[1]}
+
+
 def on_channel(action: str, **fields: str) -> Sample:
     async def sample(who: Visitor) -> Request:
         return f"/settings/alarms/{await alarms.channel(who.office.home)}/{action}", fields
@@ -398,6 +405,8 @@ SAMPLES: dict[str, Sample] = {
     "/settings/retention/days": plain("/settings/retention/days", keep="session", days="100", reason="because"),
     "/settings/retention/hold": plain("/settings/retention/hold", reason="Order 7", **{"hold-session": "1"}),
     "/settings/retention/hold/{id}/lift": _lift,
+    "/settings/notices/review": _publish,
+    "/settings/notices/words": plain("/settings/notices/words", **{"words-en": "We close at ten."}),
     "/settings/alarms": plain(
         "/settings/alarms", kind="webhook", address="https://hooks.example.test/x", key=KEY, **{"want-balance": "1"}
     ),

@@ -101,6 +101,8 @@ ACTS = {
     "retention.run": "had Bando remove what was too old",
     "retention.clear": "had the whole log of sessions cleared",
     "retention.days": "changed how long records are kept",
+    "notice.publish": "published a privacy notice or terms",
+    "notice.words": "changed their own words in a privacy notice or terms",
     "hold.place": "put a hold on records",
     "hold.lift": "lifted a hold on records",
     "support.open": "let the platform's support look in",

@@ -1,14 +1,18 @@
-"""A privacy notice from what is known of an ISP: the same text for the page and for the file, with one hash. Pure."""
+"""A text for guests from what is known of an ISP: the same for the page and for the file, with one hash. Pure."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from portal.privacy.notices.wording import KEPT, REGULATOR, WORDS
+from portal.privacy.notices import terms_wording, wording
+from portal.privacy.notices.wording import KEPT, REGULATOR
 from portal.privacy.retention.periods import days_of
 from portal.tenancy.store import Tenant
+
+KINDS = {"privacy": "Privacy notice", "terms": "Terms"}
+Section = tuple[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,15 +20,25 @@ class Notice:
     """A title, and sections of a heading and its paragraphs."""
 
     title: str
-    sections: tuple[tuple[str, tuple[str, ...]], ...]
+    sections: tuple[Section, ...]
 
     @property
     def text(self) -> str:
         """All of it as plain text."""
-        parts = [self.title]
+        return "\n\n".join(part for _, part in self.parts) + "\n"
+
+    @property
+    def shape(self) -> str:
+        """What each part of the text is, one letter for each."""
+        return "".join(kind for kind, _ in self.parts)
+
+    @property
+    def parts(self) -> list[tuple[str, str]]:
+        """Title, headings and paragraphs in their order."""
+        parts = [("t", self.title)]
         for heading, paragraphs in self.sections:
-            parts += [heading, *paragraphs]
-        return "\n\n".join(parts) + "\n"
+            parts += [("h", heading), *(("p", each) for each in paragraphs)]
+        return parts
 
     @property
     def digest(self) -> str:
@@ -32,31 +46,88 @@ class Notice:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-def notice_of(tenant: Tenant, own: Mapping[str, int], lang: str, operator: str) -> Notice:
-    """The notice of this ISP, with the days that it chose; `operator` is the contact of whoever runs Bando."""
-    said = WORDS[lang]
-    known = {
-        "name": tenant.name,
-        "legal": tenant.legal_name or tenant.name,
-        "regulator": REGULATOR,
-        "operator": operator,
-    }
+def kept(text: str, shape: str) -> Notice:
+    """A notice from its text as it was kept."""
+    title, *parts = zip(shape, text.removesuffix("\n").split("\n\n"), strict=True)
+    sections: list[Section] = []
+    for kind, part in parts:
+        if kind == "h":
+            sections.append((part, ()))
+        else:
+            heading, paragraphs = sections.pop()
+            sections.append((heading, (*paragraphs, part)))
+    return Notice(title=title[1], sections=tuple(sections))
 
-    def say(key: str, **more: object) -> str:
-        return " ".join(said[key].format(**known, **more).split())
 
-    kept = tuple(say(keep, days=days_of(keep, own)) for keep in KEPT)
-    who = (say("who-text"), *(say(key, **more) for key, more in _papers(tenant)), say("platform"))
-    return Notice(
-        title=say("title"),
-        sections=(
-            (say("who"), who),
-            (say("what"), (say("what-text"),)),
-            (say("long"), kept),
-            (say("others"), (say("others-text"),)),
-            (say("rights"), (say("rights-text"), say("complain"))),
-        ),
-    )
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a text is made from: the ISP, the days that it chose, its own words, and the operator's contact."""
+
+    tenant: Tenant
+    operator: str
+    days: Mapping[str, int] = field(default_factory=dict)
+    words: Mapping[tuple[str, str], str] = field(default_factory=dict)  # by kind and language
+
+    def own_words(self, kind: str, lang: str) -> tuple[str, ...]:
+        """The ISP's own paragraphs; in another language rather than not at all."""
+        found = self.words.get((kind, lang)) or next((text for (k, _), text in self.words.items() if k == kind), "")
+        return tuple(found.split("\n\n")) if found else ()
+
+
+def made(facts: Facts, kind: str, lang: str) -> Notice:
+    """The text of this kind as it would be published now."""
+    return terms_of(facts, lang) if kind == "terms" else notice_of(facts, lang)
+
+
+class _Said:
+    """The sentences of a language, with what is known of the ISP in them."""
+
+    def __init__(self, facts: Facts, said: Mapping[str, str]) -> None:
+        tenant = facts.tenant
+        self._said = said
+        self._known = {
+            "name": tenant.name,
+            "legal": tenant.legal_name or tenant.name,
+            "regulator": REGULATOR,
+            "operator": facts.operator,
+        }
+
+    def __call__(self, key: str, **more: object) -> str:
+        return " ".join(self._said[key].format(**self._known, **more).split())
+
+
+def notice_of(facts: Facts, lang: str) -> Notice:
+    """The privacy notice of this ISP."""
+    say = _Said(facts, wording.WORDS[lang])
+    who = (say("who-text"), *(say(key, **more) for key, more in _papers(facts.tenant)), say("platform"))
+    sections = [
+        (say("who"), who),
+        (say("what"), (say("what-text"),)),
+        (say("long"), tuple(say(keep, days=days_of(keep, facts.days)) for keep in KEPT)),
+        (say("others"), (say("others-text"),)),
+        (say("rights"), (say("rights-text"), say("complain"))),
+    ]
+    return Notice(title=say("title"), sections=(*sections, *_own(facts, "privacy", lang, say)))
+
+
+def terms_of(facts: Facts, lang: str) -> Notice:
+    """The terms of this ISP."""
+    say = _Said(facts, terms_wording.WORDS[lang])
+    call = [say("call", phone=facts.tenant.support_phone)] if facts.tenant.support_phone else []
+    sections = [
+        (say("who"), (say("who-text"), *call)),
+        (say("what"), (say("what-text"),)),
+        (say("money"), (say("money-text"),)),
+        (say("fault"), (say("fault-text"),)),
+        (say("fair"), (say("fair-text"),)),
+        (say("law"), (say("law-text"),)),
+    ]
+    return Notice(title=say("title"), sections=(*sections, *_own(facts, "terms", lang, say)))
+
+
+def _own(facts: Facts, kind: str, lang: str, say: _Said) -> tuple[Section, ...]:
+    words = facts.own_words(kind, lang)
+    return ((say("own"), words),) if words else ()
 
 
 def _papers(tenant: Tenant) -> list[tuple[str, dict[str, str]]]:

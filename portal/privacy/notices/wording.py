@@ -34,6 +34,7 @@ ENGLISH = {
     "rights-text": "You may ask to see your data, to have a copy, to have it corrected or erased, and you may object."
     " It costs nothing. Ask {name}.",
     "complain": "You may complain to the Office of the Data Protection Commissioner: {regulator}",
+    "own": "More from {name}",
 }
 SWAHILI = {
     "title": "Ilani ya faragha ya {name}",
@@ -62,6 +63,7 @@ SWAHILI = {
     "rights-text": "Unaweza kuomba kuona data yako, kupata nakala, irekebishwe au ifutwe, na unaweza kupinga."
     " Ni bure. Uliza {name}.",
     "complain": "Unaweza kulalamika kwa Ofisi ya Kamishna wa Ulinzi wa Data: {regulator}",
+    "own": "Zaidi kutoka {name}",
 }
 WORDS: Mapping[str, Mapping[str, str]] = {"en": ENGLISH, "sw": SWAHILI}
 KEPT = ("payment", "session", "person", "evidence", "support")
