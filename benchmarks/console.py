@@ -131,6 +131,7 @@ ID_OF = {
     "/settings/mpesa/": "account",
     "/imports/": "import",
     "/settings/alarms/": "channel",
+    "/settings/processors/": "processor",
 }
 
 

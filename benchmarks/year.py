@@ -23,6 +23,7 @@ from portal.money import Money
 from portal.payments import accounts
 from portal.people import store as people
 from portal.phone import Phone
+from portal.processors import store as processors
 from portal.seal import Vault, new_public, new_token, token_hash
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
@@ -542,6 +543,9 @@ def _alarms(of: Filling) -> None:
     public = new_public(8)
     args = (of.vault, public, "webhook", "https://hooks.example.test/x", channels.new_secret(), ("balance",), year.now)
     year.named["channel"] = str(of.unit(channels.add(*args)))
+    receiver = of.unit(processors.registered("webhook:hooks.example.test"))
+    assert receiver is not None
+    year.named["processor"] = str(receiver.id)
 
 
 def _log(of: Filling, first_device: int, paid: list[tuple[str, int]]) -> None:

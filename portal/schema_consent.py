@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Table, Text, UniqueConstraint
+from sqlalchemy import Index, Table, Text, UniqueConstraint
 
-from portal.columns import Whole, key, metadata, plain, tenant
+from portal.columns import Whole, key, metadata, plain, tenant, where
 
 # What an ISP says in its own words beside the text that Bando makes; it counts once a version with it is published.
 notice_words = Table(
@@ -36,4 +36,26 @@ notice_versions = Table(
     plain("published_by", Text, nullable=False),  # staff:<public>
     plain("published_at", Whole, nullable=False),
     UniqueConstraint("tenant_id", "kind", "number", "language"),
+)
+
+# Who handles data for an ISP. An adapter sends to nobody whose mark is not here.
+processors = Table(
+    "processors",
+    metadata,
+    key(),
+    tenant(),
+    plain("mark", Text, nullable=False),  # what an adapter calls it: portal/processors/registry.py
+    plain("named", Text, nullable=False),
+    plain("purpose", Text, nullable=False),
+    plain("gets", Text, nullable=False),  # which data
+    plain("country", Text, nullable=False, server_default=""),  # KE; nothing: not said yet
+    plain("contract_on", Text),  # 2026-11-29
+    plain("basis", Text, nullable=False, server_default=""),  # on what a transfer out of Kenya rests
+    plain("added_by", Text, nullable=False),  # bando | staff:<public>
+    plain("added_at", Whole, nullable=False),
+    plain("looked_at", Whole),  # when staff last said what stands here
+    plain("removed_by", Text),
+    plain("removed_at", Whole),
+    where("uq_processors_standing", "removed_at IS NULL", "tenant_id", "mark"),
+    Index(None, "tenant_id", "mark", "id"),
 )

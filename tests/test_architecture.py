@@ -88,18 +88,20 @@ MAY: dict[str, set[str]] = {
     # rooms
     "sessions": set(),
     "people": set(),
+    # who handles data for an ISP, and the gate before every call to the outside
+    "processors": {"tenancy", "db"},
     "audit": set(),
     "staff": {"db", "loops", "tenancy"},
     "tenancy": {"db", "loops"},
     "books": set(),
     "access": {"sessions", "tenancy", "db"},
-    "payments": {"access", "books", "tenancy", "people", "db", "loops"},
+    "payments": {"access", "books", "processors", "tenancy", "people", "db", "loops"},
     "vouchers": {"access", "books", "tenancy", "db", "loops"},
     "mikrotik": {"access", "sessions", "tenancy", "db", "loops"},
     # looks at everything, and keeps nothing but its alarms; `mikrotik` is for its policy of addresses
-    "watch": {"access", "tenancy", "mikrotik", "db", "loops"},
+    "watch": {"access", "processors", "tenancy", "mikrotik", "db", "loops"},
     # takes away what is too old, in every table; `columns` is for its classes
-    "privacy": {"audit", "tenancy", "columns", "db", "loops"},
+    "privacy": {"audit", "processors", "tenancy", "columns", "db", "loops"},
     # what looks at everything, and changes nothing
     "check": {"audit", "tenancy", "groups", "check_books"},
     "check_books": {"books"},
@@ -129,9 +131,9 @@ MAY: dict[str, set[str]] = {
             "db",
             "pages",
         ),
-        *("export", "imports", "privacy", "watch"),
+        *("export", "imports", "privacy", "processors", "watch"),
     },
-    "pages": {"web", "access", "payments", "mikrotik", "people", "privacy", "tenancy", "vouchers", "db"},
+    "pages": {"web", "access", "payments", "mikrotik", "people", "privacy", "processors", "tenancy", "vouchers", "db"},
 }
 
 # Where a library may be imported; libraries that are not listed may be used anywhere.
@@ -141,6 +143,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
     "multipart": ("pages", "web"),
     "itsdangerous": ("pages", "console"),
     "httpx": ("payments/daraja", "payments/line", "payments/room", "doctor", "watch/deliver"),
+    "smtplib": ("watch/deliver",),
     "librouteros": ("mikrotik/sentences", "mikrotik/wire"),
     "sqlite3": ("db", "groups", "doctor_database", "migrate", "backup"),
     "databases": ("db",),

@@ -11,10 +11,11 @@ from portal.access.hours import local_day
 from portal.errors import Refused
 from portal.pages.doors import Services
 from portal.pages.visit import Visit, language, refuse_shut, remember
-from portal.privacy.notices import service
-from portal.privacy.notices.notice import KINDS
+from portal.privacy.notices import service, wording
+from portal.privacy.notices.notice import KINDS, in_words
 from portal.privacy.notices.service import Shown
 from portal.privacy.notices.wording import REGULATOR
+from portal.processors import store as register
 from portal.web import forms
 from portal.words import weekday
 
@@ -39,6 +40,15 @@ async def download(services: Services, request: Request) -> Response:
     version = f"-{found.version.number}" if found.version else ""
     named = f'attachment; filename="{kind}{version}-{visit.lang}.txt"'
     return Response(found.notice.text.encode(), 200, {"content-disposition": named}, "text/plain; charset=utf-8")
+
+
+async def processors(services: Services, request: Request) -> Response:
+    """The register of processors, as it stands."""
+    visit = visit_of(services, request)
+    found = await services.db.read(visit.view.tenant.id, register.standing)
+    bases = wording.WORDS[visit.lang]
+    others = [{**in_words(each, visit.lang), "basis": each.basis} for each in found]
+    return visit.page(request, "processors", others=others, bases=bases)
 
 
 def visit_of(services: Services, request: Request) -> Visit:

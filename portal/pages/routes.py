@@ -58,6 +58,7 @@ def _notices(services: Services) -> list[BaseRoute]:
     return [
         _get("/n/{tenant}/", Page(notice.notice, services)),
         _get("/n/{tenant}/text", Page(notice.download, services)),
+        _get("/n/{tenant}/processors/", Page(notice.processors, services)),
         _get("/n/{tenant}/{kind}/", Page(notice.notice, services)),
         _get("/n/{tenant}/{kind}/text", Page(notice.download, services)),
     ]

@@ -14,6 +14,8 @@ import pyotp
 from portal import spans
 from portal.clock import DAY, MINUTE, as_datetime
 from portal.privacy.retention import service as retention
+from portal.processors import service as processors
+from portal.processors.registry import Told
 from portal.tenancy import store as tenancy
 from portal.units import update, value
 from sandbox.routeros.api import serve_api
@@ -318,6 +320,29 @@ async def _publish(who: Visitor) -> Request:
     return "/settings/notices/review", {"kind": "privacy", "mark": mark[1]}
 
 
+PROCESSOR = {"named": "Books Ltd", "purpose": "Keeps the books", "gets": "Payments", "country": "KE"}
+
+
+async def _processor(home: Seed) -> int:
+    told = Told(named="Hosts Ltd", purpose="Hosts", gets="Everything", country="KE")
+    return int(await home.write(processors.add, told, "staff:x", home.clock.now()))
+
+
+def on_processor(action: str, **fields: str) -> Sample:
+    async def sample(who: Visitor) -> Request:
+        return f"/settings/processors/{await _processor(who.office.home)}{action}", fields
+
+    return sample
+
+
+async def _back(who: Visitor) -> Request:
+    home = who.office.home
+    made = await _processor(home)
+    await home.write(processors.remove, made, "staff:x", home.clock.now())
+    entry = await home.read(value, "SELECT mark FROM processors WHERE tenant_id = :tenant AND id = :made", made=made)
+    return "/settings/processors/back", {"mark": str(entry)}
+
+
 def on_channel(action: str, **fields: str) -> Sample:
     async def sample(who: Visitor) -> Request:
         return f"/settings/alarms/{await alarms.channel(who.office.home)}/{action}", fields
@@ -405,6 +430,10 @@ SAMPLES: dict[str, Sample] = {
     "/settings/retention/days": plain("/settings/retention/days", keep="session", days="100", reason="because"),
     "/settings/retention/hold": plain("/settings/retention/hold", reason="Order 7", **{"hold-session": "1"}),
     "/settings/retention/hold/{id}/lift": _lift,
+    "/settings/processors/new": plain("/settings/processors/new", **PROCESSOR),
+    "/settings/processors/back": _back,
+    "/settings/processors/{id}": on_processor("", **PROCESSOR),
+    "/settings/processors/{id}/remove": on_processor("/remove", reason="because"),
     "/settings/notices/review": _publish,
     "/settings/notices/words": plain("/settings/notices/words", **{"words-en": "We close at ten."}),
     "/settings/alarms": plain(

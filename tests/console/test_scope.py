@@ -53,6 +53,10 @@ FILLED = {
     "keep": "session",
     "days": "100",
     "hold-session": "1",
+    "named": "Books Ltd",
+    "purpose": "Keeps the books",
+    "gets": "Payments",
+    "country": "KE",
 }
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from portal.privacy.notices import terms_wording, wording
 from portal.privacy.notices.wording import KEPT, REGULATOR
 from portal.privacy.retention.periods import days_of
+from portal.processors import registry
+from portal.processors.registry import Told
 from portal.tenancy.store import Tenant
 
 KINDS = {"privacy": "Privacy notice", "terms": "Terms"}
@@ -67,6 +69,7 @@ class Facts:
     operator: str
     days: Mapping[str, int] = field(default_factory=dict)
     words: Mapping[tuple[str, str], str] = field(default_factory=dict)  # by kind and language
+    processors: Sequence[Told] = ()  # the register, in its order
 
     def own_words(self, kind: str, lang: str) -> tuple[str, ...]:
         """The ISP's own paragraphs; in another language rather than not at all."""
@@ -104,7 +107,7 @@ def notice_of(facts: Facts, lang: str) -> Notice:
         (say("who"), who),
         (say("what"), (say("what-text"),)),
         (say("long"), tuple(say(keep, days=days_of(keep, facts.days)) for keep in KEPT)),
-        (say("others"), (say("others-text"),)),
+        (say("others"), (say("others-text"), *_processors(facts, lang, say), say("others-law"))),
         (say("rights"), (say("rights-text"), say("complain"))),
     ]
     return Notice(title=say("title"), sections=(*sections, *_own(facts, "privacy", lang, say)))
@@ -128,6 +131,23 @@ def terms_of(facts: Facts, lang: str) -> Notice:
 def _own(facts: Facts, kind: str, lang: str, say: _Said) -> tuple[Section, ...]:
     words = facts.own_words(kind, lang)
     return ((say("own"), words),) if words else ()
+
+
+def _processors(facts: Facts, lang: str, say: _Said) -> list[str]:
+    """Who else handles the data, each in a paragraph."""
+    found = [say("other", **in_words(each, lang), about=_about(each, say)) for each in facts.processors]
+    return [text if text.endswith(".") else f"{text}." for text in found]
+
+
+def in_words(told: Told, lang: str) -> dict[str, str]:
+    """An entry of the register as guests read it."""
+    country = registry.countries(lang).get(told.country, "")
+    named, purpose, gets = (registry.said(text, lang) for text in (told.named, told.purpose, told.gets))
+    return {"other": named, "purpose": purpose, "gets": gets, "country": country}
+
+
+def _about(told: Told, say: _Said) -> str:
+    return say(f"basis-{told.basis}") if told.basis else say("no-country") if not told.country else ""
 
 
 def _papers(tenant: Tenant) -> list[tuple[str, dict[str, str]]]:

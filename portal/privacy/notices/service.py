@@ -14,6 +14,7 @@ from portal.privacy.notices import store
 from portal.privacy.notices.notice import Facts, Notice, made
 from portal.privacy.notices.store import Version
 from portal.privacy.retention import store as retention
+from portal.processors import store as processors
 from portal.tenancy.store import Tenant
 from portal.texts import LANGUAGES
 from portal.units import Unit
@@ -88,7 +89,8 @@ def facts(tenant: Tenant, operator: str) -> Unit[Facts]:
     """What the texts of this ISP are made from now."""
     days = yield from retention.own_days()
     words = yield from store.own_words()
-    return Facts(tenant=tenant, operator=operator, days=days, words=words)
+    others = yield from processors.standing()
+    return Facts(tenant=tenant, operator=operator, days=days, words=words, processors=others)
 
 
 def shown(tenant: Tenant, operator: str, kind: str, lang: str, number: int | None = None) -> Unit[Shown]:

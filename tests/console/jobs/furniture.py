@@ -58,6 +58,8 @@ SAMPLES = {
     "/compensation/{id}": "outages",
     "/settings/alarms/{id}": "alarm_channels",
     "/settings/alarms/{id}/remove": "alarm_channels",
+    "/settings/processors/{id}": "processors",
+    "/settings/processors/{id}/remove": "processors",
     "/plans/{id}": "plans",
     "/settings/mpesa/{id}": "mpesa_accounts",
     "/settings/mpesa/{id}/off": "mpesa_accounts",
