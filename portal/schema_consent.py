@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, Table, Text, UniqueConstraint
+from sqlalchemy import Boolean, Index, Table, Text, UniqueConstraint
 
-from portal.columns import Whole, key, metadata, plain, tenant, where
+from portal.columns import Whole, key, link, metadata, personal, plain, tenant, where
 
 # What an ISP says in its own words beside the text that Bando makes; it counts once a version with it is published.
 notice_words = Table(
@@ -58,4 +58,37 @@ processors = Table(
     plain("removed_at", Whole),
     where("uq_processors_standing", "removed_at IS NULL", "tenant_id", "mark"),
     Index(None, "tenant_id", "mark", "id"),
+)
+
+# What an ISP asks its guests to agree to.
+consent_asks = Table(
+    "consent_asks",
+    metadata,
+    key(),
+    tenant(),
+    plain("purpose", Text, nullable=False),  # offers
+    plain("active", Boolean, nullable=False),
+    plain("changed_by", Text, nullable=False),
+    plain("changed_at", Whole, nullable=False),
+    UniqueConstraint("tenant_id", "purpose"),
+)
+
+# What somebody decided; the latest row counts, and those before it prove what was so then.
+consents = Table(
+    "consents",
+    metadata,
+    key(),
+    tenant(),
+    link("person_id", "persons", nullable=False),
+    link("device_id", "devices"),
+    plain("purpose", Text, nullable=False),
+    plain("given", Boolean, nullable=False),
+    link("version_id", "notice_versions"),
+    plain("digest", Text, nullable=False),  # of the text
+    plain("language", Text, nullable=False),
+    plain("channel", Text, nullable=False),  # purchase | console
+    personal("proof", Text, purpose="prove consent", keep="consent", nullable=False),
+    plain("actor", Text, nullable=False),  # guest | staff:<public>
+    personal("decided_at", Whole, purpose="prove consent", keep="consent", nullable=False),
+    Index(None, "tenant_id", "person_id", "purpose", "id"),
 )

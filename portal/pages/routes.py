@@ -20,6 +20,7 @@ from portal.pages import (
     home,
     hooks,
     notice,
+    offers,
     pay,
     receipt,
     router_files,
@@ -109,6 +110,8 @@ def _purchase(services: Services) -> list[BaseRoute]:
         _post("/p/{token}/again", Page(waiting.again, services)),
         _get("/p/{token}/again", Page(back)),
         _get("/p/{token}/receipt", Page(receipt.receipt, services)),
+        _get("/p/{token}/offers", Page(offers.offers, services)),
+        _post("/p/{token}/offers", Page(offers.decide, services)),
         _get("/p/{token}/status", Page(status.of_purchase, services)),
         _get("/p/{token}", Page(slash)),
     ]

@@ -19,7 +19,7 @@ from portal.processors.registry import Told
 from portal.tenancy import store as tenancy
 from portal.units import update, value
 from sandbox.routeros.api import serve_api
-from tests.console import alarms, guests, money, samples_money
+from tests.console import alarms, consent, guests, money, samples_money
 from tests.console.office import Visitor
 from tests.console.test_further import PAYSTACK
 from tests.console.test_isps import NEW as ISP
@@ -343,6 +343,11 @@ async def _back(who: Visitor) -> Request:
     return "/settings/processors/back", {"mark": str(entry)}
 
 
+async def _no_more_offers(who: Visitor) -> Request:
+    device, person = await consent.agreed(who.office.home)
+    return f"/guests/device/{device}/offers", {"person": str(person), "reason": "by phone"}
+
+
 def on_channel(action: str, **fields: str) -> Sample:
     async def sample(who: Visitor) -> Request:
         return f"/settings/alarms/{await alarms.channel(who.office.home)}/{action}", fields
@@ -434,6 +439,8 @@ SAMPLES: dict[str, Sample] = {
     "/settings/processors/back": _back,
     "/settings/processors/{id}": on_processor("", **PROCESSOR),
     "/settings/processors/{id}/remove": on_processor("/remove", reason="because"),
+    "/settings/offers": plain("/settings/offers", to="on"),
+    "/guests/device/{device}/offers": _no_more_offers,
     "/settings/notices/review": _publish,
     "/settings/notices/words": plain("/settings/notices/words", **{"words-en": "We close at ten."}),
     "/settings/alarms": plain(

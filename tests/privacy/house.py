@@ -45,6 +45,7 @@ OLD: dict[str, Callable[[Planted, int, Moment, dict[str, Any]], int]] = {
     "receipts": _row("receipts", "seen_at", payer_tail="678"),
     "statements": _row("statement_rows", "paid_at", payer_tail="678"),
     "notes": _row("notes", "written_at"),
+    "consents": _row("consents", "decided_at"),
     "logins": _row("logins", "seen_at"),
     "login failures": _row("login_failures", "failed_at"),
     "voucher acts": _row("voucher_acts", "done_at"),

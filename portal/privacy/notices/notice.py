@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from portal.privacy.consent import wording as consent_wording
 from portal.privacy.notices import terms_wording, wording
 from portal.privacy.notices.wording import KEPT, REGULATOR
 from portal.privacy.retention.periods import days_of
@@ -13,7 +14,7 @@ from portal.processors import registry
 from portal.processors.registry import Told
 from portal.tenancy.store import Tenant
 
-KINDS = {"privacy": "Privacy notice", "terms": "Terms"}
+KINDS = {"privacy": "Privacy notice", "terms": "Terms", "offers": "Consent to offers"}
 Section = tuple[str, tuple[str, ...]]
 
 
@@ -79,7 +80,7 @@ class Facts:
 
 def made(facts: Facts, kind: str, lang: str) -> Notice:
     """The text of this kind as it would be published now."""
-    return terms_of(facts, lang) if kind == "terms" else notice_of(facts, lang)
+    return MADE[kind](facts, lang)
 
 
 class _Said:
@@ -126,6 +127,16 @@ def terms_of(facts: Facts, lang: str) -> Notice:
         (say("law"), (say("law-text"),)),
     ]
     return Notice(title=say("title"), sections=(*sections, *_own(facts, "terms", lang, say)))
+
+
+def offers_of(facts: Facts, lang: str) -> Notice:
+    """What a guest agrees to who wants to hear of offers."""
+    say = _Said(facts, consent_wording.WORDS[lang])
+    words = tuple(say(key) for key in ("agree", "free", "data", "back"))
+    return Notice(title=say("title"), sections=((say("who"), words),))
+
+
+MADE: Mapping[str, Callable[[Facts, str], Notice]] = {"privacy": notice_of, "terms": terms_of, "offers": offers_of}
 
 
 def _own(facts: Facts, kind: str, lang: str, say: _Said) -> tuple[Section, ...]:

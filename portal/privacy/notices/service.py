@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from portal.clock import Moment
 from portal.errors import Refused
+from portal.privacy.consent.wording import PURPOSE
 from portal.privacy.notices import store
 from portal.privacy.notices.notice import Facts, Notice, made
 from portal.privacy.notices.store import Version
@@ -96,6 +97,8 @@ def facts(tenant: Tenant, operator: str) -> Unit[Facts]:
 def shown(tenant: Tenant, operator: str, kind: str, lang: str, number: int | None = None) -> Unit[Shown]:
     """What guests read: the published version, or an earlier one by its number. Raises `Refused`."""
     standing = (yield from store.latest(kind)).get(lang)
+    if kind == PURPOSE and standing is None:
+        raise Refused("not-found", status=404)  # nobody is asked to agree to it
     if number is None and standing is None:
         known = yield from facts(tenant, operator)
         return Shown(notice=made(known, kind, lang), version=None, latest=True)

@@ -27,6 +27,7 @@ ENGLISH = {
     "person": "Phone number and device: {days} days after they were last seen.",
     "evidence": "Messages of payment providers: {days} days.",
     "support": "Notes of those who helped you: {days} days after the last one.",
+    "consent": "What you agreed to: {days} days after you took it back.",
     "others": "Who else gets it",
     "others-text": "These work for {name}, and get only what is said here:",
     "other": "{other}. Why: {purpose}. What it gets: {gets}. Country: {country} {about}",
@@ -63,6 +64,7 @@ SWAHILI = {
     "person": "Nambari ya simu na kifaa: siku {days} baada ya kuonekana mara ya mwisho.",
     "evidence": "Ujumbe wa watoa huduma za malipo: siku {days}.",
     "support": "Maandishi ya waliokusaidia: siku {days} baada ya la mwisho.",
+    "consent": "Ulichokubali: siku {days} baada ya kuondoa kibali.",
     "others": "Nani mwingine huipata",
     "others-text": "Hawa hufanya kazi kwa niaba ya {name}, na hupata yaliyosemwa hapa tu:",
     "other": "{other}. Kwa nini: {purpose}. Hupata: {gets}. Nchi: {country} {about}",
@@ -79,4 +81,4 @@ SWAHILI = {
     "own": "Zaidi kutoka {name}",
 }
 WORDS: Mapping[str, Mapping[str, str]] = {"en": ENGLISH, "sw": SWAHILI}
-KEPT = ("payment", "session", "person", "evidence", "support")
+KEPT = ("payment", "session", "person", "evidence", "support", "consent")

@@ -30,7 +30,7 @@ from portal.staff.roles import may
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
 from portal.units import Unit, rows, update, value
-from tests.console import alarms, guests
+from tests.console import alarms, consent, guests
 from tests.console.jobs.shop import Shop
 from tests.vouchers import cards
 
@@ -47,6 +47,7 @@ SAMPLES = {
     "/guests/device/{device}": "devices",
     "/guests/device/{device}/block": "devices",
     "/guests/device/{device}/pass/{pass_id}/end": "passes",
+    "/guests/device/{device}/offers": "consents",
     "/payments/{id}": "payments",
     "/vouchers/batch/{id}": "batches",
     "/vouchers/batch/{id}/void": "batches",
@@ -107,6 +108,9 @@ async def filled(s: Shop, path: str) -> str:
     if SAMPLES[known] == "passes":
         one = (await s.rows("SELECT id, device_id FROM passes WHERE tenant_id = :tenant ORDER BY id DESC LIMIT 1"))[0]
         return path.replace("{device}", str(one["device_id"])).replace("{pass_id}", str(one["id"]))
+    if SAMPLES[known] == "consents":
+        one = (await s.rows("SELECT device_id FROM consents WHERE tenant_id = :tenant ORDER BY id DESC LIMIT 1"))[0]
+        return path.replace("{device}", str(one["device_id"]))
     return re.sub(r"\{[^}]+\}", str(await s.home.read(newest, SAMPLES[known])), path)
 
 
@@ -121,6 +125,7 @@ async def furnish(s: Shop) -> None:
     await fails(s)
     await alarms.opened(s.home, subject=f"router:{next(s.numbers)}")
     await alarms.channel(s.home)
+    await consent.agreed(s.home)
     await cards.print_cards(s.home, 60)
     table = csv_file.read(b"plan,price,time,code\n1 day,50,1d,ab12cd34\n", UTC, s.home.clock.now())
     hands = Hands(vault=s.home.vault, tenant=s.home.tenant, by="Amina")
