@@ -95,7 +95,9 @@ async def test_a_form_that_is_sent_twice_publishes_once(o: Office) -> None:
 async def test_own_words_come_with_the_next_version_and_in_the_other_language_too(o: Office) -> None:
     who = await o.of("manager")
     await publish(who, "terms")
-    await who.post(f"{PAGE}/words", kind="terms", **{"words-en": "We close\nat ten.\r\n\r\n\r\n<b>No</b> parties."})
+    await who.post(
+        f"{PAGE}/words", 303, kind="terms", **{"words-en": "We close\nat ten.\r\n\r\n\r\n<b>No</b> parties."}
+    )
     terms = (await o.home.read(store.latest, "terms"))["en"]
     assert "parties" not in terms.body
     await publish(who, "terms", summary="Our own rules are in it.")

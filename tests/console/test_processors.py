@@ -42,7 +42,7 @@ async def test_an_account_brings_its_provider_in_and_staff_is_asked_to_look(o: O
 async def test_what_is_told_of_one_is_kept_with_its_line(o: Office) -> None:
     who, made = await o.of("manager"), await mpesa(o)
     fields = {**PROCESSOR, "named": "Safaricom <b>PLC</b>", "contract_on": "2024-02-29"}
-    await who.post(f"{PAGE}/{made}", **fields)
+    await who.post(f"{PAGE}/{made}", 303, **fields)
     found = await o.home.read(store.one_of, made)
     assert (found.named, found.contract_on, found.mark) == ("Safaricom <b>PLC</b>", "2024-02-29", "mpesa")
     assert found.looked_at is not None
@@ -120,7 +120,7 @@ async def test_who_may_not_shut_payments_off_may_not_take_one_out(o: Office) -> 
 async def test_the_notice_would_change_with_the_register(o: Office) -> None:
     who, operator = await o.of("owner"), o.services.settings.data_protection_contact
     before = (await o.home.read(notices.review, o.home.tenant, operator, "privacy")).drafts["en"].text
-    await who.post(f"{PAGE}/new", **{**PROCESSOR, "country": "NG", "basis": "safeguards"})
+    await who.post(f"{PAGE}/new", 303, **{**PROCESSOR, "country": "NG", "basis": "safeguards"})
     after = (await o.home.read(notices.review, o.home.tenant, operator, "privacy")).drafts
     assert "Books Ltd" not in before
     assert "Books Ltd. Why: Keeps the books. What it gets: Payments. Country: Nigeria (outside of Kenya" in (

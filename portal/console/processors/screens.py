@@ -133,8 +133,8 @@ async def remove(desk: Desk) -> Response:
     except Refused as wrong:
         return await _sure(desk, found, wrong)
     args = (found.id, f"staff:{desk.staff.public}", desk.now)
-    about = {"before": {"name": found.named}, "after": {"reason": reason}}
-    await desk.act("processor.remove", f"processor:{found.id}", service.remove, *args, **about)
+    before, after = {"name": found.named}, {"reason": reason}
+    await desk.act("processor.remove", f"processor:{found.id}", service.remove, *args, before=before, after=after)
     return desk.go(HOME, "processor-removed")
 
 

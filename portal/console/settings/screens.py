@@ -17,8 +17,13 @@ async def overview(desk: Desk) -> Response:
     found = await desk.read(accounts.accounts) if desk.may("accounts") else []
     contact = desk.services.settings.data_protection_contact
     move = any(each.number and each.moved for each in await desk.read(notices.reviews, desk.view.tenant, contact))
-    about = {"papers": profile.papers(desk), "account": _current(found), "installed": _installed(desk)}
-    return desk.page("settings", notices_move=move, **about)
+    return desk.page(
+        "settings",
+        papers=profile.papers(desk),
+        account=_current(found),
+        installed=_installed(desk),
+        notices_move=move,
+    )
 
 
 def _current(found: list[Account]) -> Account | None:
