@@ -97,6 +97,7 @@ class Bando:
         """Take up the work where it was left, then run the loops."""
         await self.catalog.refresh()
         await self.payments.start()
+        await self.watch.start()
         ends = Every("ends", ENDS_EVERY_MS, self._let_time_act, self.clock)
         rooms = (
             *(*self.payments.loops, *self.vouchers.loops, *self.staff.loops, *self.watch.loops),

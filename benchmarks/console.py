@@ -133,6 +133,7 @@ ID_OF = {
     "/settings/mpesa/": "account",
     "/imports/": "import",
     "/settings/alarms/": "channel",
+    "/settings/processors/": "processor",
 }
 
 

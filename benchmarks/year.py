@@ -23,10 +23,12 @@ from portal.money import Money
 from portal.payments import accounts
 from portal.people import store as people
 from portal.phone import Phone
+from portal.privacy.consent import store as consent
+from portal.processors import store as processors
 from portal.seal import Vault, new_public, new_token, token_hash
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
-from portal.units import Unit, drive
+from portal.units import Unit, drive, value
 from portal.vouchers import batches, codes
 from portal.watch import channels
 
@@ -543,6 +545,20 @@ def _alarms(of: Filling) -> None:
     public = new_public(8)
     args = (of.vault, public, "webhook", "https://hooks.example.test/x", channels.new_secret(), ("balance",), year.now)
     year.named["channel"] = str(of.unit(channels.add(*args)))
+    receiver = of.unit(processors.registered("webhook:hooks.example.test"))
+    assert receiver is not None
+    year.named["processor"] = str(receiver.id)
+
+
+def _agreed(of: Filling) -> None:
+    """Somebody who paid for the first device agreed to offers."""
+    text = "SELECT person_id FROM payments WHERE tenant_id = :tenant AND device_id = :device LIMIT 1"
+    device = int(of.year.named["device"])
+    person = of.unit(value(text, device=device))
+    made = {"purpose": "offers", "given": True, "digest": "", "language": "en", "channel": "purchase"}
+    proof = {"proof": "payment:x", "actor": "guest", "decided_at": of.year.now}
+    if person is not None:
+        of.unit(consent.add(person_id=person, device_id=device, version_id=None, **made, **proof))
 
 
 def _requests(of: Filling) -> None:
@@ -585,6 +601,7 @@ def _log(of: Filling, first_device: int, paid: list[tuple[str, int]]) -> None:
     of.many("exceptions", "kind, subject, detail, opened_at, closed_at", lines)
     _alarms(of)
     _requests(of)
+    _agreed(of)
     first_staff = int(year.named["staff"]) - 1
     outage = of.next_id("outages")
     of.many(

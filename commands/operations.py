@@ -21,6 +21,7 @@ from portal.migrate import migrate as bring_up
 from portal.payments import accounts
 from portal.payments.examination import check_accounts
 from portal.payments.room import Make, built
+from portal.processors.gate import Gate
 from portal.seal import Vault
 from portal.settings import Settings
 from portal.tenancy import store as tenancy
@@ -78,6 +79,7 @@ async def _with_accounts_and_routers(settings: Settings, clock: Clock) -> list[F
         http = await stack.enter_async_context(httpx.AsyncClient(verify=trust_for(settings), trust_env=False))
         db = Database(settings.database)
         stack.push_async_callback(db.aclose)
+        gate = Gate(db, clock)
         return await examine(
             settings,
             clock,
@@ -85,7 +87,7 @@ async def _with_accounts_and_routers(settings: Settings, clock: Clock) -> list[F
             vault=vault,
             http=http,
             time_url=await _provider_url(db),
-            check_mpesa=partial(check_accounts, db, built(_further(), http, vault, clock), settings),
+            check_mpesa=partial(check_accounts, db, built(_further(), http, vault, clock, registered=gate), settings),
         )
 
 

@@ -16,6 +16,7 @@ RETENTION_DAYS = {
     "act": 730,
     "staff": 730,  # after they have left
     "support": 3 * 365,  # after the last word
+    "consent": 3 * 365,  # after it was taken back
 }
 
 NAMING = {

@@ -12,6 +12,7 @@ from sqlalchemy import Boolean, Index, Integer, LargeBinary, Table, Text, Unique
 from portal import (
     schema_agents,
     schema_books,
+    schema_consent,
     schema_erasing,
     schema_imports,
     schema_incidents,
@@ -33,6 +34,7 @@ __all__ = [
     "metadata",
     "schema_agents",
     "schema_books",
+    "schema_consent",
     "schema_erasing",
     "schema_imports",
     "schema_incidents",

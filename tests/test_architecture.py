@@ -55,6 +55,7 @@ MAY: dict[str, set[str]] = {
         "columns",
         "schema_agents",
         "schema_books",
+        "schema_consent",
         "schema_imports",
         "schema_erasing",
         "schema_incidents",
@@ -71,6 +72,7 @@ MAY: dict[str, set[str]] = {
     },
     "schema_agents": {"columns"},
     "schema_books": {"columns"},
+    "schema_consent": {"columns"},
     "schema_imports": {"columns"},
     "schema_erasing": {"columns"},
     "schema_incidents": {"columns"},
@@ -96,19 +98,21 @@ MAY: dict[str, set[str]] = {
     # rooms
     "sessions": set(),
     "people": set(),
+    # who handles data for an ISP, and the gate before every call to the outside
+    "processors": {"tenancy", "db"},
     "audit": set(),
     "staff": {"db", "loops", "tenancy"},
     "tenancy": {"db", "loops"},
     "books": set(),
     "access": {"sessions", "tenancy", "db"},
-    "payments": {"access", "books", "tenancy", "people", "db", "loops"},
+    "payments": {"access", "books", "processors", "tenancy", "people", "db", "loops"},
     "vouchers": {"access", "books", "tenancy", "db", "loops"},
     "mikrotik": {"access", "sessions", "tenancy", "db", "loops"},
     # looks at everything, and keeps nothing but its alarms; `mikrotik` is for its policy of addresses
-    "watch": {"access", "tenancy", "mikrotik", "db", "loops"},
+    "watch": {"access", "processors", "tenancy", "mikrotik", "db", "loops"},
     # takes away what is too old, in every table; `columns` is for its classes
     # and who is erased: `access` ends their passes, `payments` says what is on its way and which number is whose
-    "privacy": {"audit", "tenancy", "columns", "access", "payments", "people", "db", "loops"},
+    "privacy": {"audit", "tenancy", "columns", "access", "payments", "people", "processors", "db", "loops"},
     # to guests; whom it may write to, their rights say
     "messages": {"access", "privacy", "db", "loops"},
     # what looks at everything, and changes nothing
@@ -141,9 +145,12 @@ MAY: dict[str, set[str]] = {
             "db",
             "pages",
         ),
-        *("export", "imports", "privacy", "watch"),
+        *("export", "imports", "privacy", "processors", "watch"),
     },
-    "pages": {"web", "access", "messages", "payments", "mikrotik", "people", "privacy", "tenancy", "vouchers", "db"},
+    "pages": {
+        *("web", "access", "messages", "payments", "mikrotik", "people", "privacy", "processors", "tenancy"),
+        *("vouchers", "db"),
+    },
 }
 
 # Where a library may be imported; libraries that are not listed may be used anywhere.
@@ -153,6 +160,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
     "multipart": ("pages", "web"),
     "itsdangerous": ("pages", "console"),
     "httpx": ("payments/daraja", "payments/line", "payments/room", "doctor", "watch/deliver", "messages/gateways"),
+    "smtplib": ("watch/deliver",),
     "librouteros": ("mikrotik/sentences", "mikrotik/wire"),
     "sqlite3": ("db", "groups", "doctor_database", "migrate", "backup"),
     "databases": ("db",),
@@ -162,6 +170,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
         "schema",
         "schema_agents",
         "schema_books",
+        "schema_consent",
         "schema_imports",
         "schema_erasing",
         "schema_incidents",

@@ -43,6 +43,10 @@ FAILED = {
         "M-Pesa refuses the ISP's account",
         "M-Pesa refused your account's settings; look at the M-Pesa account.",
     ),
+    "unregistered": Why(
+        "the provider is not in your register",
+        "The provider was taken out of your register of processors, so it was not asked.",
+    ),
 }
 REVIEW = {
     "wrong-amount": Why("another amount came", "The money that came is not the amount that was asked for."),

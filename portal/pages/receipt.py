@@ -12,6 +12,7 @@ from portal.clock import Moment, as_datetime
 from portal.errors import Refused
 from portal.money import Money
 from portal.pages.doors import Services
+from portal.pages.offers import stands
 from portal.pages.waiting import open_purchase, tail
 from portal.payments.refunds import store as refunds
 
@@ -26,9 +27,11 @@ async def receipt(services: Services, request: Request) -> Response:
         raise Refused("old-link", status=404)
     tenant = visit.view.tenant
     given_back = await services.db.read(tenant.id, refunds.given_back, paid.public)
+    offers = await services.db.read(tenant.id, stands, request.path_params["token"], visit.lang)
     return visit.page(
         request,
         "receipt",
+        offers=offers,
         payment=paid,
         paid_at=_local(paid.settled_at or paid.created_at, tenant.timezone),
         tax=included_tax(paid.amount, tenant.tax_bp),

@@ -19,6 +19,8 @@ from portal.pages import (
     entry,
     home,
     hooks,
+    notice,
+    offers,
     pay,
     receipt,
     router_files,
@@ -49,7 +51,19 @@ def routes(services: Services) -> list[BaseRoute]:
         *_purchase(services),
         *_owner(services),
         *_your_data(services),
+        *_notices(services),
         *_hooks(services),
+    ]
+
+
+def _notices(services: Services) -> list[BaseRoute]:
+    """The privacy notice at the top, for addresses that were printed; every other text below its name."""
+    return [
+        _get("/n/{tenant}/", Page(notice.notice, services)),
+        _get("/n/{tenant}/text", Page(notice.download, services)),
+        _get("/n/{tenant}/processors/", Page(notice.processors, services)),
+        _get("/n/{tenant}/{kind}/", Page(notice.notice, services)),
+        _get("/n/{tenant}/{kind}/text", Page(notice.download, services)),
     ]
 
 
@@ -98,6 +112,8 @@ def _purchase(services: Services) -> list[BaseRoute]:
         _post("/p/{token}/again", Page(waiting.again, services)),
         _get("/p/{token}/again", Page(back)),
         _get("/p/{token}/receipt", Page(receipt.receipt, services)),
+        _get("/p/{token}/offers", Page(offers.offers, services)),
+        _post("/p/{token}/offers", Page(offers.decide, services)),
         _get("/p/{token}/status", Page(status.of_purchase, services)),
         _get("/p/{token}", Page(slash)),
     ]

@@ -13,6 +13,8 @@ from typing import Literal
 from portal.clock import Moment
 from portal.errors import Misconfigured
 from portal.payments import store
+from portal.processors import service as processors
+from portal.processors.registry import Told
 from portal.seal import Vault, new_public, token_hash
 from portal.units import Row, Unit
 
@@ -132,9 +134,16 @@ def add_account(  # at M-Pesa
 
 
 def insert(
-    vault: Vault, now: Moment, tenant_public: str, secrets: Mapping[str, str], *, base_url: str, **plain: str
+    vault: Vault,
+    now: Moment,
+    tenant_public: str,
+    secrets: Mapping[str, str],
+    *,
+    base_url: str,
+    told: Told | None = None,
+    **plain: str,
 ) -> Unit[Account]:
-    """A new account at any provider, with its secrets sealed."""
+    """A new account at any provider, with its secrets sealed; `told` is what the register says of a provider."""
     public = new_public(4)
     sealed = _sealed(vault, public, {name: secrets.get(name, "") for name in SECRETS})
     account_id = yield from store.insert_account(
@@ -146,6 +155,7 @@ def insert(
         **sealed,
         **plain,
     )
+    yield from processors.ensure(plain["provider"], now, told)
     made = yield from get_account(account_id)
     assert made is not None
     return made

@@ -25,6 +25,7 @@ from portal.payments.line import WHOLE_S, Answer, Line, Observe, quiet
 from portal.payments.mpesa import Shop
 from portal.payments.mpesa_notices import MpesaReader
 from portal.payments.provider import Accepted, Heard, Prompt
+from portal.processors.gate import Registered, shut
 from portal.seal import Vault
 
 EARLY_MS = MINUTE
@@ -66,9 +67,10 @@ class Daraja(MpesaReader):
         observe: Observe = quiet,
         whole_s: float = WHOLE_S,
         sources: frozenset[str] = frozenset(),
+        registered: Registered = shut,
     ) -> None:
         super().__init__(sources)
-        self._line = Line(http, observe, whole_s)
+        self._line = Line(http, observe, whole_s, registered=registered)
         self._vault = vault
         self._tokens = Tokens(self._mint, clock)
 
@@ -174,7 +176,7 @@ class Daraja(MpesaReader):
 
     async def _send(self, account: Account, path: str, request: Mapping[str, Any], token: str) -> Answer:
         headers = {"Authorization": f"Bearer {token}"}
-        return await self._line.send(self.name, "POST", account.base_url + path, headers, request)
+        return await self._line.send(account, "POST", account.base_url + path, headers, request)
 
     async def _mint(self, account: Account) -> answers.Token:
         """A new token. Whatever goes wrong here, no request for money was sent."""
@@ -182,7 +184,7 @@ class Daraja(MpesaReader):
         basic = base64.b64encode(f"{own.consumer_key}:{own.consumer_secret}".encode()).decode()
         try:
             answer = await self._line.ask(
-                self.name, account.base_url + mpesa.TOKEN_PATH, {"Authorization": f"Basic {basic}"}
+                account, account.base_url + mpesa.TOKEN_PATH, {"Authorization": f"Basic {basic}"}
             )
         except ProviderUnknown as failed:
             raise ProviderRefused("provider-down", str(failed)) from failed

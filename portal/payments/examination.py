@@ -48,12 +48,19 @@ async def _token(provider: Provider, account: Account) -> list[Finding]:
     try:
         await provider.try_out(account)
     except ProviderRefused as refused:
+        if refused.reason == "unregistered":
+            return [_unregistered(provider)]
         if refused.reason != "config":
             return [_silent(provider, account)]
         return [_refused(provider, account)]
     except ProviderError:
         return [_silent(provider, account)]
     return []
+
+
+def _unregistered(provider: Provider) -> Finding:
+    sentence = f"{provider.title} is not in the ISP's register of processors, so nothing is sent there."
+    return fault("mpesa-unregistered", sentence, "Put it back in the console, under Settings, Processors.")
 
 
 def _refused(provider: Provider, account: Account) -> Finding:

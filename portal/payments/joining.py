@@ -40,6 +40,7 @@ def join(
             provider=reader.name,
             environment=environment,
             base_url=base_url or reader.base_url(environment),
+            told=reader.processor,
             kind=kind,
             shortcode="",
             party_b="",

@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 
 from portal.errors import ProviderRefused, ProviderUnknown
+from portal.payments.accounts import Account
+from portal.processors.gate import Registered, shut
 
 Observe = Callable[[str], None]
 # A slow gateway answers within 30 s; whoever waits longer holds a connection for nothing.
@@ -34,17 +36,31 @@ class Answer:
 
 
 class Line:
-    """Sends requests to a provider, and tells "never sent" from "nobody knows"."""
+    """Sends requests to a provider, and tells "never sent" from "nobody knows".
 
-    def __init__(self, http: httpx.AsyncClient, observe: Observe = quiet, whole_s: float = WHOLE_S) -> None:
+    To a provider that is not in the register of the account's ISP nothing is sent.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        observe: Observe = quiet,
+        whole_s: float = WHOLE_S,
+        *,
+        registered: Registered = shut,
+    ) -> None:
         self._http = http
+        self._registered = registered
         self._observe = observe
         self._whole_s = whole_s
 
     async def send(
-        self, name: str, method: str, url: str, headers: Mapping[str, str], json: Mapping[str, Any] | None = None
+        self, account: Account, method: str, url: str, headers: Mapping[str, str], json: Mapping[str, Any] | None = None
     ) -> Answer:
         """Raises `ProviderRefused` when the request certainly never left, else `ProviderUnknown`."""
+        name = account.provider
+        if await self._registered(account.tenant_id, name) is None:
+            raise ProviderRefused("unregistered", f"{name} is not in the register of processors")
         sending = self._http.stream(method, url, json=json, headers=dict(headers), timeout=TIMEOUT)
         self._observe(f"{name}:before")
         try:
@@ -57,14 +73,14 @@ class Line:
         self._observe(f"{name}:after")
         return Answer(status=answer.status_code, body=body, retry_after_ms=_retry_after(answer.headers))
 
-    async def ask(self, name: str, url: str, headers: Mapping[str, str]) -> Answer:
+    async def ask(self, account: Account, url: str, headers: Mapping[str, str]) -> Answer:
         """The same for what starts nothing: asked once more, if the other end had just closed the kept connection."""
         try:
-            return await self.send(name, "GET", url, headers)
+            return await self.send(account, "GET", url, headers)
         except ProviderUnknown as failed:
             if not isinstance(failed.__cause__, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError):
                 raise
-        return await self.send(name, "GET", url, headers)
+        return await self.send(account, "GET", url, headers)
 
 
 async def _bounded(answer: httpx.Response) -> bytes:

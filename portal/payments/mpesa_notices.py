@@ -9,6 +9,7 @@ from portal.payments import answers, mpesa, payment
 from portal.payments.accounts import BASE_URLS, Account
 from portal.payments.mpesa import C2bNotice, StkNotice
 from portal.payments.provider import Arrived, Notice, Readers
+from portal.processors.registry import USUAL
 from portal.seal import Vault
 
 
@@ -18,6 +19,7 @@ class MpesaReader:
     name = "mpesa"
     title = "M-Pesa"
     signed = False  # there is no signature: the path is the secret, and the source may be listed
+    processor = USUAL["mpesa"]
     names_itself = True
     kinds: Mapping[str, str] = MappingProxyType({"paybill": "A paybill", "till": "A till (Buy Goods)"})
     secrets: Mapping[str, str] = MappingProxyType(

@@ -143,7 +143,7 @@ RESULTS: Mapping[str, Result] = MappingProxyType(
 
 # Every reason that a failed payment may carry; each needs a text in the themes.
 FAILURES = frozenset(
-    {each.reason for each in RESULTS.values() if each.reason} | {"phone", "provider-down", "unanswered"}
+    {each.reason for each in RESULTS.values() if each.reason} | {"phone", "provider-down", "unanswered", "unregistered"}
 )
 # Why a payment is looked at by staff.
 REVIEWS = frozenset({"wrong-amount", "wrong-ids", "receipt-used", "receipt-elsewhere", "tenant-closed", "unknown-id"})

@@ -24,6 +24,7 @@ from portal.payments.accounts import Account
 from portal.payments.line import Answer, Line
 from portal.payments.mpesa import MAX_BODY, part_of, read_object, text_of
 from portal.payments.provider import Accepted, Arrived, Heard, Notice, Prompt
+from portal.processors.registry import MOVES_MONEY, OF_PAYMENTS, Told
 from portal.seal import Vault
 
 API = "https://api.paystack.co"
@@ -150,6 +151,9 @@ class Paystack:
     name = "paystack"
     title = "Paystack"
     signed = True
+    processor = Told(
+        named="Paystack Payments Limited", purpose=MOVES_MONEY, gets=OF_PAYMENTS, country="NG", basis="contract"
+    )
     names_itself = False
     kinds: Mapping[str, str] = MappingProxyType(
         {
@@ -237,4 +241,4 @@ class Paystack:
 
     async def _send(self, account: Account, method: str, path: str, request: Mapping[str, Any] | None = None) -> Answer:
         headers = {"Authorization": f"Bearer {account.credentials(self._vault).consumer_secret}"}
-        return await self._line.send(self.name, method, account.base_url + path, headers, request)
+        return await self._line.send(account, method, account.base_url + path, headers, request)

@@ -14,6 +14,7 @@ from portal.clock import Moment
 from portal.money import Money
 from portal.payments.accounts import Account
 from portal.phone import Phone
+from portal.processors.registry import Told
 from portal.seal import Vault
 
 
@@ -86,6 +87,7 @@ class Reader(Protocol):
     name: str  # as accounts and receipts keep it
     title: str  # as people know it
     signed: bool  # whether its messages carry a proof; a message without one is then never evidence
+    processor: Told  # what the register of processors says of it, until the ISP says more
     names_itself: bool  # whether only the provider names a request; else it is asked for by our name of the payment
 
     @property

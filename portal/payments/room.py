@@ -9,7 +9,7 @@ from types import MappingProxyType
 import httpx
 
 from portal.access.catalog import Catalog
-from portal.clock import HOUR, Clock
+from portal.clock import HOUR, Clock, Moment
 from portal.db import Database
 from portal.errors import Refused
 from portal.loops import Every, Loop
@@ -27,8 +27,11 @@ from portal.payments.refunds.sending import Refunds
 from portal.payments.statements.asking import Asking
 from portal.payments.statements.daily import DailyCheck
 from portal.payments.statements.pulling import Pulls
+from portal.processors import service as processors
+from portal.processors.gate import Gate, Registered
 from portal.seal import Vault
 from portal.settings import Settings
+from portal.units import Unit
 
 Make = Callable[[Line, Vault], Provider]  # how a provider is built
 
@@ -40,10 +43,12 @@ def built(
     clock: Clock,
     observe: Callable[[str], None] = quiet,
     mpesa: Daraja | None = None,
+    *,
+    registered: Registered,
 ) -> Providers:
     """M-Pesa and these further providers, by the name that accounts give them."""
-    others = [make(Line(http, observe), vault) for make in further]
-    first: Provider = mpesa or Daraja(http, vault, clock, observe)
+    others = [make(Line(http, observe, registered=registered), vault) for make in further]
+    first: Provider = mpesa or Daraja(http, vault, clock, observe, registered=registered)
     return MappingProxyType({each.name: each for each in (first, *others)})
 
 
@@ -67,8 +72,9 @@ class Payments:
         self._db = db
         self._clock = clock
         self._catalog = catalog
-        self.provider = Daraja(http, vault, clock, observe, sources=settings.mpesa_sources)
-        self.providers = built(further, http, vault, clock, observe, self.provider)
+        gate = Gate(db, clock)
+        self.provider = Daraja(http, vault, clock, observe, sources=settings.mpesa_sources, registered=gate)
+        self.providers = built(further, http, vault, clock, observe, self.provider, registered=gate)
         self.queries = Queries(db, vault, clock, catalog, settings, self.providers)
         self.deadlines = Deadlines(db, vault, clock, catalog)
         self.inbox = Inbox(db, vault, clock, catalog, settings, self.providers)
@@ -103,6 +109,7 @@ class Payments:
         """
         await self.refunds.start()
         for view in self._catalog.all():
+            await self._db.write(view.tenant.id, _register, self.providers, self._clock.now())
             for payment_id in await self._db.write(view.tenant.id, recover, self._clock.now()):
                 self.checkout.send(view.tenant, payment_id)
 
@@ -110,3 +117,10 @@ class Payments:
         """Let the prompts in hand be sent and written down."""
         await self.asking.drain()
         await self.checkout.drain()
+
+
+def _register(providers: Providers, now: Moment) -> Unit[None]:
+    """Accounts from before there was a register bring their providers into it."""
+    for each in (yield from accounts()):
+        known = providers.get(each.provider)
+        yield from processors.ensure(each.provider, now, known.processor if known else None)

@@ -40,6 +40,7 @@ BY_PERSON = {
     f" OR question_id IN (SELECT s.id FROM questions s WHERE s.tenant_id = :tenant AND s.number IN {_RECEIPTS}))",
     "prompts": "phone_index = :phone",
     "messages": "person_id = :person",
+    "consents": "person_id = :person",
     "proof_codes": "(person_id = :person OR phone_index = :phone)",
     "rights_requests": "person_id = :person",
     "rights_steps": f"request_id IN {_ASKED_BY_PERSON}",

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from portal.clock import Moment
 from portal.errors import Refused
+from portal.processors import registry
+from portal.processors import service as processors
 from portal.seal import Vault
 from portal.units import Unit
 from portal.watch import addresses, store
@@ -52,7 +54,24 @@ def add(
     )
     if made is None:
         raise Refused("channel-there", status=409)
+    yield from processors.ensure(mark(kind, address), now)
     return made
+
+
+def mark(kind: str, address: str) -> str:
+    """What the register of processors calls whoever gets its messages."""
+    return registry.MAIL if kind == "email" else registry.webhook(address)
+
+
+def marks(vault: Vault) -> Unit[list[str]]:
+    """The same of all channels."""
+    return [mark(each.kind, address(vault, each)) for each in (yield from store.channels())]
+
+
+def register(vault: Vault, now: Moment) -> Unit[None]:
+    """Channels from before there was a register bring their receivers into it."""
+    for each in (yield from marks(vault)):
+        yield from processors.ensure(each, now)
 
 
 def _sealed(vault: Vault, public: str, secret: str) -> bytes:

@@ -22,6 +22,8 @@ import httpx
 
 from portal.clock import Moment, as_datetime
 from portal.mikrotik.addresses import Resolve, resolve
+from portal.processors import registry
+from portal.processors.registry import Processor
 from portal.settings import Settings
 from portal.watch.addresses import Forbidden, Policy, Target, reach, target
 
@@ -47,8 +49,10 @@ class Webhooks:
         self._trust = trust
         self._resolve = look_up
 
-    async def send(self, url: str, secret: str, delivery: str, body: bytes, now: Moment) -> str:
-        """What came of it, in a word."""
+    async def send(self, to: Processor, url: str, secret: str, delivery: str, body: bytes, now: Moment) -> str:
+        """What came of it, in a word. To an address that is not of the entry `to` nothing is sent."""
+        if to.mark != registry.webhook(url):
+            return "unregistered"
         headers = {
             "content-type": "application/json",
             "user-agent": "Bando",
@@ -128,8 +132,10 @@ class Mails:
     def possible(self) -> bool:
         return bool(self._settings.smtp_host)
 
-    async def send(self, address: str, delivery: str, body: bytes, now: Moment) -> str:
-        """What came of it, in a word."""
+    async def send(self, to: Processor, address: str, delivery: str, body: bytes, now: Moment) -> str:
+        """What came of it, in a word. Without the entry of the mail server nothing is sent."""
+        if to.mark != registry.MAIL:
+            return "unregistered"
         if not self.possible:
             return "no-mail"
         mail = self.letter(address, delivery, json.loads(body), now)

@@ -11,9 +11,11 @@ import asyncio
 import structlog
 
 from portal.access.catalog import Catalog
-from portal.clock import HOUR, MINUTE, SECOND, Clock, Moment
+from portal.clock import DAY, HOUR, MINUTE, SECOND, Clock, Moment
 from portal.db import Database
 from portal.loops import Every
+from portal.processors.gate import Registered, shut
+from portal.processors.registry import Processor
 from portal.seal import Vault
 from portal.units import Unit
 from portal.watch import channels, store
@@ -25,6 +27,9 @@ log = structlog.get_logger("bando.watch")
 EVERY_MS = 5 * SECOND
 PAUSES = (30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR)
 MOST_TRIES = len(PAUSES) + 1
+UNREGISTERED = "unregistered"  # the receiver is not in the register of processors
+LOOK_AGAIN_MS = 5 * MINUTE  # whether it was put back
+WAITS_MS = 7 * DAY  # for that; then it is old news
 AT_ONCE = 3  # of one ISP in a round; the others need not wait for a slow receiver of theirs
 SIDE_BY_SIDE = 16
 
@@ -61,12 +66,31 @@ def note(delivery: Delivery, channel: Channel, answer: str, now: Moment) -> Unit
     return state
 
 
+def hold(delivery: Delivery, now: Moment) -> Unit[str]:
+    """Keep it until its receiver is registered, without counting a try; the state. A test does not wait."""
+    waits = delivery.event != "test" and now - delivery.made_at < WAITS_MS
+    state, again = ("waiting", now + LOOK_AGAIN_MS) if waits else ("failed", None)
+    done_at = None if waits else now
+    yield from store.change_delivery(delivery.id, state=state, answer=UNREGISTERED, next_try_at=again, done_at=done_at)
+    yield from store.change_channel(delivery.channel_id, last_failed_at=now)
+    return state
+
+
 class Outbox:
-    """Delivers what waits."""
+    """Delivers what waits, to receivers in the register of processors."""
 
     def __init__(
-        self, db: Database, vault: Vault, clock: Clock, catalog: Catalog, webhooks: Webhooks, mails: Mails
+        self,
+        db: Database,
+        vault: Vault,
+        clock: Clock,
+        catalog: Catalog,
+        webhooks: Webhooks,
+        mails: Mails,
+        *,
+        registered: Registered = shut,
     ) -> None:
+        self._registered = registered
         self._db = db
         self._vault = vault
         self._clock = clock
@@ -91,18 +115,28 @@ class Outbox:
         return len(waiting)
 
     async def _deliver(self, tenant: int, delivery: Delivery) -> None:
-        channel: Channel | None = await self._db.write(tenant, take, delivery, self._clock.now())
-        if channel is None:
+        there: Channel | None = await self._db.read(tenant, store.channel, delivery.channel_id)
+        wanted = there is not None and (there.active or delivery.event == "test")
+        to = await self._receiver(tenant, there) if there is not None and wanted else None
+        if wanted and to is None:
+            self.failed += await self._db.write(tenant, hold, delivery, self._clock.now()) == "failed"
             return
-        answer = await self._call(channel, delivery)
+        channel: Channel | None = await self._db.write(tenant, take, delivery, self._clock.now())
+        if channel is None or to is None:
+            return
+        answer = await self._call(to, channel, delivery)
         state = await self._db.write(tenant, note, delivery, channel, answer, self._clock.now())
         if answer != TAKEN:
             log.warning("message not delivered", delivery=delivery.public, kind=channel.kind, answer=answer)
         self.failed += state == "failed"
 
-    async def _call(self, channel: Channel, delivery: Delivery) -> str:
+    async def _receiver(self, tenant: int, channel: Channel) -> Processor | None:
+        return await self._registered(tenant, channels.mark(channel.kind, channels.address(self._vault, channel)))
+
+    async def _call(self, to: Processor, channel: Channel, delivery: Delivery) -> str:
         body, now = delivery.body.encode(), self._clock.now()
         address = channels.address(self._vault, channel)
         if channel.kind == "email":
-            return await self._mails.send(address, delivery.public, body, now)
-        return await self._webhooks.send(address, channels.secret(self._vault, channel), delivery.public, body, now)
+            return await self._mails.send(to, address, delivery.public, body, now)
+        secret = channels.secret(self._vault, channel)
+        return await self._webhooks.send(to, address, secret, delivery.public, body, now)

@@ -10,8 +10,10 @@ from portal.clock import Clock
 from portal.db import Database
 from portal.loops import Loop
 from portal.mikrotik.addresses import Resolve, resolve
+from portal.processors.gate import Gate
 from portal.seal import Vault
 from portal.settings import Settings
+from portal.watch import channels
 from portal.watch.deliver import Mails, Webhooks
 from portal.watch.looking import Sources
 from portal.watch.outbox import Outbox
@@ -33,10 +35,16 @@ class Watch:
         sources: Sources | None = None,
         look_up: Resolve = resolve,
     ) -> None:
+        self._db, self._vault, self._clock, self._catalog = db, vault, clock, catalog
         webhooks = Webhooks(settings, trust, look_up=look_up)
-        self.outbox = Outbox(db, vault, clock, catalog, webhooks, Mails(settings, trust))
+        self.outbox = Outbox(db, vault, clock, catalog, webhooks, Mails(settings, trust), registered=Gate(db, clock))
         self.watching = Watching(db, clock, catalog, settings.public_url, told=self.outbox.loop.wake, sources=sources)
         self.loops: tuple[Loop, ...] = (self.watching.loop, self.outbox.loop, self.watching.tidy_loop)
+
+    async def start(self) -> None:
+        """Receivers that were set up before there was a register; call it after the catalog is loaded."""
+        for view in self._catalog.all():
+            await self._db.write(view.tenant.id, channels.register, self._vault, self._clock.now())
 
     def wake(self) -> None:
         """There are messages to be delivered."""

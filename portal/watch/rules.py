@@ -21,6 +21,7 @@ FAILING_MS = 30 * MINUTE
 # What M-Pesa says of the ISP's account, which stays so until somebody mends it: two guests are enough.
 OURS = {
     "config": "M-Pesa refuses the settings of your account",
+    "unregistered": "the payment provider is not in your register of processors",
 }
 # What M-Pesa says of itself: it comes and goes, so only many count.
 THEIRS = {

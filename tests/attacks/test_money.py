@@ -17,6 +17,7 @@ from portal.payments import accounts, mpesa, settle
 from portal.payments.claims import find_receipt
 from portal.payments.daraja import Daraja
 from portal.phone import Phone
+from portal.processors.gate import Gate
 from sandbox.net import listen
 from tests.payments.road import PHONE, Road, payment_row, road
 
@@ -127,7 +128,7 @@ async def test_a_provider_that_answers_for_ever_is_given_up(tmp_path: Path) -> N
     async with road(tmp_path) as r:
         server = await listen(trickle)
         slow = replace(r.account, base_url=f"http://127.0.0.1:{server.port}")
-        daraja = Daraja(r.http, r.home.vault, r.clock, whole_s=0.5)
+        daraja = Daraja(r.http, r.home.vault, r.clock, whole_s=0.5, registered=Gate(r.home.db, r.clock))
         async with asyncio.timeout(5):
             with pytest.raises(Exception, match="TimeoutError"):
                 await daraja.try_out(slow)

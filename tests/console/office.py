@@ -22,6 +22,7 @@ from portal.console.site import site
 from portal.payments.line import Line
 from portal.payments.paystack import Paystack
 from portal.payments.room import Payments
+from portal.processors.gate import Gate
 from portal.seal import new_token, token_hash
 from portal.settings import Settings, load
 from portal.staff.room import StaffRoom
@@ -182,7 +183,7 @@ async def _services(home: Seed, http: httpx.AsyncClient, settings: Settings) -> 
         catalog=catalog,
         settings=settings,
         staff=StaffRoom(home.db, home.vault, home.clock),
-        providers={Paystack.name: Paystack(Line(http), home.vault)},
+        providers={Paystack.name: Paystack(Line(http, registered=Gate(home.db, home.clock)), home.vault)},
         payments=Payments(home.db, home.vault, home.clock, catalog, settings, http),
         observe=lambda *_: None,
     )

@@ -14,10 +14,12 @@ import pyotp
 from portal import spans
 from portal.clock import DAY, MINUTE, as_datetime
 from portal.privacy.retention import service as retention
+from portal.processors import service as processors
+from portal.processors.registry import Told
 from portal.tenancy import store as tenancy
 from portal.units import update, value
 from sandbox.routeros.api import serve_api
-from tests.console import alarms, guests, money, samples_money, samples_rights
+from tests.console import alarms, consent, guests, money, samples_money, samples_rights
 from tests.console.office import Visitor
 from tests.console.test_further import PAYSTACK
 from tests.console.test_isps import NEW as ISP
@@ -311,6 +313,41 @@ async def _lift(who: Visitor) -> Request:
     return f"/settings/retention/hold/{hold}/lift", {"reason": "because"}
 
 
+async def _publish(who: Visitor) -> Request:
+    page = await who.get("/settings/notices/review")
+    mark = re.search(r'name="mark" value="([0-9a-f]+)"', page)
+    assert mark is not None
+    return "/settings/notices/review", {"kind": "privacy", "mark": mark[1]}
+
+
+PROCESSOR = {"named": "Books Ltd", "purpose": "Keeps the books", "gets": "Payments", "country": "KE"}
+
+
+async def _processor(home: Seed) -> int:
+    told = Told(named="Hosts Ltd", purpose="Hosts", gets="Everything", country="KE")
+    return int(await home.write(processors.add, told, "staff:x", home.clock.now()))
+
+
+def on_processor(action: str, **fields: str) -> Sample:
+    async def sample(who: Visitor) -> Request:
+        return f"/settings/processors/{await _processor(who.office.home)}{action}", fields
+
+    return sample
+
+
+async def _back(who: Visitor) -> Request:
+    home = who.office.home
+    made = await _processor(home)
+    await home.write(processors.remove, made, "staff:x", home.clock.now())
+    entry = await home.read(value, "SELECT mark FROM processors WHERE tenant_id = :tenant AND id = :made", made=made)
+    return "/settings/processors/back", {"mark": str(entry)}
+
+
+async def _no_more_offers(who: Visitor) -> Request:
+    device, person = await consent.agreed(who.office.home)
+    return f"/guests/device/{device}/offers", {"person": str(person), "reason": "by phone"}
+
+
 def on_channel(action: str, **fields: str) -> Sample:
     async def sample(who: Visitor) -> Request:
         return f"/settings/alarms/{await alarms.channel(who.office.home)}/{action}", fields
@@ -401,6 +438,14 @@ SAMPLES: dict[str, Sample] = {
     "/settings/retention/days": plain("/settings/retention/days", keep="session", days="100", reason="because"),
     "/settings/retention/hold": plain("/settings/retention/hold", reason="Order 7", **{"hold-session": "1"}),
     "/settings/retention/hold/{id}/lift": _lift,
+    "/settings/processors/new": plain("/settings/processors/new", **PROCESSOR),
+    "/settings/processors/back": _back,
+    "/settings/processors/{id}": on_processor("", **PROCESSOR),
+    "/settings/processors/{id}/remove": on_processor("/remove", reason="because"),
+    "/settings/offers": plain("/settings/offers", to="on"),
+    "/guests/device/{device}/offers": _no_more_offers,
+    "/settings/notices/review": _publish,
+    "/settings/notices/words": plain("/settings/notices/words", **{"words-en": "We close at ten."}),
     "/settings/alarms": plain(
         "/settings/alarms", kind="webhook", address="https://hooks.example.test/x", key=KEY, **{"want-balance": "1"}
     ),

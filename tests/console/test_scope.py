@@ -56,6 +56,10 @@ FILLED = {
     "how": "seen",
     "why": "encrypted",
     "phone": "0722 000 111",
+    "named": "Books Ltd",
+    "purpose": "Keeps the books",
+    "gets": "Payments",
+    "country": "KE",
 }
 
 

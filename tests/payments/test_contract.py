@@ -28,7 +28,7 @@ from tests.payments.paystack_story import PaystackStory, paystack_ledger
 from tests.payments.story import Ledger, Story
 from tests.payments.test_paystack import a_prompt, an_account
 from tests.payments.test_settle import EVENTS, FOREIGN, MONEY
-from tests.support import MASTER, fresh_file
+from tests.support import MASTER, anybody, fresh_file
 
 VAULT = Vault(MASTER)
 NAMES = ("mpesa", *(each.name for each in app.FURTHER))
@@ -51,8 +51,8 @@ BODIES = [
 
 def provider(name: str, http: Any = None) -> Provider:
     """One of those that `app.py` names; without `http` it only reads."""
-    made: list[Provider] = [Daraja(http, VAULT, TravelClock())]
-    made += [make(Line(http), VAULT) for make in app.FURTHER]
+    made: list[Provider] = [Daraja(http, VAULT, TravelClock(), registered=anybody)]
+    made += [make(Line(http, registered=anybody), VAULT) for make in app.FURTHER]
     return next(each for each in made if each.name == name)
 
 

@@ -20,6 +20,7 @@ from portal.payments.daraja import Daraja
 from portal.payments.line import MAX_ANSWER
 from portal.payments.provider import Prompt
 from portal.payments.reconcile import Pace
+from portal.processors.gate import Gate
 from sandbox.mpesa import Switches
 from sandbox.net import listen
 from tests.payments.road import PHONE, Road, road
@@ -46,7 +47,7 @@ async def gateway(r: Road) -> AsyncIterator[tuple[Daraja, list[str]]]:
         calls.append(request.url.path.rsplit("/", 1)[-1])
 
     async with httpx.AsyncClient(trust_env=False, timeout=60, event_hooks={"request": [note]}) as http:
-        yield Daraja(http, r.home.vault, r.clock), calls
+        yield Daraja(http, r.home.vault, r.clock, registered=Gate(r.home.db, r.clock)), calls
 
 
 async def test_fifty_pushes_at_once_share_one_token(tmp_path: Path) -> None:
@@ -221,7 +222,7 @@ async def test_the_addresses_for_confirmations_are_registered(tmp_path: Path, ki
 async def test_each_call_is_observed_before_and_after(tmp_path: Path) -> None:
     async with road(tmp_path) as r:
         calls: list[str] = []
-        daraja = Daraja(r.http, r.home.vault, r.clock, calls.append)
+        daraja = Daraja(r.http, r.home.vault, r.clock, calls.append, registered=Gate(r.home.db, r.clock))
         await daraja.push(r.account, prompt(), r.clock.now())
 
         assert calls == ["mpesa:before", "mpesa:after"] * 2

@@ -62,6 +62,7 @@ OLD: dict[str, Callable[[Planted, int, Moment, dict[str, Any]], int]] = {
     "evidence of incidents": _incident_step,
     "messages": _row("messages", "made_at", state="sent", recipient_sealed=b"sealed", body_sealed=b"sealed"),
     "restrictions": _row("restrictions", "lifted_at", reason_sealed=b"sealed"),
+    "consents": _row("consents", "decided_at"),
     "logins": _row("logins", "seen_at"),
     "login failures": _row("login_failures", "failed_at"),
     "voucher acts": _row("voucher_acts", "done_at"),

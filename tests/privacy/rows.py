@@ -23,6 +23,7 @@ FITTING: dict[str, dict[str, Any]] = {
     "batches": {"count": 0, "price_minor": 0, "plan_copy": "{}", "ready_at": None, "currency": "KES"},
     "vouchers": {"state": "printed"},
     "plans": {"kind": "wall", "span_ms": 3_600_000, "price_minor": 2000, "currency": "KES", "sites": None},
+    "consents": {"given": 0, "purpose": "offers"},
     "staff": {"state": "active", "role": "owner"},
 }
 

@@ -35,6 +35,7 @@ from tests.sandbox.mpesa import (
     receiving,
     shop,
 )
+from tests.support import anybody
 
 VAULT = Vault(b"k" * 32)
 USER, PASSWORD = "bandoapi", "Safe#2026"
@@ -125,4 +126,6 @@ async def opened(kind: Any = "paybill", **merchant: Any) -> AsyncIterator[Office
         own = account(seller.server.url, kind)
         seller.mpesa.initiators.add(own.shortcode, USER, PASSWORD)
         sealed = security_credential(PASSWORD, seller.mpesa.certificate)
-        yield Office(seller, Daraja(http, VAULT, seller.clock), own, Initiator(name=USER, credential=sealed))
+        yield Office(
+            seller, Daraja(http, VAULT, seller.clock, registered=anybody), own, Initiator(name=USER, credential=sealed)
+        )

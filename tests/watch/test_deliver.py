@@ -16,6 +16,7 @@ import pytest
 
 from portal.access.catalog import Catalog
 from portal.clock import DAY, HOUR, MINUTE
+from portal.processors.gate import Gate
 from portal.settings import Settings, load
 from portal.units import rows, update, value
 from portal.watch import channels, ledger, outbox, store
@@ -55,7 +56,9 @@ async def post_office(home: Seed, folder: Path, **more: str) -> Outbox:
     await catalog.refresh()
     trust, kept = Authority(folder).client_context(), settings(**more)
     webhooks = Webhooks(kept, trust)
-    return Outbox(home.db, home.vault, home.clock, catalog, webhooks, Mails(kept, trust))
+    return Outbox(
+        home.db, home.vault, home.clock, catalog, webhooks, Mails(kept, trust), registered=Gate(home.db, home.clock)
+    )
 
 
 async def channel(home: Seed, address: str, kind: str = "webhook") -> int:
@@ -167,7 +170,9 @@ async def test_a_crash_after_the_call_costs_a_double_with_the_same_mark_and_neve
     found: Channel | None = await home.write(outbox.take, waiting, home.clock.now())
     assert found is not None
     assert found.id == id
-    await office._call(found, waiting)  # and here the power goes: what came of it is not written
+    to = await office._receiver(home.tenant.id, found)
+    assert to is not None
+    await office._call(to, found, waiting)  # and here the power goes: what came of it is not written
 
     after = await post_office(home, tmp_path)
     await after.run_once()

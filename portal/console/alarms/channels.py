@@ -29,6 +29,7 @@ ANSWERS = {
     "unreachable": "it cannot be reached",
     "certificate": "its certificate is not good for this name",
     "forbidden": "nothing may be sent to this address",
+    "unregistered": "its receiver is not in your register of processors",
     "no-mail": "this installation has no mail server",
     "mail-refused": "the mail server does not know this address",
     "mail-login": "the mail server refuses the installation's login",

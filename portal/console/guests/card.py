@@ -17,6 +17,7 @@ from portal.errors import Refused
 from portal.payments.payment import WAITING
 from portal.people.store import person
 from portal.phone import Phone
+from portal.privacy.consent.store import people_of_device
 from portal.seal import Vault
 from portal.tenancy.store import Router, routers
 from portal.units import Row, Unit
@@ -47,6 +48,7 @@ class Card:
     others: Mapping[int, str]  # further devices of its pass, with their MACs
     lines: Sequence[Line]
     extendable: bool
+    decided: bool  # whether somebody who paid for it ever agreed to something
     earlier: Moment | None  # where the timeline goes on
 
 
@@ -96,6 +98,7 @@ def card(look: Look, device_id: int) -> Unit[Card]:
         others=(yield from _others(stands)),
         lines=newest_first(told),
         extendable=bool(stands.queue or newest.passes),
+        decided=bool((yield from people_of_device(device_id))),
         earlier=earlier,
     )
 

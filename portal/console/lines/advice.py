@@ -96,6 +96,11 @@ ADVICE: dict[str, Advice] = {
         "They are slowed, and M-Pesa stays open. See whether a batch is void or over; else somebody tries codes.",
         money=False,
     ),
+    "unregistered": Advice(
+        "Nothing was sent to somebody who is not registered",
+        "Put them back under Settings, Processors; or remove what sends there: the account, or the address of alarms.",
+        money=False,
+    ),
     "paper-ends": Advice(
         "A paper of yours ends",
         "Renew it, then put the new date into your profile: the line goes by itself.",

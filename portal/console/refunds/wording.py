@@ -29,6 +29,7 @@ WHY_NOT: Mapping[str, str] = MappingProxyType(
         "state": "M-Pesa says that this payment cannot be reversed any more.",
         "unknown-receipt": "M-Pesa does not know this receipt.",
         "config": "M-Pesa refused the request. Look at the API user in the settings.",
+        "unregistered": "M-Pesa is not in your register of processors. Put it back in the settings, then try again.",
         "provider-down": "M-Pesa could not be reached. Nothing was started.",
         "gone-already": "The money went back already, by M-Pesa's own list.",
         "nobody-agreed": "Nobody agreed to it within a week.",

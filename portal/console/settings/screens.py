@@ -9,12 +9,21 @@ from portal.console.screens import get, post
 from portal.console.settings import api_user, further, look, mpesa, profile, refunds
 from portal.payments import accounts
 from portal.payments.accounts import Account
+from portal.privacy.notices import service as notices
 
 
 async def overview(desk: Desk) -> Response:
     """What there is to set, and how it stands."""
     found = await desk.read(accounts.accounts) if desk.may("accounts") else []
-    return desk.page("settings", papers=profile.papers(desk), account=_current(found), installed=_installed(desk))
+    contact = desk.services.settings.data_protection_contact
+    move = any(each.number and each.moved for each in await desk.read(notices.reviews, desk.view.tenant, contact))
+    return desk.page(
+        "settings",
+        papers=profile.papers(desk),
+        account=_current(found),
+        installed=_installed(desk),
+        notices_move=move,
+    )
 
 
 def _current(found: list[Account]) -> Account | None:

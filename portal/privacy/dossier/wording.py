@@ -21,6 +21,7 @@ TITLES = {
     "rights_steps": "What was done about that",
     "restrictions": "What may not be done with your data",
     "messages": "Messages that were sent to you",
+    "consents": "What you agreed to, and took back",
     "notes": "Notes of staff about your devices",
     "audit": "What staff did for you, or about you",
 }

@@ -108,6 +108,15 @@ PERIODS = {
             why_lowest="whoever helps next needs what was written in the last 90 days",
             why_highest="guests are promised that it is gone after three years",
         ),
+        Period(
+            keep="consent",
+            title="What guests agreed to",
+            counted="after it was taken back, or whoever agreed was erased",
+            lowest=3 * 365,
+            highest=RETENTION_DAYS["payment"],
+            why_lowest="whoever sent something by it has to prove it for as long as somebody may complain",
+            why_highest="it is kept no longer than payments have to be",
+        ),
     )
 }
 

@@ -239,6 +239,20 @@ RULES = (
         clears="reason_sealed = NULL",
     ),
     Rule(
+        name="consents",
+        title="what guests agreed to and took back",
+        table="consents",
+        keep="consent",
+        columns=("proof", "decided_at"),
+        old="decided_at < :before",
+        # What stands is relied on; it ends with the next decision, or with whoever made it. Row by row, the oldest
+        # first: an agreement goes before the row that took it back, so that it never seems to stand again.
+        due="(given = FALSE OR EXISTS (SELECT 1 FROM consents n WHERE n.tenant_id = :tenant"
+        " AND n.person_id = consents.person_id AND n.purpose = consents.purpose AND n.id > consents.id"
+        " AND n.decided_at < :before) OR EXISTS (SELECT 1 FROM persons p WHERE p.tenant_id = :tenant"
+        " AND p.id = consents.person_id AND p.erased_at < :before))",
+    ),
+    Rule(
         name="logins",
         title="logins of staff",
         table="logins",

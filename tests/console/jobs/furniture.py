@@ -31,7 +31,7 @@ from portal.staff.roles import may
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
 from portal.units import Unit, rows, update, value
-from tests.console import alarms, guests, samples_rights
+from tests.console import alarms, consent, guests, samples_rights
 from tests.console.jobs.shop import Shop
 from tests.vouchers import cards
 
@@ -49,6 +49,7 @@ SAMPLES = {
     "/guests/device/{device}/block": "devices",
     **{f"/guests/{who}/{{{who}}}/{page}": f"{who}s" for who in ("device", "person") for page in ("data", "erase")},
     "/guests/device/{device}/pass/{pass_id}/end": "passes",
+    "/guests/device/{device}/offers": "consents",
     "/payments/{id}": "payments",
     "/vouchers/batch/{id}": "batches",
     "/vouchers/batch/{id}/void": "batches",
@@ -60,6 +61,8 @@ SAMPLES = {
     "/compensation/{id}": "outages",
     "/settings/alarms/{id}": "alarm_channels",
     "/settings/alarms/{id}/remove": "alarm_channels",
+    "/settings/processors/{id}": "processors",
+    "/settings/processors/{id}/remove": "processors",
     "/plans/{id}": "plans",
     "/settings/mpesa/{id}": "mpesa_accounts",
     "/settings/mpesa/{id}/off": "mpesa_accounts",
@@ -110,6 +113,9 @@ async def filled(s: Shop, path: str) -> str:
     if SAMPLES[known] == "passes":
         one = (await s.rows("SELECT id, device_id FROM passes WHERE tenant_id = :tenant ORDER BY id DESC LIMIT 1"))[0]
         return path.replace("{device}", str(one["device_id"])).replace("{pass_id}", str(one["id"]))
+    if SAMPLES[known] == "consents":
+        one = (await s.rows("SELECT device_id FROM consents WHERE tenant_id = :tenant ORDER BY id DESC LIMIT 1"))[0]
+        return path.replace("{device}", str(one["device_id"]))
     return re.sub(r"\{[^}]+\}", str(await s.home.read(newest, SAMPLES[known])), path)
 
 
@@ -124,6 +130,7 @@ async def furnish(s: Shop) -> None:
     await fails(s)
     await alarms.opened(s.home, subject=f"router:{next(s.numbers)}")
     await alarms.channel(s.home)
+    await consent.agreed(s.home)
     await cards.print_cards(s.home, 60)
     table = csv_file.read(b"plan,price,time,code\n1 day,50,1d,ab12cd34\n", UTC, s.home.clock.now())
     hands = Hands(vault=s.home.vault, tenant=s.home.tenant, by="Amina")
