@@ -34,6 +34,7 @@ from portal.db import Database, Observe, quiet
 from portal.errors import BandoError, Misconfigured
 from portal.health import Health
 from portal.imports.room import Imports
+from portal.keys.ring import vault_of
 from portal.listening import Listening, allow_many_connections
 from portal.logs import AccessLog, configure
 from portal.loops import Every, Supervisor
@@ -45,7 +46,6 @@ from portal.payments.paystack import Paystack
 from portal.payments.room import Payments
 from portal.payments.statements import known
 from portal.privacy.retention.room import Retention
-from portal.seal import Vault
 from portal.settings import Settings, load, refuse_unsafe
 from portal.staff.room import StaffRoom
 from portal.tenancy.reminders import Reminders
@@ -121,8 +121,8 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     """Build every object once; nothing runs before `start`."""
     refuse_unsafe(settings)
     clock = clock or clock_for(settings)
-    vault = Vault(settings.secret_key.encode())
     db = Database(settings.database, observe=observe)
+    vault = vault_of(settings.secret_key.encode(), db, clock)
     catalog = Catalog(db)
     keepers = Keepers(db=db, clock=clock, vault=vault, settings=settings, catalog=catalog, observe=observe)
     http = httpx.AsyncClient(verify=trust_for(settings), timeout=httpx.Timeout(20, connect=10), trust_env=False)

@@ -10,18 +10,18 @@ from functools import partial
 import click
 import httpx
 
-from commands.ground import clock_for, must_be_usable, sealed_with_this_key, trust_for
+from commands.ground import clock_for, must_be_usable, sealed_with_this_key, snapshot_vault, trust_for
 from portal import check as invariants
 from portal.clock import Clock
 from portal.db import Database, executor, open_connection, quiet
 from portal.doctor import examine, healthy, report
 from portal.doctor_database import check_database
 from portal.findings import Finding, fault
+from portal.keys.ring import vault_of
 from portal.migrate import migrate as bring_up
 from portal.payments import accounts
 from portal.payments.examination import check_accounts
 from portal.payments.room import Make, built
-from portal.seal import Vault
 from portal.settings import Settings
 from portal.tenancy import store as tenancy
 
@@ -43,7 +43,7 @@ def check(settings: Settings) -> None:
     with closing(open_connection(settings.database, read_only=True)) as connection:
         connection.execute("BEGIN")  # one snapshot, whatever is written meanwhile
         run = executor(connection, quiet)
-        found = invariants.whole(run, Vault(settings.secret_key.encode()), clock_for(settings).now())
+        found = invariants.whole(run, snapshot_vault(settings, run), clock_for(settings).now())
     for sentence in found:
         click.echo(sentence)
     if found:
@@ -73,11 +73,11 @@ async def _examined(settings: Settings) -> list[Finding]:
 
 
 async def _with_accounts_and_routers(settings: Settings, clock: Clock) -> list[Finding]:
-    vault = Vault(settings.secret_key.encode())
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(httpx.AsyncClient(verify=trust_for(settings), trust_env=False))
         db = Database(settings.database)
         stack.push_async_callback(db.aclose)
+        vault = vault_of(settings.secret_key.encode(), db, clock)
         return await examine(
             settings,
             clock,

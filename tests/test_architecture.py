@@ -56,6 +56,7 @@ MAY: dict[str, set[str]] = {
         "schema_agents",
         "schema_books",
         "schema_imports",
+        "schema_keys",
         "schema_privacy",
         "schema_refunds",
         "schema_sessions",
@@ -67,6 +68,7 @@ MAY: dict[str, set[str]] = {
     "schema_agents": {"columns"},
     "schema_books": {"columns"},
     "schema_imports": {"columns"},
+    "schema_keys": {"columns"},
     "schema_privacy": {"columns"},
     "schema_refunds": {"columns"},
     "schema_sessions": {"columns"},
@@ -87,6 +89,8 @@ MAY: dict[str, set[str]] = {
     "sessions": set(),
     "people": set(),
     "audit": set(),
+    # finds the keys of ISPs for the vault, and exchanges them
+    "keys": {"audit", "tenancy", "db", "groups", "loops"},
     "staff": {"db", "loops", "tenancy"},
     "tenancy": {"db", "loops"},
     "books": set(),
@@ -101,7 +105,7 @@ MAY: dict[str, set[str]] = {
     # what looks at everything, and changes nothing
     "check": {"audit", "tenancy", "groups", "check_books"},
     "check_books": {"books"},
-    "backup": {"check", "db", "migrate"},
+    "backup": {"check", "keys", "db", "migrate"},
     "export": {"access", "people", "tenancy", "vouchers", "db"},
     # what another system left behind becomes plans, vouchers and passes
     "imports": {"access", "tenancy", "vouchers", "mikrotik", "db", "loops"},
@@ -149,6 +153,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
         "schema_agents",
         "schema_books",
         "schema_imports",
+        "schema_keys",
         "schema_privacy",
         "schema_refunds",
         "schema_sessions",
