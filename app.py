@@ -34,7 +34,8 @@ from portal.db import Database, Observe, quiet
 from portal.errors import BandoError, Misconfigured
 from portal.health import Health
 from portal.imports.room import Imports
-from portal.keys.ring import vault_of
+from portal.keys.ring import ring_of
+from portal.keys.rotation import Rotation
 from portal.listening import Listening, allow_many_connections
 from portal.logs import AccessLog, configure
 from portal.loops import Every, Supervisor
@@ -79,6 +80,7 @@ class Bando:
     imports: Imports
     watch: Watch
     retention: Retention
+    rotation: Rotation
     http: httpx.AsyncClient
     supervisor: Supervisor
     web: ASGIApp
@@ -90,7 +92,7 @@ class Bando:
         ends = Every("ends", ENDS_EVERY_MS, self._let_time_act, self.clock)
         rooms = (
             *(*self.payments.loops, *self.vouchers.loops, *self.staff.loops, *self.watch.loops),
-            *(self.reminders.loop, self.imports.loop, self.retention.loop),
+            *(self.reminders.loop, self.imports.loop, self.retention.loop, self.rotation.loop),
         )
         self.supervisor.start([self.keepers.loop, ends, *rooms])
         # What is there now stays: the collector need not look at it again (p99 35 -> 12 ms, design 5).
@@ -122,7 +124,8 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     refuse_unsafe(settings)
     clock = clock or clock_for(settings)
     db = Database(settings.database, observe=observe)
-    vault = vault_of(settings.secret_key.encode(), db, clock)
+    ring = ring_of(settings.secret_key.encode(), db, clock)
+    vault, rotation = ring.vault, Rotation(db, ring, clock)
     catalog = Catalog(db)
     keepers = Keepers(db=db, clock=clock, vault=vault, settings=settings, catalog=catalog, observe=observe)
     http = httpx.AsyncClient(verify=trust_for(settings), timeout=httpx.Timeout(20, connect=10), trust_env=False)
@@ -161,6 +164,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         imports=imports,
         watch=watch,
         retention=retention,
+        rotation=rotation,
         http=http,
         supervisor=supervisor,
         web=Starlette(),

@@ -19,7 +19,7 @@ from portal.db import Database, executor, open_connection, quiet
 from portal.errors import Misconfigured
 from portal.groups import Execute
 from portal.keys import store as keys
-from portal.keys.ring import WrongKey, vault_for_units, vault_of
+from portal.keys.ring import Ring, WrongKey, ring_of, vault_for_units
 from portal.migrate import is_current
 from portal.seal import Vault
 from portal.settings import Settings
@@ -36,8 +36,12 @@ class Ground:
 
     settings: Settings
     db: Database
-    vault: Vault
+    ring: Ring
     clock: Clock
+
+    @property
+    def vault(self) -> Vault:
+        return self.ring.vault
 
     async def tenant(self, name: str) -> Tenant:
         """The ISP with this name or public id; with an empty name the only one there is."""
@@ -116,7 +120,7 @@ async def opened(settings: Settings) -> AsyncIterator[Ground]:
     clock = clock_for(settings)
     db = Database(settings.database)
     try:
-        yield Ground(settings=settings, db=db, vault=vault_of(settings.secret_key.encode(), db, clock), clock=clock)
+        yield Ground(settings=settings, db=db, ring=ring_of(settings.secret_key.encode(), db, clock), clock=clock)
     finally:
         await db.aclose()
 

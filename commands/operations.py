@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, closing
 from functools import partial
 
@@ -17,6 +17,7 @@ from portal.db import Database, executor, open_connection, quiet
 from portal.doctor import examine, healthy, report
 from portal.doctor_database import check_database
 from portal.findings import Finding, fault
+from portal.keys.examine import lost, shut
 from portal.keys.ring import vault_of
 from portal.migrate import migrate as bring_up
 from portal.payments import accounts
@@ -37,13 +38,17 @@ def migrate(settings: Settings) -> None:
 @click.command()
 @click.pass_obj
 def check(settings: Settings) -> None:
-    """Check the invariants: money, passes and receipts agree, and the audit log is whole."""
+    """Check the invariants: money, passes and receipts agree, the audit log is whole, and the keys fit."""
 
     must_be_usable(settings)
     with closing(open_connection(settings.database, read_only=True)) as connection:
         connection.execute("BEGIN")  # one snapshot, whatever is written meanwhile
         run = executor(connection, quiet)
-        found = invariants.whole(run, snapshot_vault(settings, run), clock_for(settings).now())
+        found = [
+            *invariants.whole(run, snapshot_vault(settings, run), clock_for(settings).now()),
+            *shut(run, settings.secret_key.encode()),
+            *lost(run),
+        ]
     for sentence in found:
         click.echo(sentence)
     if found:
@@ -69,7 +74,14 @@ async def _examined(settings: Settings) -> list[Finding]:
         sentence = "BANDO_SECRET_KEY is not the key that this database was sealed with."
         other_key = fault("secret-other", sentence, "Put the old key back, or correct BANDO_DATABASE.")
         return [*await examine(settings, clock), other_key]
-    return await _with_accounts_and_routers(settings, clock)
+    return [*await _with_accounts_and_routers(settings, clock), *_check_keys(settings)]
+
+
+def _check_keys(settings: Settings) -> Iterator[Finding]:
+    """A database that was put together from two, or a key that was altered there."""
+    with closing(open_connection(settings.database, read_only=True)) as connection:
+        for sentence in shut(executor(connection, quiet), settings.secret_key.encode()):
+            yield fault("keys-shut", f"{sentence}.", "Put the latest backup back, or the master key that fits.")
 
 
 async def _with_accounts_and_routers(settings: Settings, clock: Clock) -> list[Finding]:

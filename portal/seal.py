@@ -24,7 +24,7 @@ from portal.errors import BandoError
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
 
-_BY_MASTER = b"\x01"  # or by a key that whoever opens knows: a person's own
+BY_MASTER = b"\x01"  # or by a key that whoever opens knows: a person's own
 _BY_NAME = b"\x02"
 NAME = 8  # bytes of a key's name
 HEAD = 1 + NAME  # bytes by which whatever is sealed says its key
@@ -45,12 +45,12 @@ def _keyed(key: bytes) -> tuple[Hash, Hash]:
     return inner, outer
 
 
-def _seal(cipher: AESGCM, plain: bytes, place: str, head: bytes = _BY_MASTER) -> bytes:
+def _seal(cipher: AESGCM, plain: bytes, place: str, head: bytes = BY_MASTER) -> bytes:
     nonce = os.urandom(12)
     return head + nonce + cipher.encrypt(nonce, plain, place.encode())
 
 
-def _open(cipher: AESGCM, sealed: bytes, place: str, head: bytes = _BY_MASTER) -> bytes:
+def _open(cipher: AESGCM, sealed: bytes, place: str, head: bytes = BY_MASTER) -> bytes:
     start = len(head)
     if not sealed.startswith(head) or len(sealed) < start + 28:
         raise NotOurs

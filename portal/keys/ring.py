@@ -54,11 +54,12 @@ class _Newest:
 class Ring:
     """Finds and makes the keys of ISPs. Without a database of its own it knows what a unit sees, and keeps nothing."""
 
-    def __init__(self, wrapping: Wrapping, now: Callable[[], Moment], db: Database | None, root: bytes | None) -> None:
-        self._wrapping = wrapping
+    def __init__(self, master: bytes, root: bytes | None, now: Callable[[], Moment], db: Database | None) -> None:
+        self._wrapping = Wrapping(master)
+        self._root = root  # as it is wrapped
         self._now = now
         self._db = db
-        self._root = root
+        self.vault = Vault(root_of(self._wrapping, root, master), self)
         self._newest: dict[int, _Newest] = {}
         self._named: dict[tuple[int, bytes], Key] = {}
 
@@ -152,12 +153,21 @@ def _whose(tenant: int | None) -> int | None:
     return tenant if unit is None or unit.tenant is None else unit.tenant
 
 
-def vault_of(master: bytes, db: Database, clock: Clock) -> Vault:
-    """The vault of a database; raises `WrongKey`."""
+def ring_of(master: bytes, db: Database, clock: Clock) -> Ring:
+    """The keys of a database; raises `WrongKey`."""
     with db.beside() as connection:
         wrapped = drive(store.root(), None, executor(connection, quiet))
-    wrapping = Wrapping(master)
-    return Vault(root_of(wrapping, wrapped, master), Ring(wrapping, clock.now, db, wrapped))
+    return Ring(master, wrapped, clock.now, db)
+
+
+def vault_of(master: bytes, db: Database, clock: Clock) -> Vault:
+    """The vault of a database; raises `WrongKey`."""
+    return ring_of(master, db, clock).vault
+
+
+def vault_for_units(master: bytes, wrapped: bytes | None) -> Vault:
+    """A vault that opens in units alone, for a copy or a snapshot with this root; raises `WrongKey`."""
+    return Ring(master, wrapped, lambda: 0, None).vault
 
 
 def root_of(wrapping: Wrapping, wrapped: bytes | None, master: bytes) -> bytes:
@@ -168,9 +178,3 @@ def root_of(wrapping: Wrapping, wrapped: bytes | None, master: bytes) -> bytes:
         return wrapping.unwrap(wrapped, ROOT)
     except NotOurs:
         raise WrongKey from None
-
-
-def vault_for_units(master: bytes, wrapped: bytes | None) -> Vault:
-    """A vault that opens in units alone, for a copy or a snapshot with this root; raises `WrongKey`."""
-    wrapping = Wrapping(master)
-    return Vault(root_of(wrapping, wrapped, master), Ring(wrapping, lambda: 0, None, wrapped))

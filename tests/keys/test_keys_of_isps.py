@@ -12,7 +12,7 @@ import pytest
 from portal.db import Database
 from portal.errors import BandoError, Misconfigured
 from portal.keys import store
-from portal.keys.ring import FRESH_S, Ring, WrongKey, vault_of
+from portal.keys.ring import FRESH_S, WrongKey, ring_of, vault_of
 from portal.seal import HEAD, NotOurs, Vault, Wrapping, head_of
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
@@ -134,9 +134,9 @@ async def test_no_key_lies_in_the_database_as_it_is(tmp_path: Path) -> None:
 async def made_elsewhere(home: Seed) -> tuple[bytes, bytes]:
     """The name of a newer key that another process has made, and what it sealed with it."""
     db = Database(home.db.path)
-    ring = Ring(Wrapping(MASTER), home.clock.now, db, None)
+    ring = ring_of(MASTER, db, home.clock)
     made = await db.write(home.tenant.id, ring.make, home.tenant.id)
-    sealed = await db.write(home.tenant.id, sealing, Vault(MASTER, ring), "elsewhere")
+    sealed = await db.write(home.tenant.id, sealing, ring.vault, "elsewhere")
     await db.aclose()
     return made.name, sealed
 
