@@ -24,7 +24,9 @@ class Known:
 
 
 def _known(row: Row) -> Known:
-    return Known(**{name: row[name] for name in Known.__dataclass_fields__})
+    fields = {name: row[name] for name in Known.__dataclass_fields__}
+    odd = not isinstance(fields["wrapped"], bytes | None)  # nothing that Bando wrote; it does not open
+    return Known(**{**fields, "wrapped": b"" if odd else fields["wrapped"]})
 
 
 def newest() -> Unit[Known | None]:

@@ -12,8 +12,8 @@ import pytest
 from portal.db import Database
 from portal.errors import BandoError, Misconfigured
 from portal.keys import store
-from portal.keys.ring import FRESH_S, WrongKey, ring_of, vault_of
-from portal.seal import HEAD, NotOurs, Vault, Wrapping, head_of
+from portal.keys.ring import FRESH_S, Ring, WrongKey, ring_of, vault_of
+from portal.seal import HEAD, Key, NotOurs, Vault, Wrapping, head_of
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
 from portal.units import Unit, value
@@ -148,6 +148,24 @@ async def test_a_key_of_another_process_is_looked_up_when_it_is_met(tmp_path: Pa
 
     assert home.vault.open(sealed, **HERE) == b"elsewhere"
     assert await home.read(opening, home.vault, sealed) == b"elsewhere"
+    await home.db.aclose()
+
+
+async def test_without_that_look_it_would_not_open(tmp_path: Path) -> None:
+    """The control: a process that knows only the keys which it has met before."""
+
+    class Blind(Ring):
+        def _look_up(self, tenant: int, name: bytes) -> Key | None:
+            return None
+
+    home, _ = await two(tmp_path)
+    blind = Blind(MASTER, None, home.clock.now, home.db).vault.of(home.tenant.id)
+    own = blind.seal("x", **HERE)
+    _, sealed = await made_elsewhere(home)
+
+    assert blind.open(own, **HERE) == b"x"
+    with pytest.raises(NotOurs):
+        blind.open(sealed, **HERE)
     await home.db.aclose()
 
 

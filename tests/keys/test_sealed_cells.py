@@ -11,7 +11,7 @@ from portal.keys.cells import CELLS, ELSEWHERE, SEALED, Cells
 from portal.keys.ring import vault_of
 from portal.seal import NotOurs, Vault
 from portal.tenancy import store as tenancy
-from portal.units import Row
+from portal.units import Row, Unit
 from tests.keys.everything import all_cells, opened, planted, value_of
 from tests.support import MASTER, Seed, seed
 
@@ -92,7 +92,7 @@ async def test_a_ciphertext_that_was_moved_does_not_open(tmp_path: Path, cells: 
     await home.db.aclose()
 
 
-def _opening(vault: Vault, cells: Cells, row: Row):  # type: ignore[no-untyped-def]
+def _opening(vault: Vault, cells: Cells, row: Row) -> Unit[bytes]:
     """In a unit of the other ISP."""
     yield from all_cells()
     return opened(vault, cells, row)
