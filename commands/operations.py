@@ -74,7 +74,10 @@ async def _examined(settings: Settings) -> list[Finding]:
         sentence = "BANDO_SECRET_KEY is not the key that this database was sealed with."
         other_key = fault("secret-other", sentence, "Put the old key back, or correct BANDO_DATABASE.")
         return [*await examine(settings, clock), other_key]
-    return [*await _with_accounts_and_routers(settings, clock), *_check_keys(settings)]
+    keys = list(_check_keys(settings))
+    if keys:  # so what routers and accounts need cannot be opened
+        return [*await examine(settings, clock), *keys]
+    return await _with_accounts_and_routers(settings, clock)
 
 
 def _check_keys(settings: Settings) -> Iterator[Finding]:
