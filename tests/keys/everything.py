@@ -7,12 +7,26 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, LargeBinary, Table, Text
 
+from portal.access.plans import to_json
 from portal.audit import store as audit
 from portal.columns import metadata
 from portal.keys.cells import CELLS, Cells
 from portal.seal import Vault
 from portal.units import Row, Unit, insert, rows
+from tests.support import a_plan
 
+# What other rooms read when they show or export such a row.
+KNOWN = {
+    "plan_copy": to_json(a_plan()),
+    "currency": "KES",
+    "style": "letters-10",
+    "role": "cashier",
+    "state": "off",
+    "kind": "email",
+    "provider": "mpesa",
+    "source": "csv",
+    "environment": "sandbox",
+}
 SEALED = {each.table for each in CELLS}
 
 
@@ -73,6 +87,8 @@ def _must_be_given(column: Column[Any]) -> bool:
 
 
 def _filler(column: Column[Any], mark: str) -> Any:
+    if column.name in KNOWN:
+        return KNOWN[column.name]
     if isinstance(column.type, LargeBinary):
         return mark.encode()
     if isinstance(column.type, Text):
