@@ -34,6 +34,8 @@ from portal.db import Database, Observe, quiet
 from portal.errors import BandoError, Misconfigured
 from portal.health import Health
 from portal.imports.room import Imports
+from portal.keys.ring import ring_of
+from portal.keys.rotation import Rotation
 from portal.listening import Listening, allow_many_connections
 from portal.logs import AccessLog, configure
 from portal.loops import Every, Supervisor
@@ -52,7 +54,6 @@ from portal.privacy.incidents.clocks import DUTIES
 from portal.privacy.retention.room import Retention
 from portal.privacy.rights import store as requests
 from portal.privacy.rights.clocks import RIGHTS
-from portal.seal import Vault
 from portal.settings import Settings, load, refuse_unsafe
 from portal.staff.room import StaffRoom
 from portal.tenancy.reminders import Reminders
@@ -89,6 +90,7 @@ class Bando:
     retention: Retention
     erasing: Erasing
     messages: Messages
+    rotation: Rotation
     http: httpx.AsyncClient
     supervisor: Supervisor
     web: ASGIApp
@@ -101,7 +103,7 @@ class Bando:
         ends = Every("ends", ENDS_EVERY_MS, self._let_time_act, self.clock)
         rooms = (
             *(*self.payments.loops, *self.vouchers.loops, *self.staff.loops, *self.watch.loops),
-            *(self.reminders.loop, self.imports.loop, self.retention.loop, self.erasing.loop),
+            *(self.reminders.loop, self.imports.loop, self.retention.loop, self.erasing.loop, self.rotation.loop),
             *self.messages.loops,
         )
         self.supervisor.start([self.keepers.loop, ends, *rooms])
@@ -133,8 +135,9 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     """Build every object once; nothing runs before `start`."""
     refuse_unsafe(settings)
     clock = clock or clock_for(settings)
-    vault = Vault(settings.secret_key.encode())
     db = Database(settings.database, observe=observe)
+    ring = ring_of(settings.secret_key.encode(), db, clock)
+    vault, rotation = ring.vault, Rotation(db, ring, clock)
     catalog = Catalog(db)
     keepers = Keepers(db=db, clock=clock, vault=vault, settings=settings, catalog=catalog, observe=observe)
     http = httpx.AsyncClient(verify=trust_for(settings), timeout=httpx.Timeout(20, connect=10), trust_env=False)
@@ -178,6 +181,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         retention=retention,
         erasing=erasing,
         messages=messages,
+        rotation=rotation,
         http=http,
         supervisor=supervisor,
         web=Starlette(),

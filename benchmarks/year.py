@@ -148,7 +148,7 @@ def _house(of: Filling) -> None:
         public, mail = f"staff{year.tenant.id}x{number}", f"person{number}@isp{year.tenant.id}.test"
         role = FIRST[number] if number < len(FIRST) else ("manager", "cashier", "support", "auditor")[number % 4]
         sealed = of.vault.seal(mail, table="staff", row=public, column="email")
-        totp = of.vault.seal("JBSWY3DPEHPK3PXP", table="staff", row=public, column="totp")
+        totp = of.vault.seal("JBSWY3DPEHPK3PXP", table="staff", row=public, column="totp_sealed")
         index = of.vault.index(0, "staff e-mail", mail)
         staff.append((first + number, public, index, sealed, f"Amina {number}", role, "active", totp, now, now))
     of.many(

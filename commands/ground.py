@@ -17,6 +17,9 @@ import click
 from portal.clock import Clock, Moment, SystemClock, TravelClock, as_datetime
 from portal.db import Database, executor, open_connection, quiet
 from portal.errors import Misconfigured
+from portal.groups import Execute
+from portal.keys import store as keys
+from portal.keys.ring import Ring, WrongKey, ring_of, vault_for_units
 from portal.migrate import is_current
 from portal.seal import Vault
 from portal.settings import Settings
@@ -33,8 +36,12 @@ class Ground:
 
     settings: Settings
     db: Database
-    vault: Vault
+    ring: Ring
     clock: Clock
+
+    @property
+    def vault(self) -> Vault:
+        return self.ring.vault
 
     async def tenant(self, name: str) -> Tenant:
         """The ISP with this name or public id; with an empty name the only one there is."""
@@ -87,17 +94,23 @@ def must_be_usable(settings: Settings) -> None:
     if not is_current(settings.database):
         raise Misconfigured(f"{settings.database} is not at the present schema; run: bando migrate")
     if not sealed_with_this_key(settings):
-        raise Misconfigured(
-            "BANDO_SECRET_KEY is not the key that this database was sealed with; put the old key back,"
-            " or correct BANDO_DATABASE."
-        )
+        raise WrongKey
 
 
 def sealed_with_this_key(settings: Settings) -> bool:
     """Whether what is sealed in the database will open; the first key that is used is remembered by its mark."""
-    mark = Vault(settings.secret_key.encode()).index(0, "key", "mark").hex()
     with closing(open_connection(settings.database)) as connection:
-        return drive(tenancy.sealed_with(mark), None, executor(connection, quiet))
+        run = executor(connection, quiet)
+        try:
+            mark = snapshot_vault(settings, run).index(0, "key", "mark").hex()
+        except WrongKey:
+            return False
+        return drive(tenancy.sealed_with(mark), None, run)
+
+
+def snapshot_vault(settings: Settings, run: Execute) -> Vault:
+    """A vault for what is read through this; raises `WrongKey`."""
+    return vault_for_units(settings.secret_key.encode(), drive(keys.root(), None, run))
 
 
 @asynccontextmanager
@@ -107,7 +120,7 @@ async def opened(settings: Settings) -> AsyncIterator[Ground]:
     clock = clock_for(settings)
     db = Database(settings.database)
     try:
-        yield Ground(settings=settings, db=db, vault=Vault(settings.secret_key.encode()), clock=clock)
+        yield Ground(settings=settings, db=db, ring=ring_of(settings.secret_key.encode(), db, clock), clock=clock)
     finally:
         await db.aclose()
 

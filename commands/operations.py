@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, closing
 from functools import partial
 
 import click
 import httpx
 
-from commands.ground import clock_for, must_be_usable, sealed_with_this_key, trust_for
+from commands.ground import clock_for, must_be_usable, sealed_with_this_key, snapshot_vault, trust_for
 from portal import check as invariants
 from portal.clock import Clock
 from portal.db import Database, executor, open_connection, quiet
 from portal.doctor import examine, healthy, report
 from portal.doctor_database import check_database
 from portal.findings import Finding, fault
+from portal.keys.examine import lost, shut
+from portal.keys.ring import vault_of
 from portal.migrate import migrate as bring_up
 from portal.payments import accounts
 from portal.payments.examination import check_accounts
 from portal.payments.room import Make, built
 from portal.processors.gate import Gate
-from portal.seal import Vault
 from portal.settings import Settings
 from portal.tenancy import store as tenancy
 
@@ -38,13 +39,17 @@ def migrate(settings: Settings) -> None:
 @click.command()
 @click.pass_obj
 def check(settings: Settings) -> None:
-    """Check the invariants: money, passes and receipts agree, and the audit log is whole."""
+    """Check the invariants: money, passes and receipts agree, the audit log is whole, and the keys fit."""
 
     must_be_usable(settings)
     with closing(open_connection(settings.database, read_only=True)) as connection:
         connection.execute("BEGIN")  # one snapshot, whatever is written meanwhile
         run = executor(connection, quiet)
-        found = invariants.whole(run, Vault(settings.secret_key.encode()), clock_for(settings).now())
+        found = [
+            *invariants.whole(run, snapshot_vault(settings, run), clock_for(settings).now()),
+            *shut(run, settings.secret_key.encode()),
+            *lost(run),
+        ]
     for sentence in found:
         click.echo(sentence)
     if found:
@@ -70,16 +75,26 @@ async def _examined(settings: Settings) -> list[Finding]:
         sentence = "BANDO_SECRET_KEY is not the key that this database was sealed with."
         other_key = fault("secret-other", sentence, "Put the old key back, or correct BANDO_DATABASE.")
         return [*await examine(settings, clock), other_key]
+    keys = list(_check_keys(settings))
+    if keys:  # so what routers and accounts need cannot be opened
+        return [*await examine(settings, clock), *keys]
     return await _with_accounts_and_routers(settings, clock)
 
 
+def _check_keys(settings: Settings) -> Iterator[Finding]:
+    """A database that was put together from two, or a key that was altered there."""
+    with closing(open_connection(settings.database, read_only=True)) as connection:
+        for sentence in shut(executor(connection, quiet), settings.secret_key.encode()):
+            yield fault("keys-shut", f"{sentence}.", "Put the latest backup back, or the master key that fits.")
+
+
 async def _with_accounts_and_routers(settings: Settings, clock: Clock) -> list[Finding]:
-    vault = Vault(settings.secret_key.encode())
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(httpx.AsyncClient(verify=trust_for(settings), trust_env=False))
         db = Database(settings.database)
         stack.push_async_callback(db.aclose)
         gate = Gate(db, clock)
+        vault = vault_of(settings.secret_key.encode(), db, clock)
         return await examine(
             settings,
             clock,

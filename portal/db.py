@@ -15,9 +15,9 @@ import queue
 import sqlite3
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -85,6 +85,8 @@ class Database:
         self._listeners: dict[str, list[Listener]] = defaultdict(list)
         self._local = threading.local()
         self._kept: list[sqlite3.Connection] = []
+        self._one_beside = threading.Lock()
+        self._beside: sqlite3.Connection | None = None
         self._turn = threading.Lock()  # whoever holds it may use the writing connection
         self._writing: sqlite3.Connection | None = None
         self._pending: deque[Job] = deque()  # to be run here, or by the writer thread if it comes first
@@ -165,6 +167,21 @@ class Database:
         finally:
             connection.execute("ROLLBACK")
 
+    @contextmanager
+    def beside(self) -> Iterator[sqlite3.Connection]:
+        """A connection for a row or two, whatever this thread is in the midst of, and even when all is closed.
+
+        It sees what is committed, and nothing of a unit that runs.
+        """
+        with self._one_beside:
+            if self._closed:
+                with closing(open_connection(self.path)) as once:
+                    yield once
+                return
+            if self._beside is None:
+                self._beside = open_connection(self.path)
+            yield self._beside
+
     def _reading_connection(self) -> sqlite3.Connection:
         if not hasattr(self._local, "connection"):
             self._local.connection = open_connection(self.path, read_only=True)
@@ -197,6 +214,9 @@ class Database:
         self._readers.shutdown(wait=True)
         for connection in self._kept:
             connection.close()
+        with self._one_beside:
+            if self._beside is not None:
+                self._beside.close()
 
     # --- on the event loop's thread ---
 

@@ -1,8 +1,10 @@
 """Secrets at rest (R7): sealing, keyed look-up and tokens.
 
-A sealed value is ``key id (1) | nonce (12) | AES-256-GCM``, bound by its associated data to table, row and
-column, so that a ciphertext copied to another row does not open. The key comes from the settings, never from
-the database. Look-up of a sealed value goes by a keyed hash (`index`) that is bound to its tenant and kind.
+A sealed value is ``2 | key's name (8) | nonce (12) | AES-256-GCM``, bound by its associated data to table, row and
+column, so that a ciphertext copied to another row does not open. Its key is one of its ISP's own, so that it does not
+open at another ISP either; those keys are in the database, wrapped by the master key (portal/keys). The master key
+comes from the settings, never from the database. What was sealed before ISPs had keys is ``1 | nonce | AES-256-GCM``,
+under the master key. Look-up of a sealed value goes by a keyed hash (`index`) that is bound to its tenant and kind.
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ import hashlib
 import hmac
 import os
 import secrets
-from typing import TYPE_CHECKING
+from copy import copy
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -21,7 +24,10 @@ from portal.errors import BandoError
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
 
-_VERSION = b"\x01"
+BY_MASTER = b"\x01"  # or by a key that whoever opens knows: a person's own
+_BY_NAME = b"\x02"
+NAME = 8  # bytes of a key's name
+HEAD = 1 + NAME  # bytes by which whatever is sealed says its key
 
 
 class NotOurs(BandoError):
@@ -39,16 +45,17 @@ def _keyed(key: bytes) -> tuple[Hash, Hash]:
     return inner, outer
 
 
-def _seal(cipher: AESGCM, plain: bytes, place: str) -> bytes:
+def _seal(cipher: AESGCM, plain: bytes, place: str, head: bytes = BY_MASTER) -> bytes:
     nonce = os.urandom(12)
-    return _VERSION + nonce + cipher.encrypt(nonce, plain, place.encode())
+    return head + nonce + cipher.encrypt(nonce, plain, place.encode())
 
 
-def _open(cipher: AESGCM, sealed: bytes, place: str) -> bytes:
-    if sealed[:1] != _VERSION or len(sealed) < 29:
+def _open(cipher: AESGCM, sealed: bytes, place: str, head: bytes = BY_MASTER) -> bytes:
+    start = len(head)
+    if not sealed.startswith(head) or len(sealed) < start + 28:
         raise NotOurs
     try:
-        return cipher.decrypt(sealed[1:13], sealed[13:], place.encode())
+        return cipher.decrypt(sealed[start : start + 12], sealed[start + 12 :], place.encode())
     except InvalidTag:
         raise NotOurs from None
 
@@ -90,23 +97,93 @@ def _nonce(number: int, last: bool) -> bytes:
     return number.to_bytes(11, "big") + bytes([last])
 
 
-class Vault:
-    """What one master key (at least 32 random bytes) can do."""
+class Key(NamedTuple):
+    """A key of sealing of one ISP."""
+
+    name: bytes
+    cipher: AESGCM
+
+    @property
+    def head(self) -> bytes:
+        """What everything that it has sealed begins with."""
+        return head_of(self.name)
+
+
+def head_of(name: bytes) -> bytes:
+    """What everything begins with that the key of this name has sealed."""
+    return _BY_NAME + name
+
+
+class Keys(Protocol):
+    """Where a vault finds the keys of ISPs: portal/keys/ring.py. Without an ISP it is that of the unit that runs."""
+
+    def newest(self, tenant: int | None) -> Key | None:
+        """The key that seals; None when it is not known for which ISP."""
+
+    def named(self, name: bytes, tenant: int | None) -> Key | None:
+        """The key of this name; None when this ISP has no such key."""
+
+
+def new_key(name: bytes, key: bytes) -> Key:
+    """A key as it is used."""
+    return Key(name=name, cipher=AESGCM(key))
+
+
+class Wrapping:
+    """Wraps the keys of ISPs, and the root of hashes, with the master key."""
 
     def __init__(self, master: bytes) -> None:
-        self._cipher = AESGCM(_derive(master, "seal"))
+        self._key = _derive(master, "wrap")
+
+    def wrap(self, key: bytes, place: str) -> bytes:
+        """A key as the database keeps it."""
+        return seal_with(self._key, key, place)
+
+    def unwrap(self, wrapped: bytes, place: str) -> bytes:
+        """The reverse; raises `NotOurs`."""
+        return open_with(self._key, wrapped, place)
+
+
+class Vault:
+    """What the root (at least 32 random bytes: the first master key) and the keys of ISPs can do.
+
+    Without `keys` everything is sealed under the root, as before ISPs had keys.
+    """
+
+    def __init__(self, root: bytes, keys: Keys | None = None) -> None:
+        self._cipher = AESGCM(_derive(root, "seal"))
         # HMAC-SHA256 as RFC 2104 has it, with its key taken in once: a guest's request asks for several.
-        self._inner, self._outer = _keyed(_derive(master, "index"))
-        self._router = _derive(master, "router password")
+        self._inner, self._outer = _keyed(_derive(root, "index"))
+        self._router = _derive(root, "router password")
+        self._keys = keys
+        self._tenant: int | None = None
+        self._bound: dict[int, Vault] = {}
+
+    def of(self, tenant: int) -> Vault:
+        """The same vault for this ISP, outside of its units; in a unit it is that of the unit's ISP by itself."""
+        found = self._bound.get(tenant)
+        if found is None:
+            found = copy(self)
+            found._tenant = tenant
+            self._bound[tenant] = found
+        return found
 
     def seal(self, plain: bytes | str, *, table: str, row: str, column: str) -> bytes:
         """Seal a value for one cell; `row` is the row's public name, known before it is inserted."""
         data = plain.encode() if isinstance(plain, str) else plain
-        return _seal(self._cipher, data, f"{table}|{row}|{column}")
+        place = f"{table}|{row}|{column}"
+        key = self._keys.newest(self._tenant) if self._keys else None
+        return _seal(self._cipher, data, place) if key is None else _seal(key.cipher, data, place, key.head)
 
     def open(self, sealed: bytes, *, table: str, row: str, column: str) -> bytes:
         """Open a cell; raises `NotOurs`."""
-        return _open(self._cipher, sealed, f"{table}|{row}|{column}")
+        place = f"{table}|{row}|{column}"
+        if not sealed.startswith(_BY_NAME) or len(sealed) < HEAD:
+            return _open(self._cipher, sealed, place)
+        key = self._keys.named(sealed[1:HEAD], self._tenant) if self._keys else None
+        if key is None:
+            raise NotOurs
+        return _open(key.cipher, sealed, place, key.head)
 
     def index(self, tenant: int, kind: str, value: str) -> bytes:
         """Keyed hash for looking a value up inside one tenant (0: the whole installation)."""

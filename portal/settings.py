@@ -157,22 +157,22 @@ def load(environ: Mapping[str, str] | None = None, env_file: Path | None = None)
     if text["BANDO_SECRET_KEY_FILE"]:
         if "BANDO_SECRET_KEY" in given:
             raise Misconfigured("BANDO_SECRET_KEY and BANDO_SECRET_KEY_FILE are both set; leave one of them away.")
-        text["BANDO_SECRET_KEY"] = _key_file(Path(text["BANDO_SECRET_KEY_FILE"]))
+        text["BANDO_SECRET_KEY"] = key_in(Path(text["BANDO_SECRET_KEY_FILE"]), "BANDO_SECRET_KEY_FILE")
     return _checked(text)
 
 
-def _key_file(path: Path) -> str:
+def key_in(path: Path, said_by: str) -> str:
     """The master key from a file that its owner alone may read; looked at and read through one open file."""
     try:
         with path.open("rb") as opened:
             mode = os.fstat(opened.fileno()).st_mode
             if mode & _OF_OTHERS:
-                raise Misconfigured(f"BANDO_SECRET_KEY_FILE: others may use {path}; change that with: chmod 600 {path}")
+                raise Misconfigured(f"{said_by}: others may use {path}; change that with: chmod 600 {path}")
             found = opened.read(_LONGEST_KEY).decode().strip()
     except (OSError, UnicodeDecodeError):
-        raise Misconfigured(f"BANDO_SECRET_KEY_FILE: {path} does not exist or cannot be read as text.") from None
+        raise Misconfigured(f"{said_by}: {path} does not exist or cannot be read as text.") from None
     if not found:
-        raise Misconfigured(f"BANDO_SECRET_KEY_FILE: {path} is empty.")
+        raise Misconfigured(f"{said_by}: {path} is empty.")
     return found
 
 
@@ -296,11 +296,12 @@ def _networks(text: Mapping[str, str], name: str) -> tuple[Network, ...]:
 
 
 HERE = ("localhost", "127.0.0.1", "::1")
+SHORTEST_KEY = 32
 
 
 def refuse_unsafe(settings: Settings) -> None:
     """In production, refuse what would lose money or secrets; raises `Misconfigured`."""
-    if len(settings.secret_key) < 32:
+    if len(settings.secret_key) < SHORTEST_KEY:
         raise Misconfigured("BANDO_SECRET_KEY is shorter than 32 characters; make one with: openssl rand -hex 32")
     if bool(settings.tls_cert) != bool(settings.tls_key):
         raise Misconfigured("BANDO_TLS_CERT and BANDO_TLS_KEY go together; only one is set.")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextvars import ContextVar
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
@@ -138,6 +139,21 @@ def bind(step: Sql, tenant: int | None) -> Mapping[str, Any]:
     return {**step.params, "tenant": tenant} if binds and tenant is not None else step.params
 
 
+class Running(NamedTuple):
+    """Whose the unit is that runs, and how its statements are executed."""
+
+    tenant: int | None
+    execute: Callable[[str, Mapping[str, Any]], Sequence[Row]]
+
+
+_running: ContextVar[Running | None] = ContextVar("running", default=None)
+
+
+def running() -> Running | None:
+    """The unit that runs on this thread. For the keys alone: a vault so knows whose value it seals."""
+    return _running.get()
+
+
 def drive(
     unit: Unit[T],
     tenant: int | None,
@@ -145,6 +161,19 @@ def drive(
     signals: list[Signal] | None = None,
 ) -> T:
     """Run a unit to its end with `execute`; a refused statement is thrown into the unit, which may mend it."""
+    before = _running.set(Running(tenant, execute))
+    try:
+        return _driven(unit, tenant, execute, signals)
+    finally:
+        _running.reset(before)
+
+
+def _driven(
+    unit: Unit[T],
+    tenant: int | None,
+    execute: Callable[[str, Mapping[str, Any]], Sequence[Row]],
+    signals: list[Signal] | None,
+) -> T:
     try:
         step = next(unit)
         while True:

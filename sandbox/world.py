@@ -22,6 +22,7 @@ from portal.access import store as access
 from portal.access.plans import Plan
 from portal.clock import DAY, HOUR, MINUTE, Clock, SystemClock
 from portal.db import Database
+from portal.keys.ring import vault_of
 from portal.listening import Listening
 from portal.migrate import migrate
 from portal.mikrotik.router_files import files as router_files
@@ -123,41 +124,37 @@ def free_port() -> int:
             return port
 
 
-async def _fill(settings: Settings, vault: Vault, clock: Clock, mpesa_url: str, api: ApiServer, pin: str | None) -> Any:
+async def _fill(db: Database, vault: Vault, clock: Clock, mpesa_url: str, api: ApiServer, pin: str | None) -> Any:
     """An ISP with plans, a paybill and a router, unless the database has them already."""
-    db = Database(settings.database)
-    try:
-        now = clock.now()
-        known = await db.read(None, tenancy.tenants)
-        if known:
-            tenant = known[0]
-            row = (await db.read(tenant.id, tenancy.routers))[0]
-            return tenant, row
-        tenant = await db.write(None, tenancy.add_tenant, "Kilimani Wi-Fi", now, support_phone="0700 123 456")
-        await db.write(None, tenancy.change_tenant, tenant.id, ssid=SSID)
-        tenant = (await db.read(None, tenancy.tenants))[0]
-        for position, fields in enumerate(PLANS):
-            plan = Plan(**{"id": 0, "public": new_public(4), "kind": "wall", "position": position, **fields})
-            await db.write(tenant.id, access.add_plan, plan, now)
-        await db.write(
-            tenant.id,
-            accounts.add_account,
-            vault,
-            now,
-            tenant_public=tenant.public,
-            environment="sandbox",
-            kind="paybill",
-            shortcode=SHORTCODE,
-            consumer_key=APP[0],
-            consumer_secret=APP[1],
-            passkey=PASSKEY,
-            base_url=mpesa_url,
-        )
-        router_id = await db.write(tenant.id, _router, vault, now, api.port, pin)
-        made = await db.read(tenant.id, tenancy.router, router_id)
-        return tenant, made
-    finally:
-        await db.aclose()
+    now = clock.now()
+    known = await db.read(None, tenancy.tenants)
+    if known:
+        tenant = known[0]
+        row = (await db.read(tenant.id, tenancy.routers))[0]
+        return tenant, row
+    tenant = await db.write(None, tenancy.add_tenant, "Kilimani Wi-Fi", now, support_phone="0700 123 456")
+    await db.write(None, tenancy.change_tenant, tenant.id, ssid=SSID)
+    tenant = (await db.read(None, tenancy.tenants))[0]
+    for position, fields in enumerate(PLANS):
+        plan = Plan(**{"id": 0, "public": new_public(4), "kind": "wall", "position": position, **fields})
+        await db.write(tenant.id, access.add_plan, plan, now)
+    await db.write(
+        tenant.id,
+        accounts.add_account,
+        vault,
+        now,
+        tenant_public=tenant.public,
+        environment="sandbox",
+        kind="paybill",
+        shortcode=SHORTCODE,
+        consumer_key=APP[0],
+        consumer_secret=APP[1],
+        passkey=PASSKEY,
+        base_url=mpesa_url,
+    )
+    router_id = await db.write(tenant.id, _router, vault, now, api.port, pin)
+    made = await db.read(tenant.id, tenancy.router, router_id)
+    return tenant, made
 
 
 def _router(vault: Vault, now: int, port: int, pin: str | None) -> Any:
@@ -236,10 +233,14 @@ async def outside(
     settings = settings_for(folder, ca, port or free_port(), {"BANDO_MESSAGES_SANDBOX": messages.url, **more})
     mpesa = an_mpesa(clock, ca, settings)
     mpesa_server = await serve_mpesa(mpesa, port=ports.get("mpesa", 0))
-    vault = Vault(settings.secret_key.encode())
     migrate(settings.database)
     pin = await fingerprint_of("127.0.0.1", api.port, policy=LOOPBACK) if tls_api else None
-    tenant, row = await _fill(settings, vault, clock, mpesa_server.url, api, pin)
+    db = Database(settings.database)
+    try:
+        vault = vault_of(settings.secret_key.encode(), db, clock)
+        tenant, row = await _fill(db, vault, clock, mpesa_server.url, api, pin)
+    finally:
+        await db.aclose()
     _furnish(router, settings, row)
     address = ("127.0.0.1", settings.listen_port)
     site = Site(
@@ -253,7 +254,7 @@ async def outside(
         mpesa_server=mpesa_server,
         messages=messages,
         settings=settings,
-        vault=vault,
+        vault=vault.of(tenant.id),
         tenant=tenant,
         row=row,
         portal_address=address,

@@ -61,6 +61,7 @@ MAY: dict[str, set[str]] = {
         "schema_incidents",
         "schema_messages",
         "schema_payments",
+        "schema_keys",
         "schema_privacy",
         "schema_refunds",
         "schema_rights",
@@ -78,6 +79,7 @@ MAY: dict[str, set[str]] = {
     "schema_incidents": {"columns"},
     "schema_messages": {"columns"},
     "schema_payments": {"columns"},
+    "schema_keys": {"columns"},
     "schema_privacy": {"columns"},
     "schema_refunds": {"columns"},
     "schema_rights": {"columns"},
@@ -101,6 +103,8 @@ MAY: dict[str, set[str]] = {
     # who handles data for an ISP, and the gate before every call to the outside
     "processors": {"tenancy", "db"},
     "audit": set(),
+    # finds the keys of ISPs for the vault, and exchanges them
+    "keys": {"audit", "tenancy", "db", "groups", "loops"},
     "staff": {"db", "loops", "tenancy"},
     "tenancy": {"db", "loops"},
     "books": set(),
@@ -118,7 +122,7 @@ MAY: dict[str, set[str]] = {
     # what looks at everything, and changes nothing
     "check": {"audit", "tenancy", "groups", "check_books"},
     "check_books": {"books"},
-    "backup": {"check", "db", "migrate", "privacy", "tenancy"},  # whoever was erased is forgotten again
+    "backup": {"check", "keys", "db", "migrate", "privacy", "tenancy"},  # whoever was erased is forgotten again
     "export": {"access", "people", "tenancy", "vouchers", "db"},
     # what another system left behind becomes plans, vouchers and passes
     "imports": {"access", "tenancy", "vouchers", "mikrotik", "db", "loops"},
@@ -176,6 +180,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
         "schema_incidents",
         "schema_messages",
         "schema_payments",
+        "schema_keys",
         "schema_privacy",
         "schema_refunds",
         "schema_rights",

@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 
 from portal.clock import Moment
 from portal.db import executor, open_connection, quiet
+from portal.keys import store as keys
+from portal.keys.ring import vault_for_units
 from portal.privacy.erasing import store, tombstones
 from portal.privacy.erasing.tombstones import Tombstone
-from portal.seal import Vault
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
 from portal.units import Unit, drive
@@ -62,13 +63,14 @@ def _tenants(connection: sqlite3.Connection) -> Sequence[Tenant]:
     return drive(tenancy.tenants(), None, executor(connection, quiet))
 
 
-def forget(database: Path, vault: Vault, known: Known, now: Moment) -> int:
+def forget(database: Path, master: bytes, known: Known, now: Moment) -> int:
     """Erase again, in a database that nobody serves, whoever was erased after they came; gives how many."""
     by_isp: dict[str, list[Tombstone]] = {}
     for each in (*known.stones, *listed(database)):
         by_isp.setdefault(each.isp, []).append(each)
     done = 0
     with closing(open_connection(database)) as connection:
+        vault = vault_for_units(master, drive(keys.root(), None, executor(connection, quiet)))
         for tenant in _tenants(connection):
             given = (vault, tenant.id, by_isp.get(tenant.public, []), now)
             done += _at_once(connection, tenant.id, tombstones.again, *given)

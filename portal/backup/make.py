@@ -17,7 +17,6 @@ from portal.backup.sealed import Unusable
 from portal.clock import DAY, Moment, as_datetime
 from portal.errors import Misconfigured
 from portal.migrate import is_current
-from portal.seal import Vault
 
 NAME = re.compile(r"bando-(\d{8}T\d{6})Z\.backup")
 _MOMENT = "%Y%m%dT%H%M%S"
@@ -50,11 +49,10 @@ def make(database: Path, folder: Path, master: bytes, now: Moment, say: Say) -> 
     """A backup of the database in the folder; raises `Misconfigured`, and then has left nothing."""
     if not database.is_file():
         raise Misconfigured(f"There is no database {database}; check BANDO_DATABASE.")
-    vault = Vault(master)
     with working(folder, 2 * database.stat().st_size) as room:
         copied, closed = room / "copy.db", room / "sealed"
         copy(database, copied, say)
-        manifest, found = _proved(copied, vault, now, say)
+        manifest, found = _proved(copied, master, now, say)
         _seal(copied, closed, manifest, master, say)
         _read_back(closed, manifest, master, say)
         if is_current(copied):
@@ -63,12 +61,12 @@ def make(database: Path, folder: Path, master: bytes, now: Moment, say: Say) -> 
     return Made(path=folder / name_at(now), manifest=manifest, breaches=found)
 
 
-def _proved(copied: Path, vault: Vault, now: Moment, say: Say) -> tuple[Manifest, list[str] | None]:
+def _proved(copied: Path, master: bytes, now: Moment, say: Say) -> tuple[Manifest, list[str] | None]:
     say("checking", 0, 0)
     revision = proof.revision(copied)
-    rows = proof.rows(copied, vault)
+    rows = proof.rows(copied, master)
     say("looking at the invariants", 0, 0)
-    found = proof.breaches(copied, vault, now) if is_current(copied) else None
+    found = proof.breaches(copied, master, now) if is_current(copied) else None
     manifest = Manifest(
         moment=now,
         revision=revision,

@@ -21,7 +21,6 @@ from portal.clock import Moment
 from portal.errors import Misconfigured
 from portal.migrate import knows, migrate, revision_of
 from portal.privacy.erasing import tombstones
-from portal.seal import Vault
 
 BESIDE = ("", "-wal", "-shm")  # a database is these files
 _CONNECTED = 128  # the byte of the -shm file that every connection of SQLite holds a lock on, as long as it is open
@@ -94,7 +93,6 @@ def _unpacked(
     """
     took: dict[str, float] = {}
     forgotten = 0
-    vault = Vault(master)
     with file.open("rb") as opened:
         manifest, parts = split(sealed.read(opened, master))
         _must_be_known(manifest)
@@ -104,16 +102,16 @@ def _unpacked(
                 _write(copy, whole(manifest, parts, "unpacking", say))
             say("checking", 0, 0)
             with _timed(took, "checked"):
-                _must_agree(proof.rows(copy, vault), manifest)
+                _must_agree(proof.rows(copy, master), manifest)
             with _timed(took, "migrated"):
                 migrate(copy)
             if known is not None:
                 say("forgetting who was erased since", 0, 0)
                 with _timed(took, "forgotten"):
-                    forgotten = again.forget(copy, vault, *known)
+                    forgotten = again.forget(copy, master, *known)
             say("looking at the invariants", 0, 0)
             with _timed(took, "looked for breaches"):
-                found = _sound(copy, vault, manifest)
+                found = _sound(copy, master, manifest)
             yield (
                 copy,
                 Restored(
@@ -154,13 +152,13 @@ def _must_agree(rows: dict[str, int], manifest: Manifest) -> None:
         raise Unusable("The backup does not hold the rows that it says. Take another one.")
 
 
-def _sound(copy: Path, vault: Vault, manifest: Manifest) -> list[str]:
+def _sound(copy: Path, master: bytes, manifest: Manifest) -> list[str]:
     """The breaches as of the moment of the backup: later, passes that ended meanwhile would all be late."""
     if manifest.revision != revision_of(copy):
         broken = proof.damage(copy)
         if broken:
             raise Unusable(f"The database is damaged after its migration: {broken}.")
-    return proof.breaches(copy, vault, manifest.moment)
+    return proof.breaches(copy, master, manifest.moment)
 
 
 # --- the place ---

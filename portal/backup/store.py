@@ -25,3 +25,11 @@ def key_mark(connection: sqlite3.Connection) -> str | None:
     """The mark of the key that the database was first used with; None when none was yet."""
     kept = connection.execute("SELECT value FROM installation WHERE name = 'key'").fetchone()
     return str(kept[0]) if kept else None
+
+
+def root(connection: sqlite3.Connection) -> bytes | None:
+    """The wrapped root of hashes, if the master key was ever exchanged; an older schema knows of no such thing."""
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'root_keys'").fetchone() is None:
+        return None
+    kept = connection.execute("SELECT wrapped FROM root_keys ORDER BY id DESC LIMIT 1").fetchone()
+    return bytes(kept[0]) if kept else None

@@ -98,12 +98,13 @@ def _place(hands: Hands, read_at: Moment) -> dict[str, str]:
 
 
 def _seal(hands: Hands, found: Found, now: Moment) -> bytes:
-    return hands.vault.seal(zlib.compress(found.to_json()), **_place(hands, now))
+    return hands.vault.of(hands.tenant.id).seal(zlib.compress(found.to_json()), **_place(hands, now))
 
 
 def _open(hands: Hands, row: Import) -> Found:
     assert row.found_sealed is not None
-    return inventory.from_json(zlib.decompress(hands.vault.open(row.found_sealed, **_place(hands, row.read_at))))
+    opened = hands.vault.of(hands.tenant.id).open(row.found_sealed, **_place(hands, row.read_at))
+    return inventory.from_json(zlib.decompress(opened))
 
 
 # --- the dry run ---

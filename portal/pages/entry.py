@@ -41,7 +41,8 @@ async def enter(services: Services, whereabouts: Whereabouts, request: Request) 
     lang = language(view, fields.get("lang"), accept)
     context = claimed(fields, router, lang, services.clock.now(), services.settings.public_url)
     whereabouts.note(source_of(request, services.settings.trusted_proxies), router.public)
-    return see_other(f"/w/{contexts.seal_context(services.vault, view.tenant.public, context)}/")
+    token = contexts.seal_context(services.vault.of(view.tenant.id), view.tenant.public, context)
+    return see_other(f"/w/{token}/")
 
 
 @lru_cache(maxsize=1024)

@@ -43,7 +43,7 @@ def seal_proof(visit: Visit, pass_id: int, lang: str = "") -> str:
         "from": visit.token if visit.context else "",
         "at": visit.services.clock.now(),
     }
-    return f"{public}.{contexts.seal_value(visit.services.vault, public, 'proof', value)}"
+    return f"{public}.{contexts.seal_value(visit.services.vault.of(visit.view.tenant.id), public, 'proof', value)}"
 
 
 def open_proof(services: Services, request: Request) -> Proof:
@@ -51,7 +51,7 @@ def open_proof(services: Services, request: Request) -> Proof:
     view, sealed = split_token(services, request.path_params["token"])
     accept = request.headers.get("accept-language", "")
     bare = remember(request, Visit(services=services, view=view, lang=language(view, None, accept)))
-    value = contexts.open_value(services.vault, view.tenant.public, "proof", sealed)
+    value = contexts.open_value(services.vault.of(view.tenant.id), view.tenant.public, "proof", sealed)
     if not contexts.is_fresh(value["at"], services.clock.now()):
         raise Refused("old-link", status=410)
     visit = with_arrival(bare, value["from"], None)

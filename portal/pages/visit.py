@@ -147,7 +147,7 @@ def open_visit(services: Services, request: Request) -> Visit:
     refuse_shut(services, request, token.partition(".")[0])
     view, sealed = split_token(services, token)
     try:
-        context = _opened(services.vault, view.tenant.public, sealed)
+        context = _opened(services.vault.of(view.tenant.id), view.tenant.public, sealed)
         visit = _with_context(services, view, context, token)
     except Refused:
         remember(request, Visit(services=services, view=view, lang=language(view, None, "")))
@@ -187,7 +187,7 @@ def with_arrival(bare: Visit, context_token: str | None, asked: str | None) -> V
         view, sealed = split_token(services, context_token)
         if view.tenant.id != bare.view.tenant.id:
             return bare
-        context = contexts.open_context(services.vault, view.tenant.public, sealed)
+        context = contexts.open_context(services.vault.of(view.tenant.id), view.tenant.public, sealed)
         if not contexts.is_fresh(context.issued_at, services.clock.now()):
             return bare
         return _with_context(services, view, context, context_token)
@@ -199,4 +199,5 @@ def in_language(visit: Visit, lang: str) -> str:
     """The token of this visit in another language."""
     assert visit.context is not None
     changed = replace(visit.context, lang=lang)
-    return contexts.seal_context(visit.services.vault, visit.view.tenant.public, changed)
+    tenant = visit.view.tenant
+    return contexts.seal_context(visit.services.vault.of(tenant.id), tenant.public, changed)

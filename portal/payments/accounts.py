@@ -85,9 +85,11 @@ class Account:
         return shortcode in (self.shortcode, self.party_b)
 
     def credentials(self, vault: Vault) -> Credentials:
+        own = vault.of(self.tenant_id)
+
         def opened(name: str) -> str:
             sealed: bytes = getattr(self, f"{name}_sealed")
-            return vault.open(sealed, table="mpesa_accounts", row=self.public, column=f"{name}_sealed").decode()
+            return own.open(sealed, table="mpesa_accounts", row=self.public, column=f"{name}_sealed").decode()
 
         return Credentials(**{name: opened(name) for name in SECRETS})
 

@@ -14,8 +14,8 @@ def initiator_of(vault: Vault, account: MpesaAccount) -> Initiator | None:
     """The API user of an account; None while there is none."""
     if not account.can_reverse or account.initiator is None or account.credential_sealed is None:
         return None
-    sealed = account.credential_sealed
-    opened = vault.open(sealed, table="mpesa_accounts", row=account.public, column="credential_sealed")
+    sealed, own = account.credential_sealed, vault.of(account.tenant_id)
+    opened = own.open(sealed, table="mpesa_accounts", row=account.public, column="credential_sealed")
     return Initiator(name=account.initiator, credential=opened.decode())
 
 

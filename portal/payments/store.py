@@ -25,6 +25,7 @@ class Payment:
     """One attempt to collect money: a row of `payments`."""
 
     id: int
+    tenant_id: int
     public: str
     account_id: int
     environment: str
@@ -68,7 +69,7 @@ class Payment:
     def _opened(self, vault: Vault, sealed: bytes | None, column: str) -> str:
         if sealed is None:
             return ""
-        return vault.open(sealed, table="payments", row=self.public, column=column).decode()
+        return vault.of(self.tenant_id).open(sealed, table="payments", row=self.public, column=column).decode()
 
 
 _MADE_OF_ROW = ("plan", "amount")

@@ -39,6 +39,7 @@ class Staff:
     """A person with an account at a tenant."""
 
     id: int
+    tenant_id: int
     public: str
     name: str = field(repr=False)
     email_sealed: bytes = field(repr=False)
@@ -51,7 +52,8 @@ class Staff:
     changed_at: Moment
 
     def email(self, vault: Vault) -> str:
-        return vault.open(self.email_sealed, table="staff", row=self.public, column="email").decode()
+        own = vault.of(self.tenant_id)
+        return own.open(self.email_sealed, table="staff", row=self.public, column="email").decode()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,8 @@ class Account:
         """The secret of the second factor, or empty."""
         if self.totp_sealed is None:
             return ""
-        return vault.open(self.totp_sealed, table="staff", row=self.staff.public, column="totp_sealed").decode()
+        own = vault.of(self.staff.tenant_id)
+        return own.open(self.totp_sealed, table="staff", row=self.staff.public, column="totp_sealed").decode()
 
 
 _MADE = ("has_password", "has_second")

@@ -85,7 +85,8 @@ class Router:
 
     def password(self, vault: Vault) -> str:
         """The password of the API user."""
-        return vault.open(self.password_sealed, table="routers", row=self.public, column="password_sealed").decode()
+        own = vault.of(self.tenant_id)
+        return own.open(self.password_sealed, table="routers", row=self.public, column="password_sealed").decode()
 
 
 def _tenant(row: Row) -> Tenant:

@@ -60,12 +60,13 @@ def code_index(vault: Vault, code: str) -> bytes:
 
 def seal_code(vault: Vault, tenant_id: int, label: str, code: str) -> bytes:
     """The code for a reprint."""
-    return vault.seal(code, table="vouchers", row=f"{tenant_id}|{label}", column="code_sealed")
+    return vault.of(tenant_id).seal(code, table="vouchers", row=f"{tenant_id}|{label}", column="code_sealed")
 
 
 def open_code(vault: Vault, tenant_id: int, label: str, sealed: bytes) -> str:
     """The reverse of `seal_code`; raises `NotOurs`."""
-    return vault.open(sealed, table="vouchers", row=f"{tenant_id}|{label}", column="code_sealed").decode()
+    own = vault.of(tenant_id)
+    return own.open(sealed, table="vouchers", row=f"{tenant_id}|{label}", column="code_sealed").decode()
 
 
 def label_of(number: int, serial: int, count: int) -> str:

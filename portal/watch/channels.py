@@ -91,15 +91,17 @@ def remove(channel: Channel, now: Moment) -> Unit[None]:
 
 def address(vault: Vault, channel: Channel) -> str:
     """The address, opened."""
-    return vault.open(
-        channel.address_sealed, table="alarm_channels", row=channel.public, column="address_sealed"
-    ).decode()
+    return (
+        vault.of(channel.tenant_id)
+        .open(channel.address_sealed, table="alarm_channels", row=channel.public, column="address_sealed")
+        .decode()
+    )
 
 
 def secret(vault: Vault, channel: Channel) -> str:
     """The secret, opened."""
-    sealed = channel.secret_sealed or EMPTY
-    return vault.open(sealed, table="alarm_channels", row=channel.public, column="secret_sealed").decode()
+    sealed, own = channel.secret_sealed or EMPTY, vault.of(channel.tenant_id)
+    return own.open(sealed, table="alarm_channels", row=channel.public, column="secret_sealed").decode()
 
 
 def shown(vault: Vault, channel: Channel) -> str:

@@ -242,6 +242,7 @@ class Channel:
     """Where an ISP wants to be told."""
 
     id: int
+    tenant_id: int
     public: str
     kind: str
     address_sealed: bytes

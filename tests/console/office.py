@@ -118,6 +118,7 @@ class Visitor:
 def _member(home: Seed, role: str, second: bool) -> Unit[int]:
     public = f"{role}{home.clock.now()}"
     index = home.vault.index(0, "staff e-mail", f"{public}@isp.test")
+    totp = home.vault.seal("JBSWY3DPEHPK3PXP", table="staff", row=public, column="totp_sealed")
     staff_id = yield from insert(
         "staff",
         public=public,
@@ -127,7 +128,7 @@ def _member(home: Seed, role: str, second: bool) -> Unit[int]:
         role=role,
         state="active",
         password_hash=None,
-        totp_sealed=home.vault.seal("JBSWY3DPEHPK3PXP", table="staff", row=public, column="totp") if second else None,
+        totp_sealed=totp if second else None,
         totp_step=None,
         created_at=home.clock.now(),
         changed_at=home.clock.now(),

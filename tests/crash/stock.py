@@ -14,7 +14,7 @@ from typing import Any
 from portal.access import store as access
 from portal.clock import DAY, SystemClock
 from portal.db import Database
-from portal.seal import Vault
+from portal.keys.ring import vault_of
 from portal.tenancy import store as tenancy
 from portal.vouchers import codes, store
 from portal.vouchers.batches import Batches, Order
@@ -40,7 +40,8 @@ async def _run(order: dict[str, Any]) -> None:
 
 async def batches_of(db: Database, key: str) -> Batches:
     [tenant] = await db.read(None, tenancy.tenants)
-    return Batches(db=db, vault=Vault(key.encode()), clock=SystemClock(), tenant=tenant, guesses_an_hour=5_000)
+    vault, clock = vault_of(key.encode(), db, SystemClock()), SystemClock()
+    return Batches(db=db, vault=vault, clock=clock, tenant=tenant, guesses_an_hour=5_000)
 
 
 async def _make(stock: Batches, order: dict[str, Any], progress: Callable[[int], None]) -> None:

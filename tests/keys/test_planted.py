@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -33,8 +33,8 @@ def forms(value: str) -> Iterator[bytes]:
         yield whole[4 if before else 0 : -4]  # without what depends on its neighbours
 
 
-def found_in(content: bytes) -> set[str]:
-    return {value for value in PLANTED if any(form in content for form in forms(value))}
+def found_in(content: bytes, values: Iterable[str] = PLANTED) -> set[str]:
+    return {value for value in values if any(form in content for form in forms(value))}
 
 
 def lying(folder: Path) -> bytes:

@@ -12,7 +12,7 @@ import pytest
 from portal.audit import store as audit
 from portal.clock import SystemClock
 from portal.db import Database
-from portal.seal import Vault
+from portal.keys.ring import vault_for_units, vault_of
 from portal.staff import store
 from portal.staff.room import StaffRoom
 from tests.forks import Forks
@@ -36,7 +36,7 @@ async def shell(tmp_path: Path, forks: Forks) -> Shell:
 async def room_of(shell: Shell) -> AsyncIterator[StaffRoom]:
     """What the service would have."""
     db = Database(shell.folder / "bando.db")
-    room = StaffRoom(db, Vault(KEY.encode()), SystemClock())
+    room = StaffRoom(db, vault_of(KEY.encode(), db, SystemClock()), SystemClock())
     try:
         yield room
     finally:
@@ -79,7 +79,7 @@ async def test_an_account_with_a_password_is_usable_at_once(shell: Shell) -> Non
         db, tenant = Database(shell.folder / "bando.db"), 1
         acts = await db.read(tenant, audit.page, None, 10)
         found = await db.read(tenant, store.all_staff)
-        assert await db.read(tenant, audit.verify_all, Vault(KEY.encode())) is None
+        assert await db.read(tenant, audit.verify_all, vault_for_units(KEY.encode(), None)) is None
         await db.aclose()
     assert [(each["actor"], each["act"], each["subject"]) for each in reversed(acts)] == [
         ("command", "staff.invite", f"staff:{found[0].public}"),

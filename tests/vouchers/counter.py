@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from contextlib import closing
-from sqlite3 import connect
+from sqlite3 import Row, connect
 
+from portal.groups import executor, quiet
+from portal.keys.ring import vault_for_units
 from portal.seal import Vault
+from portal.units import Unit, drive, rows
 from portal.vouchers.batches import open_code
 from tests.shell import KEY, Shell
 
@@ -13,8 +16,13 @@ from tests.shell import KEY, Shell
 def codes_in(shell: Shell) -> list[str]:
     """Every code of the first batch."""
     with closing(connect(shell.folder / "bando.db")) as connection:
-        found = connection.execute("SELECT label, code_sealed FROM vouchers ORDER BY serial").fetchall()
-    return [open_code(Vault(KEY.encode()), 1, label, sealed) for label, sealed in found]
+        connection.row_factory = Row
+        return drive(_codes(vault_for_units(KEY.encode(), None)), 1, executor(connection, quiet))
+
+
+def _codes(vault: Vault) -> Unit[list[str]]:
+    found = yield from rows("SELECT label, code_sealed FROM vouchers WHERE tenant_id = :tenant ORDER BY serial")
+    return [open_code(vault, 1, row["label"], row["code_sealed"]) for row in found]
 
 
 def acts_in(shell: Shell) -> list[tuple[str, str, int, int, str]]:

@@ -21,7 +21,7 @@ from portal.access import store as access
 from portal.access.store import Cause
 from portal.clock import SystemClock
 from portal.db import Database
-from portal.seal import Vault
+from portal.keys.ring import vault_for_units
 from portal.tenancy import store as tenancy
 from portal.units import Unit, rows
 from portal.vouchers import codes, store
@@ -55,19 +55,19 @@ async def database(shell: Shell) -> AsyncIterator[Database]:
 async def codes_of(shell: Shell) -> dict[str, str]:
     """Every code by its label, opened with the key."""
 
-    def unit() -> Unit[list[tuple[str, bytes]]]:
+    def unit() -> Unit[list[tuple[str, str]]]:
         found = yield from rows("SELECT label, code_sealed FROM vouchers WHERE tenant_id = :tenant ORDER BY id")
-        return [(row["label"], row["code_sealed"]) for row in found]
+        return [(row["label"], open_code(vault, 1, row["label"], row["code_sealed"])) for row in found]
 
-    vault = Vault(KEY.encode())
+    vault = vault_for_units(KEY.encode(), None)
     async with database(shell) as db:
-        return {label: open_code(vault, 1, label, sealed) for label, sealed in await db.read(1, unit)}
+        return dict(await db.read(1, unit))
 
 
 async def redeem(shell: Shell, serial: int) -> None:
     def unit(now: int) -> Unit[None]:
         (found,) = yield from store.in_range(1, serial, serial)
-        vault = Vault(KEY.encode())
+        vault = vault_for_units(KEY.encode(), None)
         fields = {"host": "127.0.0.1", "port": 1, "username": "bando", "password": "x", "hotspot_host": "w.test"}
         router = yield from tenancy.add_router(vault, now, name="Mall", **fields)  # type: ignore[arg-type]
         device = yield from access.touch_device(MAC, router, now)

@@ -39,6 +39,8 @@ ACTS = {
     "staff.on": "switched somebody on",
     "staff.reset": "made a link for a new password",
     "staff.second-off": "took two-step login away",
+    "keys.rotate": "sealed all secrets anew, under a new key",
+    "keys.destroy": "destroyed an old key, under which nothing is sealed any more",
     "login.end": "ended their own logins",
     "password": "changed their own password",
     "second-on": "set up two-step login",

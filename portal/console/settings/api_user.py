@@ -58,5 +58,6 @@ def _read(desk: Desk, found: MpesaAccount) -> tuple[str, bytes]:
         credential = security_credential(password, pem)
     except Misconfigured:
         raise Refused("mpesa-certificate") from None
-    sealed = desk.services.vault.seal(credential, table="mpesa_accounts", row=found.public, column="credential_sealed")
+    own = desk.services.vault.of(found.tenant_id)
+    sealed = own.seal(credential, table="mpesa_accounts", row=found.public, column="credential_sealed")
     return name, sealed

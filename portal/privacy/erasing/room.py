@@ -18,7 +18,7 @@ from portal.privacy.erasing.tombstones import Tombstone
 from portal.seal import Vault
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
-from portal.units import Unit
+from portal.units import Row, Unit
 
 log = structlog.get_logger("bando.erasing")
 
@@ -64,14 +64,11 @@ class Erasing:
             return []
         said = await self._db.read(subject.tenant, _says, subject)
         found: list[int] = []
-        last = 0
-        while some := await self._db.read(subject.tenant, store.loose_messages, last, PAGE):
-            last = some[-1]["id"]
-            found += [row["id"] for row in some if said.search(self._opened(row["ref"], row["body_sealed"]))]
+        last: int | None = 0
+        while last is not None:
+            some, last = await self._db.read(subject.tenant, _that_say, self._vault, said, last)
+            found += some
         return found
-
-    def _opened(self, ref: str, sealed: bytes) -> bytes:
-        return self._vault.open(sealed, table="inbox", row=ref, column="body_sealed")
 
     async def run_once(self) -> int:
         """Empty late messages about people who were erased before they came; gives how many."""
@@ -86,6 +83,16 @@ class Erasing:
 
 def _failing(tenant: Tenant, broken: Exception) -> None:
     log.error("late messages stay", tenant=tenant.public, error=type(broken).__name__)
+
+
+def _that_say(vault: Vault, said: re.Pattern[bytes], after: int) -> Unit[tuple[list[int], int | None]]:
+    """Those of the next page of messages that say it, and where the page ended; None when it was the last."""
+    some = yield from store.loose_messages(after, PAGE)
+
+    def opened(row: Row) -> bytes:
+        return vault.open(row["body_sealed"], table="inbox", row=row["ref"], column="body_sealed")
+
+    return [row["id"] for row in some if said.search(opened(row))], some[-1]["id"] if len(some) == PAGE else None
 
 
 def _says(subject: Subject) -> Unit[re.Pattern[bytes]]:
