@@ -101,12 +101,8 @@ class Key(NamedTuple):
     """A key of sealing of one ISP."""
 
     name: bytes
+    head: bytes  # what everything that it has sealed begins with
     cipher: AESGCM
-
-    @property
-    def head(self) -> bytes:
-        """What everything that it has sealed begins with."""
-        return head_of(self.name)
 
 
 def head_of(name: bytes) -> bytes:
@@ -126,7 +122,7 @@ class Keys(Protocol):
 
 def new_key(name: bytes, key: bytes) -> Key:
     """A key as it is used."""
-    return Key(name=name, cipher=AESGCM(key))
+    return Key(name=name, head=head_of(name), cipher=AESGCM(key))
 
 
 class Wrapping:
