@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hashlib import _Hash as Hash
 
 BY_MASTER = b"\x01"  # or by a key that whoever opens knows: a person's own
-_BY_NAME = b"\x02"
+BY_NAME = b"\x02"
 NAME = 8  # bytes of a key's name
 HEAD = 1 + NAME  # bytes by which whatever is sealed says its key
 
@@ -107,7 +107,7 @@ class Key(NamedTuple):
 
 def head_of(name: bytes) -> bytes:
     """What everything begins with that the key of this name has sealed."""
-    return _BY_NAME + name
+    return BY_NAME + name
 
 
 class Keys(Protocol):
@@ -174,7 +174,7 @@ class Vault:
     def open(self, sealed: bytes, *, table: str, row: str, column: str) -> bytes:
         """Open a cell; raises `NotOurs`."""
         place = f"{table}|{row}|{column}"
-        if not sealed.startswith(_BY_NAME) or len(sealed) < HEAD:
+        if not sealed.startswith(BY_NAME) or len(sealed) < HEAD:
             return _open(self._cipher, sealed, place)
         key = self._keys.named(sealed[1:HEAD], self._tenant) if self._keys else None
         if key is None:
