@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hashlib import _Hash as Hash
 
 BY_MASTER = b"\x01"  # or by a key that whoever opens knows: a person's own
-_BY_NAME = b"\x02"
+BY_NAME = b"\x02"
 NAME = 8  # bytes of a key's name
 HEAD = 1 + NAME  # bytes by which whatever is sealed says its key
 
@@ -101,17 +101,13 @@ class Key(NamedTuple):
     """A key of sealing of one ISP."""
 
     name: bytes
+    head: bytes  # what everything that it has sealed begins with
     cipher: AESGCM
-
-    @property
-    def head(self) -> bytes:
-        """What everything that it has sealed begins with."""
-        return head_of(self.name)
 
 
 def head_of(name: bytes) -> bytes:
     """What everything begins with that the key of this name has sealed."""
-    return _BY_NAME + name
+    return BY_NAME + name
 
 
 class Keys(Protocol):
@@ -126,7 +122,7 @@ class Keys(Protocol):
 
 def new_key(name: bytes, key: bytes) -> Key:
     """A key as it is used."""
-    return Key(name=name, cipher=AESGCM(key))
+    return Key(name=name, head=head_of(name), cipher=AESGCM(key))
 
 
 class Wrapping:
@@ -178,7 +174,7 @@ class Vault:
     def open(self, sealed: bytes, *, table: str, row: str, column: str) -> bytes:
         """Open a cell; raises `NotOurs`."""
         place = f"{table}|{row}|{column}"
-        if not sealed.startswith(_BY_NAME) or len(sealed) < HEAD:
+        if not sealed.startswith(BY_NAME) or len(sealed) < HEAD:
             return _open(self._cipher, sealed, place)
         key = self._keys.named(sealed[1:HEAD], self._tenant) if self._keys else None
         if key is None:

@@ -29,6 +29,7 @@ LONGEST = (
     "flows/test_voucher_road",
     "console/jobs/test_counter",
     "console/jobs/test_guests",
+    "keys/test_rotation_under_load",
     "crash/test_sweep",
     "crash/test_redeem_sweep",
     "vouchers/test_guessing_attack",

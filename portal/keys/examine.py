@@ -9,7 +9,7 @@ from portal.keys import store
 from portal.keys.cells import CELLS
 from portal.keys.ring import place_of
 from portal.keys.store import Known
-from portal.seal import BY_MASTER, NotOurs, Wrapping, head_of
+from portal.seal import BY_NAME, NotOurs, Wrapping, head_of
 from portal.units import Unit, drive
 
 
@@ -40,7 +40,7 @@ def lost(run: Execute) -> list[str]:
 def _lost(name: str) -> Unit[list[str]]:
     there = {head_of(each.name) for each in (yield from store.known()) if each.wrapped is not None}
     under = yield from under_heads()
-    count = sum(many for head, many in under.items() if head not in there and head != BY_MASTER)
+    count = sum(many for head, many in under.items() if head.startswith(BY_NAME) and head not in there)
     return [f"{name}: {count:,} sealed values are under a key that is not there"] if count else []
 
 

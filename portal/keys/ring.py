@@ -12,11 +12,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from portal.clock import Clock, Moment
-from portal.db import Database, executor, quiet
+from portal.db import Database, executor, open_connection, quiet
 from portal.errors import Misconfigured
 from portal.groups import begin
 from portal.keys import store
@@ -101,7 +102,7 @@ class Ring:
             return self._opened(tenant, drive(self._make(tenant), tenant, unit.execute))
         if self._db is None:
             return None
-        with self._db.beside() as connection:
+        with closing(open_connection(self._db.path)) as connection:  # nobody's look-up waits for its turn to write
             begin(connection)
             try:
                 drive(self._make(tenant), tenant, executor(connection, quiet))

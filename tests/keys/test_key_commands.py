@@ -64,6 +64,7 @@ async def everything(shell: Shell, key: str, name: str = "bando.db") -> int:
         assert await db.read(1, audit.verify_all, vault) is None
         person = await db.write(1, people.person_for, vault, 1, PHONE, 2)
         found = await db.read(1, people.person, vault, person)
+        assert found is not None
         assert found.phone == PHONE
     return len(some)
 

@@ -184,6 +184,22 @@ async def test_what_another_process_seals_before_it_hears_of_the_key_is_found_to
     await db.aclose()
 
 
+async def test_a_damaged_audit_log_keeps_the_old_key_and_is_said(house: House) -> None:
+    """Its head cannot be sealed anew, since no act can be added."""
+    await house.home.write(_beheaded)
+    turn = await house.rotate()
+
+    assert turn.shut == 1
+    assert [each.replaced_at for each in await house.known()] == [None, None]
+    assert await house.room.run_once() == 0
+
+
+def _beheaded() -> Unit[None]:
+    yield Sql(
+        "UPDATE audit_heads SET number = number + 1, seal = :seal WHERE tenant_id = :tenant", {"seal": b"\x01" * 40}
+    )
+
+
 # --- the end of the old key ---
 
 

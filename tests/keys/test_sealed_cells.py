@@ -105,3 +105,11 @@ async def test_without_keys_of_isps_it_would_open_at_another_one(tmp_path: Path,
     sealed = one_for_all.seal("x", **cells.of(row))
 
     assert one_for_all.of(1).open(sealed, **cells.of(row)) == one_for_all.of(2).open(sealed, **cells.of(row))
+
+
+def test_only_the_keys_ask_which_unit_runs() -> None:
+    """Everybody else is told whose unit it is."""
+    portal = Path(__file__).parents[2] / "portal"
+    asking = {each.relative_to(portal).as_posix() for each in portal.rglob("*.py") if "running()" in each.read_text()}
+
+    assert asking == {"units.py", "keys/ring.py"}
