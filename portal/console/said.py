@@ -79,6 +79,7 @@ SAID = {
     "incident-record": "Recorded. The clock runs.",
     "incident-there": "This form was sent before, and made this record.",
     "incident-step": "Written down.",
+    "order-there": "This form was sent before; its file was handed out then. It stands in the list.",
     "profile-saved": "Saved. Guests see it now.",
     "look-saved": "Saved. Guests see it now.",
     "look-own": "Guests see Bando's own look again.",

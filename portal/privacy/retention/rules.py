@@ -218,6 +218,16 @@ RULES = (
         clears="note_sealed = NULL",
     ),
     Rule(
+        name="disclosures",
+        title="of whom authorities were told, and which officer",
+        table="disclosures",
+        keep="act",
+        columns=("officer_sealed", "scope_sealed"),
+        old="made_at < :before",
+        due="(officer_sealed IS NOT NULL OR scope_sealed IS NOT NULL)",
+        clears="officer_sealed = NULL, scope_sealed = NULL",
+    ),
+    Rule(
         name="messages",
         title="messages to guests: to whom, and their words",
         table="messages",
