@@ -235,7 +235,9 @@ RULES = (
         columns=("recipient_sealed", "body_sealed"),
         old="made_at < :before",
         by="made_at",
-        due="state <> 'waiting' AND (recipient_sealed IS NOT NULL OR body_sealed IS NOT NULL)",
+        # What waits is of use until it expires; without a gateway it would wait for ever.
+        due="(state <> 'waiting' OR expires_at < :before)"
+        " AND (recipient_sealed IS NOT NULL OR body_sealed IS NOT NULL)",
         clears="recipient_sealed = NULL, body_sealed = NULL",
     ),
     Rule(
