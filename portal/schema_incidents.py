@@ -1,4 +1,4 @@
-"""The tables of incidents: what went wrong with people's data, by when it has to be told, and the evidence."""
+"""The tables of incidents with their evidence, and of what was disclosed under lawful orders."""
 
 from __future__ import annotations
 
@@ -46,4 +46,26 @@ incident_steps = Table(
     link("staff_id", "staff"),
     personal("note_sealed", LargeBinary, purpose=_TELL, keep="act"),
     Index(None, "tenant_id", "incident_id", "id"),
+)
+
+# What was handed to an authority under a lawful order; never without its reference.
+disclosures = Table(
+    "disclosures",
+    metadata,
+    key(),
+    tenant(),
+    plain("public", Text, nullable=False, unique=True),
+    plain("form_key", Text, nullable=False),
+    plain("reference", Text, nullable=False),  # of the order
+    plain("authority", Text, nullable=False),
+    personal("officer_sealed", LargeBinary, purpose="answer for disclosures", keep="act"),
+    personal("scope_sealed", LargeBinary, purpose="answer for disclosures", keep="act"),  # number, MAC or address
+    plain("since_at", Whole, nullable=False),
+    plain("until_at", Whole, nullable=False),
+    plain("session_rows", Whole, nullable=False),  # of the file
+    plain("payment_rows", Whole, nullable=False),
+    plain("digest", Text, nullable=False),  # SHA-256 of the file, hex; the file itself is not kept
+    link("staff_id", "staff", nullable=False),
+    plain("made_at", Whole, nullable=False),
+    UniqueConstraint("tenant_id", "form_key"),
 )

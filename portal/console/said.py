@@ -88,6 +88,7 @@ SAID = {
     "offers-back": "It is taken back. Nothing more may be sent.",
     "notice-published": "Published. Guests read it now.",
     "notice-words": "Kept. Guests read it once you publish this version.",
+    "order-there": "This form was sent before; its file was handed out then. It stands in the list.",
     "profile-saved": "Saved. Guests see it now.",
     "look-saved": "Saved. Guests see it now.",
     "look-own": "Guests see Bando's own look again.",

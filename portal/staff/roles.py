@@ -16,6 +16,8 @@ Permission = Literal[
     "person.erase",  # erase a guest
     "incidents",  # what went wrong with people's data
     "incidents.change",  # record it, say who was told, ask whose rows were open
+    "disclosures",  # what authorities were told, under which order
+    "disclosures.make",  # hand rows out
     "payments",  # payments and the queue of what matched nothing
     "payments.settle",  # close a line of that queue
     "books",  # what stands in the books, everybody's drawer, the daily check
@@ -59,7 +61,7 @@ LOOKING: frozenset[Permission] = frozenset(
 
 ROLES: dict[str, frozenset[Permission]] = {
     "owner": ALL,
-    "manager": ALL - {"staff.change", "accounts.change", "support.change", "retention.change"},
+    "manager": ALL - {"staff.change", "accounts.change", "support.change", "retention.change", "disclosures.make"},
     "cashier": frozenset(
         {
             *("online", "guests", "guests.help", "guests.stop", "payments", "vouchers", "vouchers.make", "plans"),
@@ -74,7 +76,19 @@ ROLES: dict[str, frozenset[Permission]] = {
         }
     ),
     "auditor": LOOKING
-    | {"staff", "audit", "tenant", "accounts", "export", "support", "books", "agents", "rights.read", "incidents"},
+    | {
+        "staff",
+        "audit",
+        "tenant",
+        "accounts",
+        "export",
+        "support",
+        "books",
+        "agents",
+        "rights.read",
+        "incidents",
+        "disclosures",
+    },
     "agent": frozenset({"stock", "profile"}),
     # Whoever runs the installation: of an ISP's guests they see nothing.
     "platform": frozenset({"isps", "staff", "staff.change", "audit", "incidents", "incidents.change", "profile"}),

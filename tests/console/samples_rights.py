@@ -108,10 +108,21 @@ def on_incident(action: str, **fields: str) -> Sample:
     return sample
 
 
+ORDER = {"reference": "Milimani E123 of 2026", "authority": "High Court", "officer": "Cpl. Otieno"}
+
+
+async def order(who: Visitor) -> Request:
+    home = who.office.home
+    until = now_there(home)
+    since = f"{int(until[:4]) - 1}{until[4:]}" if until[5:10] != "02-29" else f"{until[:4]}-01-01T00:00"
+    return "/disclosures/new", {**ORDER, "mac": "02:00:00:00:00:01", "since": since, "until": until, "key": KEY}
+
+
 SAMPLES: dict[str, Sample] = {
     "/guests/person/{person}/data": on_person("data", form="csv"),
     "/guests/person/{person}/erase": on_person("erase", reason="because", minor="1"),
     "/requests/new": new,
+    "/disclosures/new": order,
     "/incidents/new": new_incident,
     "/incidents/{id}/tell": on_incident("tell"),
     "/incidents/{id}/people": on_incident("people"),

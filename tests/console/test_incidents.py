@@ -175,7 +175,7 @@ async def test_guests_that_somebody_did_something_to_are_found_and_nobody_elses(
     o.home.clock.advance(HOUR)
     person = await o.home.write(people.person_for, o.home.vault, o.home.tenant.id, guests.PHONE, o.home.clock.now())
     mine = await found(o, who, began, o.home.clock.now())
-    assert (dict(mine.devices), mine.persons, mine.everybody) == ({one: guests.mac(1)}, {person}, None)
+    assert (dict(mine.devices), mine.persons, mine.everybody) == ({one: guests.mac(1)}, frozenset({person}), None)
     later = await found(o, who, o.home.clock.now(), o.home.clock.now() + DAY)
     assert (later.acts, later.persons) == (0, frozenset())
 

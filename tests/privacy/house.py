@@ -60,6 +60,7 @@ OLD: dict[str, Callable[[Planted, int, Moment, dict[str, Any]], int]] = {
     "evidence of requests": _step,
     "incidents": _row("incidents", "changed_at", ended_at=5, facts_sealed=b"sealed"),
     "evidence of incidents": _incident_step,
+    "disclosures": _row("disclosures", "made_at", officer_sealed=b"sealed", scope_sealed=b"sealed"),
     "messages": _row("messages", "made_at", state="sent", recipient_sealed=b"sealed", body_sealed=b"sealed"),
     "restrictions": _row("restrictions", "lifted_at", reason_sealed=b"sealed"),
     "consents": _row("consents", "decided_at"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -76,3 +77,11 @@ async def test_a_message_that_is_given_up_is_counted(home: Seed, tmp_path: Path)
 
     assert "bando_deliveries_failed_total 1.0" in shown(watch)
     assert await home.read(value, "SELECT last_failed_at FROM alarm_channels WHERE tenant_id = :tenant") is not None
+
+
+async def test_what_the_law_wanted_done_by_now_is_a_metric_of_its_own(home: Seed, tmp_path: Path) -> None:
+    watch = await started(home, tmp_path)
+    assert 'bando_overdue{what="request"} 0.0' in shown(watch)
+    watch.watching.open.overdue = {1: Counter(request=2, incident=0), 2: Counter(request=1, incident=1)}
+    assert 'bando_overdue{what="request"} 3.0' in shown(watch)
+    assert 'bando_overdue{what="incident"} 1.0' in shown(watch)

@@ -132,6 +132,7 @@ ACTS = {
     "incident.spare": "noted why nobody has to be told of an incident",
     "incident.note": "wrote a note to an incident",
     "incident.close": "closed an incident",
+    "disclosure.make": "handed rows to an authority under an order",
     "support.open": "let the platform's support look in",
     "support.close": "shut the support window",
     "support.look": "looked at a page, for support",

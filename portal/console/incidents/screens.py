@@ -148,6 +148,7 @@ async def _one(desk: Desk, wrong: Refused | None = None) -> Response:
         spared=SPARED,
         acts=ACTS,
         typed=desk.fields.get("text", "")[: service.LONGEST],
+        typed_in=desk.request.url.path.rpartition("/")[2],
         asked_for=_query(desk, found),
         wrong=wrong.key if wrong else "",
     )

@@ -218,6 +218,16 @@ RULES = (
         clears="note_sealed = NULL",
     ),
     Rule(
+        name="disclosures",
+        title="of whom authorities were told, and which officer",
+        table="disclosures",
+        keep="act",
+        columns=("officer_sealed", "scope_sealed"),
+        old="made_at < :before",
+        due="(officer_sealed IS NOT NULL OR scope_sealed IS NOT NULL)",
+        clears="officer_sealed = NULL, scope_sealed = NULL",
+    ),
+    Rule(
         name="messages",
         title="messages to guests: to whom, and their words",
         table="messages",
@@ -225,7 +235,9 @@ RULES = (
         columns=("recipient_sealed", "body_sealed"),
         old="made_at < :before",
         by="made_at",
-        due="state <> 'waiting' AND (recipient_sealed IS NOT NULL OR body_sealed IS NOT NULL)",
+        # What waits is of use until it expires; without a gateway it would wait for ever.
+        due="(state <> 'waiting' OR expires_at < :before)"
+        " AND (recipient_sealed IS NOT NULL OR body_sealed IS NOT NULL)",
         clears="recipient_sealed = NULL, body_sealed = NULL",
     ),
     Rule(

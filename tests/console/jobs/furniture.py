@@ -135,12 +135,12 @@ async def furnish(s: Shop) -> None:
     table = csv_file.read(b"plan,price,time,code\n1 day,50,1d,ab12cd34\n", UTC, s.home.clock.now())
     hands = Hands(vault=s.home.vault, tenant=s.home.tenant, by="Amina")
     await s.home.write(service.keep, hands, table, Choice(), s.home.clock.now())
-    await guests.paid(s.home, (await s.online()).id, receipt=f"TKM9X7Y{next(s.numbers):03d}")
-    await s.home.write(books_of, s)
     await samples_rights.recorded(s.home, (await s.hired("manager")).id, key=f"f{next(s.numbers)}")
     for kind in RIGHTS:
         await samples_rights.filed(s.home, kind, key=f"f{next(s.numbers)}", proven=kind == "access")
     await samples_rights.filed(s.home, "restrict", key=f"f{next(s.numbers)}", proven=False)
+    await guests.paid(s.home, (await s.online()).id, receipt=f"TKM9X7Y{next(s.numbers):03d}")
+    await s.home.write(books_of, s)
     await s.home.write(
         staff.invite,
         s.home.vault,
