@@ -110,6 +110,7 @@ ACTS = {
     "offers.on": "had guests asked whether they want offers",
     "offers.off": "had guests asked for offers no longer",
     "offers.back": "took the consent to offers back for a guest",
+    "bulletin.read": "read what the operator told",
     "hold.place": "put a hold on records",
     "hold.lift": "lifted a hold on records",
     "support.open": "let the platform's support look in",
