@@ -92,3 +92,27 @@ consents = Table(
     personal("decided_at", Whole, purpose="prove consent", keep="consent", nullable=False),
     Index(None, "tenant_id", "person_id", "purpose", "id"),
 )
+
+# What the operator tells everybody who works at an ISP.
+bulletins = Table(
+    "bulletins",
+    metadata,
+    key(),
+    plain("title", Text, nullable=False),
+    plain("body", Text, nullable=False),
+    plain("digest", Text, nullable=False),  # SHA-256 of title and text, in hex
+    plain("published_by", Text, nullable=False),  # command
+    plain("published_at", Whole, nullable=False),
+)
+
+# Who has read which; it is not shown to them again.
+bulletin_reads = Table(
+    "bulletin_reads",
+    metadata,
+    key(),
+    tenant(),
+    link("staff_id", "staff", nullable=False),
+    link("bulletin_id", "bulletins", nullable=False),
+    plain("read_at", Whole, nullable=False),
+    UniqueConstraint("tenant_id", "staff_id", "bulletin_id"),
+)

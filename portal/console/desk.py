@@ -22,6 +22,7 @@ from portal.console import render, said
 from portal.console.doors import Services
 from portal.console.times import Calendar
 from portal.errors import Refused
+from portal.privacy.bulletins.store import Bulletin
 from portal.seal import Vault
 from portal.staff import roles
 from portal.staff.roles import Permission
@@ -74,6 +75,12 @@ class Desk:
     def address(self) -> str:
         """Where the request comes from."""
         return source_of(self.request, self.services.settings.trusted_proxies)
+
+    @property
+    def bulletin(self) -> Bulletin | None:
+        """What the operator has to tell, and they have not read yet."""
+        found: Bulletin | None = self.request.scope.get("bando.bulletin")
+        return found
 
     @property
     def calendar(self) -> Calendar:

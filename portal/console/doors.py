@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from portal.access.catalog import Catalog
 from portal.books.standing import Standing
 from portal.clock import Clock
+from portal.console.board import Board
 from portal.console.looks import Looks
 from portal.console.work import Work
 from portal.db import Database
@@ -41,6 +42,7 @@ class Services:
     erasing: Erasing | None = None
     looked: dict[tuple[int, int, str], int] = field(default_factory=dict)  # pages that visitors saw, by minute
     work: Work = field(default_factory=Work)
+    board: Board = field(default_factory=Board)
     looks: Looks = field(default_factory=Looks)
     standing: Standing = field(default_factory=Standing)
     resolve: Resolve = resolve

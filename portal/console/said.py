@@ -86,6 +86,7 @@ SAID = {
     "offers-on": "Guests are asked from now on, on the page of their receipt.",
     "offers-off": "Guests are asked no longer. Whoever agreed can still take it back.",
     "offers-back": "It is taken back. Nothing more may be sent.",
+    "bulletin-read": "Thank you. It stands here from now on.",
     "notice-published": "Published. Guests read it now.",
     "notice-words": "Kept. Guests read it once you publish this version.",
     "order-there": "This form was sent before; its file was handed out then. It stands in the list.",

@@ -19,6 +19,7 @@ from portal.console import (
     alarms,
     audit_log,
     books,
+    bulletins,
     check,
     consent,
     dashboard,
@@ -102,6 +103,7 @@ SCREENS: tuple[Screen, ...] = (
     *imports.SCREENS,
     *prove.SCREENS,
     *account.SCREENS,
+    *bulletins.SCREENS,
 )
 SECOND = "/console/account/second"
 
@@ -149,6 +151,9 @@ async def _open(services: Services, screen: Screen, request: Request) -> Respons
         until=visit.until if visit else None,
     )
     request.scope["bando.desk"] = desk
+    if screen.method == "GET" and not alone and visit is None:
+        told = await services.board.told(services.db, view.tenant.id, present.staff.id, services.clock.now())
+        request.scope["bando.bulletin"] = told
     if present.must_set_up and not screen.path.startswith("/account"):
         return see_other(SECOND)
     desk.must(screen.permission)

@@ -13,6 +13,7 @@ import pyotp
 
 from portal import spans
 from portal.clock import DAY, MINUTE, as_datetime
+from portal.privacy.bulletins import service as bulletins
 from portal.privacy.retention import service as retention
 from portal.processors import service as processors
 from portal.processors.registry import Told
@@ -348,6 +349,12 @@ async def _no_more_offers(who: Visitor) -> Request:
     return f"/guests/device/{device}/offers", {"person": str(person), "reason": "by phone"}
 
 
+async def _told(who: Visitor) -> Request:
+    home = who.office.home
+    made = await home.db.write(None, bulletins.publish, "New terms", "They say more.", "command", home.clock.now())
+    return "/account/notices", {"bulletin": str(made.id)}
+
+
 def on_channel(action: str, **fields: str) -> Sample:
     async def sample(who: Visitor) -> Request:
         return f"/settings/alarms/{await alarms.channel(who.office.home)}/{action}", fields
@@ -442,6 +449,7 @@ SAMPLES: dict[str, Sample] = {
     "/settings/processors/back": _back,
     "/settings/processors/{id}": on_processor("", **PROCESSOR),
     "/settings/processors/{id}/remove": on_processor("/remove", reason="because"),
+    "/account/notices": _told,
     "/settings/offers": plain("/settings/offers", to="on"),
     "/guests/device/{device}/offers": _no_more_offers,
     "/settings/notices/review": _publish,

@@ -115,6 +115,7 @@ ACTS = {
     "offers.on": "had guests asked whether they want offers",
     "offers.off": "had guests asked for offers no longer",
     "offers.back": "took the consent to offers back for a guest",
+    "bulletin.read": "read what the operator told",
     "hold.place": "put a hold on records",
     "hold.lift": "lifted a hold on records",
     "request.file": "wrote down what somebody asks about their data",
