@@ -45,6 +45,7 @@ from portal.payments.paystack import Paystack
 from portal.payments.room import Payments
 from portal.payments.statements import known
 from portal.privacy.retention.room import Retention
+from portal.privacy.retention.service import broke_off
 from portal.seal import Vault
 from portal.settings import Settings, load, refuse_unsafe
 from portal.staff.room import StaffRoom
@@ -131,7 +132,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     staff = StaffRoom(db, vault, clock)
     reminders = Reminders(db, clock, lambda: [each.tenant for each in catalog.all()])
     imports = Imports(db, clock, lambda: [each.tenant for each in catalog.all()])
-    sources = Sources(balances=_balances, expiring=_expiring)
+    sources = Sources(balances=_balances, expiring=_expiring, broke_off=broke_off)
     watch = Watch(db, vault, clock, catalog, settings, trust_for(settings), sources=sources)
     retention = Retention(db, vault, clock)
     supervisor = Supervisor(clock)

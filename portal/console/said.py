@@ -66,6 +66,7 @@ SAID = {
     "retention-days": "Saved. The next run goes by it.",
     "hold-placed": "The hold stands. Nothing of it is removed from now on.",
     "hold-lifted": "The hold is lifted. What is too old by now goes with the next run.",
+    "clearing": "Bando is clearing the log of sessions now. Below stands how far it is.",
     "profile-saved": "Saved. Guests see it now.",
     "look-saved": "Saved. Guests see it now.",
     "look-own": "Guests see Bando's own look again.",

@@ -32,12 +32,18 @@ def _none_expiring() -> Unit[Sequence[Expiring]]:
     return ()
 
 
+def _none_broke_off(_: Moment) -> Unit[Moment | None]:
+    yield from ()
+    return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """What other rooms know of an ISP, each as a unit: the balances of its accounts, and credentials that expire."""
+    """What other rooms know of an ISP, each as a unit: balances, credentials that expire, a purge that broke off."""
 
     balances: Callable[[], Unit[Sequence[Balance]]] = _no_balances
     expiring: Callable[[], Unit[Sequence[Expiring]]] = _none_expiring
+    broke_off: Callable[[Moment], Unit[Moment | None]] = _none_broke_off
 
 
 @dataclass(kw_only=True)
@@ -77,6 +83,7 @@ def look(view: TenantView, now: Moment, watched_since: Moment, sources: Sources)
     seen.add(rules.guess_burst((yield from store.guesses(now - rules.GUESS_MS)), now))
     for balance in (yield from sources.balances()):
         seen.add(rules.balance_full(balance, now))
+    seen.add(rules.broke_off((yield from sources.broke_off(now)), now, seen.zone))
     yield from _expiring(seen, sources)
     return seen
 
