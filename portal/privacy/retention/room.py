@@ -60,9 +60,10 @@ class Retention:
         return sum([sum((await self._run(purge, by, in_silence)).values()) for purge, by in asked])
 
     async def everybody(self) -> Sequence[Tenant]:
-        """All ISPs, also those that are switched off, and the platform with its staff."""
+        """All ISPs of which anything is left, also those that are off, and the platform with its staff."""
         platform = await self._db.read(None, tenancy.platform)
-        return [*await self._db.read(None, tenancy.tenants), *([platform] if platform else [])]
+        isps = [each for each in await self._db.read(None, tenancy.tenants) if each.erased_at is None]
+        return [*isps, *([platform] if platform else [])]
 
     async def due(self, tenant: Tenant, now: Moment) -> bool:
         """Whether it is late enough today, and no run of today came to its end."""

@@ -58,7 +58,7 @@ def take(vault: Vault, rule: Rule, ids: Sequence[int], before: Moment, now: Mome
     found = yield from rows(f"{_STILL[rule.name]} AND id IN ({names})", before=before, **bound)
     still = [row["id"] for row in found]
     if rule.special == "staff":
-        return (yield from _forget_staff(vault, still))
+        return (yield from forget_staff(vault, still))
     money = rule.special == "acts about money"
     return (yield from audit.clear_some(vault, still, before=before, money=money, now=now))
 
@@ -66,7 +66,7 @@ def take(vault: Vault, rule: Rule, ids: Sequence[int], before: Moment, now: Mome
 LEFT = "Former staff"
 
 
-def _forget_staff(vault: Vault, ids: Sequence[int]) -> Unit[int]:
+def forget_staff(vault: Vault, ids: Sequence[int]) -> Unit[int]:
     """Former staff lose name, address and all with which they could log in; what they did stays somebody's.
 
     Their address may be invited again, as somebody new.
