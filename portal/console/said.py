@@ -55,6 +55,7 @@ SAID = {
     "support-shut": "The window is shut. Nobody looks in any more.",
     "isp-off": "The ISP is switched off. Its routers are being emptied.",
     "isp-on": "The ISP is on again. Guests with time left come back by themselves.",
+    "isp-erase": "The ISP is being erased now. Its page says when it is done.",
     "isp-close": "The ISP is closed.",
     "hand-there": "This is the card that you sold a moment ago. For another one, go back to your stock.",
     "stock-handed": "The cards are handed out; the agent owes for them now.",
