@@ -12,7 +12,8 @@ from portal.tenancy import store
 from portal.tenancy.store import Tenant
 from portal.units import Signal, Unit
 
-ERASE_AFTER_MS = 90 * DAY  # from the closing; until then it can be opened again
+ERASE_AFTER_DAYS = 90
+ERASE_AFTER_MS = ERASE_AFTER_DAYS * DAY  # from the closing; until then it can be opened again
 WAKE = "closed"  # told when an ISP is to be erased at once
 
 

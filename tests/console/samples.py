@@ -398,6 +398,7 @@ SAMPLES: dict[str, Sample] = {
     "/settings/retention/days": plain("/settings/retention/days", keep="session", days="100", reason="because"),
     "/settings/retention/hold": plain("/settings/retention/hold", reason="Order 7", **{"hold-session": "1"}),
     "/settings/retention/hold/{id}/lift": _lift,
+    "/settings/leave": plain("/settings/leave", to="close", name="Kilimani Wi-Fi", reason="because"),
     "/settings/retention/clear": plain("/settings/retention/clear", reason="because"),
     "/settings/alarms": plain(
         "/settings/alarms", kind="webhook", address="https://hooks.example.test/x", key=KEY, **{"want-balance": "1"}
