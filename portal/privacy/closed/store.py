@@ -7,9 +7,9 @@ from typing import Any
 
 from portal.audit import store as audit
 from portal.clock import DAY, Moment
+from portal.columns import metadata
 from portal.privacy.closed.ends import ENDS, GONE, KEPT, OF_THE_ISP
 from portal.privacy.retention import store as retention
-from portal.schema import metadata
 from portal.seal import Vault
 from portal.sql import any_of
 from portal.tenancy import store as tenancy
