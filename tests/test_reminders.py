@@ -106,3 +106,8 @@ async def test_of_a_closed_isp_only_the_day_is_told_on_which_its_records_are_era
         )
         assert found[0]["subject"].endswith(f":{stage}")
     assert "its records are erased on" in (await lines(home))[0]
+    home.clock.advance(DAY)
+    await home.write(closing.switch, home.tenant.id, True, home.clock.now())
+    opened = await the_tenant(home)
+    await Reminders(home.db, home.clock, lambda: [opened]).run_once()
+    assert not any("erased" in each for each in await lines(home)), "it was opened again"

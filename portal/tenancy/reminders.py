@@ -14,7 +14,7 @@ from portal.tenancy.papers import Paper
 from portal.tenancy.store import Tenant
 from portal.units import Unit
 
-KIND = "paper-ends"
+KIND, ERASED = "paper-ends", "records-erased"
 
 
 def remind(tenant: Tenant, now: Moment) -> Unit[int]:
@@ -24,15 +24,17 @@ def remind(tenant: Tenant, now: Moment) -> Unit[int]:
     """
     today = as_datetime(now).astimezone(ZoneInfo(tenant.timezone)).date()
     due = 0
+    if tenant.erase_from is None:  # it was opened again
+        yield from store.forget_lines(ERASED, f"{papers.ERASING}:", f"{papers.ERASING}:none:")
     for paper in papers.ends(tenant, today):
-        subject = _subject(paper)
-        yield from store.forget_lines(KIND, f"{paper.kind}:", f"{paper.kind}:{paper.until or 'none'}:")
-        for old in (yield from store.open_subjects(KIND, f"{paper.kind}:")):
+        kind, subject = ERASED if paper.kind == papers.ERASING else KIND, _subject(paper)
+        yield from store.forget_lines(kind, f"{paper.kind}:", f"{paper.kind}:{paper.until or 'none'}:")
+        for old in (yield from store.open_subjects(kind, f"{paper.kind}:")):
             if old != subject:
-                yield from store.settle_line(KIND, old, now)
+                yield from store.settle_line(kind, old, now)
         if subject is not None:
             due += 1
-            yield from store.open_exception(KIND, subject, _sentence(paper), now)
+            yield from store.open_exception(kind, subject, _sentence(paper), now)
     return due
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from portal.clock import HOUR, MINUTE
 from portal.privacy.retention import service, store
@@ -12,6 +13,7 @@ from tests.console import guests
 from tests.console.office import Office
 
 PAGE, CLEAR = "/settings/retention", "/settings/retention/clear"
+HOLD: dict[str, Any] = {"hold-session": "1"}
 
 
 async def sessions(o: Office, many: int) -> None:
@@ -88,7 +90,7 @@ async def test_the_service_is_woken_and_one_that_broke_off_goes_on(o: Office) ->
 async def test_beside_a_hold_it_is_refused_in_words(o: Office) -> None:
     await sessions(o, 2)
     who = await o.of("owner")
-    await who.post(f"{PAGE}/hold", reason="Order 12", **{"hold-session": "1"})
+    await who.post(f"{PAGE}/hold", reason="Order 12", **HOLD)
     assert "before it is lifted" in await who.get(CLEAR)
     answer = await who.post(CLEAR, 409, reason="we moved out")
     assert "A hold stands on these records" in answer.text
@@ -101,7 +103,7 @@ async def test_a_hold_that_comes_after_it_was_asked_for_counts(o: Office) -> Non
     await sessions(o, 2)
     who = await o.of("owner")
     await who.post(CLEAR, reason="we moved out")
-    await who.post(f"{PAGE}/hold", reason="Order 12", **{"hold-session": "1"})
+    await who.post(f"{PAGE}/hold", reason="Order 12", **HOLD)
     await room(o).run_once()
     assert await left(o) == 3
 

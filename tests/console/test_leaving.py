@@ -8,6 +8,7 @@ from portal.clock import DAY, MINUTE
 from portal.privacy.closed.room import Closed
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
+from portal.units import rows
 from tests.console.office import Office
 
 PAGE = "/settings/leave"
@@ -78,6 +79,9 @@ async def test_the_platform_erases_before_its_time_and_sees_that_it_is_done(o: O
     assert "Its records were erased" in await who.get(page)
     assert "erased" in await who.get("/isps")
     await who.post(f"{page}/switch", 409, to="on", reason="back")
+    refused = await who.post(f"{page}/owner", 409, owner="Zawadi", email="zawadi@isp.test")
+    assert "being erased" in refused.text
+    assert "Zawadi" not in str(await o.home.read(rows, "SELECT name FROM staff WHERE tenant_id = :tenant"))
 
 
 @pytest.mark.parametrize("days", [89, 90])

@@ -268,6 +268,22 @@ async def test_a_hold_and_a_payment_on_its_way_are_waited_for(home: Seed) -> Non
     planted.connection.close()
 
 
+async def test_a_hold_that_comes_while_it_is_erased_keeps_what_is_left(home: Seed) -> None:
+    planted = Planted(home.db.path)
+    full(planted, home.tenant.id)
+    tenant = await closed(home)
+    first, last = store.ORDER[0], "audit"
+    ids = await home.read(store.find, first, 0, 9)
+    await home.write(store.end, home.vault, first, ids, home.clock.now())
+    hold = await home.write(service.hold, home.vault, ["act"], "Order 12", None, "command", home.clock.now())
+    with pytest.raises(Refused, match="erase-hold"):
+        await room(home).erase(tenant)
+    assert [each for each in of(planted, home.tenant.id)[last] if each["payload"] is None] == []
+    await home.write(service.release, home.vault, hold, "command", home.clock.now())
+    assert await room(home).erase(tenant)
+    planted.connection.close()
+
+
 async def test_one_that_broke_off_is_finished_by_the_next(home: Seed) -> None:
     planted = Planted(home.db.path)
     full(planted, home.tenant.id)

@@ -41,24 +41,26 @@ class Closed:
         return await for_each(due, self._when_free, _failing)
 
     async def _when_free(self, tenant: Tenant) -> int:
-        if why := await self._db.read(tenant.id, store.waits_for, self._clock.now()):
-            log.warning("erasing waits", tenant=tenant.public, why=why)
+        try:
+            return int(await self.erase(tenant))
+        except Refused as waits:
+            log.warning("erasing waits", tenant=tenant.public, why=waits.key)
             return 0
-        return int(await self._erase(tenant))
 
     async def erase(self, tenant: Tenant) -> bool:
         """Erase this ISP, whose time is over. Raises `Refused` beside a hold or a payment on its way."""
-        if not tenant.erasable(self._clock.now()):
-            raise Refused("isp-not-due", status=409)
-        if why := await self._db.read(tenant.id, store.waits_for, self._clock.now()):
-            raise Refused(f"erase-{why}", status=409)
-        return await self._erase(tenant)
-
-    async def _erase(self, tenant: Tenant) -> bool:
         now = self._clock.now()  # one for all: the log of acts says once until when its payloads went
+        if not tenant.erasable(now):
+            raise Refused("isp-not-due", status=409)
         for table in store.ORDER:
+            await self._must_be_free(tenant)
             await self._end(tenant, table, now)
         return await self._db.write(tenant.id, store.finish, self._vault, tenant.id, now)
+
+    async def _must_be_free(self, tenant: Tenant) -> None:
+        """Looked at before each table: a hold that comes while it is erased keeps what is left."""
+        if why := await self._db.read(tenant.id, store.waits_for, self._clock.now()):
+            raise Refused(f"erase-{why}", status=409)
 
     async def _end(self, tenant: Tenant, table: str, now: Moment) -> None:
         last = 0
