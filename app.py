@@ -48,10 +48,12 @@ from portal.pages.doors import Services
 from portal.payments.paystack import Paystack
 from portal.payments.room import Payments
 from portal.payments.statements import known
+from portal.privacy.closed.room import Closed
 from portal.privacy.erasing.room import Erasing
 from portal.privacy.incidents import store as incidents
 from portal.privacy.incidents.clocks import DUTIES
 from portal.privacy.retention.room import Retention
+from portal.privacy.retention.service import broke_off
 from portal.privacy.rights import store as requests
 from portal.privacy.rights.clocks import RIGHTS
 from portal.settings import Settings, load, refuse_unsafe
@@ -91,6 +93,7 @@ class Bando:
     erasing: Erasing
     messages: Messages
     rotation: Rotation
+    closed: Closed
     http: httpx.AsyncClient
     supervisor: Supervisor
     web: ASGIApp
@@ -103,8 +106,8 @@ class Bando:
         ends = Every("ends", ENDS_EVERY_MS, self._let_time_act, self.clock)
         rooms = (
             *(*self.payments.loops, *self.vouchers.loops, *self.staff.loops, *self.watch.loops),
-            *(self.reminders.loop, self.imports.loop, self.retention.loop, self.erasing.loop, self.rotation.loop),
-            *self.messages.loops,
+            *(self.reminders.loop, self.imports.loop, self.retention.loop, self.erasing.loop, self.closed.loop),
+            *(self.rotation.loop, *self.messages.loops),
         )
         self.supervisor.start([self.keepers.loop, ends, *rooms])
         # What is there now stays: the collector need not look at it again (p99 35 -> 12 ms, design 5).
@@ -146,11 +149,12 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     staff = StaffRoom(db, vault, clock)
     reminders = Reminders(db, clock, lambda: [each.tenant for each in catalog.all()])
     imports = Imports(db, clock, lambda: [each.tenant for each in catalog.all()])
-    sources = Sources(balances=_balances, expiring=_expiring, deadlines=_deadlines)
-    watch = Watch(db, vault, clock, catalog, settings, trust_for(settings), sources=sources)
-    retention = Retention(db, vault, clock)
     erasing = Erasing(db, vault, clock)
     messages = Messages(db, vault, clock, catalog, gateway_of(settings, http))
+    sources = Sources(balances=_balances, expiring=_expiring, deadlines=_deadlines, broke_off=broke_off)
+    watch = Watch(db, vault, clock, catalog, settings, trust_for(settings), sources=sources)
+    retention = Retention(db, vault, clock)
+    closed = Closed(db, vault, clock)
     supervisor = Supervisor(clock)
     health = Health(db=db, clock=clock, supervisor=supervisor, keepers=keepers, vouchers=vouchers.counts, watch=watch)
     access_log = AccessLog()
@@ -182,6 +186,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         erasing=erasing,
         messages=messages,
         rotation=rotation,
+        closed=closed,
         http=http,
         supervisor=supervisor,
         web=Starlette(),

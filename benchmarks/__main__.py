@@ -8,7 +8,7 @@ from typing import Any
 
 import uvloop
 
-from benchmarks import beside, callback, check, console, draw, landing, metering, press, reboot, redeem
+from benchmarks import beside, callback, check, console, draw, landing, metering, press, purge, reboot, redeem
 from benchmarks.figures import machine
 
 BENCHMARKS: dict[str, tuple[Callable[[int], Coroutine[Any, Any, None]], int]] = {
@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, tuple[Callable[[int], Coroutine[Any, Any, None]], int]] = 
     "landing": (landing.run, 5),
     "metering": (metering.run, 3),
     "press": (press.run, 5),
+    "purge": (purge.run, 2),
     "reboot": (reboot.run, 5),
     "redeem": (redeem.run, 5),
 }

@@ -115,10 +115,10 @@ async def _served(site: Site, drawn: list[str]) -> dict[str, Any]:
     return await loaded(site, await opened(site, drawn), "once", CLIENTS, 0)
 
 
-async def opened(site: Site, drawn: list[str]) -> Path:
+async def opened(site: Site, drawn: list[str], first: int = 0) -> Path:
     """Guests with these codes, each with the first page open: a file of what they will post."""
     forms = site.folder / "forms"
-    posted = [form(site, n, code) for n, code in enumerate(drawn)]
+    posted = [form(site, n, code) for n, code in enumerate(drawn, first)]
     forms.write_text(json.dumps(posted))
     await _pages(site, [path.removesuffix("voucher") for path, _ in posted])
     return forms

@@ -115,7 +115,10 @@ def run_(settings: Settings, tenant_name: str) -> None:
 
     async def work(ground: Ground) -> None:
         for tenant in await _meant(ground, tenant_name):
-            taken = await _room(ground).purge(tenant, ground.clock.now(), COMMAND, _progress())
+            room = _room(ground)
+            if cleared := await room.clear_asked(tenant):
+                click.echo(f"{tenant.name}: {many(cleared, 'row')} of the log of sessions cleared.")
+            taken = await room.purge(tenant, ground.clock.now(), COMMAND, _progress())
             click.echo(f"{tenant.name}: {many(sum(taken.values()), 'row')} removed.")
             _tell(taken)
 
@@ -176,6 +179,7 @@ def clear(settings: Settings, tenant_name: str, reason: str, yes: bool) -> None:
 CANNOT_CLEAR = {
     "needs-reason": REASON,
     "held": "A hold stands on sessions; see: bando retention show",
+    "clearing": "It is being cleared already; when that broke off, bando retention run goes on with it.",
 }
 
 

@@ -1,4 +1,4 @@
-"""bando tenant add/list/set/export."""
+"""bando tenant add/list/set/off/on/close/erase/export."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from portal.console.isps import acts
 from portal.errors import Misconfigured, Refused
 from portal.export import files
 from portal.export.files import Source
+from portal.privacy.closed.room import Closed
 from portal.settings import Settings, networks_of
 from portal.tenancy import logos, marks, store
 from portal.units import Unit
@@ -23,7 +24,11 @@ from portal.units import Unit
 REFUSALS = {
     "isp-closed": "is closed already; to open it again: bando tenant on",
     "isp-already": "is so already; nothing was changed.",
-    "isp-erased": "was closed so long ago that its records may be erased; add it as a new ISP.",
+    "isp-erased": "was closed so long ago that its records are erased; add it as a new ISP.",
+    "isp-not-closed": "is not closed; close it first: bando tenant close",
+    "isp-not-due": "is erased already.",
+    "erase-hold": "is erased as soon as no hold stands on its records; see: bando retention show",
+    "erase-payment": "is erased as soon as no payment is on its way; try again in some minutes.",
 }
 
 
@@ -139,6 +144,30 @@ def close(settings: Settings, tenant_name: str, reason: str, yes: bool) -> None:
     if not yes:
         raise Misconfigured("Its guests go offline and its staff are logged out at once. If you mean it, add --yes.")
     run(settings, partial(_switch, tenant_name, "tenant.close", reason))
+
+
+@tenant.command()
+@tenant_option
+@click.option("--reason", required=True, help="Why; it stands in the ISP's audit log.")
+@click.option("--yes", is_flag=True, help="You mean it: nothing of it can be brought back.")
+@click.pass_obj
+def erase(settings: Settings, tenant_name: str, reason: str, yes: bool) -> None:
+    """Erase a closed ISP now, and not 90 days after it was closed. Its books stay, without persons and secrets."""
+    if not yes:
+        raise Misconfigured("Its guests, staff, keys and passwords are gone for good. If you mean it, add --yes.")
+
+    async def work(ground: Ground) -> None:
+        found = await ground.tenant(tenant_name)
+        if not found.erasable(ground.clock.now()):
+            await _switch(found.public, "tenant.hasten", reason, ground)
+        due = await ground.tenant(found.public)
+        try:
+            await Closed(ground.db, ground.vault, ground.clock).erase(due)
+        except Refused as refused:
+            raise Misconfigured(f"{found.name} {REFUSALS[refused.key]}") from refused
+        click.echo(f"{found.name} is erased; its books stay.")
+
+    run(settings, work)
 
 
 async def _switch(tenant_name: str, act: str, reason: str, ground: Ground) -> None:

@@ -84,8 +84,9 @@ tenants = Table(
     plain("licence_until", Text),
     plain("active", Boolean, nullable=False, server_default="1"),
     plain("kind", Text, nullable=False, server_default="isp"),  # isp | platform: whoever runs the installation
-    plain("closed_at", Whole),  # closed for good, and from when its records may be erased
+    plain("closed_at", Whole),  # closed for good, from when its records are to be erased, and when they were
     plain("erase_from", Whole),
+    plain("erased_at", Whole),
     # In which its routers may be, separated by blanks; empty: wherever the installation lets routers be.
     plain("router_networks", Text, nullable=False, server_default=""),
     # Codes from another system: until when any of them is good, and their lengths, separated by blanks.

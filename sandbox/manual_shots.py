@@ -46,6 +46,7 @@ SHOTS: tuple[Shot, ...] = (
     Shot(name="routers", path="/routers"),
     Shot(name="router", path="/routers/1"),
     Shot(name="settings", path="/settings"),
+    Shot(name="retention", path="/settings/retention?count=yes", whole=True),
     Shot(name="support", path="/support"),
     Shot(name="export", path="/export"),
     Shot(name="import", path="/imports", way=pasted("#pasted", old_cards()), whole=True),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from portal.clock import DAY, as_datetime
+from portal.tenancy import closing
 from portal.tenancy import store as tenancy
 from portal.tenancy.reminders import Reminders
 from portal.tenancy.store import Tenant
@@ -88,3 +89,25 @@ async def test_a_line_that_staff_closed_does_not_come_back(home: Seed) -> None:
     await home.write(tenancy.close_exception, line["id"], home.clock.now())
     await reminders.run_once()
     assert await lines(home) == []
+
+
+async def test_of_a_closed_isp_only_the_day_is_told_on_which_its_records_are_erased(home: Seed) -> None:
+    await ends_in(home, 5)
+    await home.write(closing.close, home.tenant.id, home.clock.now())
+    tenant = await the_tenant(home)
+    reminders = Reminders(home.db, home.clock, lambda: [tenant])
+    assert await reminders.run_once() == 0
+    for days, stage in ((31, "60"), (30, "30"), (24, "7")):
+        home.clock.advance(days * DAY)
+        await reminders.run_once()
+        assert len(await lines(home)) == 1
+        found = await home.read(
+            rows, "SELECT subject FROM exceptions WHERE tenant_id = :tenant ORDER BY id DESC LIMIT 1"
+        )
+        assert found[0]["subject"].endswith(f":{stage}")
+    assert "its records are erased on" in (await lines(home))[0]
+    home.clock.advance(DAY)
+    await home.write(closing.switch, home.tenant.id, True, home.clock.now())
+    opened = await the_tenant(home)
+    await Reminders(home.db, home.clock, lambda: [opened]).run_once()
+    assert not any("erased" in each for each in await lines(home)), "it was opened again"

@@ -58,3 +58,17 @@ async def test_each_refusal_has_its_own_sentence(shell: Shell) -> None:
     assert "is so already" in (await shell("tenant", "off", "--reason", "x")).sentence
     await shell.well("tenant", "close", "--reason", "x", "--yes")
     assert "is closed already" in (await shell("tenant", "close", "--reason", "x", "--yes")).sentence
+
+
+async def test_only_what_is_closed_is_erased_and_once(shell: Shell) -> None:
+    assert "add --yes" in (await shell("tenant", "erase", "--reason", "x")).sentence
+    assert "is not closed" in (await shell("tenant", "erase", "--reason", "x", "--yes")).sentence
+    await shell.well("tenant", "close", "--reason", "x", "--yes")
+    await shell.well("retention", "hold", "session", "--reason", "Order 12")
+    assert "no hold stands" in (await shell("tenant", "erase", "--reason", "asked for it", "--yes")).sentence
+    await shell.well("retention", "lift", "1")
+    assert "its books stay" in await shell.well("tenant", "erase", "--reason", "asked for it", "--yes")
+    assert "erased" in await shell.well("tenant", "list")
+    assert "are erased" in (await shell("tenant", "erase", "--reason", "x", "--yes")).sentence
+    assert "are erased" in (await shell("tenant", "on", "--reason", "x")).sentence
+    assert "as they were written" in await shell.well("audit", "verify")

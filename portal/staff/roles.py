@@ -35,6 +35,7 @@ Permission = Literal[
     "tenant",  # the ISP's profile, look and settings
     "tenant.change",
     "retention.change",  # how long records are kept, and holds on them
+    "leave",  # close the ISP, and have it erased
     "accounts",  # its paybill or till, without the secrets
     "accounts.change",
     "export",  # take the ISP's records away as files
@@ -61,7 +62,8 @@ LOOKING: frozenset[Permission] = frozenset(
 
 ROLES: dict[str, frozenset[Permission]] = {
     "owner": ALL,
-    "manager": ALL - {"staff.change", "accounts.change", "support.change", "retention.change", "disclosures.make"},
+    "manager": ALL
+    - {"staff.change", "accounts.change", "support.change", "retention.change", "disclosures.make", "leave"},
     "cashier": frozenset(
         {
             *("online", "guests", "guests.help", "guests.stop", "payments", "vouchers", "vouchers.make", "plans"),
@@ -99,8 +101,8 @@ PLATFORM: Role = "platform"
 VISITOR: frozenset[Permission] = LOOKING | {"tenant"}
 
 
-# What is left while the ISP is switched off: its records, and the door that it opened to the platform.
-WHEN_OFF: frozenset[Permission] = frozenset({"export", "support", "support.change", "profile"})
+# What is left while the ISP is switched off: its records, their end, and the door that it opened to the platform.
+WHEN_OFF: frozenset[Permission] = frozenset({"export", "leave", "support", "support.change", "profile"})
 
 # They may see and change money, or all ISPs: never by password alone.
 SECOND_FACTOR: frozenset[Role] = frozenset({"owner", "manager", "platform"})

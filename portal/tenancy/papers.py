@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from zoneinfo import ZoneInfo
 
+from portal.clock import as_datetime
 from portal.tenancy.store import Tenant
 
 REMIND_DAYS = (60, 30, 7, 0)  # days before the end on which staff are told; a renewal takes weeks
@@ -29,10 +31,20 @@ class Paper:
         return self.days_left is not None and 0 <= self.days_left <= REMIND_DAYS[0]
 
 
+ERASING = "erasing"
 TITLES = {
     "protection": "Registration as a data controller",
     "licence": "Licence of the Communications Authority",
 }
+
+
+def ends(tenant: Tenant, today: date) -> list[Paper]:
+    """Its papers; of a closed ISP the day on which its records are erased, and that alone."""
+    if tenant.erase_from is None:
+        return papers(tenant, today)
+    day = as_datetime(tenant.erase_from).astimezone(ZoneInfo(tenant.timezone)).date()
+    title = "Erasing of all records"
+    return [Paper(kind=ERASING, title=title, number="", until=day, days_left=(day - today).days)]
 
 
 def papers(tenant: Tenant, today: date) -> list[Paper]:

@@ -1,4 +1,4 @@
-"""Tells staff in time that a paper of their ISP ends: a line for each paper and reminder, closed by a later date."""
+"""Tells staff in time that a paper of their ISP ends, or all its records: a line for each, closed by a later date."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from portal.tenancy.papers import Paper
 from portal.tenancy.store import Tenant
 from portal.units import Unit
 
-KIND = "paper-ends"
+KIND, ERASED = "paper-ends", "records-erased"
 
 
 def remind(tenant: Tenant, now: Moment) -> Unit[int]:
@@ -24,15 +24,17 @@ def remind(tenant: Tenant, now: Moment) -> Unit[int]:
     """
     today = as_datetime(now).astimezone(ZoneInfo(tenant.timezone)).date()
     due = 0
-    for paper in papers.papers(tenant, today):
-        subject = _subject(paper)
-        yield from store.forget_lines(KIND, f"{paper.kind}:", f"{paper.kind}:{paper.until or 'none'}:")
-        for old in (yield from store.open_subjects(KIND, f"{paper.kind}:")):
+    if tenant.erase_from is None:  # it was opened again
+        yield from store.forget_lines(ERASED, f"{papers.ERASING}:", f"{papers.ERASING}:none:")
+    for paper in papers.ends(tenant, today):
+        kind, subject = ERASED if paper.kind == papers.ERASING else KIND, _subject(paper)
+        yield from store.forget_lines(kind, f"{paper.kind}:", f"{paper.kind}:{paper.until or 'none'}:")
+        for old in (yield from store.open_subjects(kind, f"{paper.kind}:")):
             if old != subject:
-                yield from store.settle_line(KIND, old, now)
+                yield from store.settle_line(kind, old, now)
         if subject is not None:
             due += 1
-            yield from store.open_exception(KIND, subject, _sentence(paper), now)
+            yield from store.open_exception(kind, subject, _sentence(paper), now)
     return due
 
 
@@ -44,6 +46,10 @@ def _subject(paper: Paper) -> str | None:
 def _sentence(paper: Paper) -> str:
     """It stands there for weeks: so it names the day, and does not count the days until then."""
     assert isinstance(paper.until, date)
+    if paper.kind == papers.ERASING:
+        return (
+            f"The ISP is closed, and its records are erased on {paper.until.day} {paper.until:%b %Y}. Take them away."
+        )
     number = f" {paper.number}" if paper.number else ""
     return f"{paper.title}{number}: its last day is {paper.until.day} {paper.until:%b %Y}. Renew it in time."
 
@@ -60,6 +66,6 @@ class Reminders:
     async def run_once(self) -> int:
         done = 0
         for tenant in self._tenants():
-            if tenant.active:
+            if tenant.active or (tenant.closed_at is not None and tenant.erased_at is None):
                 done += await self._db.write(tenant.id, remind, tenant, self._clock.now())
         return done

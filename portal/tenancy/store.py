@@ -42,6 +42,7 @@ class Tenant:
     kind: str = "isp"
     closed_at: Moment | None = None
     erase_from: Moment | None = None
+    erased_at: Moment | None = None
     refund_rules: str = ""
     tax_number: str = ""
     tax_bp: int = 0
@@ -52,8 +53,14 @@ class Tenant:
 
     @property
     def state(self) -> str:
-        """on, off or closed."""
+        """on, off, closed or erased."""
+        if self.erased_at is not None:
+            return "erased"
         return "closed" if self.closed_at is not None else "on" if self.active else "off"
+
+    def erasable(self, now: Moment) -> bool:
+        """Whether its records have to go by now, and have not yet."""
+        return self.erased_at is None and self.erase_from is not None and self.erase_from <= now
 
 
 @dataclass(frozen=True, kw_only=True)

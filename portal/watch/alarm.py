@@ -73,6 +73,13 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             do="Move money from your M-Pesa account to the bank. When it is full, M-Pesa refuses your guests.",
             ends=False,
         ),
+        "purge": Kind(
+            title="What is too old was not removed",
+            do="Guests are promised that it goes. Bando tries again each hour. If it fails again, the log of the"
+            " service says why: look for purge failed, and tell whoever runs it.",
+            ends=False,
+            looks=False,
+        ),
         "expiring": Kind(
             title="Something is about to expire",
             do="Renew it in time: what has expired stops without asking.",

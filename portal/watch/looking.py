@@ -37,14 +37,20 @@ def _no_deadlines(_: Moment) -> Unit[Sequence[Deadline]]:
     return ()
 
 
+def _none_broke_off(_: Moment) -> Unit[Moment | None]:
+    yield from ()
+    return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """What other rooms know of an ISP, each as a unit: the balances of its accounts, credentials that expire, and what
-    the law wants done by a day."""
+    """What other rooms know of an ISP, each as a unit: the balances of its accounts, credentials that expire, what the
+    law wants done by a day, and a purge that broke off."""
 
     balances: Callable[[], Unit[Sequence[Balance]]] = _no_balances
     expiring: Callable[[], Unit[Sequence[Expiring]]] = _none_expiring
     deadlines: Callable[[Moment], Unit[Sequence[Deadline]]] = _no_deadlines
+    broke_off: Callable[[Moment], Unit[Moment | None]] = _none_broke_off
 
 
 @dataclass(kw_only=True)
@@ -85,6 +91,7 @@ def look(view: TenantView, now: Moment, watched_since: Moment, sources: Sources)
     seen.add(rules.guess_burst((yield from store.guesses(now - rules.GUESS_MS)), now))
     for balance in (yield from sources.balances()):
         seen.add(rules.balance_full(balance, now))
+    seen.add(rules.broke_off((yield from sources.broke_off(now)), now, seen.zone))
     yield from _expiring(seen, sources)
     for each in (yield from sources.deadlines(now)):
         seen.overdue[each.kind] += each.stage(now) == "over"

@@ -174,6 +174,17 @@ def account_full(guests: int, now: Moment) -> Alarm | None:
     return Alarm(kind="balance", subject="refused", severity="grave", since=now - FAILING_MS, text=text)
 
 
+# --- what has to go and does not ---
+
+
+def broke_off(since: Moment | None, now: Moment, zone: str) -> Alarm | None:
+    """A run that removes old records has no end, and none came after it."""
+    if since is None:
+        return None
+    text = f"A run that removes what is too old began at {clock_of(since, now, zone)} and did not come to its end."
+    return Alarm(kind="purge", severity="warn", since=since, text=text)
+
+
 # --- what expires ---
 
 PASSWORD_MS = 90 * DAY  # of a user of M-Pesa's API

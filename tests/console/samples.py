@@ -454,6 +454,8 @@ SAMPLES: dict[str, Sample] = {
     "/guests/device/{device}/offers": _no_more_offers,
     "/settings/notices/review": _publish,
     "/settings/notices/words": plain("/settings/notices/words", **{"words-en": "We close at ten."}),
+    "/settings/leave": plain("/settings/leave", to="close", name="Kilimani Wi-Fi", reason="because"),
+    "/settings/retention/clear": plain("/settings/retention/clear", reason="because"),
     "/settings/alarms": plain(
         "/settings/alarms", kind="webhook", address="https://hooks.example.test/x", key=KEY, **{"want-balance": "1"}
     ),

@@ -21,18 +21,20 @@ from portal.tenancy import closing
 from portal.tenancy.store import Tenant
 from portal.units import Unit
 
-WORDS = {"tenant.off": "switched off", "tenant.on": "switched on", "tenant.close": "closed"}
+WORDS = {
+    "tenant.off": "switched off",
+    "tenant.on": "switched on",
+    "tenant.close": "closed",
+    "tenant.hasten": "being erased",
+}
+HOW = {"tenant.close": closing.close, "tenant.hasten": closing.hasten}
 
 
 def switched(
     vault: Vault, tenant_id: int, act: str, actor: str, payload: Mapping[str, object], now: Moment
 ) -> Unit[Tenant]:
-    """Off, on or closed; off and closed end all logins. Raises `Refused`."""
-    found = (
-        yield from closing.close(tenant_id, now)
-        if act == "tenant.close"
-        else closing.switch(tenant_id, act == "tenant.on", now)
-    )
+    """Off, on, closed, or erased at once; all but on end its logins. Raises `Refused`."""
+    found = yield from (HOW[act](tenant_id, now) if act in HOW else closing.switch(tenant_id, act == "tenant.on", now))
     if act != "tenant.on":
         yield from logins.end_all_logins(now)
     yield from audit.append(

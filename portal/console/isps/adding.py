@@ -118,6 +118,8 @@ async def add_owner(desk: Desk) -> Response:
     """Invite them; the link is shown once."""
     isp = await found(desk)
     try:
+        if isp.erased_at is not None or isp.erasable(desk.now):
+            raise Refused("isp-erased", status=409)
         fields = {**_owner(desk.fields), "language": isp.language}
         after = {"name": isp.name, "owner": fields["owner"]}
         owner, link = await _invited(desk, isp, fields)

@@ -14,7 +14,7 @@ from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
 
 PAGE = 50  # each is asked for by itself
-ACTS = {"off": "tenant.off", "on": "tenant.on", "close": "tenant.close"}
+ACTS = {"off": "tenant.off", "on": "tenant.on", "close": "tenant.close", "erase": "tenant.hasten"}
 
 
 async def isps(desk: Desk) -> Response:
@@ -54,7 +54,7 @@ async def switch(desk: Desk) -> Response:
     found, to = await adding.found(desk), asked.one_of(desk.fields.get("to") or "-", tuple(ACTS))
     try:
         reason = asked.reason(desk.fields.get("reason", ""))
-        if to == "close" and desk.fields.get("name", "").strip() != found.name:
+        if to in ("close", "erase") and desk.fields.get("name", "").strip() != found.name:
             raise Refused("isp-name")
         await _switch(desk, found, to, reason)
     except Refused as wrong:

@@ -106,6 +106,11 @@ ADVICE: dict[str, Advice] = {
         "Renew it, then put the new date into your profile: the line goes by itself.",
         money=False,
     ),
+    "records-erased": Advice(
+        "The ISP is closed, and its records are erased soon",
+        "Take them away under “Export”. Until then whoever runs the installation can open the ISP again.",
+        money=False,
+    ),
     "wrong-mac": Advice(
         "Somebody claimed a device that is elsewhere", "Nothing, unless it happens often.", money=False
     ),

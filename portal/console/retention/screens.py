@@ -16,7 +16,7 @@ from portal.console.screens import get, post
 from portal.errors import Refused
 from portal.privacy.retention import service
 from portal.privacy.retention.periods import PERIODS, OutOfBounds, Period, chosen
-from portal.privacy.retention.rules import HOLDABLE
+from portal.privacy.retention.rules import BY_NAME, HOLDABLE
 
 HOME = "/console/settings/retention"
 KEPT = tuple(each.keep for each in PERIODS.values() if not each.fixed)
@@ -161,6 +161,41 @@ async def lift(desk: Desk) -> Response:
     return desk.go(HOME, "hold-lifted")
 
 
+async def ask_clear(desk: Desk) -> Response:
+    """What clearing the log of sessions would take, and what it means."""
+    return await _clear(desk)
+
+
+async def _clear(desk: Desk, wrong: Refused | None = None) -> Response:
+    known = await desk.read(service.terms, desk.view.tenant, desk.now)
+    counts = await desk.read(service.preview_clearing, desk.view.tenant, desk.now)
+    return desk.page(
+        "retention_clear",
+        wrong.status if wrong else 200,
+        counts=[(BY_NAME[name].title, many) for name, many in counts.items()],
+        total=sum(counts.values()),
+        held=known.held("session"),
+        reason=desk.fields.get("reason", "")[: asked.MAX_NOTE],
+        wrong=wrong.key if wrong else "",
+    )
+
+
+async def clear(desk: Desk) -> Response:
+    """Have the log of sessions cleared; the page of retention shows how far it is."""
+    try:
+        reason = asked.reason(desk.fields.get("reason", ""))
+        await desk.act(
+            service.CLEARED,
+            lambda run: f"purge:{run}",
+            service.clear,
+            *(desk.view.tenant, f"staff:{desk.staff.public}", desk.now),
+            after={"reason": reason},
+        )
+    except Refused as wrong:
+        return await _clear(desk, wrong)
+    return desk.go(HOME, "clearing")
+
+
 SCREENS = (
     get("/settings/retention", "tenant", overview),
     get("/settings/retention/days", "retention.change", ask_days),
@@ -168,4 +203,6 @@ SCREENS = (
     get("/settings/retention/hold", "retention.change", ask_hold),
     post("/settings/retention/hold", "retention.change", place),
     post("/settings/retention/hold/{id}/lift", "retention.change", lift),
+    get("/settings/retention/clear", "retention.change", ask_clear),
+    post("/settings/retention/clear", "retention.change", clear, proof=True),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from portal.clock import HOUR, MINUTE, SECOND, Moment
+from portal.clock import MINUTE, SECOND, Moment
 from portal.privacy.retention import service, store
 from portal.privacy.retention.periods import PERIODS, Period
 from portal.privacy.retention.rules import BY_NAME
@@ -14,7 +14,6 @@ from portal.units import Row, Unit
 from portal.watch import alarm
 
 RUNS = 15  # the last ones that the page shows
-BROKEN_MS = 2 * HOUR  # a run that has no end by then broke off
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +55,11 @@ class Page:
     runs: Sequence[Told]
 
     @property
+    def clearing(self) -> bool:
+        """Whether the log of sessions is being cleared, so that the page is worth a look again soon."""
+        return any(each.run.kind == "clear" and each.run.ended_at is None for each in self.runs)
+
+    @property
     def due(self) -> int:
         return sum(each.due or 0 for each in self.classes)
 
@@ -94,7 +98,7 @@ def _told(run: store.Run, steps: Sequence[Step], now: Moment) -> Told:
         run=run,
         steps=steps,
         lasted="" if run.ended_at is None else lasted(run.ended_at - run.began_at),
-        broken=open_ and now - run.began_at > BROKEN_MS,
+        broken=open_ and now - run.began_at > service.BROKEN_MS,
     )
 
 

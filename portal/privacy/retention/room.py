@@ -42,21 +42,28 @@ class Retention:
         self._vault = vault
         self._clock = clock
         self.loop = Every("retention", HOUR, self.run_once, clock)
+        db.listen(service.WAKE, lambda _tenant, _run: self.loop.wake())
 
     async def run_once(self) -> int:
         """How many rows were taken. An ISP at which it fails does not keep the data of the others."""
         return await for_each(await self.everybody(), self._when_due, _failing)
 
     async def _when_due(self, tenant: Tenant) -> int:
-        now = self._clock.now()
+        cleared, now = await self.clear_asked(tenant), self._clock.now()
         if not await self.due(tenant, now):
-            return 0
-        return sum((await self.purge(tenant, now, "clock")).values())
+            return cleared
+        return cleared + sum((await self.purge(tenant, now, "clock")).values())
+
+    async def clear_asked(self, tenant: Tenant) -> int:
+        """Clear what somebody asked to be cleared, or what broke off when it was being cleared."""
+        asked = await self._db.read(tenant.id, service.clearings, tenant)
+        return sum([sum((await self._run(purge, by, in_silence)).values()) for purge, by in asked])
 
     async def everybody(self) -> Sequence[Tenant]:
-        """All ISPs, also those that are switched off, and the platform with its staff."""
+        """All ISPs of which anything is left, also those that are off, and the platform with its staff."""
         platform = await self._db.read(None, tenancy.platform)
-        return [*await self._db.read(None, tenancy.tenants), *([platform] if platform else [])]
+        isps = [each for each in await self._db.read(None, tenancy.tenants) if each.erased_at is None]
+        return [*isps, *([platform] if platform else [])]
 
     async def due(self, tenant: Tenant, now: Moment) -> bool:
         """Whether it is late enough today, and no run of today came to its end."""

@@ -9,16 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from portal.audit import store as audit
-from portal.clock import Moment
+from portal.clock import HOUR, Moment
 from portal.errors import Refused
 from portal.privacy.retention import store
 from portal.privacy.retention.periods import PERIODS, chosen, days_of, limit
 from portal.privacy.retention.rules import HOLDABLE, RULES, Rule
 from portal.seal import Vault
 from portal.tenancy.store import Tenant
-from portal.units import Unit
+from portal.units import Signal, Unit
 
 LONGEST = 300  # of a reason
+BROKEN_MS = 2 * HOUR  # a run that has no end by then broke off
+WAKE = "retention"  # told when there is something to be cleared
 RAN, CLEARED = "retention.run", "retention.clear"
 
 
@@ -109,10 +111,14 @@ def batch(vault: Vault, purge: Purge, rule: Rule, ids: Sequence[int], now: Momen
 def finish(vault: Vault, purge: Purge, by: str, now: Moment) -> Unit[dict[str, int]]:
     """End a run, with one line in the log of acts when it took anything; gives what it took by rule."""
     taken = yield from store.taken_by(purge.run_id)
-    yield from store.end(purge.run_id, now)
-    if taken:
+    if (yield from store.end(purge.run_id, now)) and taken:
         yield from _say(vault, by, RAN, f"purge:{purge.run_id}", {"after": taken}, now)
     return taken
+
+
+def broke_off(now: Moment) -> Unit[Moment | None]:
+    """Since when a run has no end, and nobody made up for it."""
+    return (yield from store.broke_off(now - BROKEN_MS))
 
 
 def begin(tenant: Tenant, by: str, now: Moment) -> Unit[Purge]:
@@ -121,16 +127,42 @@ def begin(tenant: Tenant, by: str, now: Moment) -> Unit[Purge]:
 
 
 def begin_clearing(vault: Vault, tenant: Tenant, reason: str, by: str, now: Moment) -> Unit[Purge]:
-    """Begin to clear the whole log of sessions, whatever its age, with a line in the log of acts. Raises `Refused`.
-
-    Whose pass has not ended keeps what is known of it: it is needed to meter what they bought.
-    """
+    """Begin to clear the log of sessions, with a line in the log of acts. Raises `Refused`."""
     why = reason_of(reason)
-    if (yield from terms(tenant, now)).held("session"):
-        raise Refused("held", status=409)
-    run_id = yield from store.begin("clear", by, now)
+    run_id = yield from clear(tenant, by, now)
     yield from _say(vault, by, CLEARED, f"purge:{run_id}", {"after": {"reason": why}}, now)
     return Purge(run_id=run_id, tenant=tenant, began=now, clear=True)
+
+
+def clear(tenant: Tenant, by: str, now: Moment) -> Unit[int]:
+    """Have the whole log of sessions cleared, whatever its age; gives the run. Raises `Refused`.
+
+    Whose pass has not ended keeps what is known of it: it is needed to meter what they bought. The service is told and
+    does it in small steps; one that breaks off goes on by itself. Whoever calls this writes the line of it.
+    """
+    if (yield from terms(tenant, now)).held("session"):
+        raise Refused("held", status=409)
+    if (yield from store.clearings()):
+        raise Refused("clearing", status=409)
+    run_id = yield from store.begin("clear", by, now)
+    yield Signal(WAKE, run_id)
+    return run_id
+
+
+def clearings(tenant: Tenant) -> Unit[list[tuple[Purge, str]]]:
+    """What was asked to be cleared and is not yet, and by whom."""
+    return [
+        (Purge(run_id=row["id"], tenant=tenant, began=row["began_at"], clear=True), row["began_by"])
+        for row in (yield from store.clearings())
+    ]
+
+
+def preview_clearing(tenant: Tenant, now: Moment) -> Unit[dict[str, int]]:
+    """How many rows clearing the log of sessions would take now, by rule; changes nothing."""
+    purge, counts = Purge(run_id=0, tenant=tenant, began=now, clear=True), {}
+    for rule in purge.rules:
+        counts[rule.name] = yield from store.count(rule, now)
+    return counts
 
 
 def _say(vault: Vault, by: str, act: str, subject: str, payload: Mapping[str, object], now: Moment) -> Unit[None]:

@@ -58,7 +58,7 @@ def take(vault: Vault, rule: Rule, ids: Sequence[int], before: Moment, now: Mome
     found = yield from rows(f"{_STILL[rule.name]} AND id IN ({names})", before=before, **bound)
     still = [row["id"] for row in found]
     if rule.special == "staff":
-        return (yield from _forget_staff(vault, still))
+        return (yield from forget_staff(vault, still))
     money = rule.special == "acts about money"
     return (yield from audit.clear_some(vault, still, before=before, money=money, now=now))
 
@@ -66,7 +66,7 @@ def take(vault: Vault, rule: Rule, ids: Sequence[int], before: Moment, now: Mome
 LEFT = "Former staff"
 
 
-def _forget_staff(vault: Vault, ids: Sequence[int]) -> Unit[int]:
+def forget_staff(vault: Vault, ids: Sequence[int]) -> Unit[int]:
     """Former staff lose name, address and all with which they could log in; what they did stays somebody's.
 
     Their address may be invited again, as somebody new.
@@ -198,10 +198,35 @@ def took(run_id: int, rule: Rule, before: Moment, taken: int, began: Moment, now
     )
 
 
-def end(run_id: int, now: Moment) -> Unit[None]:
-    yield Sql(
-        "UPDATE purge_runs SET ended_at = :now WHERE tenant_id = :tenant AND id = :id", {"id": run_id, "now": now}
+def end(run_id: int, now: Moment) -> Unit[bool]:
+    """End a run; False when another process has ended it."""
+    row = yield from one(
+        "UPDATE purge_runs SET ended_at = :now WHERE tenant_id = :tenant AND id = :id AND ended_at IS NULL"
+        " RETURNING id",
+        id=run_id,
+        now=now,
     )
+    return row is not None
+
+
+def clearings() -> Unit[list[Row]]:
+    """Runs that clear the log of sessions and have not ended, the oldest first."""
+    found = yield from rows(
+        "SELECT id, began_by, began_at FROM purge_runs WHERE tenant_id = :tenant AND kind = 'clear'"
+        " AND ended_at IS NULL ORDER BY id"
+    )
+    return list(found)
+
+
+def broke_off(before: Moment) -> Unit[Moment | None]:
+    """When the first run began that has no end, of those before this moment that no later one made up for."""
+    found = yield from value(
+        "SELECT MIN(r.began_at) FROM purge_runs r WHERE r.tenant_id = :tenant AND r.ended_at IS NULL"
+        " AND r.began_at < :before AND NOT EXISTS (SELECT 1 FROM purge_runs l WHERE l.tenant_id = :tenant"
+        " AND l.kind = r.kind AND l.began_at >= r.began_at AND l.ended_at IS NOT NULL)",
+        before=before,
+    )
+    return None if found is None else int(found)
 
 
 def taken_by(run_id: int) -> Unit[dict[str, int]]:

@@ -1,0 +1,1 @@
+"""What becomes of the records of an ISP that was closed (decision 39)."""
