@@ -6,7 +6,7 @@ queue of the device and wakes the keepers of the routers that know it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from portal.access import passes, store
@@ -138,15 +138,20 @@ def _online(one: Pass, now: Moment, users: Users) -> Unit[Online]:
     What a router said that is silent since counts only while no other router knows better: one that died with the
     device online would otherwise keep its next pass from ever starting elsewhere.
     """
-    fresh: list[Moment] = []
-    stale: list[Moment] = []
+    sights: list[tuple[Presence, Moment]] = []
     for device_id in (yield from _users(one, users)):
         not_before = yield from _in_use_since(one, device_id)
-        if not_before is None:
-            continue
-        for seen in (yield from store.presence_of(device_id)):
-            if seen.online_since is None or not good_at(one, seen.router_id):
-                continue
+        if not_before is not None:
+            sights += [(seen, not_before) for seen in (yield from store.presence_of(device_id))]
+    return _online_by(one, sights, now)
+
+
+def _online_by(one: Pass, sights: Iterable[tuple[Presence, Moment]], now: Moment) -> Online:
+    """Online as these say: where a device is, and from when on that may be by this pass."""
+    fresh: list[Moment] = []
+    stale: list[Moment] = []
+    for seen, not_before in sights:
+        if seen.online_since is not None and good_at(one, seen.router_id):
             (fresh if now - seen.seen_at <= FRESH_MS else stale).append(max(seen.online_since, not_before))
     if fresh:
         return Online(since=min(fresh))
@@ -182,6 +187,43 @@ def standing(device_id: int, now: Moment, router_id: int | None = None) -> Unit[
         queue=queue,
         shared=shared,
         allowance=allowance(queue, now, hold=found.hold, router_id=router_id, sharers=sharers),
+        online=next((each for each in seen if each.online_since is not None), None),
+        seen=seen[0] if seen else None,
+    )
+
+
+def standings(device_ids: Sequence[int], now: Moment, router_id: int | None = None) -> Unit[list[Standing]]:
+    """`standing` of each of these devices, in their order, with few statements for all who share nothing."""
+    devices = {each.id: each for each in (yield from store.devices_with(device_ids))}
+    queues = yield from store.queues_of(device_ids)
+    seen = yield from store.presences_of(device_ids)
+    users = yield from store.users_of([one.id for queue in queues.values() for one in queue])
+    found: list[Standing] = []
+    for device_id in device_ids:
+        queue = queues.get(device_id, [])
+        stands: Standing | None = None
+        if device_id in devices and queue and all(users.get(one.id) == [device_id] for one in queue):
+            stands = _alone(devices[device_id], queue, seen.get(device_id, []), now, router_id)
+        if stands is None:
+            stands = yield from standing(device_id, now, router_id)
+        found += [] if stands is None else [stands]
+    return found
+
+
+def _alone(
+    device: Device, queue: Sequence[Pass], seen: Sequence[Presence], now: Moment, router_id: int | None
+) -> Standing | None:
+    """How a device stands whose passes nobody else uses; None when they are over, and it may use another's."""
+    sights = [(each, 0) for each in seen]
+    stepped = passes.advance(queue, lambda one: _online_by(one, sights, now), now)
+    own = [one for one in stepped if one.state != "ended"]
+    if not own:
+        return None
+    return Standing(
+        device=device,
+        queue=own,
+        shared=False,
+        allowance=allowance(own, now, hold=device.hold, router_id=router_id),
         online=next((each for each in seen if each.online_since is not None), None),
         seen=seen[0] if seen else None,
     )
