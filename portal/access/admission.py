@@ -143,10 +143,10 @@ def _online(one: Pass, now: Moment, users: Users) -> Unit[Online]:
         not_before = yield from _in_use_since(one, device_id)
         if not_before is not None:
             sights += [(seen, not_before) for seen in (yield from store.presence_of(device_id))]
-    return _online_by(one, sights, now)
+    return online_by(one, sights, now)
 
 
-def _online_by(one: Pass, sights: Iterable[tuple[Presence, Moment]], now: Moment) -> Online:
+def online_by(one: Pass, sights: Iterable[tuple[Presence, Moment]], now: Moment) -> Online:
     """Online as these say: where a device is, and from when on that may be by this pass."""
     fresh: list[Moment] = []
     stale: list[Moment] = []
@@ -187,43 +187,6 @@ def standing(device_id: int, now: Moment, router_id: int | None = None) -> Unit[
         queue=queue,
         shared=shared,
         allowance=allowance(queue, now, hold=found.hold, router_id=router_id, sharers=sharers),
-        online=next((each for each in seen if each.online_since is not None), None),
-        seen=seen[0] if seen else None,
-    )
-
-
-def standings(device_ids: Sequence[int], now: Moment, router_id: int | None = None) -> Unit[list[Standing]]:
-    """`standing` of each of these devices, in their order, with few statements for all who share nothing."""
-    devices = {each.id: each for each in (yield from store.devices_with(device_ids))}
-    queues = yield from store.queues_of(device_ids)
-    seen = yield from store.presences_of(device_ids)
-    users = yield from store.users_of([one.id for queue in queues.values() for one in queue])
-    found: list[Standing] = []
-    for device_id in device_ids:
-        queue = queues.get(device_id, [])
-        stands: Standing | None = None
-        if device_id in devices and queue and all(users.get(one.id) == [device_id] for one in queue):
-            stands = _alone(devices[device_id], queue, seen.get(device_id, []), now, router_id)
-        if stands is None:
-            stands = yield from standing(device_id, now, router_id)
-        found += [] if stands is None else [stands]
-    return found
-
-
-def _alone(
-    device: Device, queue: Sequence[Pass], seen: Sequence[Presence], now: Moment, router_id: int | None
-) -> Standing | None:
-    """How a device stands whose passes nobody else uses; None when they are over, and it may use another's."""
-    sights = [(each, 0) for each in seen]
-    stepped = passes.advance(queue, lambda one: _online_by(one, sights, now), now)
-    own = [one for one in stepped if one.state != "ended"]
-    if not own:
-        return None
-    return Standing(
-        device=device,
-        queue=own,
-        shared=False,
-        allowance=allowance(own, now, hold=device.hold, router_id=router_id),
         online=next((each for each in seen if each.online_since is not None), None),
         seen=seen[0] if seen else None,
     )

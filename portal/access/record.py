@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from portal.access import admission, store
 from portal.access.allowance import Allowance
+from portal.access.many.standings import standings
 from portal.access.passes import Pass
 from portal.access.places import store as places
 from portal.clock import MINUTE, Moment
@@ -244,7 +245,7 @@ def wanted(router_id: int, device_ids: Iterable[int], macs: Sequence[str], now: 
             allowance=each.allowance,
             blocked=each.device.hold.blocked,
         )
-        for each in (yield from admission.standings(sorted(ids), now, router_id))
+        for each in (yield from standings(sorted(ids), now, router_id))
     ]
 
 

@@ -78,7 +78,7 @@ def set_on_sale(plan_id: int, on_sale: bool) -> Unit[None]:
 # --- devices ---
 
 
-def _device(row: Row) -> Device:
+def read_device(row: Row) -> Device:
     return Device(
         id=row["id"],
         mac=row["mac"],
@@ -105,7 +105,7 @@ def touch_device(mac: str, router_id: int | None, now: Moment) -> Unit[Device]:
         now=now,
     )
     assert row is not None
-    return _device(row)
+    return read_device(row)
 
 
 def meet_device(mac: str, router_id: int, now: Moment) -> Unit[int | None]:
@@ -124,12 +124,12 @@ def device(device_id: int) -> Unit[Device | None]:
     """A device; None also when its MAC was purged: no router hears of it, and nobody can do anything to it."""
     text = "SELECT * FROM devices WHERE tenant_id = :tenant AND id = :id AND mac NOT LIKE 'gone-%'"
     row = yield from one(text, id=device_id)
-    return None if row is None else _device(row)
+    return None if row is None else read_device(row)
 
 
 def device_by_mac(mac: str) -> Unit[Device | None]:
     row = yield from one("SELECT * FROM devices WHERE tenant_id = :tenant AND mac = :mac", mac=mac)
-    return None if row is None else _device(row)
+    return None if row is None else read_device(row)
 
 
 def devices_by_mac(macs: Sequence[str]) -> Unit[list[Device]]:
@@ -138,13 +138,13 @@ def devices_by_mac(macs: Sequence[str]) -> Unit[list[Device]]:
     for start in range(0, len(macs), 500):
         marks, chunk = any_of(macs[start : start + 500])
         text = f"SELECT * FROM devices WHERE tenant_id = :tenant AND mac IN ({marks})"
-        found += [_device(row) for row in (yield from rows(text, **chunk))]
+        found += [read_device(row) for row in (yield from rows(text, **chunk))]
     return found
 
 
 def blocked_devices() -> Unit[list[Device]]:
     found = yield from rows("SELECT * FROM devices WHERE tenant_id = :tenant AND blocked_at IS NOT NULL")
-    return [_device(row) for row in found]
+    return [read_device(row) for row in found]
 
 
 def set_hold(device_id: int, by: str | None, until: Moment | None, at: Moment) -> Unit[None]:
@@ -272,53 +272,6 @@ def save_pass(before: Pass, after: Pass) -> Unit[bool]:
         return False
     yield from update("passes", after.id, **changed)
     return True
-
-
-# --- many devices at once ---
-
-CHUNK = 500  # so many values one statement of either engine takes
-
-
-def devices_with(ids: Sequence[int]) -> Unit[list[Device]]:
-    """These devices, without those whose MAC was purged."""
-    text = "SELECT * FROM devices WHERE tenant_id = :tenant AND mac NOT LIKE 'gone-%' AND id IN ({})"
-    return [_device(row) for row in (yield from _each_chunk(text, ids))]
-
-
-def queues_of(device_ids: Sequence[int]) -> Unit[dict[int, list[Pass]]]:
-    """`queue_of` for each of these devices that has one."""
-    live = "SELECT * FROM passes WHERE tenant_id = :tenant AND state <> 'ended'"
-    text = live + " AND device_id IN ({}) ORDER BY position, id"
-    found: dict[int, list[Pass]] = {}
-    for row in (yield from _each_chunk(text, device_ids)):
-        found.setdefault(row["device_id"], []).append(passes.from_row(row))
-    return found
-
-
-def users_of(pass_ids: Sequence[int]) -> Unit[dict[int, list[int]]]:
-    """`devices_of_pass` for each of these passes."""
-    text = "SELECT * FROM pass_devices WHERE tenant_id = :tenant AND pass_id IN ({}) ORDER BY added_at, id"
-    found: dict[int, list[int]] = {}
-    for row in (yield from _each_chunk(text, pass_ids)):
-        found.setdefault(row["pass_id"], []).append(row["device_id"])
-    return found
-
-
-def presences_of(device_ids: Sequence[int]) -> Unit[dict[int, list[Presence]]]:
-    """`presence_of` for each of these devices that was seen anywhere."""
-    text = "SELECT * FROM presence WHERE tenant_id = :tenant AND device_id IN ({}) ORDER BY seen_at DESC"
-    found: dict[int, list[Presence]] = {}
-    for row in (yield from _each_chunk(text, device_ids)):
-        found.setdefault(row["device_id"], []).append(read_presence(row))
-    return found
-
-
-def _each_chunk(text: str, values: Sequence[int]) -> Unit[list[Row]]:
-    found: list[Row] = []
-    for start in range(0, len(values), CHUNK):
-        marks, chunk = any_of(values[start : start + CHUNK])
-        found += yield from rows(text.format(marks), **chunk)
-    return found
 
 
 def last_position(device_id: int) -> Unit[int]:
