@@ -6,7 +6,7 @@ queue of the device and wakes the keepers of the routers that know it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from portal.access import passes, store
@@ -138,15 +138,20 @@ def _online(one: Pass, now: Moment, users: Users) -> Unit[Online]:
     What a router said that is silent since counts only while no other router knows better: one that died with the
     device online would otherwise keep its next pass from ever starting elsewhere.
     """
-    fresh: list[Moment] = []
-    stale: list[Moment] = []
+    sights: list[tuple[Presence, Moment]] = []
     for device_id in (yield from _users(one, users)):
         not_before = yield from _in_use_since(one, device_id)
-        if not_before is None:
-            continue
-        for seen in (yield from store.presence_of(device_id)):
-            if seen.online_since is None or not good_at(one, seen.router_id):
-                continue
+        if not_before is not None:
+            sights += [(seen, not_before) for seen in (yield from store.presence_of(device_id))]
+    return online_by(one, sights, now)
+
+
+def online_by(one: Pass, sights: Iterable[tuple[Presence, Moment]], now: Moment) -> Online:
+    """Online as these say: where a device is, and from when on that may be by this pass."""
+    fresh: list[Moment] = []
+    stale: list[Moment] = []
+    for seen, not_before in sights:
+        if seen.online_since is not None and good_at(one, seen.router_id):
             (fresh if now - seen.seen_at <= FRESH_MS else stale).append(max(seen.online_since, not_before))
     if fresh:
         return Online(since=min(fresh))

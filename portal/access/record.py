@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from portal.access import admission, store
 from portal.access.allowance import Allowance
+from portal.access.many.standings import standings
 from portal.access.passes import Pass
 from portal.access.places import store as places
 from portal.clock import MINUTE, Moment
@@ -237,20 +238,15 @@ def wanted(router_id: int, device_ids: Iterable[int], macs: Sequence[str], now: 
     """What these devices (by id, or by a MAC that was seen) may do at this router."""
     ids = set(device_ids)
     ids.update(each.id for each in (yield from store.devices_by_mac(macs)))
-    found: list[Wanted] = []
-    for device_id in sorted(ids):
-        stands = yield from admission.standing(device_id, now, router_id)
-        if stands is None:
-            continue
-        found.append(
-            Wanted(
-                device_id=device_id,
-                mac=stands.device.mac,
-                allowance=stands.allowance,
-                blocked=stands.device.hold.blocked,
-            )
+    return [
+        Wanted(
+            device_id=each.device.id,
+            mac=each.device.mac,
+            allowance=each.allowance,
+            blocked=each.device.hold.blocked,
         )
-    return found
+        for each in (yield from standings(sorted(ids), now, router_id))
+    ]
 
 
 def anything_due(now: Moment) -> Unit[bool]:
