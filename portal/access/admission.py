@@ -29,12 +29,20 @@ class Standing:
     queue: Sequence[Pass]  # its own passes, head first; a shared pass stands alone
     shared: bool
     allowance: Allowance | None
-    online: Presence | None
-    seen: Presence | None  # where it was last seen, online or not
+    places: Sequence[Presence] = ()  # where it was ever seen, the latest first
 
     @property
     def head(self) -> Pass | None:
         return self.queue[0] if self.queue else None
+
+    @property
+    def online(self) -> Presence | None:
+        return next((each for each in self.places if each.online_since is not None), None)
+
+    @property
+    def seen(self) -> Presence | None:
+        """Where it was last seen, online or not."""
+        return self.places[0] if self.places else None
 
 
 def grant(plan: Plan, device_id: int, cause: Cause, now: Moment, person_id: int | None = None) -> Unit[Pass]:
@@ -180,15 +188,14 @@ def standing(device_id: int, now: Moment, router_id: int | None = None) -> Unit[
     if not own:
         queue = (yield from _shared(device_id, now))[:1]
         shared = bool(queue)
-    seen = yield from store.presence_of(device_id)
+    places = yield from store.presence_of(device_id)
     sharers = (yield from _sharers(queue[0], device_id)) if queue else 1
     return Standing(
         device=found,
         queue=queue,
         shared=shared,
         allowance=allowance(queue, now, hold=found.hold, router_id=router_id, sharers=sharers),
-        online=next((each for each in seen if each.online_since is not None), None),
-        seen=seen[0] if seen else None,
+        places=places,
     )
 
 

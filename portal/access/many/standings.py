@@ -46,6 +46,5 @@ def _alone(
         queue=own,
         shared=False,
         allowance=allowance(own, now, hold=device.hold, router_id=router_id),
-        online=next((each for each in seen if each.online_since is not None), None),
-        seen=seen[0] if seen else None,
+        places=seen,
     )
