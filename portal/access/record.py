@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from portal.access import admission, store
 from portal.access.allowance import Allowance
+from portal.access.many import store as many
+from portal.access.many.keep import Keep, keep_of
 from portal.access.many.standings import standings
 from portal.access.passes import Pass
 from portal.access.places import store as places
@@ -56,6 +58,14 @@ class Wanted:
     mac: str
     allowance: Allowance | None
     blocked: bool = False
+    keep: Keep | None = None  # for how long this stays so, if nobody is woken for it
+
+
+class Known(NamedTuple):
+    """Whose rows at a router are to be looked for."""
+
+    device_id: int
+    mac: str
 
 
 @dataclass
@@ -234,6 +244,13 @@ def _spread(queue: Sequence[Pass], device_id: int, use: Use, now: Moment) -> Uni
     return charged[0]
 
 
+def known(device_ids: Iterable[int], macs: Sequence[str]) -> Unit[list[Known]]:
+    """These devices, by id or by a MAC that was seen."""
+    found = {each.id: each.mac for each in (yield from many.devices_with(sorted(device_ids)))}
+    found.update((each.id, each.mac) for each in (yield from store.devices_by_mac(macs)))
+    return [Known(device_id, mac) for device_id, mac in sorted(found.items())]
+
+
 def wanted(router_id: int, device_ids: Iterable[int], macs: Sequence[str], now: Moment) -> Unit[list[Wanted]]:
     """What these devices (by id, or by a MAC that was seen) may do at this router."""
     ids = set(device_ids)
@@ -244,6 +261,7 @@ def wanted(router_id: int, device_ids: Iterable[int], macs: Sequence[str], now: 
             mac=each.device.mac,
             allowance=each.allowance,
             blocked=each.device.hold.blocked,
+            keep=keep_of(each, router_id, now),
         )
         for each in (yield from standings(sorted(ids), now, router_id))
     ]
