@@ -208,9 +208,11 @@ class Keeper:
         self._errands.connected(self._hotspot)
         self._held = await self._mass_removal() == "held"
         while not self._stopping.is_set():
-            size = await self._poll_and_serve(self._hotspot)
+            began = self._clock.now()
+            period = self._period(await self._poll_and_serve(self._hotspot))
             self._failures = 0
-            await self._until_due(wire, self._clock.now() + self._period(size))
+            # From beginning to beginning; but a router that needs long for its answers is not asked all the time.
+            await self._until_due(wire, max(began + period, self._clock.now() + period // 2))
             if wire.closed.is_set():
                 raise RouterUnreachable("The connection to the router broke.")
 
