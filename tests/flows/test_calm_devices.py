@@ -270,6 +270,7 @@ async def test_a_device_that_comes_home_is_calm_again(site: Site) -> None:
         device = await site.guest()
         await other.arrive()
         await other.until_running(device)
+        await site.polled(asked=False)
         site.router.logout(address_of(1), "user request")
         site.router.host_gone(MAC)
         await site.polled(asked=False)
