@@ -74,12 +74,15 @@ def test_what_may_change_by_itself_is_not_kept(queue: tuple[Pass, ...]) -> None:
     assert keep_of(standing(*queue), HERE, NOW) is None
 
 
-def test_a_device_is_kept_only_where_it_is_online_and_nowhere_else() -> None:
-    assert keep_of(standing(RUNNING, places=(online(), online(ELSEWHERE))), HERE, NOW) is None
+def test_a_device_with_an_amount_is_kept_only_where_it_is_online_and_nowhere_else() -> None:
+    both, left = (online(), online(ELSEWHERE)), (online(), replace(online(ELSEWHERE), online_since=None))
+    for one in (USED, replace(RUNNING, data_bytes=MB)):
+        assert keep_of(standing(one, places=both), HERE, NOW) is None
+        assert keep_of(standing(RUNNING, replace(one, id=2, state="queued"), places=both), HERE, NOW) is None
+        assert keep_of(standing(one, places=left), HERE, NOW) is not None
+    assert keep_of(standing(RUNNING, places=both), HERE, NOW) is not None, "time goes by wherever it is"
     assert keep_of(standing(RUNNING, places=(online(ELSEWHERE),)), HERE, NOW) is None
     assert keep_of(standing(RUNNING, places=()), HERE, NOW) is None
-    left = replace(online(ELSEWHERE), online_since=None)
-    assert keep_of(standing(RUNNING, places=(online(), left)), HERE, NOW) is not None
 
 
 def test_a_held_or_blocked_device_is_not_kept() -> None:

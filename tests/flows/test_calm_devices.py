@@ -265,16 +265,15 @@ async def test_a_calm_device_that_appears_at_another_router_is_looked_at_by_both
         assert (await site.standing(device)).head is None
 
 
-async def test_a_device_that_comes_home_is_calm_again(site: Site) -> None:
+async def test_a_device_that_roams_by_the_clock_alone_is_calm_at_both_routers_and_off_at_both(site: Site) -> None:
     async with second(site) as other:
         device = await site.guest()
         await other.arrive()
         await other.until_running(device)
-        await site.polled(asked=False)
-        site.router.logout(address_of(1), "user request")
-        site.router.host_gone(MAC)
-        await site.polled(asked=False)
         await calm(other, device)
+        await calm(site, device)
+        await site.seed.write(admission.hold, device.id, "staff", None, site.clock.now())
+        await site.until(lambda: not site.online() and not other.online())
 
 
 async def test_a_hotspot_full_of_calm_devices_may_lose_a_few_without_a_question(site: Site) -> None:

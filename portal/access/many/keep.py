@@ -29,22 +29,23 @@ def keep_of(stands: Standing, router_id: int, now: Moment) -> Keep | None:
     head = stands.head
     if head is None or head.state != "running" or (head.ends_at is None and head.kind == "wall"):
         return None
-    if stands.allowance is None or not _nowhere_else(stands, router_id):
+    if stands.allowance is None or not _only_here(stands, router_id):
         return None
-    if any(_is_divided(each) for each in stands.queue):
+    if any(each.max_devices > 1 and _has_amount(each) for each in stands.queue):
         return None
     left = head.bytes_left
     return Keep(until=_until(head, now), bytes=None if left is None else left // PART)
 
 
-def _nowhere_else(stands: Standing, router_id: int) -> bool:
-    """Whether it is online at this router, and at no other as far as anybody knows."""
-    return [each.router_id for each in stands.places if each.online_since is not None] == [router_id]
+def _only_here(stands: Standing, router_id: int) -> bool:
+    """Whether it is online at this router and, where that would change what is left for it, at no other."""
+    places = [each.router_id for each in stands.places if each.online_since is not None]
+    return router_id in places and (len(places) == 1 or not any(map(_has_amount, stands.queue)))
 
 
-def _is_divided(one: Pass) -> bool:
-    """Whether what others use of a pass changes what is left for this device."""
-    return one.max_devices > 1 and (one.kind == "used" or one.data_bytes is not None)
+def _has_amount(one: Pass) -> bool:
+    """Whether what is used of a pass, by others or elsewhere, is no longer left."""
+    return one.kind == "used" or one.data_bytes is not None
 
 
 def _until(head: Pass, now: Moment) -> Moment:
