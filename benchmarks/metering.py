@@ -160,7 +160,7 @@ async def _bare(at: Place) -> float:
     address = Address(
         host="127.0.0.1", policy=LOOPBACK, port=at.port, username="bando", password="sandbox", tunnel=True
     )
-    wire = await connect(address)
+    wire = await connect(where)
     try:
         read = [await wire.talk(f"/ip/hotspot/{menu}/print") for menu in ("user", "active", "host", "cookie")]
     finally:
