@@ -157,9 +157,7 @@ async def _round(pid: int, places: list[Place]) -> float:
 
 async def _bare(at: Place) -> float:
     """What the answers of this router, taken apart word by word, would be of one core if all routers gave them."""
-    address = Address(
-        host="127.0.0.1", policy=LOOPBACK, port=at.port, username="bando", password="sandbox", tunnel=True
-    )
+    where = Address(host="127.0.0.1", policy=LOOPBACK, port=at.port, username="bando", password="sandbox", tunnel=True)
     wire = await connect(where)
     try:
         read = [await wire.talk(f"/ip/hotspot/{menu}/print") for menu in ("user", "active", "host", "cookie")]
@@ -180,8 +178,13 @@ def _worked(pid: int) -> float:
 
 
 def _passed(at: Place) -> int:
-    rows = (at.router.active_of(mac_of(number), _address(number)) for number in at.numbers)
-    return sum(int(row["bytes-in"]) + int(row["bytes-out"]) for row in rows if row is not None)
+    """All bytes that went through: of the sessions that run, and of those that are over."""
+    rows = [row for path in ("/ip/hotspot/user", "/ip/hotspot/active") for row in _rows(at.router.table(path))]
+    return sum(int(row.get("bytes-in", "0")) + int(row.get("bytes-out", "0")) for row in rows)
+
+
+def _rows(table: Table) -> list[dict[str, str]]:
+    return [table.view(row) for row in table.rows.values()]
 
 
 def _told(site: Site) -> int:

@@ -87,6 +87,12 @@ def record(router_id: int, sightings: Iterable[Sighting], now: Moment) -> Unit[N
             yield from admission.refresh(device_id, now)
 
 
+def polled(router_id: int, calm: Sequence[int], sightings: Iterable[Sighting], now: Moment) -> Unit[None]:
+    """Take the first readings of a poll into the books; the calm are only still there."""
+    yield from places.still_here(router_id, calm, now)
+    yield from record(router_id, sightings, now)
+
+
 def _record_one(batch: Batch, last: store.Presence | None, seen: Sighting, now: Moment) -> Unit[None]:
     router_id, device_id, this = batch.router_id, seen.device_id, seen.reading
     before, then = (None, None) if last is None else (last.reading, last.online_since)
@@ -252,11 +258,11 @@ def _spread(queue: Sequence[Pass], device_id: int, use: Use, now: Moment) -> Uni
     return charged
 
 
-def known(device_ids: Iterable[int], macs: Sequence[str]) -> Unit[list[Known]]:
-    """These devices, by id or by a MAC that was seen."""
-    found = {each.id: each.mac for each in (yield from many.devices_with(sorted(device_ids)))}
-    found.update((each.id, each.mac) for each in (yield from store.devices_by_mac(macs)))
-    return [Known(device_id, mac) for device_id, mac in sorted(found.items())]
+def known(router_id: int, calm: set[int], named: set[int], macs: Sequence[str]) -> Unit[list[Known]]:
+    """Whom a poll looks at beside the calm: who is named at the router, was online there, is blocked or in sight."""
+    ids = named | set((yield from places.online_at(router_id))) - calm
+    ids |= {each.id for each in (yield from store.blocked_devices())}
+    return [Known(*each) for each in (yield from many.known(sorted(ids), macs))]
 
 
 def wanted(router_id: int, device_ids: Iterable[int], macs: Sequence[str], now: Moment) -> Unit[list[Wanted]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from portal.access.many.keep import LONGEST_MS
 from portal.access.record import Known, Sighting, Wanted
 from portal.clock import SECOND, Moment
 from portal.mikrotik.difference import SLACK_S, Found, binding_comment, marked, user_name
@@ -19,7 +20,8 @@ from portal.mikrotik.sightings import sightings
 from portal.sessions.meter import SLACK_MS, same_session
 
 # How long a device is calm at most. Not the same for all of them: those who came together would else be due together.
-AT_LEAST_MS, SPREAD_MS = 90 * SECOND, 60 * SECOND
+SPREAD_MS = 60 * SECOND
+AT_LEAST_MS = LONGEST_MS - SPREAD_MS
 
 
 @dataclass(kw_only=True, slots=True)

@@ -291,20 +291,25 @@ class Keeper:
     async def _write(self, unit: Callable[..., Unit[T]], *args: object) -> T:
         return await self._db.write(self.router.tenant_id, unit, *args)
 
-    async def _note(
-        self, found: Found, devices: Sequence[Wanted | Known], *, unless: Collection[int] = ()
-    ) -> None:  # fmt: skip
+    async def _note(self, found: Found, devices: Sequence[Wanted | Known], **how: Collection[int]) -> None:
         """Write down what was read."""
         now = self._clock.now()
-        await self._write_down(sightings(found, devices, now, self._installation, self._silent), now, unless=unless)
+        await self._write_down(sightings(found, devices, now, self._installation, self._silent), now, **how)
 
-    async def _write_down(self, seen: Sequence[Sighting], now: Moment, *, unless: Collection[int] = ()) -> None:
-        """Write down part by part: payments get in between, and devices may come into `unless`."""
-        for start in range(0, len(seen), PART):
+    async def _write_down(
+        self, seen: Sequence[Sighting], now: Moment, *, unless: Collection[int] = (), calm: Collection[int] = ()
+    ) -> None:
+        """Write down part by part: payments get in between, and devices may come into `unless`.
+
+        With the first part the `calm` are still here, of whom nothing was read that has to be known now.
+        """
+        still_here = sorted(calm)
+        for start in range(0, max(len(seen), bool(still_here)), PART):
             part = [each for each in seen[start : start + PART] if each.device_id not in unless]
-            if part:
-                await self._write(record.record, self.router.id, self._calm.with_late(part), now)
+            if part or still_here:
+                await self._write(record.polled, self.router.id, still_here, self._calm.with_late(part), now)
                 self._calm.written(part)
+                still_here = []
 
     async def _apply(self, wanted: Sequence[Wanted], found: Found, *, urgent: bool, calm: int = 0) -> Difference:
         """Make the router agree; what there was to do. `calm` marked rows stand there that `found` leaves out."""
@@ -361,10 +366,8 @@ class Keeper:
         self._sights = dict.fromkeys((row.mac for row in found.hosts), read_at)
         calm = self._calm.of(found, read_at)
         rest = self._calm.rest(found)
-        if calm:
-            await self._write(places.still_here, self.router.id, sorted(calm), read_at)
         devices = await self._devices(rest, calm)
-        await self._note(rest, devices, unless=self._touched)
+        await self._note(rest, devices, unless=self._touched, calm=sorted(calm))
         self._silent = silences(found, read_at)
         wanted = self._still_known(await self._wanted([each.device_id for each in devices], ()))
         rest = without(rest, self._touched, self._installation)
@@ -379,11 +382,9 @@ class Keeper:
 
     async def _devices(self, found: Found, calm: set[int]) -> list[Known]:
         """Who else is to be looked at: whoever has a row of ours, was online, is blocked, or is in the host table."""
-        tenant, ours = self.router.tenant_id, (row for row in found.users if marked(row.comment, self._installation))
-        ids = {each for each in (device_of(row.name) for row in ours) if each is not None}
-        ids |= set(await self._db.read(tenant, places.online_at, self.router.id)) - calm
-        ids |= {each.id for each in await self._db.read(tenant, store.blocked_devices)}
-        return await self._db.read(tenant, record.known, ids, [row.mac for row in found.hosts])
+        ours = (device_of(row.name) for row in found.users if marked(row.comment, self._installation))
+        named, macs = {each for each in ours if each is not None}, [row.mac for row in found.hosts]
+        return await self._db.read(self.router.tenant_id, record.known, self.router.id, calm, named, macs)
 
     async def _count(self, found: Found, now: Moment) -> None:
         """Write down how many devices are online, once in a quarter of an hour."""

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from portal.access.admission import FRESH_MS, Standing
 from portal.access.passes import Pass
-from portal.clock import Moment
+from portal.clock import SECOND, Moment
 
+LONGEST_MS = 150 * SECOND  # so long a device is left as it is at most; its counters in the books are no older
 PART = 20  # pages are behind by no more than this part of what is left
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from portal.access.many.store import CHUNK
+from portal.access.many.store import chunks
 from portal.access.store import Presence, read_presence
 from portal.clock import DAY, MINUTE, Moment
 from portal.sql import any_of
@@ -30,9 +30,9 @@ def still_here(router_id: int, device_ids: Sequence[int], now: Moment) -> Unit[N
         "UPDATE presence SET seen_at = :now WHERE tenant_id = :tenant AND router_id = :router_id"
         " AND online_since IS NOT NULL AND device_id IN ({})"
     )
-    for start in range(0, len(device_ids), CHUNK):
-        marks, chunk = any_of(device_ids[start : start + CHUNK])
-        yield Sql(text.format(marks), {**chunk, "router_id": router_id, "now": now})
+    for chunk in chunks(device_ids):
+        marks, bound = any_of(chunk)
+        yield Sql(text.format(marks), {**bound, "router_id": router_id, "now": now})
 
 
 def present_lately(router_id: int, since: Moment) -> Unit[list[int]]:
