@@ -112,12 +112,21 @@ def _record_one(batch: Batch, last: store.Presence | None, seen: Sighting, now: 
         for owner in sorted(charged.owners):
             yield from admission.refresh(owner, sure)
             batch.forget(owner)
+    yield from _save(batch, last, seen, since)
+    if (since is None) != (then is None):
+        # What it may do elsewhere is another thing now, and the keepers there keep it for a while.
+        yield from store.wake(batch.online_elsewhere(device_id), device_id)
+
+
+def _save(batch: Batch, last: store.Presence | None, seen: Sighting, since: Moment | None) -> Unit[None]:
+    """Write down how a device stands at the router now."""
+    router_id, device_id, this = batch.router_id, seen.device_id, seen.reading
     seen_at = this.read_at if seen.here or last is None else last.seen_at
-    pace = _pace(last, this)
+    pace, address = _pace(last, this), None if last is None else last.address
     yield from store.save_presence(router_id, device_id, this, since, seen_at, pace)
-    address = (seen.address or "") if _moved(last, seen) else None
-    if address is not None:
-        yield from places.set_address(router_id, device_id, address)
+    if _moved(last, seen):
+        address = seen.address
+        yield from places.set_address(router_id, device_id, address or "")
     batch.saved(
         store.Presence(
             router_id=router_id,
@@ -125,13 +134,10 @@ def _record_one(batch: Batch, last: store.Presence | None, seen: Sighting, now: 
             seen_at=seen_at,
             online_since=since,
             reading=this,
-            address=address if address is not None or last is None else last.address,
+            address=address,
             pace=pace,
         )
     )
-    if (since is None) != (then is None):
-        # What it may do elsewhere is another thing now, and the keepers there keep it for a while.
-        yield from store.wake(batch.online_elsewhere(device_id), device_id)
 
 
 def _end_of(then: Moment | None, parts: Sequence[Stretch]) -> Moment | None:

@@ -95,6 +95,7 @@ class Calm:
 
     def learn(self, wanted: Iterable[Wanted], found: Found, now: Moment, *, unless: Collection[int]) -> None:
         """From now on those of these devices are calm that may be; something was the matter with `unless`."""
+        self._late = {each: seen for each, seen in self._late.items() if each in unless}  # of the others all is written
         tables = _Tables(found)
         for each in wanted:
             if each.keep is not None and each.device_id not in unless:

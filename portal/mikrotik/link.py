@@ -20,6 +20,8 @@ from portal.mikrotik.memory import Row, Table, Told
 from portal.mikrotik.pace import Pace, Ticket
 from portal.mikrotik.sentences import BadSentence, Decoder, Sentence, encode, printable
 
+__all__ = ["Observe", "Reply", "Row", "Wire"]
+
 Observe = Callable[[str], None]
 
 MAX_HELD = 64 << 20  # bytes of unfinished answers over all commands: a table of 100 000 rows is about 30 MB

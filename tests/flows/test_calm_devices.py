@@ -31,7 +31,7 @@ def is_calm(site: Site, device: Device) -> bool:
 
 
 async def seen(site: Site, device: Device) -> Presence:
-    found = await site.seed.read(store.presence_at, site.row.id, device.id)
+    found: Presence | None = await site.seed.read(store.presence_at, site.row.id, device.id)
     assert found is not None
     assert found.reading is not None
     return found
