@@ -18,7 +18,7 @@ BENCHMARKS: dict[str, tuple[Callable[[int], Coroutine[Any, Any, None]], int]] = 
     "console": (console.run, 1),
     "draw": (draw.run, 5),
     "landing": (landing.run, 5),
-    "metering": (metering.run, 3),
+    "metering": (metering.run, 2),
     "press": (press.run, 5),
     "purge": (purge.run, 2),
     "reboot": (reboot.run, 5),

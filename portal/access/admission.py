@@ -6,7 +6,7 @@ queue of the device and wakes the keepers of the routers that know it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from portal.access import passes, store
@@ -29,12 +29,20 @@ class Standing:
     queue: Sequence[Pass]  # its own passes, head first; a shared pass stands alone
     shared: bool
     allowance: Allowance | None
-    online: Presence | None
-    seen: Presence | None  # where it was last seen, online or not
+    places: Sequence[Presence] = ()  # where it was ever seen, the latest first
 
     @property
     def head(self) -> Pass | None:
         return self.queue[0] if self.queue else None
+
+    @property
+    def online(self) -> Presence | None:
+        return next((each for each in self.places if each.online_since is not None), None)
+
+    @property
+    def seen(self) -> Presence | None:
+        """Where it was last seen, online or not."""
+        return self.places[0] if self.places else None
 
 
 def grant(plan: Plan, device_id: int, cause: Cause, now: Moment, person_id: int | None = None) -> Unit[Pass]:
@@ -138,15 +146,20 @@ def _online(one: Pass, now: Moment, users: Users) -> Unit[Online]:
     What a router said that is silent since counts only while no other router knows better: one that died with the
     device online would otherwise keep its next pass from ever starting elsewhere.
     """
-    fresh: list[Moment] = []
-    stale: list[Moment] = []
+    sights: list[tuple[Presence, Moment]] = []
     for device_id in (yield from _users(one, users)):
         not_before = yield from _in_use_since(one, device_id)
-        if not_before is None:
-            continue
-        for seen in (yield from store.presence_of(device_id)):
-            if seen.online_since is None or not good_at(one, seen.router_id):
-                continue
+        if not_before is not None:
+            sights += [(seen, not_before) for seen in (yield from store.presence_of(device_id))]
+    return online_by(one, sights, now)
+
+
+def online_by(one: Pass, sights: Iterable[tuple[Presence, Moment]], now: Moment) -> Online:
+    """Online as these say: where a device is, and from when on that may be by this pass."""
+    fresh: list[Moment] = []
+    stale: list[Moment] = []
+    for seen, not_before in sights:
+        if seen.online_since is not None and good_at(one, seen.router_id):
             (fresh if now - seen.seen_at <= FRESH_MS else stale).append(max(seen.online_since, not_before))
     if fresh:
         return Online(since=min(fresh))
@@ -175,15 +188,14 @@ def standing(device_id: int, now: Moment, router_id: int | None = None) -> Unit[
     if not own:
         queue = (yield from _shared(device_id, now))[:1]
         shared = bool(queue)
-    seen = yield from store.presence_of(device_id)
+    places = yield from store.presence_of(device_id)
     sharers = (yield from _sharers(queue[0], device_id)) if queue else 1
     return Standing(
         device=found,
         queue=queue,
         shared=shared,
         allowance=allowance(queue, now, hold=found.hold, router_id=router_id, sharers=sharers),
-        online=next((each for each in seen if each.online_since is not None), None),
-        seen=seen[0] if seen else None,
+        places=places,
     )
 
 

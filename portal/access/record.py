@@ -7,11 +7,15 @@ it, and lets time act. `wanted` says for each device at a router what it may do 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from portal.access import admission, store
 from portal.access.allowance import Allowance
+from portal.access.many import store as many
+from portal.access.many.batch import Batch, read_batch
+from portal.access.many.keep import Keep, keep_of
+from portal.access.many.standings import standings
 from portal.access.passes import Pass
 from portal.access.places import store as places
 from portal.clock import MINUTE, Moment
@@ -55,26 +59,22 @@ class Wanted:
     mac: str
     allowance: Allowance | None
     blocked: bool = False
+    keep: Keep | None = None  # for how long this stays so, if nobody is woken for it
 
 
-@dataclass
-class _Batch:
-    """What the readings of several devices at one router change beside their own rows."""
+class Known(NamedTuple):
+    """Whose rows at a router are to be looked for."""
 
-    router_id: int
-    owners: set[int] = field(default_factory=set)  # devices whose queues may change
-    hours: dict[tuple[Moment, str], tuple[int, Use]] = field(default_factory=dict)  # guests and use, by hour and plan
-
-    def count(self, hour: Moment, plan_name: str, guests: int, use: Use) -> None:
-        before = self.hours.get((hour, plan_name), (0, NO_USE))
-        self.hours[hour, plan_name] = before[0] + guests, before[1] + use
+    device_id: int
+    mac: str
 
 
 def record(router_id: int, sightings: Iterable[Sighting], now: Moment) -> Unit[None]:
     """Take a keeper's readings into the books."""
-    batch = _Batch(router_id=router_id)
-    for each in sightings:
-        last = yield from store.presence_at(router_id, each.device_id)
+    seen = list(sightings)
+    batch = yield from read_batch(router_id, [each.device_id for each in seen])
+    for each in seen:
+        last = batch.last(each.device_id)
         if last is None and not each.here:
             continue
         if last is not None and last.reading is not None and _says_nothing(last, last.reading, each):
@@ -83,10 +83,17 @@ def record(router_id: int, sightings: Iterable[Sighting], now: Moment) -> Unit[N
     for (hour, plan_name), (guests, use) in batch.hours.items():
         yield from sessions.add_to_hour(hour, router_id, plan_name, guests, use)
     for device_id in sorted(batch.owners):
-        yield from admission.refresh(device_id, now)
+        if not batch.stands(device_id, now):
+            yield from admission.refresh(device_id, now)
 
 
-def _record_one(batch: _Batch, last: store.Presence | None, seen: Sighting, now: Moment) -> Unit[None]:
+def polled(router_id: int, calm: Sequence[int], sightings: Iterable[Sighting], now: Moment) -> Unit[None]:
+    """Take the first readings of a poll into the books; the calm are only still there."""
+    yield from places.still_here(router_id, calm, now)
+    yield from record(router_id, sightings, now)
+
+
+def _record_one(batch: Batch, last: store.Presence | None, seen: Sighting, now: Moment) -> Unit[None]:
     router_id, device_id, this = batch.router_id, seen.device_id, seen.reading
     before, then = (None, None) if last is None else (last.reading, last.online_since)
     since = _online_since(last, this)
@@ -94,7 +101,7 @@ def _record_one(batch: _Batch, last: store.Presence | None, seen: Sighting, now:
     until = _end_of(then, parts)
     silence = _last_silence(until, seen)
     use = sum((part.use for part in parts), start=NO_USE)
-    charged = yield from _charge(seen, replace(use, ms=use.ms - silence), now)
+    charged = yield from _charge(batch, seen, replace(use, ms=use.ms - silence), now)
     batch.owners |= charged.owners
     if due := [part for part in parts if to_write(part, before, this)]:
         yield from _write(batch, seen, due, charged.first, silence)
@@ -104,10 +111,33 @@ def _record_one(batch: _Batch, last: store.Presence | None, seen: Sighting, now:
         yield from store.save_presence(router_id, device_id, this, then, sure)
         for owner in sorted(charged.owners):
             yield from admission.refresh(owner, sure)
+            batch.forget(owner)
+    yield from _save(batch, last, seen, since)
+    if (since is None) != (then is None):
+        # What it may do elsewhere is another thing now, and the keepers there keep it for a while.
+        yield from store.wake(batch.online_elsewhere(device_id), device_id)
+
+
+def _save(batch: Batch, last: store.Presence | None, seen: Sighting, since: Moment | None) -> Unit[None]:
+    """Write down how a device stands at the router now."""
+    router_id, device_id, this = batch.router_id, seen.device_id, seen.reading
     seen_at = this.read_at if seen.here or last is None else last.seen_at
-    yield from store.save_presence(router_id, device_id, this, since, seen_at, _pace(last, this))
+    pace, address = _pace(last, this), None if last is None else last.address
+    yield from store.save_presence(router_id, device_id, this, since, seen_at, pace)
     if _moved(last, seen):
-        yield from places.set_address(router_id, device_id, seen.address or "")
+        address = seen.address
+        yield from places.set_address(router_id, device_id, address or "")
+    batch.saved(
+        store.Presence(
+            router_id=router_id,
+            device_id=device_id,
+            seen_at=seen_at,
+            online_since=since,
+            reading=this,
+            address=address,
+            pace=pace,
+        )
+    )
 
 
 def _end_of(then: Moment | None, parts: Sequence[Stretch]) -> Moment | None:
@@ -116,7 +146,7 @@ def _end_of(then: Moment | None, parts: Sequence[Stretch]) -> Moment | None:
     return next(ends, None)
 
 
-def _write(batch: _Batch, seen: Sighting, parts: Sequence[Stretch], first: Pass | None, silence: int) -> Unit[None]:
+def _write(batch: Batch, seen: Sighting, parts: Sequence[Stretch], first: Pass | None, silence: int) -> Unit[None]:
     """Write down these sessions, and what they have grown by in the hour; their guest counts once in it."""
     router_id, hour, gained = batch.router_id, hour_of(seen.reading.read_at), NO_USE
     known = yield from sessions.was_online(router_id, seen.device_id, hour)
@@ -192,17 +222,18 @@ class _Charged(NamedTuple):
     first: Pass | None  # the pass that it was charged to, as it stands now
 
 
-def _charge(seen: Sighting, use: Use, now: Moment) -> Unit[_Charged]:
+def _charge(batch: Batch, seen: Sighting, use: Use, now: Moment) -> Unit[_Charged]:
     """Charge use to the device's passes."""
     device_id = seen.device_id
-    queue = yield from store.queue_of(device_id)
+    queue = yield from batch.queue_of(device_id)
     if not queue:
         queue = (yield from store.shared_with(device_id))[:1]
     queue = yield from _given_first(queue, seen)
     if not queue:
         return _Charged({device_id}, None)
-    first = yield from _spread(queue, device_id, use, now)
-    return _Charged({device_id, *(one.device_id for one in queue)}, first)
+    charged = yield from _spread(queue, device_id, use, now)
+    batch.charged(device_id, charged)
+    return _Charged({device_id, *(one.device_id for one in queue)}, charged[0])
 
 
 def _given_first(queue: list[Pass], seen: Sighting) -> Unit[list[Pass]]:
@@ -215,7 +246,7 @@ def _given_first(queue: list[Pass], seen: Sighting) -> Unit[list[Pass]]:
     return [given, *(each for each in queue if each.id != given.id)]
 
 
-def _spread(queue: Sequence[Pass], device_id: int, use: Use, now: Moment) -> Unit[Pass]:
+def _spread(queue: Sequence[Pass], device_id: int, use: Use, now: Moment) -> Unit[list[Pass]]:
     """Use goes to the head; what it cannot hold goes to the passes behind it (R4: one login covers both)."""
     ms, size = use.ms, use.bytes_up + use.bytes_down
     yield from store.add_use(queue[0].id, device_id, use, now)
@@ -230,27 +261,30 @@ def _spread(queue: Sequence[Pass], device_id: int, use: Use, now: Moment) -> Uni
         ms, size = ms - part_ms, size - part
         if (ms <= 0 and size <= 0) or (one.kind == "wall" and size <= 0):
             break
-    return charged[0]
+    return charged
+
+
+def known(router_id: int, calm: set[int], named: set[int], macs: Sequence[str]) -> Unit[list[Known]]:
+    """Whom a poll looks at beside the calm: who is named at the router, was online there, is blocked or in sight."""
+    ids = named | set((yield from places.online_at(router_id))) - calm
+    ids |= {each.id for each in (yield from store.blocked_devices())}
+    return [Known(*each) for each in (yield from many.known(sorted(ids), macs))]
 
 
 def wanted(router_id: int, device_ids: Iterable[int], macs: Sequence[str], now: Moment) -> Unit[list[Wanted]]:
     """What these devices (by id, or by a MAC that was seen) may do at this router."""
     ids = set(device_ids)
     ids.update(each.id for each in (yield from store.devices_by_mac(macs)))
-    found: list[Wanted] = []
-    for device_id in sorted(ids):
-        stands = yield from admission.standing(device_id, now, router_id)
-        if stands is None:
-            continue
-        found.append(
-            Wanted(
-                device_id=device_id,
-                mac=stands.device.mac,
-                allowance=stands.allowance,
-                blocked=stands.device.hold.blocked,
-            )
+    return [
+        Wanted(
+            device_id=each.device.id,
+            mac=each.device.mac,
+            allowance=each.allowance,
+            blocked=each.device.hold.blocked,
+            keep=keep_of(each, router_id, now),
         )
-    return found
+        for each in (yield from standings(sorted(ids), now, router_id))
+    ]
 
 
 def anything_due(now: Moment) -> Unit[bool]:

@@ -78,7 +78,7 @@ def set_on_sale(plan_id: int, on_sale: bool) -> Unit[None]:
 # --- devices ---
 
 
-def _device(row: Row) -> Device:
+def read_device(row: Row) -> Device:
     return Device(
         id=row["id"],
         mac=row["mac"],
@@ -105,7 +105,7 @@ def touch_device(mac: str, router_id: int | None, now: Moment) -> Unit[Device]:
         now=now,
     )
     assert row is not None
-    return _device(row)
+    return read_device(row)
 
 
 def meet_device(mac: str, router_id: int, now: Moment) -> Unit[int | None]:
@@ -124,12 +124,12 @@ def device(device_id: int) -> Unit[Device | None]:
     """A device; None also when its MAC was purged: no router hears of it, and nobody can do anything to it."""
     text = "SELECT * FROM devices WHERE tenant_id = :tenant AND id = :id AND mac NOT LIKE 'gone-%'"
     row = yield from one(text, id=device_id)
-    return None if row is None else _device(row)
+    return None if row is None else read_device(row)
 
 
 def device_by_mac(mac: str) -> Unit[Device | None]:
     row = yield from one("SELECT * FROM devices WHERE tenant_id = :tenant AND mac = :mac", mac=mac)
-    return None if row is None else _device(row)
+    return None if row is None else read_device(row)
 
 
 def devices_by_mac(macs: Sequence[str]) -> Unit[list[Device]]:
@@ -138,13 +138,13 @@ def devices_by_mac(macs: Sequence[str]) -> Unit[list[Device]]:
     for start in range(0, len(macs), 500):
         marks, chunk = any_of(macs[start : start + 500])
         text = f"SELECT * FROM devices WHERE tenant_id = :tenant AND mac IN ({marks})"
-        found += [_device(row) for row in (yield from rows(text, **chunk))]
+        found += [read_device(row) for row in (yield from rows(text, **chunk))]
     return found
 
 
 def blocked_devices() -> Unit[list[Device]]:
     found = yield from rows("SELECT * FROM devices WHERE tenant_id = :tenant AND blocked_at IS NOT NULL")
-    return [_device(row) for row in found]
+    return [read_device(row) for row in found]
 
 
 def set_hold(device_id: int, by: str | None, until: Moment | None, at: Moment) -> Unit[None]:

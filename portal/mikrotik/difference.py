@@ -154,8 +154,11 @@ def pass_of(user: UserRow) -> int:
     return row_number(user.comment.rpartition(":")[2]) or 0
 
 
-def difference(wanted: Iterable[Wanted], found: Found, installation: str) -> Difference:
-    """What has to change; `wanted` must hold every device that `found` shows under our mark or that may come in."""
+def difference(wanted: Iterable[Wanted], found: Found, installation: str, calm: int = 0) -> Difference:
+    """What has to change; `wanted` must hold every device that `found` shows under our mark or that may come in.
+
+    `calm` is how many marked rows were left out because they are as they should be.
+    """
     view = _View(found, installation)
     by_id = {each.device_id: each for each in wanted}
     ids = set(by_id) | (view.marked_ids() if found.whole else set())
@@ -174,7 +177,7 @@ def difference(wanted: Iterable[Wanted], found: Found, installation: str) -> Dif
     return Difference(
         errands=tuple(errands),
         profiles={name: allowed for name, allowed in profiles.items() if name not in found.profiles},
-        marked=len(view.ours),
+        marked=len(view.ours) + calm,
     )
 
 

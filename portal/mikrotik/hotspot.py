@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from portal.errors import RouterError
 from portal.mikrotik import rows
+from portal.mikrotik.memory import Told
 from portal.mikrotik.rows import ActiveRow, BindingRow, CookieRow, HostRow, ProfileRow, UserRow
 from portal.mikrotik.values import Rate, duration, mac, rate_limit
 from portal.mikrotik.wire import Row, Wire
@@ -184,18 +185,15 @@ class Hotspot:
         values: Iterable[str] | None,
         urgent: bool,
     ) -> list[RowT]:
-        queries = () if values is None else _any_of(key, values)
-        if values is not None and not queries:
-            return []
-        found = await self.wire.talk(
-            f"{menu.path}/print",
-            {".proplist": menu.properties},
-            queries,
-            urgent=urgent,
-            timeout_s=self.timeout_s,
-        )
+        path, words, timeout_s = f"{menu.path}/print", {".proplist": menu.properties}, self.timeout_s
+        if values is None:
+            found = await self.wire.whole(path, words, urgent=urgent, timeout_s=timeout_s)
+        else:
+            queries = _any_of(key, values)
+            rows = await self.wire.talk(path, words, queries, urgent=urgent, timeout_s=timeout_s) if queries else []
+            found = [Told(b"", row) for row in rows]
         try:
-            return [make(row) for row in found if ".id" in row]
+            return [_made(each, make) for each in found if each.made is not None or ".id" in each.row]
         except ValueError as error:
             raise RouterError(f"{menu.path}: {error}") from error
 
@@ -208,6 +206,14 @@ class Hotspot:
 
     async def _do(self, command: str, words: Mapping[str, str], urgent: bool) -> None:
         await self.wire.talk(command, words, urgent=urgent, timeout_s=self.timeout_s)
+
+
+def _made(told: Told, make: Callable[[Row], RowT]) -> RowT:
+    """A row as it is meant; one that came in the same bytes before is made already."""
+    if told.made is None:
+        told.made, told.row = make(told.row), {}  # its words need not be kept as well
+    made: RowT = told.made
+    return made
 
 
 def _any_of(key: str, values: Iterable[str]) -> tuple[str, ...]:

@@ -17,12 +17,13 @@ import structlog
 
 from portal.access import record, store
 from portal.access.places import store as places
-from portal.access.record import Wanted
+from portal.access.record import Known, Sighting, Wanted
 from portal.clock import MINUTE, SECOND, Clock, Moment
 from portal.db import Database, Observe, quiet
 from portal.errors import BandoError, RouterError, RouterUnreachable
 from portal.loops import first
 from portal.mikrotik.addresses import AddressRefused, Resolve, policy_for, resolve
+from portal.mikrotik.calm import Calm
 from portal.mikrotik.difference import Difference, Found, device_of, difference, marked
 from portal.mikrotik.errands import FEW, Errands
 from portal.mikrotik.hotspot import Hotspot
@@ -63,7 +64,7 @@ class Drift:
 
 def nobody(wanted: Wanted) -> Wanted:
     """The same device while its ISP is switched off: neither let in nor blocked."""
-    return replace(wanted, allowance=None, blocked=False)
+    return replace(wanted, allowance=None, blocked=False, keep=None)
 
 
 class Keeper:
@@ -86,6 +87,8 @@ class Keeper:
         self._resolve = resolve
         self._errands = Errands(router, vault=vault, db=db, clock=clock, installation=installation)
         self._pace = Pace()
+        self._calm = Calm(installation)
+        self._afresh = False  # the next poll looks at everybody
         self._hotspot: Hotspot | None = None
         self._woken: set[int] = set()
         self._bell = asyncio.Event()
@@ -134,12 +137,13 @@ class Keeper:
 
     def wake(self, device_id: int) -> None:
         """Deal with this device at once."""
+        self._calm.forget(device_id)
         self._woken.add(device_id)
         self._bell.set()
 
     def poll(self) -> None:
-        """Look at everything at once."""
-        self._poll_now = True
+        """Look at everything at once, at the calm too: who asks knows of a change, but not of whom."""
+        self._poll_now = self._afresh = True
         self._bell.set()
 
     async def stop(self) -> None:
@@ -181,6 +185,9 @@ class Keeper:
         await wire.aclose()
         if self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._calm.forget_all()
+        if late := self._calm.all_late():  # nobody knows when the router is back, and whether it still knows of it
+            await self._write_down(late, self._clock.now())
 
     async def _failed(self, failed: RouterError) -> None:
         word = trouble_word(failed)
@@ -201,9 +208,11 @@ class Keeper:
         self._errands.connected(self._hotspot)
         self._held = await self._mass_removal() == "held"
         while not self._stopping.is_set():
-            size = await self._poll_and_serve(self._hotspot)
+            began = self._clock.now()
+            period = self._period(await self._poll_and_serve(self._hotspot))
             self._failures = 0
-            await self._until_due(wire, self._clock.now() + self._period(size))
+            # From beginning to beginning; but a router that needs long for its answers is not asked all the time.
+            await self._until_due(wire, max(began + period, self._clock.now() + period // 2))
             if wire.closed.is_set():
                 raise RouterUnreachable("The connection to the router broke.")
 
@@ -282,22 +291,32 @@ class Keeper:
     async def _write(self, unit: Callable[..., Unit[T]], *args: object) -> T:
         return await self._db.write(self.router.tenant_id, unit, *args)
 
-    async def _note(self, found: Found, wanted: Sequence[Wanted], *, unless: Collection[int] = ()) -> None:
-        """Write down what was read, part by part: payments get in between, and devices may come into `unless`."""
+    async def _note(self, found: Found, devices: Sequence[Wanted | Known], **how: Collection[int]) -> None:
+        """Write down what was read."""
         now = self._clock.now()
-        seen = sightings(found, wanted, now, self._installation, self._silent)
-        for start in range(0, len(seen), PART):
-            part = [each for each in seen[start : start + PART] if each.device_id not in unless]
-            await self._write(record.record, self.router.id, part, now)
-        if found.whole:
-            self._silent = silences(found, now)
+        await self._write_down(sightings(found, devices, now, self._installation, self._silent), now, **how)
 
-    async def _apply(self, wanted: Sequence[Wanted], found: Found, *, urgent: bool) -> Mapping[str, int]:
-        """Make the router agree; what there was to do."""
+    async def _write_down(
+        self, seen: Sequence[Sighting], now: Moment, *, unless: Collection[int] = (), calm: Collection[int] = ()
+    ) -> None:
+        """Write down part by part: payments get in between, and devices may come into `unless`.
+
+        With the first part the `calm` are still here, of whom nothing was read that has to be known now.
+        """
+        still_here = sorted(calm)
+        for start in range(0, max(len(seen), bool(still_here)), PART):
+            part = [each for each in seen[start : start + PART] if each.device_id not in unless]
+            if part or still_here:
+                await self._write(record.polled, self.router.id, still_here, self._calm.with_late(part), now)
+                self._calm.written(part)
+                still_here = []
+
+    async def _apply(self, wanted: Sequence[Wanted], found: Found, *, urgent: bool, calm: int = 0) -> Difference:
+        """Make the router agree; what there was to do. `calm` marked rows stand there that `found` leaves out."""
         began = self._clock.now()
-        diff = difference(wanted, found, self._installation)
+        diff = difference(wanted, found, self._installation, calm)
         if not diff.errands:
-            return {}
+            return diff
         claimed = set() if urgent else {each.device_id for each in diff.errands}
         self._busy |= claimed  # who of these is woken now comes after us
         try:
@@ -311,7 +330,7 @@ class Keeper:
         finally:
             self._busy -= claimed
             self._bell.set()
-        return diff.counts
+        return diff
 
     async def _unless_held(self, diff: Difference) -> Difference:
         """Half of the marked rows at once: what our own books do not explain, staff see first (design 3)."""
@@ -339,23 +358,33 @@ class Keeper:
     async def _poll(self, hotspot: Hotspot) -> int:
         self._touched = set(self._busy)
         began = self._clock.now()
+        if self._afresh:
+            self._calm.forget_all()
+            self._afresh = False
         found = await self._errands.read_all()
-        ours = {device_of(row.name) for row in found.users if marked(row.comment, self._installation)}
-        online = await self._db.read(self.router.tenant_id, places.online_at, self.router.id)
-        blocked = await self._db.read(self.router.tenant_id, store.blocked_devices)
-        ids = {each for each in ours if each is not None}
-        ids |= {each.device_id for each in online} | {each.id for each in blocked}
-        macs = [row.mac for row in found.hosts]
-        self._sights = dict.fromkeys(macs, self._clock.now())
-        wanted = self._still_known(await self._wanted(ids, macs))
-        await self._note(found, wanted, unless=self._touched)
-        wanted = self._still_known(await self._wanted(ids, macs))
-        changed = await self._apply(wanted, without(found, self._touched, self._installation), urgent=False)
-        self.drift = Drift(at=self._clock.now(), rows=changed)
+        read_at = self._clock.now()
+        self._sights = dict.fromkeys((row.mac for row in found.hosts), read_at)
+        calm = self._calm.of(found, read_at)
+        rest = self._calm.rest(found)
+        devices = await self._devices(rest, calm)
+        await self._note(rest, devices, unless=self._touched, calm=sorted(calm))
+        self._silent = silences(found, read_at)
+        wanted = self._still_known(await self._wanted([each.device_id for each in devices], ()))
+        rest = without(rest, self._touched, self._installation)
+        diff = await self._apply(wanted, rest, urgent=False, calm=len(calm))
+        upset = {each.device_id for each in diff.errands} | self._touched | self._woken
+        self._calm.learn(wanted, found, read_at, unless=upset)
+        self.drift = Drift(at=self._clock.now(), rows=diff.counts)
         await self._note_contact(self._clock.now())
         await self._count(found, began)
         self.looked_at = began
         return len(found.hosts)
+
+    async def _devices(self, found: Found, calm: set[int]) -> list[Known]:
+        """Who else is to be looked at: whoever has a row of ours, was online, is blocked, or is in the host table."""
+        ours = (device_of(row.name) for row in found.users if marked(row.comment, self._installation))
+        named, macs = {each for each in ours if each is not None}, [row.mac for row in found.hosts]
+        return await self._db.read(self.router.tenant_id, record.known, self.router.id, calm, named, macs)
 
     async def _count(self, found: Found, now: Moment) -> None:
         """Write down how many devices are online, once in a quarter of an hour."""

@@ -16,10 +16,12 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from portal.errors import RouterTrap, RouterUnreachable
+from portal.mikrotik.memory import Row, Table, Told
 from portal.mikrotik.pace import Pace, Ticket
 from portal.mikrotik.sentences import BadSentence, Decoder, Sentence, encode, printable
 
-Row = dict[str, str]
+__all__ = ["Observe", "Reply", "Row", "Wire"]
+
 Observe = Callable[[str], None]
 
 MAX_HELD = 64 << 20  # bytes of unfinished answers over all commands: a table of 100 000 rows is about 30 MB
@@ -34,6 +36,7 @@ class Reply:
 
     rows: list[Row]
     returned: str = ""
+    told: list[Told] = field(default_factory=list)  # the rows of a table that is remembered, instead of `rows`
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -51,6 +54,7 @@ class _Command:
     held: int = 0
     ticket: Ticket | None = None
     timer: asyncio.TimerHandle | None = None
+    table: Table | None = None
 
 
 class Wire(asyncio.Protocol):
@@ -64,7 +68,9 @@ class Wire(asyncio.Protocol):
         self.observe: Observe = _unobserved
         self.max_held = MAX_STRANGE
         self._loop = asyncio.get_running_loop()
-        self._decoder = Decoder()
+        self._awaited: dict[str, Table] = {}  # those whose rows are coming in
+        self._tables: dict[str, Table] = {}
+        self._decoder = Decoder(self._awaited.values())
         self._transport: asyncio.Transport | None = None
         self._waiting: deque[_Command] = deque()
         self._underway: dict[str, _Command] = {}
@@ -104,8 +110,24 @@ class Wire(asyncio.Protocol):
     ) -> Reply:
         """Send a command and return the whole answer."""
         words = [path, *(f"={key}={value}" for key, value in (attributes or {}).items()), *queries]
-        command = self._command(words, urgent, timeout_s)
-        verb = path.rsplit("/", 1)[1]
+        return await self._carry(self._command(words, urgent, timeout_s))
+
+    async def whole(
+        self, path: str, attributes: Mapping[str, str], *, urgent: bool = False, timeout_s: float = 10
+    ) -> list[Told]:
+        """The rows of a whole table; those that came in the same bytes last time are the very same ones."""
+        words = [path, *(f"={key}={value}" for key, value in attributes.items())]
+        table = self._tables.get(path)
+        if table is None:
+            table = self._tables[path] = Table(f"t{len(self._tables)}")
+        if table.asked:  # twice at once: one of them does without
+            rows = (await self._carry(self._command(words, urgent, timeout_s))).rows
+            return [Told(b"", row) for row in rows]
+        table.begin()
+        return (await self._carry(self._command(words, urgent, timeout_s, table))).told
+
+    async def _carry(self, command: _Command) -> Reply:
+        urgent, verb = command.urgent, command.path.rsplit("/", 1)[1]
         self.observe(f"router:{verb}:before")
         if self.why_closed:
             raise RouterUnreachable(self.why_closed)
@@ -151,19 +173,25 @@ class Wire(asyncio.Protocol):
             if not command.reply.done():
                 self._send(command)
                 room -= 1
+            elif command.table is not None:  # its caller went away before it left
+                command.table.asked = False
 
-    def _command(self, words: list[str], urgent: bool, timeout_s: float) -> _Command:
+    def _command(self, words: list[str], urgent: bool, timeout_s: float, table: Table | None = None) -> _Command:
         self._last_tag += 1
-        tag = str(self._last_tag)
+        tag = str(self._last_tag) if table is None else table.tag
         encoded = encode([*words, f".tag={tag}"])
         reply: asyncio.Future[Reply] = self._loop.create_future()
-        return _Command(path=words[0], tag=tag, encoded=encoded, urgent=urgent, timeout_s=timeout_s, reply=reply)
+        return _Command(
+            path=words[0], tag=tag, encoded=encoded, urgent=urgent, timeout_s=timeout_s, reply=reply, table=table
+        )
 
     def _send(self, command: _Command) -> None:
         now = self._loop.time()
         command.ticket = self.pace.sent(now, urgent=command.urgent)
         command.timer = self._loop.call_at(now + command.timeout_s, self._late, command)
         self._underway[command.tag] = command
+        if command.table is not None:
+            self._awaited[command.tag] = command.table
         if not self._outgoing:
             self._loop.call_soon(self._flush)
         self._outgoing.append(command.encoded)
@@ -191,9 +219,13 @@ class Wire(asyncio.Protocol):
             self.drop("the router sends what nobody asked for")
             return
         try:
-            for sentence in self._decoder.feed(data):
-                if not self.why_closed:
-                    self._take(sentence)
+            for piece in self._decoder.pieces(data):
+                if isinstance(piece, Table):
+                    self._hold(self._underway[piece.tag], 0)
+                else:
+                    self._take(piece.words, piece.raw)
+                if self.why_closed:
+                    return
         except BadSentence as error:
             self.drop(f"the router does not speak its protocol: {error}")
         if not self.why_closed:
@@ -206,7 +238,7 @@ class Wire(asyncio.Protocol):
         self._end("the router closed the connection" if exc is None else f"the connection broke: {exc}")
         self.closed.set()
 
-    def _take(self, sentence: Sentence) -> None:
+    def _take(self, sentence: Sentence, raw: bytes) -> None:
         kind = sentence[0]
         if kind == "!fatal":
             self.drop(f"the router ended the connection: {printable(' '.join(sentence[1:]))}")
@@ -218,20 +250,22 @@ class Wire(asyncio.Protocol):
         if kind == "!done":
             self._finish(command, row)
         elif kind == "!re":
-            self._hold(command, sentence)
-            command.rows.append(row)
+            self._hold(command, len(raw))
+            if command.table is None:
+                command.rows.append(row)
+            else:
+                command.table.take(raw, row)
         elif kind == "!trap":
-            self._hold(command, sentence)
+            self._hold(command, len(raw))
             command.traps.append(row)
         elif kind == "!empty":
-            self._hold(command, sentence)
+            self._hold(command, len(raw))
         else:
             raise BadSentence(f"an unknown reply {printable(kind[:20])}")
 
-    def _hold(self, command: _Command, sentence: Sentence) -> None:
-        size = sum(map(len, sentence)) + 200
-        command.held += size
-        self._held += size
+    def _hold(self, command: _Command, size: int) -> None:
+        command.held += size + 200
+        self._held += size + 200
         if self._held > self.max_held:
             raise BadSentence("an answer is too long")
 
@@ -242,12 +276,21 @@ class Wire(asyncio.Protocol):
         assert command.ticket is not None
         command.timer.cancel()
         self.pace.answered(command.ticket, self._loop.time())
+        told = self._told(command)
         if command.reply.done():  # its caller went away
             return
         if command.traps:
             command.reply.set_exception(_trap(command.traps))
         else:
-            command.reply.set_result(Reply(rows=command.rows, returned=row.get("ret", "")))
+            command.reply.set_result(Reply(rows=command.rows, returned=row.get("ret", ""), told=told))
+
+    def _told(self, command: _Command) -> list[Told]:
+        """The rows of a table that is remembered; of a refused answer nothing is."""
+        if command.table is None:
+            return []
+        del self._awaited[command.tag]
+        told = command.table.end()
+        return [] if command.traps else told
 
     def _end(self, why: str) -> None:
         if self.why_closed:
@@ -256,6 +299,7 @@ class Wire(asyncio.Protocol):
         self.pace.lost()
         commands = [*self._underway.values(), *self._waiting]
         self._underway.clear()
+        self._awaited.clear()
         self._waiting.clear()
         for command in commands:
             if command.timer is not None:

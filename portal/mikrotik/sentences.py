@@ -6,9 +6,12 @@ Text is UTF-8; a byte that is not (old Winbox comments) becomes a lone surrogate
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
 
 from librouteros.protocol import encode_length
+
+from portal.mikrotik.memory import Table
 
 Sentence = list[str]
 
@@ -39,40 +42,73 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-class Decoder:
-    """Bytes in, whole sentences out; empty sentences are dropped, as the vendor asks."""
+class Whole(NamedTuple):
+    """A sentence, and its bytes."""
 
-    def __init__(self) -> None:
+    words: Sentence
+    raw: bytes
+
+
+class Decoder:
+    """Bytes in, whole sentences out; empty sentences are dropped, as the vendor asks.
+
+    `tables` are those whose answers are awaited: a sentence that one of them knows is not taken apart.
+    """
+
+    def __init__(self, tables: Collection[Table] = ()) -> None:
         self._buffer = bytearray()
         self._needed = 1  # do not look again before so many bytes are there
         self._words: Sentence = []
         self._size = 0
         self._empty = 0
+        self._tables = tables
+        self._begun = b""  # what is gone from the buffer of a sentence that has not ended
 
     def feed(self, data: bytes) -> list[Sentence]:
+        return [each.words for each in self.pieces(data) if isinstance(each, Whole)]
+
+    def pieces(self, data: bytes) -> Iterator[Whole | Table]:
+        """Sentence by sentence, or the table that knew it; each is to be dealt with before the next is looked at."""
         buffer = self._buffer
         buffer += data
         if len(buffer) < self._needed:
-            return []
-        sentences: list[Sentence] = []
-        position, end = 0, len(buffer)
+            return
+        position, begin, end = 0, 0, len(buffer)
         while position < end:
+            if self._tables and not self._words and (found := self._again(position)):
+                position += found[1]
+                begin = position
+                yield found[0]
+                continue
             start, length = _prefix(buffer, position, end)
             if start + length > end:
                 break
+            position = start + length
             if length:
-                self._take(buffer[start : start + length].decode("utf-8", "surrogateescape"), length)
-            elif self._words:
-                sentences.append(self._words)
-                self._words, self._size, self._empty = [], 0, 0
+                self._take(buffer[start:position].decode("utf-8", "surrogateescape"), length)
+                continue
+            if self._words:
+                yield self._whole(buffer[begin:position])
             else:
                 self._nothing()
-            position = start + length
+            begin = position
         else:
             start, length = position + 1, 0
+        self._begun += buffer[begin:position]
         del buffer[:position]
         self._needed = max(start + length - position, 1)
-        return sentences
+
+    def _again(self, position: int) -> tuple[Table, int] | None:
+        """The table that has told before what begins here, and how many bytes that is."""
+        for table in self._tables:
+            if length := table.again(self._buffer, position):
+                return table, length
+        return None
+
+    def _whole(self, rest: bytearray) -> Whole:
+        made = Whole(self._words, bytes(self._begun + rest))
+        self._words, self._size, self._empty, self._begun = [], 0, 0, b""
+        return made
 
     def _nothing(self) -> None:
         self._empty += 1

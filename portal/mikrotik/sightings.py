@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from portal.access.record import Sighting, Wanted
+from portal.access.record import Known, Sighting, Wanted
 from portal.clock import SECOND, Moment
 from portal.mikrotik.difference import Found, binding_comment, marked, row_number, user_name
 from portal.sessions.meter import Reading
@@ -55,7 +55,11 @@ def ipv4(text: str) -> str | None:
 
 
 def sightings(
-    found: Found, wanted: Iterable[Wanted], now: Moment, installation: str, silent: Mapping[tuple[str, str], Moment]
+    found: Found,
+    wanted: Iterable[Wanted | Known],
+    now: Moment,
+    installation: str,
+    silent: Mapping[tuple[str, str], Moment],
 ) -> list[Sighting]:
     """The counters of each device, from its user row and its active row; `silent` as it was before."""
     users = {row.name: row for row in found.users if marked(row.comment, installation)}

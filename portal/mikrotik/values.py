@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _LETTERS = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)(?:\.\d+)?s)?(?:\d+ms)?", re.ASCII)
@@ -11,8 +12,10 @@ _COLONS = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(\d+):(\d{1,2})(?::(\d{1,2}))?(?:\.
 _RATE = re.compile(r"(\d+)([kMG]?)", re.ASCII)
 _SCALE = {"": 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 _NOT_HEX = re.compile(r"[^0-9A-Fa-f]")
+_MAC = re.compile(r"[0-9A-F]{2}(?::[0-9A-F]{2}){5}", re.ASCII)
 
 
+@lru_cache(maxsize=4096)  # devices that came together say the same
 def seconds(text: str) -> int | None:
     """``1h58m10s``, ``1d02:03:04``, ``00:05:00`` or ``90`` in seconds; None for absent, ``none`` and ``never``."""
     text = text.strip()
@@ -87,8 +90,8 @@ def _short(bits: int) -> str:
 
 def mac(text: str) -> str:
     """``aa-bb-cc-dd-ee-ff``, ``aabb.ccdd.eeff`` and the like as ``AA:BB:CC:DD:EE:FF``; empty stays empty."""
-    if not text:
-        return ""
+    if not text or _MAC.fullmatch(text):  # as most routers write it
+        return text
     digits = _NOT_HEX.sub("", text).upper()
     if len(digits) != 12:
         raise ValueError("not a hardware address")

@@ -19,6 +19,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from portal import check
 from portal.access import admission, record, store
+from portal.access.many import standings as many
 from portal.access.passes import Pass, from_row
 from portal.access.plans import Plan
 from portal.access.record import Sighting
@@ -289,6 +290,14 @@ class PassesMachine(RuleBasedStateMachine):
         assert self.do(check.breaches, self.now) == []
 
     @invariant()
+    def many_stand_as_each_of_them_does(self) -> None:
+        """What a keeper reads for all devices at once is what each one's own pages say."""
+        devices = self.do(_all_devices)
+        for router in (*self.routers, None):
+            one_by_one = [self.do(admission.standing, each, self.now, router) for each in devices]
+            assert self.do(many.standings, devices, self.now, router) == one_by_one
+
+    @invariant()
     def never_more_than_bought(self) -> None:
         """I6: what was served is what was bought, and one look at the router at most (here up to five polls)."""
         for one in self.pass_rows():
@@ -337,6 +346,10 @@ def _router(vault: Vault, now: int, number: int) -> Unit[int]:
             vault, now, name=f"site {number}", host="127.0.0.1", port=1, username="x", password="x", hotspot_host="x"
         )
     )
+
+
+def _all_devices() -> Unit[list[int]]:
+    return [row["id"] for row in (yield from rows("SELECT id FROM devices WHERE tenant_id = :tenant ORDER BY id"))]
 
 
 def _all_passes() -> Unit[list[Pass]]:

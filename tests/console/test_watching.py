@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from portal.access import record
+from portal.access.places import store as places
 from portal.access.record import Sighting
 from portal.clock import MINUTE, SECOND
 from portal.console.online import store
@@ -48,12 +49,15 @@ async def test_a_reading_that_is_old_shows_no_speed(o: Office) -> None:
     o.home.clock.advance(10 * SECOND)
     await read(o, device_id, 2_000_000, 15_000_000, 70)
     assert "Mbps" in words(await who.get("/online"))
+    o.home.clock.advance(2 * MINUTE)  # its keeper leaves it as it is for so long
+    await o.home.write(places.still_here, o.home.router_id, [device_id], o.home.clock.now())
+    assert "Mbps" in words(await who.get("/online"))
     o.home.clock.advance(MINUTE + 5 * SECOND)
 
     told = words(await who.get("/online"))
 
     assert "Mbps" not in told
-    assert "read 1 min ago" in told
+    assert "read 3 min ago" in told
 
 
 async def test_the_list_of_most_data_has_pages_and_each_device_stands_on_one(o: Office) -> None:

@@ -140,8 +140,8 @@ class Site:
 
         await self.until(known)
 
-    async def polled(self) -> None:
-        """One poll's time goes by, and that poll has ended."""
+    async def polled(self, *, asked: bool = True) -> None:
+        """One poll's time goes by, and that poll has ended; one that was asked for looks at the calm as well."""
         await self.later(POLL_MS)
         due = self.clock.now()
 
@@ -150,7 +150,8 @@ class Site:
                 self.clock.advance(SECOND / 10)
             return self.keeper.looked_at >= due and self.keeper.idle
 
-        self.keeper.poll()
+        if asked:
+            self.keeper.poll()
         await self.until(looked)
 
     async def later(self, span_ms: float) -> None:

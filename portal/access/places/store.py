@@ -4,21 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from portal.access.many.store import chunks
 from portal.access.store import Presence, read_presence
 from portal.clock import DAY, MINUTE, Moment
+from portal.sql import any_of
 from portal.units import Row, Sql, Unit, rows
 
 SLOT_MS = 15 * MINUTE
 KEPT_MS = 396 * DAY  # thirteen months, so that a month can be held against that of a year ago
 
 
-def online_at(router_id: int) -> Unit[list[Presence]]:
+def online_at(router_id: int) -> Unit[list[int]]:
     """Whoever was online at this router when it was last read."""
     found = yield from rows(
-        "SELECT * FROM presence WHERE tenant_id = :tenant AND router_id = :router_id AND online_since IS NOT NULL",
+        "SELECT device_id FROM presence WHERE tenant_id = :tenant AND router_id = :router_id"
+        " AND online_since IS NOT NULL",
         router_id=router_id,
     )
-    return [read_presence(row) for row in found]
+    return [row["device_id"] for row in found]
+
+
+def still_here(router_id: int, device_ids: Sequence[int], now: Moment) -> Unit[None]:
+    """These are online as they were; what they have used meanwhile is written down later."""
+    text = (
+        "UPDATE presence SET seen_at = :now WHERE tenant_id = :tenant AND router_id = :router_id"
+        " AND online_since IS NOT NULL AND device_id IN ({})"
+    )
+    for chunk in chunks(device_ids):
+        marks, bound = any_of(chunk)
+        yield Sql(text.format(marks), {**bound, "router_id": router_id, "now": now})
 
 
 def present_lately(router_id: int, since: Moment) -> Unit[list[int]]:

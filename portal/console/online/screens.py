@@ -13,6 +13,7 @@ from starlette.responses import Response
 from portal.access import admission
 from portal.access import store as access
 from portal.access.admission import FRESH_MS, Standing
+from portal.access.many.keep import LONGEST_MS
 from portal.access.store import Device
 from portal.clock import MINUTE, Moment
 from portal.console import asked
@@ -26,7 +27,7 @@ from portal.tenancy.store import Router, routers
 from portal.units import Row, Unit
 
 PAGE = 50
-OLD_MS = MINUTE  # a reading that is older is said to be
+OLD_MS = LONGEST_MS + MINUTE // 2  # a reading that is older is said to be: a poll after the latest that there may be
 _PLACE = re.compile(r"([0-9]{1,15})-([0-9]{1,15})")
 
 
