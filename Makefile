@@ -21,8 +21,9 @@ $(VENV)/ready: requirements.lock pyproject.toml
 run: $(VENV)/ready  ## start the whole sandbox world: router, phone, M-Pesa, portal; PAYSTACK=page or prompt pays through Paystack
 	@BANDO_MODE=sandbox $(BIN)/bando sandbox --port $(PORT) $(if $(PAYSTACK),--paystack $(PAYSTACK))
 
+# Several processes read the same tests: what one of them has compiled the others need not compile again.
 test: $(VENV)/ready lint types  ## lint, types and all tests
-	$(BIN)/pytest -n $${BANDO_WORKERS:-4} --dist loadfile --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $${BANDO_WORKERS:-4} --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

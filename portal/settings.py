@@ -295,8 +295,8 @@ def _networks(text: Mapping[str, str], name: str) -> tuple[Network, ...]:
         raise Misconfigured(f"{name} holds something that is not a network such as 10.9.0.0/24.") from None
 
 
-HERE = ("localhost", "127.0.0.1", "::1")
 SHORTEST_KEY = 32
+HERE = ("localhost", "127.0.0.1", "::1")  # where words without TLS leave nobody's machine
 
 
 def refuse_unsafe(settings: Settings) -> None:

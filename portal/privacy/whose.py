@@ -53,6 +53,6 @@ BY_PERSON = {
 STAFF = frozenset(
     {
         *("alarm_channels", "batches", "imports", "incident_steps", "incidents", "login_failures", "logins", "staff"),
-        *("voucher_acts", "vouchers"),
+        *("disclosures", "voucher_acts", "vouchers"),
     }
 )

@@ -96,6 +96,7 @@ class Visitor:
     http: httpx.AsyncClient
     role: str
     staff_id: int
+    csrf: str = ""  # it stays the same as long as the login: asking once is enough
 
     async def get(self, path: str, status: int = 200, **query: str) -> str:
         answer = await self.http.get(f"/console{path}", params=query)
@@ -104,9 +105,11 @@ class Visitor:
 
     async def token(self) -> str:
         """What forms of this login carry."""
-        found = CSRF.search((await self.http.get("/console/account")).text)
-        assert found is not None
-        return found[1]
+        if not self.csrf:
+            found = CSRF.search((await self.http.get("/console/account")).text)
+            assert found is not None
+            self.csrf = found[1]
+        return self.csrf
 
     async def post(self, path: str, status: int = 303, **fields: str) -> httpx.Response:
         """Post a form of this console, with its token."""

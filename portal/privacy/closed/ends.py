@@ -88,5 +88,21 @@ ENDS: Mapping[str, str] = MappingProxyType(
         "gift_limits": GONE,
         "retention": GONE,
         "holds": GONE,
+        "tombstones": GONE,  # there is nobody left who could come back
+        "rights_requests": GONE,
+        "rights_steps": GONE,
+        "restrictions": GONE,
+        "messages": GONE,
+        "proof_codes": GONE,
+        "incidents": GONE,
+        "incident_steps": GONE,
+        "consents": GONE,
+        "consent_asks": GONE,
+        "notice_versions": GONE,
+        "notice_words": GONE,
+        "processors": GONE,
+        # that an authority got something by order, and the key under which the head of the log of acts is sealed
+        "disclosures": "officer_sealed = NULL, scope_sealed = NULL",
+        "sealing_keys": KEPT,
     }
 )
