@@ -40,7 +40,7 @@ incident_steps = Table(
     key(),
     tenant(),
     link("incident_id", "incidents", nullable=False),
-    plain("public", Text, nullable=False),
+    plain("public", Text, nullable=False, unique=True),
     plain("at", Whole, nullable=False),
     plain("act", Text, nullable=False),  # portal/privacy/incidents/clocks.py
     link("staff_id", "staff"),

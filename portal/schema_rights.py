@@ -51,7 +51,7 @@ rights_steps = Table(
     plain("origin", Text, nullable=False),  # staff | guest
     link("staff_id", "staff"),
     personal("note_sealed", LargeBinary, purpose=_ANSWER, keep="support"),
-    plain("public", Text, nullable=False),
+    plain("public", Text, nullable=False, unique=True),
     Index(None, "tenant_id", "request_id", "id"),
 )
 
@@ -61,7 +61,7 @@ restrictions = Table(
     metadata,
     key(),
     tenant(),
-    plain("public", Text, nullable=False),
+    plain("public", Text, nullable=False, unique=True),
     plain("kind", Text, nullable=False),  # restrict: nothing but storage | object: no marketing
     link("person_id", "persons"),
     link("device_id", "devices"),

@@ -44,6 +44,7 @@ HOSTS = {  # names that stand in the code
     "sandbox.safaricom.co.ke": "M-Pesa's sandbox",
     "api.safaricom.co.ke": "M-Pesa",
     "api.paystack.co": "Paystack, for an ISP with a key of its own",
+    "www.odpc.go.ke": "the regulator, in letters and notices; nothing is sent there",
     "localhost": "the sandbox",
     "portal.example.co.ke": "an example in a sentence",
 }

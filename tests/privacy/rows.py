@@ -36,7 +36,8 @@ class Planted:
 
     def row(self, table: str, tenant: int, **values: Any) -> int:
         """A new row of a tenant; its id."""
-        columns = {**self._needed(table, tenant, values), **FITTING.get(table, {}), **values, "tenant_id": tenant}
+        whose = {"tenant_id": tenant} if "tenant_id" in metadata.tables[table].columns else {}
+        columns = {**self._needed(table, tenant, values), **FITTING.get(table, {}), **values, **whose}
         names, marks = ", ".join(columns), ", ".join(f":{name}" for name in columns)
         found = self.connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks}) RETURNING id", columns)
         return int(found.fetchone()[0])

@@ -296,6 +296,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_incident_steps_staff_id")),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_incident_steps_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_incident_steps")),
+        sa.UniqueConstraint("public", name=op.f("uq_incident_steps_public")),
     )
     with op.batch_alter_table("incident_steps", schema=None) as batch_op:
         batch_op.create_index(
@@ -371,6 +372,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["request_id"], ["rights_requests.id"], name=op.f("fk_restrictions_request_id")),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_restrictions_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_restrictions")),
+        sa.UniqueConstraint("public", name=op.f("uq_restrictions_public")),
     )
     with op.batch_alter_table("restrictions", schema=None) as batch_op:
         batch_op.create_index(
@@ -412,6 +414,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_rights_steps_staff_id")),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_rights_steps_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rights_steps")),
+        sa.UniqueConstraint("public", name=op.f("uq_rights_steps_public")),
     )
     with op.batch_alter_table("rights_steps", schema=None) as batch_op:
         batch_op.create_index(

@@ -101,6 +101,7 @@ ENDS: Mapping[str, str] = MappingProxyType(
         "notice_versions": GONE,
         "notice_words": GONE,
         "processors": GONE,
+        "bulletin_reads": GONE,
         # that an authority got something by order, and the key under which the head of the log of acts is sealed
         "disclosures": "officer_sealed = NULL, scope_sealed = NULL",
         "sealing_keys": KEPT,

@@ -55,7 +55,9 @@ class Closed:
         for table in store.ORDER:
             await self._must_be_free(tenant)
             await self._end(tenant, table, now)
-        return await self._db.write(tenant.id, store.finish, self._vault, tenant.id, now)
+        done = await self._db.write(tenant.id, store.finish, self._vault, tenant.id, now)
+        await self._db.empty_log()  # or older pages with all of it would lie there for long
+        return done
 
     async def _must_be_free(self, tenant: Tenant) -> None:
         """Looked at before each table: a hold that comes while it is erased keeps what is left."""
