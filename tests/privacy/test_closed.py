@@ -41,6 +41,7 @@ STAYS = {
 # Texts that stay: words of the trade, random names, numbers of receipts and what plans and sites are called.
 IN_THE_BOOKS: dict[str, set[str]] = {
     "batches": {"form_key", "style"},
+    "disclosures": {"authority", "digest", "form_key", "public", "reference"},
     "exceptions": {"subject"},
     "findings": {"subject"},
     "gifts": {"cause"},
