@@ -97,7 +97,8 @@ class Messages:
     async def _send(self, gateway: Gateway, tenant: int, message: Message) -> None:
         if not await self._db.write(tenant, take, message, self._clock.now()):
             return
-        outcome = await gateway.send(message.public, message.recipient(self._vault), message.body(self._vault))
+        vault = self._vault.of(tenant)
+        outcome = await gateway.send(message.public, message.recipient(vault), message.body(vault))
         await self._db.write(tenant, note, message, outcome, self._clock.now())
         if outcome != TAKEN:
             log.warning("message not sent", message=message.public, outcome=outcome)

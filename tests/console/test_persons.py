@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from typing import Any
 
 import pytest
 
 from portal.console.desk import PROOF_MS
 from portal.people import store as people
 from portal.privacy.retention import service as retention
-from portal.units import Row, rows
+from portal.units import Row, Unit, rows
 from tests.console import guests, samples_rights
 from tests.console.office import Office, Visitor
 
@@ -85,7 +86,8 @@ async def test_both_want_the_password_again(o: Office) -> None:
     device, _ = await a_guest(o)
     who = await o.of("owner")
     o.home.clock.advance(PROOF_MS + 1)
-    for path, fields in (("data", {"form": "json"}), ("erase", {"reason": "because"})):
+    forms: dict[str, dict[str, Any]] = {"data": {"form": "json"}, "erase": {"reason": "because"}}
+    for path, fields in forms.items():
         page = (await who.post(f"/guests/device/{device}/{path}", 403, **fields)).text
         assert "password" in page
     assert (await table(o, "persons"))[0]["phone_index"] is not None
@@ -154,7 +156,7 @@ async def test_a_request_leads_there_and_has_the_erasing_in_its_evidence(o: Offi
     await who.post(f"/requests/{request}/answer", reason="Erased, and told so at the counter")
 
 
-def _fails():  # type: ignore[no-untyped-def]  # a unit in two lines
+def _fails() -> Unit[None]:
     yield from rows("UPDATE payments SET state = 'failed' WHERE tenant_id = :tenant RETURNING id")
 
 
