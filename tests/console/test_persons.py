@@ -93,7 +93,7 @@ async def test_both_want_the_password_again(o: Office) -> None:
     assert (await table(o, "persons"))[0]["phone_index"] is not None
 
 
-async def erased(o: Office, who: Visitor, path: str, **more: str) -> None:
+async def erased(o: Office, who: Visitor, path: str, **more: Any) -> None:
     page = await who.get(f"{path}/erase")
     assert "This cannot be undone" in page
     await who.post(f"{path}/erase", reason="they asked", **more)
