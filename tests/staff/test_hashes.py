@@ -88,6 +88,7 @@ async def test_each_letter_of_a_long_password_counts(office: Office, length: int
         PASSWORD,
         OLD,
     ],
+    ids=["argon2i", "bcrypt 10", "md5crypt", "md5", "plain", "argon2 of old"],
 )
 def test_a_weak_one_would_be_noticed(hashed: str) -> None:
     assert weak([hashed]) == [hashed]
