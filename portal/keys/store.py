@@ -110,7 +110,8 @@ def owners() -> Unit[list[tuple[int, str]]]:
 _OTHERS = {
     each.name: f"SELECT id, {', '.join(each.named_by)}, {each.column} AS sealed FROM {each.table}"
     f" WHERE +tenant_id = :tenant AND id > :after AND substr({each.column}, 1, {HEAD}) <> :head"
-    f" AND length({each.column}) > 0 ORDER BY id LIMIT :many"
+    # What an erased ISP has there opens nothing: ``gone:`` (portal/privacy/closed/ends.py).
+    f" AND length({each.column}) > 0 AND substr({each.column}, 1, 5) <> x'676F6E653A' ORDER BY id LIMIT :many"
     for each in CELLS
 }
 _EXCHANGE = {
