@@ -216,11 +216,11 @@ async def test_no_role_of_the_other_side_can_be_given(o: Office, at_platform: bo
 
 
 def pages() -> list[str]:
-    """What is about an ISP."""
+    """What is about an ISP; incidents the platform has of its own."""
     return [
         each.path
         for each in SCREENS
-        if each.method == "GET" and not each.path.startswith(("/account", "/isps", "/staff", "/audit"))
+        if each.method == "GET" and not each.path.startswith(("/account", "/isps", "/staff", "/audit", "/incidents"))
     ]
 
 

@@ -18,7 +18,7 @@ from portal.errors import Refused
 from portal.export.files import Source, archive
 from portal.people import store as people
 from portal.phone import Phone
-from portal.privacy.dossier import compose, files
+from portal.privacy.dossier import compose, files, wording
 from portal.privacy.erasing import service, subject
 from portal.privacy.erasing.service import Wish
 from portal.privacy.erasing.subject import Subject
@@ -144,6 +144,18 @@ async def test_the_dossier_holds_every_mark_and_nobody_elses(trade: Trade, marke
     assert {mark for mark in beta.told if mark in found} == set()
     assert "Zoë of staff" not in found
     assert {table for table, _ in alpha.marks} == set(PERSONAL)
+
+
+async def test_a_cell_that_does_not_open_is_said_and_keeps_nothing_else_from_them(trade: Trade) -> None:
+    trade.sell(1)
+    (message, *_) = [row for row in trade.all_of("inbox") if row["body_sealed"] is not None]
+    trade.ledger.connection.execute("UPDATE inbox SET body_sealed = X'00' WHERE id = ?", (message["id"],))
+
+    told = trade.ledger.run(compose.dossier(trade.ledger.vault, trade.ledger.tenant, one(trade, 1), trade.clock.now()))
+
+    bodies = {row["body_sealed"] for part in told.parts if part.name == "inbox" for row in part.rows}
+    assert wording.SHUT in bodies
+    assert phone(1).digits in files.as_json(told).decode()
 
 
 async def test_after_erasing_no_mark_is_left_and_the_other_persons_are_all_there(
