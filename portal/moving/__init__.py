@@ -1,1 +1,1 @@
-"""Everything of one ISP as one sealed file, and the way back: into an empty installation, under its own keys (decision 40)."""
+"""Everything of one ISP as one sealed file, and its way into an empty installation (decision 40)."""

@@ -49,9 +49,7 @@ def opened(vault: Vault, table: str, row: Row) -> Line:
     if table == NUMBER[0]:
         values[NUMBER[1]] = _number(row, values["key_sealed"])
     was = {name: _plain(row[name]) for name in HASHES[table]}
-    return Line(
-        table=table, row={name: _plain(each) for name, each in values.items() if name not in was}, was=was
-    )
+    return Line(table=table, row={name: _plain(each) for name, each in values.items() if name not in was}, was=was)
 
 
 def _plain(value: Any) -> Any:

@@ -56,14 +56,10 @@ class Counted:
 
 def act(vault: Vault, actor: str, now: Moment) -> Unit[int]:
     """Written down before the first byte leaves; raises `ChainBroken`."""
-    return audit.append(
-        vault, actor=actor, act="export.move", subject="records", payload={}, now=now, money=True
-    )
+    return audit.append(vault, actor=actor, act="export.move", subject="records", payload={}, now=now, money=True)
 
 
-def packed(
-    database: Path, vault: Vault, tenant: Tenant, passphrase: bytes, now: Moment, say: Say
-) -> Iterator[bytes]:
+def packed(database: Path, vault: Vault, tenant: Tenant, passphrase: bytes, now: Moment, say: Say) -> Iterator[bytes]:
     """The bytes of the sealed file; raises `Misconfigured` for an ISP that was erased."""
     if tenant.erased_at is not None:
         raise Misconfigured(f"{tenant.name} was erased; only its books are left (bando tenant export).")

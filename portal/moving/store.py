@@ -80,12 +80,15 @@ def begin_hashes() -> Unit[None]:
 
 
 def note_hash(old: bytes, new: bytes) -> Unit[None]:
-    yield Sql("INSERT INTO temp.moved_hashes (old, new) VALUES (:old, :new) ON CONFLICT DO NOTHING", {"old": old, "new": new})
+    yield Sql(
+        "INSERT INTO temp.moved_hashes (old, new) VALUES (:old, :new) ON CONFLICT DO NOTHING", {"old": old, "new": new}
+    )
 
 
 def new_hash(old: bytes) -> Unit[bytes | None]:
     """What an old hash is called now; None when nobody here has it."""
-    return (yield from value("SELECT new FROM temp.moved_hashes WHERE old = :old", old=old))
+    found: bytes | None = yield from value("SELECT new FROM temp.moved_hashes WHERE old = :old", old=old)
+    return found
 
 
 def end_hashes() -> Unit[None]:

@@ -33,7 +33,7 @@ LEFT: Mapping[str, str] = {
     "recovery_codes": "known by a hash under the old root key alone; staff make new ones",
     "proof_codes": "good for minutes, and known by a hash under the old root key alone",
     "guesses": "good for a day, and known by hashes under the old root key alone",
-    "tombstones": "for backups that are older than an erasing; those of the old installation do not open at the new one",
+    "tombstones": "for backups from before an erasing; those of the old installation do not open at the new one",
     "support_windows": "they let the staff of the old platform in",
     "bulletin_reads": "of notices that the old platform wrote",
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -25,11 +24,11 @@ from portal.moving import cells, pack, store
 from portal.moving.anew import Arrival
 from portal.moving.cells import Line, stored
 from portal.moving.sealing import MOVE
-from portal.moving.tables import COLUMNS, ORDER
+from portal.moving.tables import ORDER
 from portal.seal import Key, Vault, Wrapping, new_key
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
-from portal.units import Conflict, Sql, Unit, drive
+from portal.units import Conflict, Unit, drive
 
 LONGEST = 1 << 24  # bytes of a line: a logo is the longest
 
