@@ -62,23 +62,24 @@ async def _pack(ground: Ground, name: str, file: Path, passphrase: bytes) -> Non
         except ChainBroken as broken:
             raise Misconfigured("The log of acts is damaged, see: bando audit verify. Nothing was written.") from broken
         try:
-            await asyncio.to_thread(_written, parts, file)
+            size = await asyncio.to_thread(_written, parts, file)
         except OSError as error:
             raise Misconfigured(f"{error.filename or file} cannot be written: {error.strerror}.") from error
     click.echo(
-        f"{file} holds everything of {found.name}, {file.stat().st_size / 1e6:,.1f} MB. Keep the passphrase: without it"
+        f"{file} holds everything of {found.name}, {size / 1e6:,.1f} MB. Keep the passphrase: without it"
         " nobody can open the file. Next, on an empty installation: bando tenant import FILE"
     )
 
 
-def _written(parts: Iterable[bytes], file: Path) -> None:
-    """Never half a file under its name."""
+def _written(parts: Iterable[bytes], file: Path) -> int:
+    """Never half a file under its name; gives its size."""
     with tempfile.TemporaryDirectory(prefix=".bando-working-", dir=file.parent) as folder:
         made = Path(folder) / "sealed"
         with os.fdopen(private(made), "wb") as opened:
             for each in parts:
                 opened.write(each)
         put(made, file)
+    return file.stat().st_size
 
 
 @tenant.command("import")

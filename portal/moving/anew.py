@@ -22,6 +22,8 @@ from portal.tenancy.store import Tenant
 from portal.units import Unit
 from portal.vouchers import batches, imported
 
+NONE = Head(number=0, chain=chain.START)
+
 
 @dataclass(kw_only=True)
 class Arrival:
@@ -30,7 +32,7 @@ class Arrival:
     vault: Vault
     tenant: Tenant
     foreign: set[int] = field(default_factory=set)  # batches with codes of another system
-    head: Head = Head(number=0, chain=chain.START)
+    head: Head = NONE
 
     def hashes(self, line: Line) -> Unit[dict[str, bytes | None]]:
         """All hashes of the row; where one cannot be made any more, as it was."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from portal.clock import Moment
-from portal.db import executor, open_connection, quiet
+from portal.db import Database, executor, open_connection, quiet
 from portal.keys import store as keys
-from portal.keys.ring import vault_for_units
+from portal.keys.ring import vault_for_units, vault_of
 from portal.moving import pack, unpack
 from portal.moving.unpack import Moved
 from portal.seal import Vault
@@ -84,6 +84,17 @@ def there(folder: Path, tenant: int, master: bytes = THERE) -> Iterator[There]:
     with closing(open_connection(folder / "bando.db")) as connection:
         wrapped = drive(keys.root(), None, executor(connection, quiet))
         yield There(connection, vault_for_units(master, wrapped), tenant)
+
+
+@asynccontextmanager
+async def arrived(folder: Path, home: Seed) -> AsyncIterator[Seed]:
+    """The ISP at the new installation, with an engine of its own."""
+    db = Database(folder / "bando.db")
+    vault = vault_of(THERE, db, home.clock).of(home.tenant.id)
+    try:
+        yield replace(home, db=db, vault=vault)
+    finally:
+        await db.aclose()
 
 
 assert THERE != MASTER
