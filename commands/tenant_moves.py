@@ -40,16 +40,18 @@ def pack_(settings: Settings, name: str, file: Path) -> None:
     """
     if file.exists():
         raise Misconfigured(f"{file} is there already; it is left as it is.")
-    passphrase = sealing.secret(_chosen())
+    passphrase = _chosen()
     run(settings, lambda ground: _pack(ground, name, file.absolute(), passphrase))
 
 
-def _chosen() -> str:
+def _chosen() -> bytes:
     """A new passphrase; one that is typed without an echo is typed twice."""
     chosen = secret_of("Passphrase")
+    if sealing.is_short(chosen):
+        raise Misconfigured(f"A passphrase has at least {sealing.LEAST} characters; four or five words are good.")
     if sys.stdin.isatty() and secret_of("The same again") != chosen:
         raise Misconfigured("These were two passphrases; nothing was written.")
-    return chosen
+    return sealing.secret(chosen)
 
 
 async def _pack(ground: Ground, name: str, file: Path, passphrase: bytes) -> None:
@@ -94,7 +96,7 @@ def import_(settings: Settings, file: Path, with_breaches: bool) -> None:
     from app import lock  # the composition root imports the commands, so not before it is needed
 
     must_be_usable(settings)
-    passphrase, now = secret_of("Passphrase").strip().encode(), clock_for(settings).now()
+    passphrase, now = sealing.secret(secret_of("Passphrase")), clock_for(settings).now()
     with closing(lock(settings.database)), progress() as say:
         moved = _or_breaches(
             lambda: unpack.moved_in(
@@ -142,7 +144,7 @@ def unseal(_: Settings, file: Path) -> None:
 
     It holds personal data and secrets as plain text; pipe it on rather than into a file.
     """
-    passphrase = secret_of("Passphrase").strip().encode()
+    passphrase = sealing.secret(secret_of("Passphrase"))
     out: BinaryIO = sys.stdout.buffer
     for each in unpack.plain(file, passphrase):
         out.write(each)

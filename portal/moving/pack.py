@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from portal.audit import store as audit
 from portal.backup.copying import Say
@@ -34,6 +35,10 @@ from portal.tenancy.store import Tenant
 from portal.units import Unit, drive
 
 FORMAT = 1
+
+
+def in_silence(_: str, __: int, ___: int) -> None:
+    """Nobody watches the progress."""
 
 
 @dataclass(kw_only=True)
@@ -64,6 +69,19 @@ def packed(database: Path, vault: Vault, tenant: Tenant, passphrase: bytes, now:
     if tenant.erased_at is not None:
         raise Misconfigured(f"{tenant.name} was erased; only its books are left (bando tenant export).")
     return sealed(MOVE, passphrase, _snapshot(database, vault, tenant, now, say))
+
+
+def spooled(parts: Iterator[bytes], folder: Path) -> BinaryIO:
+    """The file on the disk, sealed and without a name, at its beginning: whoever takes it slowly holds no snapshot."""
+    held = cast("BinaryIO", tempfile.TemporaryFile(dir=folder))  # noqa: SIM115 whoever sends it closes it
+    try:
+        for each in parts:
+            held.write(each)
+    except BaseException:
+        held.close()
+        raise
+    held.seek(0)
+    return held
 
 
 def _snapshot(database: Path, vault: Vault, tenant: Tenant, now: Moment, say: Say) -> Iterator[bytes]:
