@@ -167,7 +167,7 @@ def persons_before(at: Moment) -> Unit[int]:
 
 def macs(device_ids: Sequence[int]) -> Unit[dict[int, str]]:
     names, bound = any_of(device_ids or [-1])
-    found = yield from rows(f"SELECT id, mac FROM devices WHERE tenant_id = :tenant AND id IN ({names})", **bound)
+    found = yield from rows(f"SELECT id, mac FROM devices WHERE +tenant_id = :tenant AND id IN ({names})", **bound)
     return {row["id"]: row["mac"] for row in found}
 
 
@@ -175,7 +175,7 @@ def persons_of_devices(device_ids: Sequence[int]) -> Unit[set[int]]:
     """Who paid for these devices, or has a pass there."""
     names, bound = any_of(device_ids or [-1])
     paid = yield from rows(
-        f"SELECT DISTINCT person_id FROM payments WHERE tenant_id = :tenant AND device_id IN ({names})", **bound
+        f"SELECT DISTINCT person_id FROM payments WHERE +tenant_id = :tenant AND device_id IN ({names})", **bound
     )
     has = yield from rows(
         "SELECT DISTINCT person_id FROM passes WHERE tenant_id = :tenant AND person_id IS NOT NULL"
