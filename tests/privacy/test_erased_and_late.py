@@ -1,0 +1,84 @@
+"""What comes late, or lies elsewhere: a pass on another phone, a reading, money and messages after the erasing."""
+
+from __future__ import annotations
+
+from portal.access import admission, record
+from portal.access import store as access
+from portal.clock import MINUTE
+from portal.privacy.erasing import subject
+from portal.privacy.erasing.subject import Subject
+from portal.sessions.meter import Reading
+from tests.privacy.erased import WISH, one
+from tests.privacy.trade import Trade
+
+# --- passes that lie elsewhere ---
+
+
+def moved(trade: Trade, n: int, to: str) -> int:
+    """The pass of this payer comes to another phone; gives that device."""
+    there = trade.ledger.run(access.touch_device(to, trade.router, trade.clock.now()))
+    here = trade.ledger.run(access.device_by_mac(f"02:00:00:00:00:{n:02X}"))
+    assert here is not None
+    trade.ledger.run(admission.move(here.id, there.id, trade.clock.now()))
+    return there.id
+
+
+def ends(trade: Trade) -> list[tuple[object, object]]:
+    return [(row["state"], row["end_reason"]) for row in trade.all_of("passes")]
+
+
+async def test_a_pass_that_was_moved_to_another_phone_ends_and_that_phone_is_theirs(trade: Trade) -> None:
+    trade.sell(1, used=False)
+    there = moved(trade, 1, "02:00:00:00:00:77")
+
+    assert (one(trade, 1).devices, one(trade, 1).others) == ((1, there), ())
+    by_it: Subject = trade.ledger.run(subject.by_device(trade.ledger.vault, trade.ledger.tenant.id, there))
+    assert by_it == one(trade, 1)
+    await trade.erasing.erase(one(trade, 1), WISH)
+
+    assert ends(trade) == [("ended", "erased")]
+    assert [row["mac"] for row in trade.all_of("devices")] == ["gone-1", f"gone-{there}"]
+
+
+async def test_a_pass_on_a_phone_for_which_others_paid_ends_and_the_phone_stays(trade: Trade) -> None:
+    trade.sell(1, used=False)
+    trade.sell(2, used=False)
+    there = moved(trade, 1, "02:00:00:00:00:02")
+
+    assert (one(trade, 1).devices, one(trade, 1).others) == ((1,), (there,))
+    assert (one(trade, 2).devices, one(trade, 2).others) == ((), (there,))
+    await trade.erasing.erase(one(trade, 1), WISH)
+
+    assert [state for state, _ in ends(trade)] == ["ended", "waiting"]
+    assert [row["mac"] for row in trade.all_of("devices")] == ["gone-1", "02:00:00:00:00:02"]
+
+
+# --- a keeper's reading ---
+
+
+def reading(trade: Trade, device: int) -> record.Sighting:
+    read = Reading(
+        read_at=trade.clock.now(), user_uptime_s=120, user_bytes_in=99, user_bytes_out=99,
+        active_uptime_s=120, active_bytes_in=99, active_bytes_out=99,
+    )  # fmt: skip
+    return record.Sighting(device_id=device, reading=read, address="10.5.50.9")
+
+
+def written(trade: Trade) -> dict[str, int]:
+    return {table: trade.ledger.count(table) for table in ("presence", "sessions", "usage")}
+
+
+async def test_a_reading_that_comes_after_the_erasing_is_dropped(trade: Trade) -> None:
+    trade.sell(1, used=False)
+    trade.sell(2, used=False)
+    trade.online(1)
+    late, other = reading(trade, 1), reading(trade, 2)
+    await trade.erasing.erase(one(trade, 1), WISH)
+    assert written(trade) == {"presence": 0, "sessions": 0, "usage": 0}
+
+    trade.clock.advance(MINUTE)
+    trade.ledger.run(record.polled(trade.router, [1], [late, other], trade.clock.now()))
+
+    # The other one, who was never seen either, is written down: what keeps the first out is that they are gone.
+    assert written(trade) == {"presence": 1, "sessions": 1, "usage": 1}
+    assert [row["device_id"] for row in trade.all_of("presence")] == [2]
