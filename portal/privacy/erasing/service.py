@@ -97,6 +97,9 @@ def forget(vault: Vault, subject: Subject, wish: Wish, now: Moment) -> Unit[dict
     """Erase them, whatever stands in the way: what a restored backup does with people who were erased since."""
     taken: Counter[str] = Counter()
     taken[ACTS] = yield from audit.clear_these(vault, (yield from _acts(subject)), by=wish.by, now=now)
+    if subject.person is not None:
+        for one in (yield from store.paid_passes(subject.person)):
+            yield from admission.end_pass(one, "erased", now)
     for device in subject.devices:
         yield from _end_passes(device, now)
     for who, bound in _parts(subject):

@@ -94,29 +94,45 @@ def is_there(device_id: int) -> Unit[bool]:
 
 
 def payers_of(device_id: int) -> Unit[list[int]]:
-    """The people who paid for this device, as far as their number is known."""
+    """The people who paid for this device, or for a pass that came to it, as far as their number is known."""
     found = yield from rows(
         "SELECT DISTINCT q.person_id FROM payments q JOIN persons w ON w.tenant_id = q.tenant_id"
-        " AND w.id = q.person_id WHERE q.tenant_id = :tenant AND q.device_id = :device AND q.state = 'paid'"
-        " AND w.phone_index IS NOT NULL",
+        " AND w.id = q.person_id WHERE q.tenant_id = :tenant AND q.state = 'paid' AND w.phone_index IS NOT NULL"
+        " AND (q.device_id = :device OR q.public IN (SELECT p.cause_ref FROM passes p WHERE p.tenant_id = :tenant"
+        " AND p.device_id = :device AND p.cause_kind = 'payment'))",
         device=device_id,
     )
     return [row["person_id"] for row in found]
 
 
+_PAID = (
+    " FROM payments q JOIN passes p ON p.tenant_id = q.tenant_id AND p.cause_kind = 'payment'"
+    " AND p.cause_ref = q.public WHERE q.tenant_id = :tenant AND q.person_id = :person"
+)
+
+
+def paid_passes(person_id: int) -> Unit[list[int]]:
+    """The passes for which this person paid that have not ended, wherever they lie now."""
+    found = yield from rows(f"SELECT p.id{_PAID} AND p.state <> 'ended' ORDER BY p.id", person=person_id)
+    return [row["id"] for row in found]
+
+
 def devices_of(person_id: int) -> Unit[tuple[list[int], list[int]]]:
-    """The devices for which this person alone paid; and those for which others did, too."""
+    """The devices for which this person alone paid; and those for which others did, too.
+
+    A pass that was moved is paid for where it lies now as well as where it was bought.
+    """
     found = yield from rows(
-        "SELECT DISTINCT q.device_id FROM payments q JOIN devices d ON d.tenant_id = q.tenant_id"
-        " AND d.id = q.device_id WHERE q.tenant_id = :tenant AND q.person_id = :person AND q.state = 'paid'"
-        " AND d.mac NOT LIKE 'gone-%' ORDER BY q.device_id",
+        "SELECT d.id FROM devices d WHERE d.tenant_id = :tenant AND d.mac NOT LIKE 'gone-%' AND d.id IN"
+        " (SELECT q.device_id FROM payments q WHERE q.tenant_id = :tenant AND q.person_id = :person"
+        f" AND q.state = 'paid' UNION SELECT p.device_id{_PAID}) ORDER BY d.id",
         person=person_id,
     )
     own: list[int] = []
     shared: list[int] = []
     for row in found:
-        payers = yield from payers_of(row["device_id"])
-        (own if set(payers) <= {person_id} else shared).append(row["device_id"])
+        payers = yield from payers_of(row["id"])
+        (own if set(payers) <= {person_id} else shared).append(row["id"])
     return own, shared
 
 
