@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
+
 from portal.access import admission, record
 from portal.access import store as access
 from portal.clock import MINUTE
+from portal.errors import Refused
 from portal.privacy.erasing import subject
 from portal.privacy.erasing.subject import Subject
 from portal.sessions.meter import Reading
 from tests.privacy.erased import WISH, one
+from tests.privacy.rows import Planted
 from tests.privacy.trade import Trade
 
 # --- passes that lie elsewhere ---
@@ -82,3 +86,44 @@ async def test_a_reading_that_comes_after_the_erasing_is_dropped(trade: Trade) -
     # The other one, who was never seen either, is written down: what keeps the first out is that they are gone.
     assert written(trade) == {"presence": 1, "sessions": 1, "usage": 1}
     assert [row["device_id"] for row in trade.all_of("presence")] == [2]
+
+
+# --- two at once ---
+
+
+async def test_the_second_of_two_at_once_finds_nobody_and_writes_no_act(trade: Trade) -> None:
+    trade.sell(1)
+    seen = one(trade, 1)
+    alone = Subject(tenant=seen.tenant, devices=seen.devices)
+    await trade.erasing.erase(seen, WISH)
+    for again in (seen, alone):
+        with pytest.raises(Refused, match="not-found") as refused:
+            await trade.erasing.erase(again, WISH)
+        assert refused.value.status == 404
+    assert [row["act"] for row in trade.all_of("audit")].count("person.erase") == 1
+
+
+async def test_a_device_that_somebody_paid_for_meanwhile_is_not_taken_without_them(trade: Trade) -> None:
+    planted = Planted(trade.db.path)
+    device = planted.row("devices", trade.ledger.tenant.id, mac="02:00:00:00:00:01")
+    planted.connection.close()
+    seen: Subject = trade.ledger.run(subject.by_device(trade.ledger.vault, trade.ledger.tenant.id, device))
+    trade.sell(1, used=False)
+
+    with pytest.raises(Refused, match="erase-changed") as refused:
+        await trade.erasing.erase(seen, WISH)
+
+    assert refused.value.status == 409
+    assert ends(trade) == [("waiting", None)]
+    assert trade.all_of("devices")[0]["mac"] == "02:00:00:00:00:01"
+
+
+async def test_a_device_that_they_paid_for_meanwhile_goes_along(trade: Trade) -> None:
+    trade.sell(1)
+    seen = one(trade, 1)
+    planted = Planted(trade.db.path)
+    device = planted.row("devices", seen.tenant, mac="02:00:00:00:00:77")
+    planted.row("payments", seen.tenant, device_id=device, person_id=seen.person, state="paid")
+    planted.connection.close()
+    await trade.erasing.erase(seen, WISH)
+    assert [row["mac"] for row in trade.all_of("devices")] == ["gone-1", f"gone-{device}"]

@@ -13,7 +13,7 @@ from portal.audit import store as audit
 from portal.clock import Moment
 from portal.errors import Refused
 from portal.privacy.erasing import marks, store
-from portal.privacy.erasing.subject import Subject
+from portal.privacy.erasing.subject import Subject, by_device, by_person
 from portal.privacy.retention import service as retention
 from portal.privacy.retention import store as holds
 from portal.privacy.retention.rules import HOLDABLE, RULES, Rule
@@ -75,6 +75,7 @@ def preview(subject: Subject) -> Unit[dict[str, int]]:
 def erase(vault: Vault, subject: Subject, wish: Wish, now: Moment) -> Unit[dict[str, int]]:
     """Erase them; gives how many rows by rule. Raises `Refused`, and then nothing has changed."""
     reason = retention.reason_of(wish.reason)
+    subject = yield from _still_meant(vault, subject)
     yield from stands_in_the_way(subject, now)
     yield from marks.bury(vault, subject, now)
     taken = yield from forget(vault, subject, wish, now)
@@ -83,6 +84,21 @@ def erase(vault: Vault, subject: Subject, wish: Wish, now: Moment) -> Unit[dict[
     payload = {**wish.who, "after": {"reason": reason, **taken}}
     yield from audit.append(vault, actor=wish.by, act=act, subject=subject.name, payload=payload, now=now)
     return taken
+
+
+def _still_meant(vault: Vault, subject: Subject) -> Unit[Subject]:
+    """Who is meant, as they are now; raises `Refused` when they are erased already, or somebody else was looked at.
+
+    A device that somebody paid for meanwhile is that person's, whom nobody has asked about; and messages that name
+    another number than the one of now were looked for.
+    """
+    if subject.person is not None:
+        now = yield from by_person(vault, subject.tenant, subject.person)
+    else:
+        now = yield from by_device(vault, subject.tenant, subject.devices[0])
+    if (now.person, now.phone) != (subject.person, subject.phone):
+        raise Refused("erase-changed", status=409)
+    return now
 
 
 def _in_requests(vault: Vault, subject: Subject, wish: Wish, now: Moment) -> Unit[None]:
