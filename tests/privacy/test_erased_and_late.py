@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from portal.access import admission, record
 from portal.access import store as access
 from portal.clock import MINUTE
 from portal.errors import Refused
-from portal.privacy.erasing import subject
+from portal.privacy.erasing import service, subject, tombstones
+from portal.privacy.erasing.room import Erasing
 from portal.privacy.erasing.subject import Subject
 from portal.sessions.meter import Reading
-from tests.privacy.erased import WISH, one
+from tests.privacy.erased import WISH, left, marks_of, one
 from tests.privacy.rows import Planted
 from tests.privacy.trade import Trade
 
@@ -127,3 +130,62 @@ async def test_a_device_that_they_paid_for_meanwhile_goes_along(trade: Trade) ->
     planted.connection.close()
     await trade.erasing.erase(seen, WISH)
     assert [row["mac"] for row in trade.all_of("devices")] == ["gone-1", f"gone-{device}"]
+
+
+# --- the files beside the database ---
+
+
+def listing(trade: Trade) -> Path:
+    return tombstones.beside(trade.db.path)
+
+
+def damage(place: Path, how: str) -> None:
+    if how == "a folder":
+        place.mkdir()
+    else:
+        place.write_bytes({"cut": b"bando erased 1\n{", "no text": b"\xff\xfe\x00", "empty": b""}[how])
+
+
+@pytest.mark.parametrize("how", ["cut", "no text", "empty", "a folder"])
+async def test_a_damaged_list_is_put_aside_and_keeps_nothing_from_being_emptied(
+    trade: Trade, tmp_path: Path, how: str
+) -> None:
+    trade.sell(1)
+    damage(listing(trade), how)
+
+    await trade.erasing.erase(one(trade, 1), WISH)
+
+    assert left(tmp_path, marks_of(1)) == set()
+    assert len(tombstones.read(listing(trade))) == 2
+    assert [each.name for each in tmp_path.iterdir() if ".damaged-" in each.name] != []
+    assert not await trade.erasing.cleaning.due()
+
+
+async def test_what_a_reader_kept_from_being_emptied_is_tried_again_each_round(trade: Trade, tmp_path: Path) -> None:
+    trade.sell(1)
+    beside = Planted(trade.db.path)
+    beside.connection.execute("BEGIN")
+    assert beside.rows("SELECT COUNT(*) FROM devices") != []
+    await trade.erasing.erase(one(trade, 1), WISH)
+    assert left(tmp_path, marks_of(1)[2:]) == set(marks_of(1)[2:])
+
+    await trade.erasing.run_once()
+    assert await trade.erasing.cleaning.due()
+    beside.connection.execute("ROLLBACK")
+    beside.connection.close()
+    await trade.erasing.run_once()
+
+    assert left(tmp_path, marks_of(1)) == set()
+    assert not await trade.erasing.cleaning.due()
+
+
+async def test_after_a_crash_behind_the_transaction_the_next_start_cleans(trade: Trade, tmp_path: Path) -> None:
+    trade.sell(1)
+    who = one(trade, 1)
+    await trade.db.write(who.tenant, service.erase, trade.ledger.vault, who, WISH, trade.clock.now())
+    assert left(tmp_path, marks_of(1)[2:]) == set(marks_of(1)[2:])
+
+    await Erasing(trade.db, trade.ledger.vault, trade.clock).loop.run_once()
+
+    assert left(tmp_path, marks_of(1)) == set()
+    assert len(tombstones.read(listing(trade))) == 2

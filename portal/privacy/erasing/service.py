@@ -83,6 +83,7 @@ def erase(vault: Vault, subject: Subject, wish: Wish, now: Moment) -> Unit[dict[
     yield from _in_requests(vault, subject, wish, now)
     payload = {**wish.who, "after": {"reason": reason, **taken}}
     yield from audit.append(vault, actor=wish.by, act=act, subject=subject.name, payload=payload, now=now)
+    yield from store.to_clean()
     return taken
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -271,3 +272,25 @@ def living_devices() -> Unit[Sequence[Row]]:
     return (
         yield from rows("SELECT id, mac, created_at FROM devices WHERE tenant_id = :tenant AND mac NOT LIKE 'gone-%'")
     )
+
+
+# --- what is to be done after the transaction ---
+
+
+def to_clean() -> Unit[None]:
+    """From now on the -wal file is to be emptied, and the list to be written; a mark of its own each time."""
+    yield Sql(
+        "INSERT INTO installation (name, value) VALUES ('erased', :mark)"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        {"mark": secrets.token_hex(8)},
+    )
+
+
+def cleaning_due() -> Unit[str | None]:
+    found: str | None = yield from value("SELECT value FROM installation WHERE name = 'erased'")
+    return found
+
+
+def cleaned(mark: str) -> Unit[None]:
+    """It is done, unless somebody was erased meanwhile."""
+    yield Sql("DELETE FROM installation WHERE name = 'erased' AND value = :mark", {"mark": mark})
