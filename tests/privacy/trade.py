@@ -30,11 +30,16 @@ class Trade:
         self.room = Retention(self.db, self.ledger.vault, self.clock)
         self.erasing = Erasing(self.db, self.ledger.vault, self.clock)
 
-    def sell(self, n: int, *, used: bool = True) -> Story:
-        """A payment and its pass; used up, unless it is still to be."""
+    def asked(self, n: int) -> Story:
+        """A prompt rang."""
         story = Story(self.ledger, n=n, now=self.clock.now(), tenant=self.ledger.tenant)
         story.claimed()
         story.pushed()
+        return story
+
+    def sell(self, n: int, *, used: bool = True) -> Story:
+        """A payment and its pass; used up, unless it is still to be."""
+        story = self.asked(n)
         assert story.callback() == "success"
         self.clock.advance(MINUTE)
         if used:

@@ -218,15 +218,33 @@ def empty_messages(ids: Sequence[int]) -> Unit[int]:
     return len((yield from rows(text, **bound)))
 
 
+_ASKED = (
+    "FROM questions s JOIN receipts v ON v.tenant_id = s.tenant_id AND v.number = s.number"
+    " AND v.account_id = s.account_id"
+)
+_ABOUT = (  # a payment itself, giving it back, or a receipt that has paid it or names it
+    "q.id = i.payment_id",
+    "i.refund_id IS NOT NULL AND q.id = (SELECT b.payment_id FROM refunds b WHERE b.tenant_id = :tenant"
+    " AND b.id = i.refund_id)",
+    "i.question_id IS NOT NULL AND q.id IN (SELECT v.payment_id"
+    f" {_ASKED} WHERE s.tenant_id = :tenant AND s.id = i.question_id UNION SELECT y.id {_ASKED} JOIN payments y"
+    " ON y.tenant_id = v.tenant_id AND y.account_ref = v.account_ref AND y.environment = v.environment"
+    " WHERE s.tenant_id = :tenant AND s.id = i.question_id AND v.payment_id IS NULL AND v.account_ref <> '')",
+)
+
+
 def late_messages(many: int) -> Unit[list[int]]:
     """Messages about payments of people who were erased before they came."""
-    found = yield from rows(
-        "SELECT i.id FROM inbox i JOIN payments q ON q.tenant_id = i.tenant_id AND q.id = i.payment_id"
-        " JOIN persons w ON w.tenant_id = q.tenant_id AND w.id = q.person_id WHERE i.tenant_id = :tenant"
-        " AND i.body_sealed IS NOT NULL AND i.processed_at IS NOT NULL AND w.erased_at IS NOT NULL LIMIT :many",
-        many=many,
-    )
-    return [row["id"] for row in found]
+    ids: list[int] = []
+    for about in _ABOUT:
+        found = yield from rows(
+            f"SELECT i.id FROM inbox i JOIN payments q ON q.tenant_id = i.tenant_id AND {about}"
+            " JOIN persons w ON w.tenant_id = q.tenant_id AND w.id = q.person_id WHERE i.tenant_id = :tenant"
+            " AND i.body_sealed IS NOT NULL AND i.processed_at IS NOT NULL AND w.erased_at IS NOT NULL LIMIT :many",
+            many=many,
+        )
+        ids += [row["id"] for row in found]
+    return ids
 
 
 def acts_about(who: str, bound: Mapping[str, Any]) -> Unit[list[int]]:
