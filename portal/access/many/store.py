@@ -23,6 +23,12 @@ def devices_with(ids: Sequence[int]) -> Unit[list[Device]]:
     return [read_device(row) for row in (yield from _each_chunk(text, ids))]
 
 
+def gone(ids: Sequence[int]) -> Unit[list[int]]:
+    """Those of these devices whose MAC was purged, or erased."""
+    text = "SELECT id FROM devices WHERE tenant_id = :tenant AND mac LIKE 'gone-%' AND id IN ({})"
+    return [row["id"] for row in (yield from _each_chunk(text, ids))]
+
+
 def known(ids: Sequence[int], macs: Sequence[str]) -> Unit[list[tuple[int, str]]]:
     """Ids and MACs of the devices among these."""
     text = "SELECT id, mac FROM devices WHERE {} AND mac NOT LIKE 'gone-%' AND "
