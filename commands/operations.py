@@ -93,7 +93,7 @@ async def _with_accounts_and_routers(settings: Settings, clock: Clock) -> list[F
         http = await stack.enter_async_context(httpx.AsyncClient(verify=trust_for(settings), trust_env=False))
         db = Database(settings.database)
         stack.push_async_callback(db.aclose)
-        gate = Gate(db, clock)
+        gate = Gate(db, clock, tells=False)
         vault = vault_of(settings.secret_key.encode(), db, clock)
         return await examine(
             settings,
