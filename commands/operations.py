@@ -71,7 +71,7 @@ async def _examined(settings: Settings) -> list[Finding]:
     clock = clock_for(settings)
     if not healthy(check_database(settings.database)):
         return await examine(settings, clock)
-    if not sealed_with_this_key(settings):
+    if not sealed_with_this_key(settings, look_only=True):
         sentence = "BANDO_SECRET_KEY is not the key that this database was sealed with."
         other_key = fault("secret-other", sentence, "Put the old key back, or correct BANDO_DATABASE.")
         return [*await examine(settings, clock), other_key]
