@@ -11,6 +11,7 @@ import pytest
 
 from portal.mikrotik.errands import _FOR_STAFF
 from portal.payments import channels, payment, settle
+from portal.processors import service as processors
 from portal.tenancy import reminders, store
 from portal.vouchers.guesses import limits
 from tests.support import seed
@@ -21,7 +22,7 @@ KINDS = sorted(
         *settle.LINES,
         *(f"mpesa-{each.reason}" for each in payment.RESULTS.values() if each.alert),
         *(answer.name.lower().replace("_", "-") for answer in _FOR_STAFF),
-        *("foreign-user", "mass-removal", limits.KIND, reminders.KIND),
+        *("foreign-user", "mass-removal", limits.KIND, reminders.KIND, reminders.ERASED, processors.LINE),
     }
 )
 
