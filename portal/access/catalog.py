@@ -116,6 +116,10 @@ class Catalog:
     def all(self) -> tuple[TenantView, ...]:
         return tuple(self._by_id.values())
 
+    def lasting(self) -> tuple[TenantView, ...]:
+        """All but those that were erased: of these nothing is to be written any more."""
+        return tuple(view for view in self.all() if view.tenant.erased_at is None)
+
     def tenant(self, tenant_id: int) -> TenantView | None:
         return self._by_id.get(tenant_id)
 
