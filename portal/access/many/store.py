@@ -25,7 +25,7 @@ def devices_with(ids: Sequence[int]) -> Unit[list[Device]]:
 
 def gone(ids: Sequence[int]) -> Unit[list[int]]:
     """Those of these devices whose MAC was purged, or erased."""
-    text = "SELECT id FROM devices WHERE tenant_id = :tenant AND mac LIKE 'gone-%' AND id IN ({})"
+    text = "SELECT id FROM devices WHERE +tenant_id = :tenant AND mac LIKE 'gone-%' AND id IN ({})"
     return [row["id"] for row in (yield from _each_chunk(text, ids))]
 
 

@@ -175,7 +175,7 @@ def persons_of_devices(device_ids: Sequence[int]) -> Unit[set[int]]:
     """Who paid for these devices, or has a pass there."""
     names, bound = any_of(device_ids or [-1])
     paid = yield from rows(
-        f"SELECT DISTINCT person_id FROM payments WHERE +tenant_id = :tenant AND device_id IN ({names})", **bound
+        f"SELECT DISTINCT person_id FROM payments WHERE tenant_id = :tenant AND device_id IN ({names})", **bound
     )
     has = yield from rows(
         "SELECT DISTINCT person_id FROM passes WHERE tenant_id = :tenant AND person_id IS NOT NULL"
@@ -188,7 +188,7 @@ def persons_of_devices(device_ids: Sequence[int]) -> Unit[set[int]]:
 def persons_of_payments(payment_ids: Sequence[int]) -> Unit[set[int]]:
     names, bound = any_of(payment_ids or [-1])
     found = yield from rows(
-        f"SELECT DISTINCT person_id FROM payments WHERE tenant_id = :tenant AND id IN ({names})", **bound
+        f"SELECT DISTINCT person_id FROM payments WHERE +tenant_id = :tenant AND id IN ({names})", **bound
     )
     return {row["person_id"] for row in found}
 
