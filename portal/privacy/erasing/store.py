@@ -59,13 +59,13 @@ _ENDS_SOON = {
 def take(who: str, rule: Rule, bound: Mapping[str, Any], now: Moment) -> Unit[int]:
     """Delete or clear what this rule is about, of a device or of a person; gives how many rows."""
     text = _TAKE[who, rule.name]
-    return len((yield from rows(text, **_named(text, {**bound, "now": now}))))
+    return len((yield from rows(text, **named(text, {**bound, "now": now}))))
 
 
 def count(who: str, rule: Rule, bound: Mapping[str, Any]) -> Unit[int]:
     """How many rows that would be."""
     text = _COUNT[who, rule.name]
-    return int((yield from value(text, **_named(text, bound))))
+    return int((yield from value(text, **named(text, bound))))
 
 
 def concerns(who: str, rule: Rule) -> bool:
@@ -75,10 +75,10 @@ def concerns(who: str, rule: Rule) -> bool:
 def take_short_lived(who: str, bound: Mapping[str, Any]) -> Unit[None]:
     """What would end by itself within days goes at once."""
     for text in _ENDS_SOON[who]:
-        yield Sql(text, _named(text, bound))
+        yield Sql(text, named(text, bound))
 
 
-def _named(text: str, bound: Mapping[str, Any]) -> dict[str, Any]:
+def named(text: str, bound: Mapping[str, Any]) -> dict[str, Any]:
     """Those parameters that the statement has."""
     return {name: each for name, each in bound.items() if f":{name}" in text}
 
@@ -143,7 +143,7 @@ def open_requests(who: str, bound: Mapping[str, Any]) -> Unit[list[int]]:
         "SELECT id FROM rights_requests WHERE tenant_id = :tenant AND state = 'open' AND kind = 'erase'"
         f" AND {BOUND[who]['rights_requests']}"
     )
-    return [row["id"] for row in (yield from rows(text, **_named(text, bound)))]
+    return [row["id"] for row in (yield from rows(text, **named(text, bound)))]
 
 
 # --- what stands in the way ---
@@ -180,85 +180,6 @@ def waiting_money(payer: bytes) -> Unit[int]:
         payer=payer,
     )
     return int(found)
-
-
-# --- what is looked for by what it says ---
-
-
-def macs(device_ids: Sequence[int]) -> Unit[list[str]]:
-    names, bound = any_of(device_ids)
-    found = yield from rows(f"SELECT mac FROM devices WHERE tenant_id = :tenant AND id IN ({names})", **bound)
-    return [row["mac"] for row in found]
-
-
-def receipt_numbers(person_id: int) -> Unit[list[str]]:
-    found = yield from rows(
-        "SELECT v.number FROM receipts v JOIN payments q ON q.tenant_id = v.tenant_id AND q.id = v.payment_id"
-        " WHERE v.tenant_id = :tenant AND q.person_id = :person",
-        person=person_id,
-    )
-    return [row["number"] for row in found]
-
-
-def loose_messages(after: int, many: int) -> Unit[Sequence[Row]]:
-    """Messages of providers that are about no payment, in the order in which they came."""
-    return (
-        yield from rows(
-            "SELECT id, ref, body_sealed FROM inbox WHERE tenant_id = :tenant AND id > :after AND payment_id IS NULL"
-            " AND body_sealed IS NOT NULL ORDER BY id LIMIT :many",
-            after=after,
-            many=many,
-        )
-    )
-
-
-def empty_messages(ids: Sequence[int]) -> Unit[int]:
-    names, bound = any_of(ids)
-    text = f"UPDATE inbox SET body_sealed = NULL WHERE tenant_id = :tenant AND id IN ({names}) RETURNING id"
-    return len((yield from rows(text, **bound)))
-
-
-_ASKED = (
-    "FROM questions s JOIN receipts v ON v.tenant_id = s.tenant_id AND v.number = s.number"
-    " AND v.account_id = s.account_id"
-)
-_ABOUT = (  # a payment itself, giving it back, or a receipt that has paid it or names it
-    "q.id = i.payment_id",
-    "i.refund_id IS NOT NULL AND q.id = (SELECT b.payment_id FROM refunds b WHERE b.tenant_id = :tenant"
-    " AND b.id = i.refund_id)",
-    "i.question_id IS NOT NULL AND q.id IN (SELECT v.payment_id"
-    f" {_ASKED} WHERE s.tenant_id = :tenant AND s.id = i.question_id UNION SELECT y.id {_ASKED} JOIN payments y"
-    " ON y.tenant_id = v.tenant_id AND y.account_ref = v.account_ref AND y.environment = v.environment"
-    " WHERE s.tenant_id = :tenant AND s.id = i.question_id AND v.payment_id IS NULL AND v.account_ref <> '')",
-)
-
-
-def late_messages(many: int) -> Unit[list[int]]:
-    """Messages about payments of people who were erased before they came."""
-    ids: list[int] = []
-    for about in _ABOUT:
-        found = yield from rows(
-            f"SELECT i.id FROM inbox i JOIN payments q ON q.tenant_id = i.tenant_id AND {about}"
-            " JOIN persons w ON w.tenant_id = q.tenant_id AND w.id = q.person_id WHERE i.tenant_id = :tenant"
-            " AND i.body_sealed IS NOT NULL AND i.processed_at IS NOT NULL AND w.erased_at IS NOT NULL LIMIT :many",
-            many=many,
-        )
-        ids += [row["id"] for row in found]
-    return ids
-
-
-def acts_about(who: str, bound: Mapping[str, Any]) -> Unit[list[int]]:
-    """Acts of staff whose subject is this device or person, or a payment of theirs; those about money stay."""
-    text = f"SELECT id FROM audit WHERE tenant_id = :tenant AND money = FALSE AND {BOUND[who]['audit']}"
-    return [row["id"] for row in (yield from rows(text, **_named(text, bound)))]
-
-
-def acts_that_say(word: str) -> Unit[list[int]]:
-    """Acts of staff, also those about money, in which this stands."""
-    found = yield from rows(
-        "SELECT id FROM audit WHERE tenant_id = :tenant AND payload LIKE '%' || :word || '%'", word=word
-    )
-    return [row["id"] for row in found]
 
 
 # --- tombstones ---
