@@ -56,6 +56,7 @@ from portal.privacy.retention.room import Retention
 from portal.privacy.retention.service import broke_off
 from portal.privacy.rights import store as requests
 from portal.privacy.rights.clocks import RIGHTS
+from portal.processors.gate import Gate
 from portal.settings import Settings, load, refuse_unsafe
 from portal.staff.room import StaffRoom
 from portal.tenancy.reminders import Reminders
@@ -103,6 +104,7 @@ class Bando:
         await self.catalog.refresh()
         await self.payments.start()
         await self.watch.start()
+        await self.messages.start()
         ends = Every("ends", ENDS_EVERY_MS, self._let_time_act, self.clock)
         rooms = (
             *(*self.payments.loops, *self.vouchers.loops, *self.staff.loops, *self.watch.loops),
@@ -150,7 +152,8 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     reminders = Reminders(db, clock, lambda: [each.tenant for each in catalog.all()])
     imports = Imports(db, clock, lambda: [each.tenant for each in catalog.all()])
     erasing = Erasing(db, vault, clock)
-    messages = Messages(db, vault, clock, catalog, gateway_of(settings, http))
+    gateway, gate = gateway_of(settings, http), Gate(db, clock)
+    messages = Messages(db, vault, clock, catalog, gateway, registered=gate)
     sources = Sources(balances=_balances, expiring=_expiring, deadlines=_deadlines, broke_off=broke_off)
     watch = Watch(db, vault, clock, catalog, settings, trust_for(settings), sources=sources)
     retention = Retention(db, vault, clock)
@@ -211,6 +214,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         payments=payments,
         watch=watch,
         erasing=erasing,
+        carrier=messages.mark,
         observe=access_log,
     )
     guest_pages = pages.site(services, more=health.routes(), lifespan=lifespan)

@@ -71,7 +71,7 @@ async def _examined(settings: Settings) -> list[Finding]:
     clock = clock_for(settings)
     if not healthy(check_database(settings.database)):
         return await examine(settings, clock)
-    if not sealed_with_this_key(settings):
+    if not sealed_with_this_key(settings, look_only=True):
         sentence = "BANDO_SECRET_KEY is not the key that this database was sealed with."
         other_key = fault("secret-other", sentence, "Put the old key back, or correct BANDO_DATABASE.")
         return [*await examine(settings, clock), other_key]
@@ -93,7 +93,7 @@ async def _with_accounts_and_routers(settings: Settings, clock: Clock) -> list[F
         http = await stack.enter_async_context(httpx.AsyncClient(verify=trust_for(settings), trust_env=False))
         db = Database(settings.database)
         stack.push_async_callback(db.aclose)
-        gate = Gate(db, clock)
+        gate = Gate(db, clock, tells=False)
         vault = vault_of(settings.secret_key.encode(), db, clock)
         return await examine(
             settings,

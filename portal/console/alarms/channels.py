@@ -30,6 +30,8 @@ ANSWERS = {
     "certificate": "its certificate is not good for this name",
     "forbidden": "nothing may be sent to this address",
     "unregistered": "its receiver is not in your register of processors",
+    "shut": "its address or its secret does not open any more: remove the channel, and add it anew",
+    "late": "it was old news by then",
     "no-mail": "this installation has no mail server",
     "mail-refused": "the mail server does not know this address",
     "mail-login": "the mail server refuses the installation's login",
