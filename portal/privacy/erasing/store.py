@@ -94,27 +94,31 @@ def is_there(device_id: int) -> Unit[bool]:
     return bool(found)
 
 
+# Passes are found by their payments, and never the other way round: an ISP has many of them.
+_PAID = (
+    "p.tenant_id = :tenant AND p.cause_kind = 'payment' AND p.cause_ref IN (SELECT q.public FROM payments q"
+    " WHERE q.tenant_id = :tenant AND q.person_id = :person)"
+)
+
+
 def payers_of(device_id: int) -> Unit[list[int]]:
     """The people who paid for this device, or for a pass that came to it, as far as their number is known."""
     found = yield from rows(
-        "SELECT DISTINCT q.person_id FROM payments q JOIN persons w ON w.tenant_id = q.tenant_id"
-        " AND w.id = q.person_id WHERE q.tenant_id = :tenant AND q.state = 'paid' AND w.phone_index IS NOT NULL"
-        " AND (q.device_id = :device OR q.public IN (SELECT p.cause_ref FROM passes p WHERE p.tenant_id = :tenant"
-        " AND p.device_id = :device AND p.cause_kind = 'payment'))",
+        "SELECT q.person_id AS id FROM payments q JOIN persons w ON w.tenant_id = q.tenant_id AND w.id = q.person_id"
+        " WHERE q.tenant_id = :tenant AND q.device_id = :device AND q.state || '' = 'paid' AND w.phone_index IS NOT NULL"
+        " UNION SELECT q.person_id FROM passes p CROSS JOIN payments q CROSS JOIN persons w WHERE p.tenant_id = :tenant"
+        " AND p.device_id = :device AND p.cause_kind || '' = 'payment' AND q.tenant_id = :tenant AND q.public = p.cause_ref"
+        " AND w.tenant_id = :tenant AND w.id = q.person_id AND w.phone_index IS NOT NULL",
         device=device_id,
     )
-    return [row["person_id"] for row in found]
-
-
-_PAID = (
-    " FROM payments q JOIN passes p ON p.tenant_id = q.tenant_id AND p.cause_kind = 'payment'"
-    " AND p.cause_ref = q.public WHERE q.tenant_id = :tenant AND q.person_id = :person"
-)
+    return [row["id"] for row in found]
 
 
 def paid_passes(person_id: int) -> Unit[list[int]]:
     """The passes for which this person paid that have not ended, wherever they lie now."""
-    found = yield from rows(f"SELECT p.id{_PAID} AND p.state <> 'ended' ORDER BY p.id", person=person_id)
+    found = yield from rows(
+        f"SELECT p.id FROM passes p WHERE {_PAID} AND p.state || '' <> 'ended' ORDER BY p.id", person=person_id
+    )
     return [row["id"] for row in found]
 
 
@@ -124,9 +128,9 @@ def devices_of(person_id: int) -> Unit[tuple[list[int], list[int]]]:
     A pass that was moved is paid for where it lies now as well as where it was bought.
     """
     found = yield from rows(
-        "SELECT d.id FROM devices d WHERE d.tenant_id = :tenant AND d.mac NOT LIKE 'gone-%' AND d.id IN"
+        "SELECT d.id FROM devices d WHERE +d.tenant_id = :tenant AND d.mac NOT LIKE 'gone-%' AND d.id IN"
         " (SELECT q.device_id FROM payments q WHERE q.tenant_id = :tenant AND q.person_id = :person"
-        f" AND q.state = 'paid' UNION SELECT p.device_id{_PAID}) ORDER BY d.id",
+        f" AND q.state || '' = 'paid' UNION SELECT p.device_id FROM passes p WHERE {_PAID}) ORDER BY d.id",
         person=person_id,
     )
     own: list[int] = []

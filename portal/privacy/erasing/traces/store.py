@@ -62,9 +62,10 @@ PLACES = (
 
 def page(place: Place, after: int) -> Unit[Sequence[Row]]:
     """The next texts there, in the order of their rows: `id`, `said`, and by what they are `named`."""
+    whose = "tenant_id" if place.only else "+tenant_id"  # else each page would sort all rows of the ISP
     return (
         yield from rows(
-            f"SELECT id, {place.column} AS said, {place.named} AS named FROM {place.table} WHERE tenant_id = :tenant"
+            f"SELECT id, {place.column} AS said, {place.named} AS named FROM {place.table} WHERE {whose} = :tenant"
             f" AND id > :after AND {place.column} IS NOT NULL AND {place.column} <> ''{place.only}"
             " ORDER BY id LIMIT :many",
             after=after,
@@ -79,7 +80,7 @@ def these(place: Place, ids: Sequence[int]) -> Unit[list[Row]]:
     for start in range(0, len(ids), MANY):
         names, bound = any_of(ids[start : start + MANY])
         found += yield from rows(
-            f"SELECT id, {place.column} AS said, {place.named} AS named FROM {place.table} WHERE tenant_id = :tenant"
+            f"SELECT id, {place.column} AS said, {place.named} AS named FROM {place.table} WHERE +tenant_id = :tenant"
             f" AND id IN ({names}) AND {place.column} IS NOT NULL",
             **bound,
         )
@@ -95,7 +96,7 @@ def say_instead(place: Place, row_id: int, said: str | bytes | None) -> Unit[Non
 
 def empty_messages(ids: Sequence[int]) -> Unit[int]:
     names, bound = any_of(ids)
-    text = f"UPDATE inbox SET body_sealed = NULL WHERE tenant_id = :tenant AND id IN ({names}) RETURNING id"
+    text = f"UPDATE inbox SET body_sealed = NULL WHERE +tenant_id = :tenant AND id IN ({names}) RETURNING id"
     return len((yield from rows(text, **bound)))
 
 
@@ -103,9 +104,9 @@ def corrections(person_id: int) -> Unit[Sequence[Row]]:
     """When a number of theirs was corrected, and the sealed line that says from which."""
     return (
         yield from rows(
-            "SELECT s.at AS at, s.note_sealed AS said, s.public AS named FROM rights_steps s JOIN rights_requests k"
-            " ON k.tenant_id = s.tenant_id AND k.id = s.request_id WHERE s.tenant_id = :tenant"
-            " AND k.person_id = :person AND s.act = 'rectified' AND s.note_sealed IS NOT NULL ORDER BY s.id",
+            "SELECT at, note_sealed AS said, public AS named FROM rights_steps WHERE tenant_id = :tenant AND request_id IN"
+            " (SELECT k.id FROM rights_requests k WHERE k.tenant_id = :tenant AND k.person_id = :person)"
+            " AND act = 'rectified' AND note_sealed IS NOT NULL ORDER BY id",
             person=person_id,
         )
     )
@@ -146,8 +147,8 @@ def late_messages(many: int) -> Unit[list[int]]:
     ids: list[int] = []
     for about in _ABOUT:
         found = yield from rows(
-            f"SELECT i.id FROM inbox i JOIN payments q ON q.tenant_id = i.tenant_id AND {about}"
-            " JOIN persons w ON w.tenant_id = q.tenant_id AND w.id = q.person_id WHERE i.tenant_id = :tenant"
+            "SELECT i.id FROM inbox i CROSS JOIN payments q CROSS JOIN persons w WHERE i.tenant_id = :tenant"
+            f" AND +q.tenant_id = :tenant AND {about} AND w.tenant_id = :tenant AND w.id = q.person_id"
             " AND i.body_sealed IS NOT NULL AND i.processed_at IS NOT NULL AND w.erased_at IS NOT NULL LIMIT :many",
             many=many,
         )
