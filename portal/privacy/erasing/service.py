@@ -49,7 +49,7 @@ def stands_in_the_way(subject: Subject, now: Moment) -> Unit[None]:
             raise Refused("erase-paying", status=409)
     if subject.person is not None and (yield from store.open_refunds(subject.person)):
         raise Refused("erase-refund", status=409)
-    if subject.payer is not None and (yield from store.waiting_money(subject.payer)):
+    if subject.person is not None and (yield from store.waiting_money(subject.person, subject.payer)):
         raise Refused("erase-money", status=409)
 
 

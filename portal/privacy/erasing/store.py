@@ -105,10 +105,11 @@ def payers_of(device_id: int) -> Unit[list[int]]:
     """The people who paid for this device, or for a pass that came to it, as far as their number is known."""
     found = yield from rows(
         "SELECT q.person_id AS id FROM payments q JOIN persons w ON w.tenant_id = q.tenant_id AND w.id = q.person_id"
-        " WHERE q.tenant_id = :tenant AND q.device_id = :device AND q.state || '' = 'paid' AND w.phone_index IS NOT NULL"
+        " WHERE q.tenant_id = :tenant AND q.device_id = :device AND q.state || '' = 'paid'"
+        " AND w.phone_index IS NOT NULL"
         " UNION SELECT q.person_id FROM passes p CROSS JOIN payments q CROSS JOIN persons w WHERE p.tenant_id = :tenant"
-        " AND p.device_id = :device AND p.cause_kind || '' = 'payment' AND q.tenant_id = :tenant AND q.public = p.cause_ref"
-        " AND w.tenant_id = :tenant AND w.id = q.person_id AND w.phone_index IS NOT NULL",
+        " AND p.device_id = :device AND p.cause_kind || '' = 'payment' AND q.tenant_id = :tenant"
+        " AND q.public = p.cause_ref AND w.tenant_id = :tenant AND w.id = q.person_id AND w.phone_index IS NOT NULL",
         device=device_id,
     )
     return [row["id"] for row in found]
@@ -176,11 +177,13 @@ def open_refunds(person_id: int) -> Unit[int]:
     return int(found)
 
 
-def waiting_money(payer: bytes) -> Unit[int]:
-    """Money of theirs that came in and was not served yet."""
+def waiting_money(person_id: int, payer: bytes | None) -> Unit[int]:
+    """Money of theirs that came in and was not served yet: it came from their number, or names a payment of theirs."""
     found = yield from value(
-        "SELECT COUNT(*) FROM receipts WHERE tenant_id = :tenant AND payer_index = :payer AND payment_id IS NULL"
-        " AND state IN ('unmatched', 'review')",
+        "SELECT COUNT(*) FROM receipts WHERE tenant_id = :tenant AND payment_id IS NULL"
+        " AND state IN ('unmatched', 'review') AND (payer_index = :payer OR account_ref <> '' AND account_ref IN"
+        " (SELECT q.account_ref FROM payments q WHERE q.tenant_id = :tenant AND q.person_id = :person))",
+        person=person_id,
         payer=payer,
     )
     return int(found)

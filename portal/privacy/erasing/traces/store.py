@@ -104,9 +104,9 @@ def corrections(person_id: int) -> Unit[Sequence[Row]]:
     """When a number of theirs was corrected, and the sealed line that says from which."""
     return (
         yield from rows(
-            "SELECT at, note_sealed AS said, public AS named FROM rights_steps WHERE tenant_id = :tenant AND request_id IN"
-            " (SELECT k.id FROM rights_requests k WHERE k.tenant_id = :tenant AND k.person_id = :person)"
-            " AND act = 'rectified' AND note_sealed IS NOT NULL ORDER BY id",
+            "SELECT at, note_sealed AS said, public AS named FROM rights_steps WHERE tenant_id = :tenant"
+            " AND request_id IN (SELECT k.id FROM rights_requests k"
+            " WHERE k.tenant_id = :tenant AND k.person_id = :person) AND act = 'rectified' AND note_sealed IS NOT NULL ORDER BY id",
             person=person_id,
         )
     )
