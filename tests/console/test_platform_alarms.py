@@ -11,6 +11,7 @@ from portal.clock import HOUR
 from portal.watch import store
 from portal.watch.looking import Sources
 from portal.watch.watching import Watching
+from tests.console import alarms
 from tests.console.office import Office
 from tests.console.samples_rights import INCIDENT, KEY, now_there
 
@@ -61,6 +62,19 @@ async def test_the_platform_has_channels_of_its_own_for_its_own_kinds_alone(o: O
     await who.get(f"/settings/alarms/{made.id}")
     assert await o.home.read(store.channels) == []
     await (await o.of("owner")).get(f"/settings/alarms/{made.id}", 404)
+
+
+async def test_no_alarm_and_no_channel_of_an_isp_can_be_reached_from_there(o: Office) -> None:
+    await alarms.opened(o.home)
+    made = await alarms.channel(o.home)
+    who, before = await o.of("platform"), await o.home.read(store.channels)
+    (kept, *_) = await o.home.read(store.unclosed)
+    assert kept.sentence not in await who.get("/alarms")
+    await who.post(f"/alarms/{kept.id}/seen", 404)
+    await who.get(f"/settings/alarms/{made}", 404)
+    for act in ("change", "test", "remove"):
+        await who.post(f"/settings/alarms/{made}/{act}", 404, reason="because")
+    assert await o.home.read(store.channels) == before
 
 
 @pytest.mark.parametrize(
