@@ -118,6 +118,7 @@ receipts = Table(
     Index(None, "tenant_id", "state", "seen_at"),
     Index(None, "tenant_id", "account_id", "number"),  # the lines of a statement find theirs
     part("tenant_id", "seen_at", where="payer_tail IS NOT NULL OR payer_index IS NOT NULL"),  # retention
+    part("tenant_id", "payer_index", where="payer_index IS NOT NULL"),  # whose it is
 )
 
 # Everything that was said to us about money: written durably before it is answered (R5).
@@ -141,6 +142,8 @@ inbox = Table(
     Index(None, "tenant_id", "processed_at"),
     part("tenant_id", "received_at", where="body_sealed IS NOT NULL"),  # retention
     Index(None, "tenant_id", "payment_id"),
+    part("tenant_id", "refund_id", where="refund_id IS NOT NULL"),  # whose it is
+    part("tenant_id", "question_id", where="question_id IS NOT NULL"),
 )
 
 # Each prompt that made a phone ring; what the limits count.

@@ -55,7 +55,11 @@ def _place(path: str) -> int:
 
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
-    """A Chromium to run; without one the test is skipped, or fails if BANDO_REQUIRE_BROWSER=1."""
+    """A Chromium to run; without one, whoever has none can run the other tests.
+
+    These are skipped then, and pytest's last line counts them; with BANDO_REQUIRE_BROWSER=1 (continuous integration)
+    they fail.
+    """
     if not (Path(CHROMIUM).exists() and Path(WHOLE).exists()):
         missing = f"no Chromium at {WHOLE} (set BANDO_CHROMIUM, or install the package chromium)"
         if os.environ.get("BANDO_REQUIRE_BROWSER") == "1":

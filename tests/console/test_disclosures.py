@@ -13,7 +13,7 @@ import pytest
 from portal.clock import DAY, HOUR, MINUTE, Moment, as_datetime
 from portal.phone import Phone
 from portal.privacy.disclosures import store
-from portal.units import rows
+from portal.units import Unit, rows
 from tests.console import guests
 from tests.console.office import Office, Visitor
 from tests.console.samples_rights import KEY, ORDER
@@ -94,7 +94,7 @@ async def test_an_address_brings_who_had_it_then(o: Office) -> None:
     assert table(again) == []
 
 
-def _gives(device: int, address: str):  # type: ignore[no-untyped-def] # a unit of one statement
+def _gives(device: int, address: str) -> Unit[None]:
     yield from rows(
         "UPDATE sessions SET address = :address WHERE tenant_id = :tenant AND device_id = :device RETURNING id",
         device=device,

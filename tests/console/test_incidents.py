@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.clock import DAY, HOUR, MINUTE, Moment
+from portal.clock import DAY, HOUR, MINUTE, Moment, TravelClock
 from portal.errors import Refused
 from portal.people import store as people
 from portal.phone import Phone
@@ -23,15 +23,7 @@ PAGE = "/incidents"
 
 
 def typed(o: Office, at: Moment) -> str:
-    return now_there(replace(o.home, clock=_Still(at)))  # type: ignore[arg-type] # a clock that says one moment
-
-
-class _Still:
-    def __init__(self, at: Moment) -> None:
-        self._at = at
-
-    def now(self) -> Moment:
-        return self._at
+    return now_there(replace(o.home, clock=TravelClock(start=at)))
 
 
 async def newest(o: Office, tenant: int | None = None) -> store.Incident:

@@ -219,11 +219,11 @@ OWN = ("/alarms", "/settings/alarms", "/incidents")  # under these the platform 
 
 
 def pages() -> list[str]:
-    """What is about an ISP."""
+    """What is about an ISP; incidents the platform has of its own."""
     return [
         each.path
         for each in SCREENS
-        if each.method == "GET" and not each.path.startswith(("/account", "/isps", "/staff", "/audit"))
+        if each.method == "GET" and not each.path.startswith(("/account", "/isps", "/staff", "/audit", "/incidents"))
     ]
 
 

@@ -54,9 +54,8 @@ def test_every_refusal_that_guests_may_meet_has_its_words(theme: str) -> None:
 @pytest.mark.parametrize("theme", themes())
 def test_every_text_is_used(theme: str) -> None:
     """A text that nothing names is a text that nobody sees."""
-    source = "".join(
-        path.read_text() for folder in (THEMES / theme / "templates", PORTAL) for path in folder.rglob("*.[hp][ty]*")
-    )
+    places = [(THEMES / theme / "templates", "*.html"), (PORTAL, "*.html"), (PORTAL, "*.py")]
+    source = "".join(path.read_text() for folder, named in places for path in folder.rglob(named))
     families: tuple[str, ...] = ("failed.", "refused.", "place.", "pay.", "paper.", "note.", "hand.", "status.")
     families += ("data.right-", "data.stands-", "data.is-")
     unused = [

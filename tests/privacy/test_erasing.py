@@ -18,7 +18,7 @@ from portal.errors import Refused
 from portal.export.files import Source, archive
 from portal.people import store as people
 from portal.phone import Phone
-from portal.privacy.dossier import compose, files
+from portal.privacy.dossier import compose, files, wording
 from portal.privacy.erasing import service, subject
 from portal.privacy.erasing.service import Wish
 from portal.privacy.erasing.subject import Subject
@@ -26,32 +26,10 @@ from portal.privacy.retention import service as retention
 from portal.privacy.retention.rules import ELSEWHERE, RULES
 from portal.privacy.whose import BY_DEVICE, BY_PERSON, STAFF
 from tests.backup.samples import backed_up, put_back
-from tests.keys.test_planted import forms, lying
+from tests.privacy.erased import WISH, left, marks_of, one, phone
 from tests.privacy.marked import TABLES, Marked
 from tests.privacy.rows import Planted
 from tests.privacy.trade import Trade
-
-WISH = Wish(reason="They asked for it", by="staff:ada")
-
-
-def one(trade: Trade, n: int) -> Subject:
-    found: Subject = trade.ledger.run(subject.by_phone(trade.ledger.vault, trade.ledger.tenant.id, phone(n)))
-    return found
-
-
-def phone(n: int) -> Phone:
-    return Phone(f"25471234567{n}")
-
-
-def marks_of(n: int) -> list[str]:
-    return [phone(n).digits, phone(n).spoken, f"02:00:00:00:00:{n:02X}"]
-
-
-def left(folder: Path, words: list[str]) -> set[str]:
-    """Which of these words lie in a file of the folder, in any form."""
-    content = lying(folder)
-    return {word for word in words if any(form in content for form in forms(word))}
-
 
 # --- the books ---
 
@@ -144,6 +122,18 @@ async def test_the_dossier_holds_every_mark_and_nobody_elses(trade: Trade, marke
     assert {mark for mark in beta.told if mark in found} == set()
     assert "Zoë of staff" not in found
     assert {table for table, _ in alpha.marks} == set(PERSONAL)
+
+
+async def test_a_cell_that_does_not_open_is_said_and_keeps_nothing_else_from_them(trade: Trade) -> None:
+    trade.sell(1)
+    (message, *_) = [row for row in trade.all_of("inbox") if row["body_sealed"] is not None]
+    trade.ledger.connection.execute("UPDATE inbox SET body_sealed = X'00' WHERE id = ?", (message["id"],))
+
+    told = trade.ledger.run(compose.dossier(trade.ledger.vault, trade.ledger.tenant, one(trade, 1), trade.clock.now()))
+
+    bodies = {row["body_sealed"] for part in told.parts if part.name == "inbox" for row in part.rows}
+    assert wording.SHUT in bodies
+    assert phone(1).digits in files.as_json(told).decode()
 
 
 async def test_after_erasing_no_mark_is_left_and_the_other_persons_are_all_there(

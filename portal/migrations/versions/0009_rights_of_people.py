@@ -421,6 +421,55 @@ def upgrade() -> None:
             batch_op.f("ix_rights_steps_tenant_id_request_id_id"), ["tenant_id", "request_id", "id"], unique=False
         )
 
+    with op.batch_alter_table("devices", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_devices_tenant_id_blocked_at"),
+            ["tenant_id", "blocked_at"],
+            unique=False,
+            sqlite_where=sa.text("blocked_at IS NOT NULL"),
+            postgresql_where=sa.text("blocked_at IS NOT NULL"),
+        )
+
+    with op.batch_alter_table("inbox", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_inbox_tenant_id_question_id"),
+            ["tenant_id", "question_id"],
+            unique=False,
+            sqlite_where=sa.text("question_id IS NOT NULL"),
+            postgresql_where=sa.text("question_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            batch_op.f("ix_inbox_tenant_id_refund_id"),
+            ["tenant_id", "refund_id"],
+            unique=False,
+            sqlite_where=sa.text("refund_id IS NOT NULL"),
+            postgresql_where=sa.text("refund_id IS NOT NULL"),
+        )
+
+    with op.batch_alter_table("presence", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_presence_tenant_id_device_id"))
+        batch_op.create_index(
+            batch_op.f("ix_presence_tenant_id_device_id_router_id"),
+            ["tenant_id", "device_id", "router_id"],
+            unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_presence_tenant_id_router_id_online_since_device_id"),
+            ["tenant_id", "router_id", "online_since", "device_id"],
+            unique=False,
+            sqlite_where=sa.text("online_since IS NOT NULL"),
+            postgresql_where=sa.text("online_since IS NOT NULL"),
+        )
+
+    with op.batch_alter_table("receipts", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_receipts_tenant_id_payer_index"),
+            ["tenant_id", "payer_index"],
+            unique=False,
+            sqlite_where=sa.text("payer_index IS NOT NULL"),
+            postgresql_where=sa.text("payer_index IS NOT NULL"),
+        )
+
     with op.batch_alter_table("sessions", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_sessions_tenant_id_device_id_started_at"))
         batch_op.drop_constraint(batch_op.f("uq_sessions_tenant_id_router_id_device_id_started_at"), type_="unique")
@@ -450,6 +499,41 @@ def downgrade() -> None:
             batch_op.f("ix_sessions_tenant_id_device_id_started_at"),
             ["tenant_id", "device_id", "started_at"],
             unique=False,
+        )
+
+    with op.batch_alter_table("receipts", schema=None) as batch_op:
+        batch_op.drop_index(
+            batch_op.f("ix_receipts_tenant_id_payer_index"),
+            sqlite_where=sa.text("payer_index IS NOT NULL"),
+            postgresql_where=sa.text("payer_index IS NOT NULL"),
+        )
+
+    with op.batch_alter_table("presence", schema=None) as batch_op:
+        batch_op.drop_index(
+            batch_op.f("ix_presence_tenant_id_router_id_online_since_device_id"),
+            sqlite_where=sa.text("online_since IS NOT NULL"),
+            postgresql_where=sa.text("online_since IS NOT NULL"),
+        )
+        batch_op.drop_index(batch_op.f("ix_presence_tenant_id_device_id_router_id"))
+        batch_op.create_index(batch_op.f("ix_presence_tenant_id_device_id"), ["tenant_id", "device_id"], unique=False)
+
+    with op.batch_alter_table("inbox", schema=None) as batch_op:
+        batch_op.drop_index(
+            batch_op.f("ix_inbox_tenant_id_refund_id"),
+            sqlite_where=sa.text("refund_id IS NOT NULL"),
+            postgresql_where=sa.text("refund_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            batch_op.f("ix_inbox_tenant_id_question_id"),
+            sqlite_where=sa.text("question_id IS NOT NULL"),
+            postgresql_where=sa.text("question_id IS NOT NULL"),
+        )
+
+    with op.batch_alter_table("devices", schema=None) as batch_op:
+        batch_op.drop_index(
+            batch_op.f("ix_devices_tenant_id_blocked_at"),
+            sqlite_where=sa.text("blocked_at IS NOT NULL"),
+            postgresql_where=sa.text("blocked_at IS NOT NULL"),
         )
 
     with op.batch_alter_table("rights_steps", schema=None) as batch_op:

@@ -14,7 +14,7 @@ from portal.privacy.dossier import store, wording
 from portal.privacy.erasing.subject import Subject
 from portal.privacy.retention import service as retention
 from portal.privacy.retention.periods import PERIODS
-from portal.seal import Vault
+from portal.seal import NotOurs, Vault
 from portal.tenancy.store import Tenant
 from portal.units import Row, Unit
 
@@ -140,9 +140,17 @@ def _cell(reading: Reading, table: str, name: str, row: Row) -> object:
     if name == "phone_sealed":
         return reading.subject.phone.digits if reading.subject.phone else None
     if name.endswith("_sealed"):
-        named = row["ref"] if table == "inbox" else row["public"]
-        return reading.vault.open(value, table=table, row=named, column=name).decode(errors="replace")
+        return _opened(reading.vault, table, name, row)
     return _of_guest(value) if table == "audit" and name == "payload" else value
+
+
+def _opened(vault: Vault, table: str, name: str, row: Row) -> str:
+    """What is sealed there; a cell that was damaged is said to be there, and keeps nobody from the rest."""
+    named = row["ref"] if table == "inbox" else row["public"]
+    try:
+        return vault.open(row[name], table=table, row=named, column=name).decode(errors="replace")
+    except NotOurs:
+        return wording.SHUT
 
 
 def _of_guest(payload: str) -> str:

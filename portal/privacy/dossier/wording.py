@@ -26,6 +26,8 @@ TITLES = {
     "audit": "What staff did for you, or about you",
 }
 
+SHUT = "(kept, and damaged: it cannot be read any more)"
+
 # Columns that only the machine needs; what is secret, sealed or a link to somebody else is left out by its kind.
 MACHINE = frozenset(
     {

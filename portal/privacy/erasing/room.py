@@ -11,10 +11,10 @@ import structlog
 from portal.clock import HOUR, Clock
 from portal.db import Database
 from portal.loops import Every, for_each
-from portal.privacy.erasing import service, store, tombstones
+from portal.privacy.erasing import service, store
+from portal.privacy.erasing.cleaning import Cleaning
 from portal.privacy.erasing.service import Wish
 from portal.privacy.erasing.subject import Subject
-from portal.privacy.erasing.tombstones import Tombstone
 from portal.seal import Vault
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
@@ -27,12 +27,13 @@ LATE = 100  # messages that came after their payer was erased, in one transactio
 
 
 class Erasing:
-    """Erases people; `loop` empties what was said of them after they had gone."""
+    """Erases people; `loop` finishes what was left, and empties what was said of them after they had gone."""
 
     def __init__(self, db: Database, vault: Vault, clock: Clock) -> None:
         self._db = db
         self._vault = vault
         self._clock = clock
+        self.cleaning = Cleaning(db, clock)
         self.loop = Every("erasing", HOUR, self.run_once, clock)
 
     async def erase(self, subject: Subject, wish: Wish) -> dict[str, int]:
@@ -41,22 +42,14 @@ class Erasing:
         wish = replace(wish, letters=letters)
         now = self._clock.now()
         taken = await self._db.write(subject.tenant, service.erase, self._vault, subject, wish, now)
-        await self.clean()
+        try:
+            done = await self.cleaning.clean()
+        except Exception as failed:  # they are erased; what is left to do is tried again
+            log.error("the cleaning after an erasing failed", error=type(failed).__name__)
+            done = False
+        if not done:
+            self.loop.wake()
         return taken
-
-    async def clean(self) -> None:
-        """The list of who was erased beside the database, and nothing old in its -wal file."""
-        tombstones.write(tombstones.beside(self._db.path), await self.stones())
-        if not await self._db.empty_log():
-            log.warning("what was erased is in the -wal file until the next checkpoint")
-
-    async def stones(self) -> list[Tombstone]:
-        """Everybody who was erased."""
-        tenants = await self._db.read(None, tenancy.tenants)
-        found: list[Tombstone] = []
-        for tenant in tenants:
-            found += tombstones.of_tenant(tenant, await self._db.read(tenant.id, store.tombstones))
-        return found
 
     async def _letters(self, subject: Subject) -> list[int]:
         """Messages that are about no payment, and name them all the same."""
@@ -71,7 +64,12 @@ class Erasing:
         return found
 
     async def run_once(self) -> int:
-        """Empty late messages about people who were erased before they came; gives how many."""
+        """Finish what an erasing has left to do; empty late messages about people who were erased before they came.
+
+        Gives how many messages.
+        """
+        if await self.cleaning.due():
+            await self.cleaning.clean()
         return await for_each(await self._db.read(None, tenancy.tenants), self._late, _failing)
 
     async def _late(self, tenant: Tenant) -> int:

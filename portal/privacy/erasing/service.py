@@ -13,7 +13,7 @@ from portal.audit import store as audit
 from portal.clock import Moment
 from portal.errors import Refused
 from portal.privacy.erasing import marks, store
-from portal.privacy.erasing.subject import Subject
+from portal.privacy.erasing.subject import Subject, by_device, by_person
 from portal.privacy.retention import service as retention
 from portal.privacy.retention import store as holds
 from portal.privacy.retention.rules import HOLDABLE, RULES, Rule
@@ -75,6 +75,7 @@ def preview(subject: Subject) -> Unit[dict[str, int]]:
 def erase(vault: Vault, subject: Subject, wish: Wish, now: Moment) -> Unit[dict[str, int]]:
     """Erase them; gives how many rows by rule. Raises `Refused`, and then nothing has changed."""
     reason = retention.reason_of(wish.reason)
+    subject = yield from _still_meant(vault, subject)
     yield from stands_in_the_way(subject, now)
     yield from marks.bury(vault, subject, now)
     taken = yield from forget(vault, subject, wish, now)
@@ -82,7 +83,23 @@ def erase(vault: Vault, subject: Subject, wish: Wish, now: Moment) -> Unit[dict[
     yield from _in_requests(vault, subject, wish, now)
     payload = {**wish.who, "after": {"reason": reason, **taken}}
     yield from audit.append(vault, actor=wish.by, act=act, subject=subject.name, payload=payload, now=now)
+    yield from store.to_clean()
     return taken
+
+
+def _still_meant(vault: Vault, subject: Subject) -> Unit[Subject]:
+    """Who is meant, as they are now; raises `Refused` when they are erased already, or somebody else was looked at.
+
+    A device that somebody paid for meanwhile is that person's, whom nobody has asked about; and messages that name
+    another number than the one of now were looked for.
+    """
+    if subject.person is not None:
+        now = yield from by_person(vault, subject.tenant, subject.person)
+    else:
+        now = yield from by_device(vault, subject.tenant, subject.devices[0])
+    if (now.person, now.phone) != (subject.person, subject.phone):
+        raise Refused("erase-changed", status=409)
+    return now
 
 
 def _in_requests(vault: Vault, subject: Subject, wish: Wish, now: Moment) -> Unit[None]:
@@ -97,6 +114,9 @@ def forget(vault: Vault, subject: Subject, wish: Wish, now: Moment) -> Unit[dict
     """Erase them, whatever stands in the way: what a restored backup does with people who were erased since."""
     taken: Counter[str] = Counter()
     taken[ACTS] = yield from audit.clear_these(vault, (yield from _acts(subject)), by=wish.by, now=now)
+    if subject.person is not None:
+        for one in (yield from store.paid_passes(subject.person)):
+            yield from admission.end_pass(one, "erased", now)
     for device in subject.devices:
         yield from _end_passes(device, now)
     for who, bound in _parts(subject):

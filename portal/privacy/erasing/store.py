@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -94,29 +95,45 @@ def is_there(device_id: int) -> Unit[bool]:
 
 
 def payers_of(device_id: int) -> Unit[list[int]]:
-    """The people who paid for this device, as far as their number is known."""
+    """The people who paid for this device, or for a pass that came to it, as far as their number is known."""
     found = yield from rows(
         "SELECT DISTINCT q.person_id FROM payments q JOIN persons w ON w.tenant_id = q.tenant_id"
-        " AND w.id = q.person_id WHERE q.tenant_id = :tenant AND q.device_id = :device AND q.state = 'paid'"
-        " AND w.phone_index IS NOT NULL",
+        " AND w.id = q.person_id WHERE q.tenant_id = :tenant AND q.state = 'paid' AND w.phone_index IS NOT NULL"
+        " AND (q.device_id = :device OR q.public IN (SELECT p.cause_ref FROM passes p WHERE p.tenant_id = :tenant"
+        " AND p.device_id = :device AND p.cause_kind = 'payment'))",
         device=device_id,
     )
     return [row["person_id"] for row in found]
 
 
+_PAID = (
+    " FROM payments q JOIN passes p ON p.tenant_id = q.tenant_id AND p.cause_kind = 'payment'"
+    " AND p.cause_ref = q.public WHERE q.tenant_id = :tenant AND q.person_id = :person"
+)
+
+
+def paid_passes(person_id: int) -> Unit[list[int]]:
+    """The passes for which this person paid that have not ended, wherever they lie now."""
+    found = yield from rows(f"SELECT p.id{_PAID} AND p.state <> 'ended' ORDER BY p.id", person=person_id)
+    return [row["id"] for row in found]
+
+
 def devices_of(person_id: int) -> Unit[tuple[list[int], list[int]]]:
-    """The devices for which this person alone paid; and those for which others did, too."""
+    """The devices for which this person alone paid; and those for which others did, too.
+
+    A pass that was moved is paid for where it lies now as well as where it was bought.
+    """
     found = yield from rows(
-        "SELECT DISTINCT q.device_id FROM payments q JOIN devices d ON d.tenant_id = q.tenant_id"
-        " AND d.id = q.device_id WHERE q.tenant_id = :tenant AND q.person_id = :person AND q.state = 'paid'"
-        " AND d.mac NOT LIKE 'gone-%' ORDER BY q.device_id",
+        "SELECT d.id FROM devices d WHERE d.tenant_id = :tenant AND d.mac NOT LIKE 'gone-%' AND d.id IN"
+        " (SELECT q.device_id FROM payments q WHERE q.tenant_id = :tenant AND q.person_id = :person"
+        f" AND q.state = 'paid' UNION SELECT p.device_id{_PAID}) ORDER BY d.id",
         person=person_id,
     )
     own: list[int] = []
     shared: list[int] = []
     for row in found:
-        payers = yield from payers_of(row["device_id"])
-        (own if set(payers) <= {person_id} else shared).append(row["device_id"])
+        payers = yield from payers_of(row["id"])
+        (own if set(payers) <= {person_id} else shared).append(row["id"])
     return own, shared
 
 
@@ -201,15 +218,33 @@ def empty_messages(ids: Sequence[int]) -> Unit[int]:
     return len((yield from rows(text, **bound)))
 
 
+_ASKED = (
+    "FROM questions s JOIN receipts v ON v.tenant_id = s.tenant_id AND v.number = s.number"
+    " AND v.account_id = s.account_id"
+)
+_ABOUT = (  # a payment itself, giving it back, or a receipt that has paid it or names it
+    "q.id = i.payment_id",
+    "i.refund_id IS NOT NULL AND q.id = (SELECT b.payment_id FROM refunds b WHERE b.tenant_id = :tenant"
+    " AND b.id = i.refund_id)",
+    "i.question_id IS NOT NULL AND q.id IN (SELECT v.payment_id"
+    f" {_ASKED} WHERE s.tenant_id = :tenant AND s.id = i.question_id UNION SELECT y.id {_ASKED} JOIN payments y"
+    " ON y.tenant_id = v.tenant_id AND y.account_ref = v.account_ref AND y.environment = v.environment"
+    " WHERE s.tenant_id = :tenant AND s.id = i.question_id AND v.payment_id IS NULL AND v.account_ref <> '')",
+)
+
+
 def late_messages(many: int) -> Unit[list[int]]:
     """Messages about payments of people who were erased before they came."""
-    found = yield from rows(
-        "SELECT i.id FROM inbox i JOIN payments q ON q.tenant_id = i.tenant_id AND q.id = i.payment_id"
-        " JOIN persons w ON w.tenant_id = q.tenant_id AND w.id = q.person_id WHERE i.tenant_id = :tenant"
-        " AND i.body_sealed IS NOT NULL AND i.processed_at IS NOT NULL AND w.erased_at IS NOT NULL LIMIT :many",
-        many=many,
-    )
-    return [row["id"] for row in found]
+    ids: list[int] = []
+    for about in _ABOUT:
+        found = yield from rows(
+            f"SELECT i.id FROM inbox i JOIN payments q ON q.tenant_id = i.tenant_id AND {about}"
+            " JOIN persons w ON w.tenant_id = q.tenant_id AND w.id = q.person_id WHERE i.tenant_id = :tenant"
+            " AND i.body_sealed IS NOT NULL AND i.processed_at IS NOT NULL AND w.erased_at IS NOT NULL LIMIT :many",
+            many=many,
+        )
+        ids += [row["id"] for row in found]
+    return ids
 
 
 def acts_about(who: str, bound: Mapping[str, Any]) -> Unit[list[int]]:
@@ -255,3 +290,25 @@ def living_devices() -> Unit[Sequence[Row]]:
     return (
         yield from rows("SELECT id, mac, created_at FROM devices WHERE tenant_id = :tenant AND mac NOT LIKE 'gone-%'")
     )
+
+
+# --- what is to be done after the transaction ---
+
+
+def to_clean() -> Unit[None]:
+    """From now on the -wal file is to be emptied, and the list to be written; a mark of its own each time."""
+    yield Sql(
+        "INSERT INTO installation (name, value) VALUES ('erased', :mark)"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        {"mark": secrets.token_hex(8)},
+    )
+
+
+def cleaning_due() -> Unit[str | None]:
+    found: str | None = yield from value("SELECT value FROM installation WHERE name = 'erased'")
+    return found
+
+
+def cleaned(mark: str) -> Unit[None]:
+    """It is done, unless somebody was erased meanwhile."""
+    yield Sql("DELETE FROM installation WHERE name = 'erased' AND value = :mark", {"mark": mark})

@@ -43,12 +43,12 @@ def beside(database: Path) -> Path:
 
 def read(path: Path) -> list[Tombstone]:
     """The list in a file; raises `Misconfigured` when it is none."""
-    lines = path.read_text().splitlines()
     try:
+        lines = path.read_text().splitlines()
         if not lines or lines[0] != HEAD:
             raise ValueError
         return [Tombstone(**json.loads(line)) for line in lines[1:]]
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, IsADirectoryError):
         raise Misconfigured(f"{path} is no list of people who were erased, or a damaged one.") from None
 
 
