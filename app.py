@@ -56,6 +56,7 @@ from portal.privacy.retention.room import Retention
 from portal.privacy.retention.service import broke_off
 from portal.privacy.rights import store as requests
 from portal.privacy.rights.clocks import RIGHTS
+from portal.processors.gate import Gate
 from portal.settings import Settings, load, refuse_unsafe
 from portal.staff.room import StaffRoom
 from portal.tenancy.reminders import Reminders
@@ -103,6 +104,7 @@ class Bando:
         await self.catalog.refresh()
         await self.payments.start()
         await self.watch.start()
+        await self.messages.start()
         ends = Every("ends", ENDS_EVERY_MS, self._let_time_act, self.clock)
         rooms = (
             *(*self.payments.loops, *self.vouchers.loops, *self.staff.loops, *self.watch.loops),
@@ -150,7 +152,8 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     reminders = Reminders(db, clock, lambda: [each.tenant for each in catalog.all()])
     imports = Imports(db, clock, lambda: [each.tenant for each in catalog.all()])
     erasing = Erasing(db, vault, clock)
-    messages = Messages(db, vault, clock, catalog, gateway_of(settings, http))
+    gateway, gate = gateway_of(settings, http), Gate(db, clock)
+    messages = Messages(db, vault, clock, catalog, gateway, registered=gate)
     sources = Sources(balances=_balances, expiring=_expiring, deadlines=_deadlines, broke_off=broke_off)
     watch = Watch(db, vault, clock, catalog, settings, trust_for(settings), sources=sources)
     retention = Retention(db, vault, clock)
@@ -211,6 +214,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         payments=payments,
         watch=watch,
         erasing=erasing,
+        carrier=messages.mark,
         observe=access_log,
     )
     guest_pages = pages.site(services, more=health.routes(), lifespan=lifespan)
@@ -231,8 +235,11 @@ def _expiring() -> Unit[Sequence[Expiring]]:
     return [Expiring.password(*each) for each in (yield from known.passwords())]
 
 
-def _deadlines(now: Moment) -> Unit[Sequence[Deadline]]:
-    """What people have asked for and was not answered, and incidents of which somebody still has to be told."""
+def _deadlines(kind: str, now: Moment) -> Unit[Sequence[Deadline]]:
+    """What people have asked for and was not answered, and incidents of which somebody still has to be told.
+
+    `kind`: of an ISP or of the platform, which owe it to others; of the platform nobody asks anything.
+    """
     asked = [
         Deadline(
             kind="request",
@@ -247,7 +254,7 @@ def _deadlines(now: Moment) -> Unit[Sequence[Deadline]]:
         Deadline(
             kind="incident",
             subject=f"incident:{each.id}",
-            title=f"Incident {each.id}, of which {DUTIES['isp'].whom} has to be told",
+            title=f"Incident {each.id}, of which {DUTIES[kind].whom} must know",
             since=each.known_at,
             due_at=each.due_at,
         )

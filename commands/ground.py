@@ -97,15 +97,18 @@ def must_be_usable(settings: Settings) -> None:
         raise WrongKey
 
 
-def sealed_with_this_key(settings: Settings) -> bool:
-    """Whether what is sealed in the database will open; the first key that is used is remembered by its mark."""
-    with closing(open_connection(settings.database)) as connection:
+def sealed_with_this_key(settings: Settings, *, look_only: bool = False) -> bool:
+    """Whether what is sealed in the database will open.
+
+    The first key that is used is remembered by its mark, unless somebody only looks.
+    """
+    with closing(open_connection(settings.database, read_only=look_only)) as connection:
         run = executor(connection, quiet)
         try:
             mark = snapshot_vault(settings, run).index(0, "key", "mark").hex()
         except WrongKey:
             return False
-        return drive(tenancy.sealed_with(mark), None, run)
+        return drive(tenancy.fits(mark) if look_only else tenancy.sealed_with(mark), None, run)
 
 
 def snapshot_vault(settings: Settings, run: Execute) -> Vault:

@@ -23,6 +23,7 @@ from portal.migrate import migrate as bring_up
 from portal.payments import accounts
 from portal.payments.examination import check_accounts
 from portal.payments.room import Make, built
+from portal.privacy.incidents.examination import check_incidents
 from portal.processors.gate import Gate
 from portal.settings import Settings
 from portal.tenancy import store as tenancy
@@ -71,7 +72,7 @@ async def _examined(settings: Settings) -> list[Finding]:
     clock = clock_for(settings)
     if not healthy(check_database(settings.database)):
         return await examine(settings, clock)
-    if not sealed_with_this_key(settings):
+    if not sealed_with_this_key(settings, look_only=True):
         sentence = "BANDO_SECRET_KEY is not the key that this database was sealed with."
         other_key = fault("secret-other", sentence, "Put the old key back, or correct BANDO_DATABASE.")
         return [*await examine(settings, clock), other_key]
@@ -93,9 +94,9 @@ async def _with_accounts_and_routers(settings: Settings, clock: Clock) -> list[F
         http = await stack.enter_async_context(httpx.AsyncClient(verify=trust_for(settings), trust_env=False))
         db = Database(settings.database)
         stack.push_async_callback(db.aclose)
-        gate = Gate(db, clock)
+        gate = Gate(db, clock, tells=False)
         vault = vault_of(settings.secret_key.encode(), db, clock)
-        return await examine(
+        found = await examine(
             settings,
             clock,
             db=db,
@@ -104,6 +105,7 @@ async def _with_accounts_and_routers(settings: Settings, clock: Clock) -> list[F
             time_url=await _provider_url(db),
             check_mpesa=partial(check_accounts, db, built(_further(), http, vault, clock, registered=gate), settings),
         )
+        return [*found, *await check_incidents(db, clock)]
 
 
 def _further() -> Sequence[Make]:

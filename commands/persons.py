@@ -29,6 +29,7 @@ SAYS = {
     "erase-paying": "A payment of theirs is on its way; try again when it has ended.",
     "erase-refund": "Money is on its way back to them; try again when that has ended.",
     "erase-money": "Money of theirs came in and was not used yet; see the lines for staff: bando lines",
+    "erase-changed": "It is another person now, or has another number; look who it is, and try again.",
     "phone": "That is neither a phone number nor a MAC.",
 }
 

@@ -73,6 +73,25 @@ async def for_each(
     return done
 
 
+async def side_by_side(
+    things: Iterable[T], act: Callable[[T], Awaitable[int]], failing: Callable[[T, Exception], None]
+) -> int:
+    """The same for all of these at once: nobody waits for another one."""
+
+    async def alone(each: T) -> tuple[int, Exception | None]:
+        try:
+            return await act(each), None
+        except Exception as failed:
+            failing(each, failed)
+            return 0, failed
+
+    ended = await asyncio.gather(*map(alone, things))
+    broken = [failed for _, failed in ended if failed is not None]
+    if broken:
+        raise broken[-1]
+    return sum(done for done, _ in ended)
+
+
 async def first(*waits: Awaitable[object]) -> None:
     """Until one of these is done; the others are cancelled."""
     tasks = [asyncio.ensure_future(each) for each in waits]

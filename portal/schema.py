@@ -188,6 +188,7 @@ devices = Table(
     plain("blocked_at", Whole),
     UniqueConstraint("tenant_id", "mac"),
     Index(None, "tenant_id", "last_router_id", "last_seen_at"),
+    part("tenant_id", "blocked_at", where="blocked_at IS NOT NULL"),  # each poll asks
 )
 
 passes = Table(
@@ -295,8 +296,9 @@ presence = Table(
     plain("rate_up", Whole),  # bit/s between the last two readings; NULL when that cannot be said
     plain("rate_down", Whole),
     UniqueConstraint("tenant_id", "router_id", "device_id"),
-    Index(None, "tenant_id", "device_id"),
+    Index(None, "tenant_id", "device_id", "router_id"),
     Index(None, "tenant_id", "online_since"),
+    part("tenant_id", "router_id", "online_since", "device_id", where="online_since IS NOT NULL"),  # each poll asks
     Index(None, "tenant_id", "address"),
 )
 

@@ -25,7 +25,7 @@ class Sms:
 
 @dataclass
 class Gateway:
-    """`status`: its answer; `silent`: it keeps the message and lets the caller wait."""
+    """`status`: its answer; `silent`: it keeps the message and lets the caller wait, as long as that is so."""
 
     status: int = 200
     silent: bool = False
@@ -57,8 +57,8 @@ class Gateway:
             return
         if request.method == "POST":
             self._take(request)
-            if self.silent:
-                await asyncio.sleep(60)
+            while self.silent:
+                await asyncio.sleep(0.01)
             reply = Reply(status=self.status, content_type="text/plain")
         else:
             reply = Reply(status=200, content_type="text/html; charset=utf-8", body=self._page().encode())

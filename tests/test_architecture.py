@@ -118,7 +118,7 @@ MAY: dict[str, set[str]] = {
     # and who is erased: `access` ends their passes, `payments` says what is on its way and which number is whose
     "privacy": {"audit", "tenancy", "columns", "access", "payments", "people", "processors", "db", "loops"},
     # to guests; whom it may write to, their rights say
-    "messages": {"access", "privacy", "db", "loops"},
+    "messages": {"access", "privacy", "processors", "tenancy", "db", "loops"},
     # what looks at everything, and changes nothing
     "check": {"audit", "tenancy", "groups", "check_books"},
     "check_books": {"books"},

@@ -81,6 +81,7 @@ class Catalog:
         self._by_id: dict[int, TenantView] = {}
         self._by_public: dict[str, TenantView] = {}
         self._routers: dict[str, tuple[TenantView, Router]] = {}
+        self.edition = 0  # grows whenever anything in it is another than before
 
     async def refresh(self) -> list[int]:
         """Load what has changed; the tenants it concerned."""
@@ -106,6 +107,7 @@ class Catalog:
         self._by_id[tenant.id] = view
 
     def _index(self) -> None:
+        self.edition += 1
         self._by_public = {view.tenant.public: view for view in self._by_id.values()}
         self._routers = {
             router.public: (view, router) for view in self._by_id.values() for router in view.routers.values()
@@ -113,6 +115,10 @@ class Catalog:
 
     def all(self) -> tuple[TenantView, ...]:
         return tuple(self._by_id.values())
+
+    def lasting(self) -> tuple[TenantView, ...]:
+        """All but those that were erased: of these nothing is to be written any more."""
+        return tuple(view for view in self.all() if view.tenant.erased_at is None)
 
     def tenant(self, tenant_id: int) -> TenantView | None:
         return self._by_id.get(tenant_id)

@@ -73,7 +73,10 @@ def record(router_id: int, sightings: Iterable[Sighting], now: Moment) -> Unit[N
     """Take a keeper's readings into the books."""
     seen = list(sightings)
     batch = yield from read_batch(router_id, [each.device_id for each in seen])
+    gone = yield from _gone(batch, seen)
     for each in seen:
+        if each.device_id in gone:
+            continue
         last = batch.last(each.device_id)
         if last is None and not each.here:
             continue
@@ -85,6 +88,12 @@ def record(router_id: int, sightings: Iterable[Sighting], now: Moment) -> Unit[N
     for device_id in sorted(batch.owners):
         if not batch.stands(device_id, now):
             yield from admission.refresh(device_id, now)
+
+
+def _gone(batch: Batch, seen: Sequence[Sighting]) -> Unit[set[int]]:
+    """Devices that were erased between the reading and its recording; only those have been nowhere, so few are read."""
+    nowhere = sorted({each.device_id for each in seen if not batch.places.get(each.device_id)})
+    return set((yield from many.gone(nowhere))) if nowhere else set()
 
 
 def polled(router_id: int, calm: Sequence[int], sightings: Iterable[Sighting], now: Moment) -> Unit[None]:

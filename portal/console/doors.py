@@ -40,6 +40,7 @@ class Services:
     payments: Payments | None = None
     watch: Watch | None = None
     erasing: Erasing | None = None
+    carrier: str = ""  # what the register of processors calls whoever carries messages to guests
     looked: dict[tuple[int, int, str], int] = field(default_factory=dict)  # pages that visitors saw, by minute
     work: Work = field(default_factory=Work)
     board: Board = field(default_factory=Board)

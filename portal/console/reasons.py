@@ -54,6 +54,7 @@ REVIEW = {
     "receipt-used": Why("its receipt has paid another one", "Its receipt has already paid another payment."),
     "receipt-elsewhere": Why("its receipt is in the books already", "Its receipt is already in the books."),
     "tenant-closed": Why("the shop was closed", "The money came while your shop was closed."),
+    "payer-erased": Why("who pays was erased", "The money came for somebody who was erased before it came."),
     "unknown-id": Why("M-Pesa does not know it", "M-Pesa does not know the request that was reported as paid."),
 }
 SHORT = {reason: why.short for reason, why in {**FAILED, **REVIEW}.items()}

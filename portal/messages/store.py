@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from portal.clock import Moment
 from portal.phone import Phone
 from portal.seal import Vault, new_public
-from portal.units import Row, Sql, Unit, insert, rows, update, value
+from portal.units import Sql, Unit, insert, one, rows, update, value
 
 TABLE = "messages"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Letter:
+    """What goes to the gateway, opened."""
+
+    mark: str
+    to: Phone = field(repr=False)
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Message:
-    """One on its way, still sealed."""
+    """One that waits, still sealed."""
 
     id: int
     public: str
@@ -25,12 +34,13 @@ class Message:
     tries: int
     expires_at: Moment
 
-    def recipient(self, vault: Vault) -> Phone:
-        sealed = self.recipient_sealed
-        return Phone(vault.open(sealed, table=TABLE, row=self.public, column="recipient_sealed").decode())
-
-    def body(self, vault: Vault) -> str:
-        return vault.open(self.body_sealed, table=TABLE, row=self.public, column="body_sealed").decode()
+    def opened(self, vault: Vault) -> Letter:
+        """Raises `NotOurs` when a part of it does not open."""
+        to, text = (
+            vault.open(sealed, table=TABLE, row=self.public, column=column).decode()
+            for column, sealed in (("recipient_sealed", self.recipient_sealed), ("body_sealed", self.body_sealed))
+        )
+        return Letter(mark=self.public, to=Phone(to), text=text)
 
 
 def put_out(
@@ -54,20 +64,31 @@ def put_out(
     )
 
 
-def due(now: Moment, limit: int) -> Unit[list[Message]]:
+_FIELDS = ", ".join(Message.__dataclass_fields__)
+_DUE = (
+    "FROM messages WHERE tenant_id = :tenant AND state = 'waiting' AND next_try_at <= :now"
+    " AND recipient_sealed IS NOT NULL AND body_sealed IS NOT NULL"
+)
+
+
+def due(now: Moment, limit: int) -> Unit[list[int]]:
     """What is to be tried now, the oldest first."""
-    found = yield from rows(
-        "SELECT id, public, kind, person_id, recipient_sealed, body_sealed, tries, expires_at FROM messages"
-        " WHERE tenant_id = :tenant AND state = 'waiting' AND next_try_at <= :now"
-        " AND recipient_sealed IS NOT NULL AND body_sealed IS NOT NULL ORDER BY next_try_at, id LIMIT :limit",
-        now=now,
-        limit=limit,
+    text = f"SELECT id {_DUE} ORDER BY next_try_at, id LIMIT :limit"
+    return [row["id"] for row in (yield from rows(text, now=now, limit=limit))]
+
+
+def still_due(message_id: int, now: Moment) -> Unit[Message | None]:
+    """One of these as it is now; None when it was sent, dropped or erased meanwhile."""
+    row = yield from one(f"SELECT {_FIELDS} {_DUE} AND id = :id", id=message_id, now=now)
+    return None if row is None else Message(**{name: row[name] for name in Message.__dataclass_fields__})
+
+
+def waiting(message_id: int) -> Unit[int | None]:
+    """How often one that waits was tried; None when it waits no more."""
+    found: int | None = yield from value(
+        "SELECT tries FROM messages WHERE tenant_id = :tenant AND id = :id AND state = 'waiting'", id=message_id
     )
-    return [_message(row) for row in found]
-
-
-def _message(row: Row) -> Message:
-    return Message(**{name: row[name] for name in Message.__dataclass_fields__})
+    return found
 
 
 def change(message_id: int, **columns: object) -> Unit[None]:

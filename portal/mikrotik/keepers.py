@@ -49,6 +49,7 @@ class Keepers:
         self._kept: dict[int, tuple[Kept, Keeper, asyncio.Task[None]]] = {}
         self._versions: dict[int, int] = {}
         self._heard: set[int] = set()
+        self._edition = -1  # of the catalog, that the keepers follow
         self.loop = Every("keepers", LOOK_EVERY_MS, self.look, clock)
 
     def keeper(self, router_id: int) -> Keeper | None:
@@ -75,6 +76,15 @@ class Keepers:
         if not self._installation:
             self._installation = await self._db.write(None, tenancy.installation_id)
         await self._catalog.refresh()
+        edition = self._catalog.edition
+        if edition != self._edition:
+            await self._follow()
+            self._edition = edition
+        await self._hear_others()
+        return len(self._kept)
+
+    async def _follow(self) -> None:
+        """Keepers for the routers as the catalog has them now."""
         wanted = {
             router.id: (lasting(router), view.tenant.router_networks, not view.tenant.active)
             for view in self._catalog.all()
@@ -86,8 +96,6 @@ class Keepers:
         await asyncio.gather(*(self._replace(router_id, wanted.get(router_id)) for router_id in changed))
         for router_id in [key for key in wanted if key not in self._kept]:
             self._start(wanted[router_id])
-        await self._hear_others()
-        return len(self._kept)
 
     async def _hear_others(self) -> None:
         for view in self._catalog.all():

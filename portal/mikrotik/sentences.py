@@ -18,6 +18,7 @@ Sentence = list[str]
 MAX_WORD = 1 << 20  # the longest real word is a file's content, about 61 KB
 MAX_SENTENCE = 4 << 20
 MAX_WORDS = 2_000
+MAX_SHORT = 1 << 14  # bytes of a sentence that is taken apart at once
 MAX_EMPTY = 1_000  # sentences in a row: a router sends some to keep a way open, never a stream of them
 
 
@@ -80,6 +81,11 @@ class Decoder:
                 begin = position
                 yield found[0]
                 continue
+            if not self._words and (short := _short(buffer, position)):
+                self._empty, position = 0, position + len(short.raw)
+                begin = position
+                yield short
+                continue
             start, length = _prefix(buffer, position, end)
             if start + length > end:
                 break
@@ -120,6 +126,22 @@ class Decoder:
         self._size += length
         if self._size > MAX_SENTENCE or len(self._words) > MAX_WORDS:
             raise BadSentence("a sentence is too long")
+
+
+def _short(buffer: bytearray, begin: int) -> Whole | None:
+    """The sentence that begins here, if all of it is here, in ASCII and in words of one-byte prefixes; nearly all are.
+
+    Its end is then the first zero byte, unless a word has one in it; a prefix of more bytes is no ASCII.
+    """
+    raw = bytes(buffer[begin : buffer.find(0, begin, begin + MAX_SHORT) + 1])
+    if len(raw) < 2 or not raw.isascii():
+        return None
+    text, words, position, end = raw.decode("ascii"), [], 0, len(raw) - 1
+    while position < end:
+        start = position + 1
+        position = start + raw[position]
+        words.append(text[start:position])
+    return Whole(words, raw) if position == end and len(words) <= MAX_WORDS else None
 
 
 def _prefix(buffer: bytearray, position: int, end: int) -> tuple[int, int]:

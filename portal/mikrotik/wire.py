@@ -12,6 +12,7 @@ import hashlib
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from portal.errors import Misconfigured, RouterTrap, RouterUnreachable
@@ -147,8 +148,9 @@ def _response(password: str, challenge: str) -> str:
     return "00" + hashlib.md5(secret, usedforsecurity=False).hexdigest()
 
 
+@lru_cache(maxsize=1)
 def _tls() -> ssl.SSLContext:
-    """Encryption without authorities; who answers is settled by the pin."""
+    """Encryption without authorities; who answers is settled by the pin. One for all: making it is dear."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

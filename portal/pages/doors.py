@@ -100,8 +100,7 @@ class TrialsRoom(Protocol):
 class MessagesRoom(Protocol):
     """Sends messages to guests, where there is a gateway."""
 
-    @property
-    def possible(self) -> bool: ...
+    async def possible(self, tenant: int) -> bool: ...
 
     def wake(self) -> None: ...
 

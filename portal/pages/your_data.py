@@ -61,15 +61,21 @@ def _visit(services: Services, request: Request) -> Visit:
 
 async def first(services: Services, request: Request) -> Response:
     """How to show that a number is one's own."""
-    return _first(_visit(services, request), request)
+    return await _first(_visit(services, request), request)
 
 
-def _first(visit: Visit, request: Request, status: int = 200, **typed: str) -> Response:
+async def _first(visit: Visit, request: Request, status: int = 200, **typed: str) -> Response:
     shown = {"text": "", "phone": "", "number": "", "sent": "", "wrong": "", **typed}
-    possible = visit.services.messages is not None and visit.services.messages.possible
+    codes_come = await _codes_come(visit)
     return visit.page(
-        request, "data", status, codes=possible, regulator=REGULATOR, regulator_url=REGULATOR_URL, **shown
+        request, "data", status, codes=codes_come, regulator=REGULATOR, regulator_url=REGULATOR_URL, **shown
     )
+
+
+async def _codes_come(visit: Visit) -> bool:
+    """Whether a code can be sent to guests of this ISP."""
+    messages = visit.services.messages
+    return messages is not None and await messages.possible(visit.view.tenant.id)
 
 
 async def by_receipt(services: Services, request: Request) -> Response:
@@ -83,7 +89,7 @@ async def by_receipt(services: Services, request: Request) -> Response:
     except Refused as wrong:
         if wrong.key not in _HERE:
             raise
-        return _first(visit, request, 422, text=text[:MAX_TEXT], phone=typed[:40], wrong=wrong.key)
+        return await _first(visit, request, 422, text=text[:MAX_TEXT], phone=typed[:40], wrong=wrong.key)
     return see_other(f"/d/{seal(visit, found, 'receipt')}/")
 
 
@@ -108,18 +114,18 @@ async def send_code(services: Services, request: Request) -> Response:
     refuse_foreign(request, services.settings.public_url)
     visit = _visit(services, request)
     typed = (await forms.form(request)).get("number", "")
-    if services.messages is None or not services.messages.possible:
+    if services.messages is None or not await _codes_come(visit):
         raise Refused("not-found", status=404)
     try:
         phone = parse(typed)
     except Refused:
-        return _first(visit, request, 422, number=typed[:40], wrong="number")
+        return await _first(visit, request, 422, number=typed[:40], wrong="number")
     tenant, now = visit.view.tenant, services.clock.now()
     await _count(visit, request, phone, "data-send")
     words = partial(_words, visit)
     await services.db.write(tenant.id, codes.send, services.vault, tenant.id, phone, words, now)
     services.messages.wake()
-    return _first(visit, request, number=phone.spoken, sent="yes")
+    return await _first(visit, request, number=phone.spoken, sent="yes")
 
 
 def _words(visit: Visit, code: str) -> str:
@@ -153,7 +159,7 @@ async def by_code(services: Services, request: Request) -> Response:
         if wrong.key not in _HERE:
             raise
         key = "number" if wrong.key == "phone" else wrong.key
-        return _first(visit, request, 422, number=typed[:40], sent="yes", wrong=key)
+        return await _first(visit, request, 422, number=typed[:40], sent="yes", wrong=key)
     await services.db.write(visit.view.tenant.id, limits.give_back, counted)
     return see_other(f"/d/{seal(visit, found, 'code')}/")
 

@@ -18,6 +18,7 @@ from portal.errors import Refused
 from portal.payments import posting, store
 from portal.payments.accounts import get_account
 from portal.payments.claims import Wish, find_receipt, paid_with
+from portal.payments.late import store as late
 from portal.payments.settle import MoneyMoved, Said, same_payer, settle
 from portal.payments.store import Payment, Receipt
 from portal.people import store as people
@@ -37,6 +38,7 @@ OF_PAYMENT = (
     "receipt-used",
     "receipt-elsewhere",
     "tenant-closed",
+    "payer-erased",
     "unknown-id",
     "money-in-review",
 )
@@ -75,6 +77,10 @@ def _open(payment_id: int) -> Unit[Payment]:
         raise Refused("match-unknown", status=404)
     if (yield from store.receipt_of(payment_id)) is not None:
         raise Refused("match-has-receipt", status=409)
+    if one.state != "paid" and (
+        (yield from late.payer_erased(one.person_id)) or (yield from late.device_gone(one.device_id))
+    ):
+        raise Refused("match-erased", status=409)  # the pass would be nobody's
     return one
 
 

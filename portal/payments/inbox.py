@@ -20,6 +20,7 @@ from portal.db import Database
 from portal.loops import first
 from portal.payments import channels, mpesa, results, store
 from portal.payments.accounts import Account, get_account
+from portal.payments.late import store as late
 from portal.payments.mpesa_notices import READERS
 from portal.payments.provider import Arrived, Notice, Reader, Readers
 from portal.payments.store import Payment
@@ -144,8 +145,17 @@ def _settle_notice(
             yield from channels.settle_named(vault, account, one, notice, now, trusted=trusted, open_shop=open_shop)
         )
     if one is None:
-        return (yield from channels.settle_c2b(vault, account, notice, now, trusted=trusted, open_shop=open_shop))
+        done = yield from channels.settle_c2b(vault, account, notice, now, trusted=trusted, open_shop=open_shop)
+        yield from _named_nobody(account, row, notice)
+        return done
     return (yield from channels.settle_callback(vault, account, one, notice, now, trusted=trusted, open_shop=open_shop))
+
+
+def _named_nobody(account: Account, row: Row, notice: Notice) -> Unit[None]:
+    """Nothing ties this message to a payment but its words; they go with whoever they are about."""
+    number = notice.receipt or ""
+    if (yield from late.of_erased(number, account.environment, account.provider)):
+        yield from late.empty_message(row["id"])
 
 
 def _payment_of(row: Row, notice: Notice) -> Unit[Payment | None]:

@@ -146,7 +146,12 @@ FAILURES = frozenset(
     {each.reason for each in RESULTS.values() if each.reason} | {"phone", "provider-down", "unanswered", "unregistered"}
 )
 # Why a payment is looked at by staff.
-REVIEWS = frozenset({"wrong-amount", "wrong-ids", "receipt-used", "receipt-elsewhere", "tenant-closed", "unknown-id"})
+REVIEWS = frozenset(
+    {
+        *("wrong-amount", "wrong-ids", "receipt-used", "receipt-elsewhere", "tenant-closed", "unknown-id"),
+        "payer-erased",
+    }
+)
 
 
 def result(code: str) -> Result:

@@ -108,7 +108,7 @@ class Payments:
         What was being sent has an unknown outcome; unsettled messages are settled by the inbox's first run.
         """
         await self.refunds.start()
-        for view in self._catalog.all():
+        for view in self._catalog.lasting():
             await self._db.write(view.tenant.id, _register, self.providers, self._clock.now())
             for payment_id in await self._db.write(view.tenant.id, recover, self._clock.now()):
                 self.checkout.send(view.tenant, payment_id)

@@ -16,6 +16,7 @@ from portal.access.store import Cause
 from portal.clock import Moment
 from portal.money import Money
 from portal.payments import mpesa, payment, posting, store
+from portal.payments.late import store as late
 from portal.payments.payment import Evidence
 from portal.payments.store import Payment, Receipt
 from portal.people import store as people
@@ -54,8 +55,9 @@ class Said:
 
 def settle(vault: Vault, one: Payment, said: Said, now: Moment) -> Unit[str]:
     """Let evidence act on a payment; gives the verdict in a word."""
+    said, nameless = yield from _of_the_erased(one, said)
     if said.money is not None:
-        said = yield from _with_receipt(one, said, said.money, now)
+        said = yield from _with_receipt(one, said, said.money, now, nameless)
     if said.kind == "nothing":
         return said.reason or "nothing"
     step = payment.step(one.state, said.kind)
@@ -66,6 +68,22 @@ def settle(vault: Vault, one: Payment, said: Said, now: Moment) -> Unit[str]:
     elif step.effect == "tell":
         yield from _tell(one, said, now)
     return "doubtful" if step.effect == "ask" else said.reason or said.kind
+
+
+def _of_the_erased(one: Payment, said: Said) -> Unit[tuple[Said, bool]]:
+    """Money for somebody who was erased meanwhile makes no pass for nobody, and brings no digits back (0036).
+
+    Gives whether the payer was erased. While a payment is on its way nobody is; so only what is over is looked up.
+    """
+    if one.phone_tail is not None and one.state not in ("failed", "review"):
+        return said, False
+    erased = yield from late.payer_erased(one.person_id)
+    if erased and said.money is not None:
+        said = replace(said, money=replace(said.money, payer_tail=None, payer_index=None))
+    if said.kind != "success" or one.state == "paid":
+        return said, erased
+    nobody = erased or (yield from late.device_gone(one.device_id))
+    return (replace(said, kind="mismatch", reason="payer-erased") if nobody else said), erased
 
 
 def _changes(one: Payment, step: payment.Step, said: Said, now: Moment) -> dict[str, Any]:
@@ -94,6 +112,7 @@ LINES = {
     "wrong-ids": "A success for this payment names ids of another request. No pass was made.",
     "receipt-used": "The receipt named for this payment has already paid another one. No pass was made.",
     "receipt-elsewhere": "The receipt named for this payment is already in the books. No pass was made.",
+    "payer-erased": "Money came for somebody who was erased meanwhile. No pass was made.",
     "tenant-closed": "Money came while the shop was closed. No pass was made.",
     "unproven": "A success was reported that alone is no proof, and nothing has proven it in ten minutes.",
     "unknown-outcome": "A prompt may have rung and nobody knows what became of it; it cannot be asked for.",
@@ -115,11 +134,13 @@ PROOF = ("success", "decided")
 # --- receipts ---
 
 
-def _with_receipt(one: Payment, said: Said, money: MoneyMoved, now: Moment) -> Unit[Said]:
+def _with_receipt(one: Payment, said: Said, money: MoneyMoved, now: Moment, nameless: bool) -> Unit[Said]:
     """Write the receipt down and give it to the payment, or say why it is not the payment's."""
     found = yield from known_receipt(money, said.via, now)
     if found is None:
         return replace(said, kind="mismatch", reason="receipt-elsewhere")
+    if nameless and found.payment_id in (None, one.id):
+        yield from late.forget_payer(found.id)
     if found.payment_id == one.id:
         return said
     if found.payment_id is not None or found.state == "returned":

@@ -22,15 +22,19 @@ async def shut(tenant_id: int, mark: str) -> Processor | None:
 
 
 class Gate:
-    """Looks into the register each time: what was removed a moment ago gets nothing any more."""
+    """Looks into the register each time: what was removed a moment ago gets nothing any more.
 
-    def __init__(self, db: Database, clock: Clock) -> None:
+    `tells`: whether staff get a line when something is held back; whoever only looks writes nothing.
+    """
+
+    def __init__(self, db: Database, clock: Clock, *, tells: bool = True) -> None:
         self._db = db
         self._clock = clock
+        self._tells = tells
 
     async def __call__(self, tenant_id: int, mark: str) -> Processor | None:
         found, said = await self._db.read(tenant_id, _look, mark)
-        if found is None and not said:
+        if found is None and self._tells and not said:
             await self._db.write(tenant_id, _say, mark, self._clock.now())
         return found
 
@@ -41,6 +45,8 @@ def _look(mark: str) -> Unit[tuple[Processor | None, bool]]:
 
 
 def _say(mark: str, now: Moment) -> Unit[None]:
+    if (yield from store.registered(mark)) is not None:
+        return  # it was put back a moment ago
     last = yield from store.last_of(mark)
     named = (last or usual(mark)).named
     text = f"{named} is not in your register of processors, so nothing was sent there."

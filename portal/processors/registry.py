@@ -73,6 +73,8 @@ def usual(mark: str) -> Told:
 
 MOVES_MONEY = "Asks for payments, and says when they came"
 OF_PAYMENTS = "Phone number, amount and reference of a payment"
+CARRIES_MESSAGES = "Carries messages to guests, such as codes"
+OF_MESSAGES = "Phone number and words of a message"
 NO_GUESTS = "Names of sites and what happened there; nothing about guests"
 USUAL: Mapping[str, Told] = {  # beside what each further payment provider says of itself
     "mpesa": Told(named="Safaricom PLC (M-Pesa)", purpose=MOVES_MONEY, gets=OF_PAYMENTS, country=HOME),
@@ -86,6 +88,8 @@ USUAL: Mapping[str, Told] = {  # beside what each further payment provider says 
 SWAHILI = {
     MOVES_MONEY: "Huomba malipo, na husema yanapofika",
     OF_PAYMENTS: "Nambari ya simu, kiasi na kumbukumbu ya malipo",
+    CARRIES_MESSAGES: "Hupeleka ujumbe kwa wageni, kama vile misimbo",
+    OF_MESSAGES: "Nambari ya simu na maneno ya ujumbe",
     NO_GUESTS: "Majina ya maeneo na kilichotokea; hakuna chochote kuhusu wageni",
     "Is told of alarms about the network": "Huambiwa kuhusu hitilafu za mtandao",
     "Sends alarms about the network to staff": "Hutuma taarifa za hitilafu za mtandao kwa wafanyakazi",

@@ -25,8 +25,11 @@ def ensure(mark: str, now: Moment, told: Told | None = None) -> Unit[None]:
 
     Once only: what the ISP has removed stays removed until somebody puts it back.
     """
-    if (yield from store.last_of(mark)) is None:
+    last = yield from store.last_of(mark)
+    if last is None:
         yield from store.add(mark, told or usual(mark), "bando", now, None)
+    if last is None or last.removed_at is None:
+        yield from settle_line(LINE, subject(mark), now)
 
 
 def add(told: Told, by: str, now: Moment) -> Unit[int]:

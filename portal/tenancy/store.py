@@ -346,6 +346,12 @@ def installation_id() -> Unit[str]:
     return str((yield from value("SELECT value FROM installation WHERE name = 'id'")))
 
 
+def fits(mark: str) -> Unit[bool]:
+    """Whether the database was first used with the key of this mark, or with none yet."""
+    kept = yield from value("SELECT value FROM installation WHERE name = 'key'")
+    return kept is None or bool(kept == mark)
+
+
 def sealed_with(mark: str) -> Unit[bool]:
     """Whether this is the mark of the key that the database was first used with; the first one is kept."""
     kept = yield from value("SELECT value FROM installation WHERE name = 'key'")

@@ -11,7 +11,7 @@ from portal.clock import Moment
 from portal.errors import Refused
 from portal.processors import registry
 from portal.processors import service as processors
-from portal.seal import Vault
+from portal.seal import NotOurs, Vault
 from portal.units import Unit
 from portal.watch import addresses, store
 from portal.watch.addresses import Forbidden, Policy
@@ -20,6 +20,7 @@ from portal.watch.store import Channel
 
 MOST = 10  # of one ISP
 EMPTY = b""
+UNREADABLE = "an address that does not open any more"
 
 
 def check(kind: str, address: str, policy: Policy) -> str:
@@ -63,15 +64,29 @@ def mark(kind: str, address: str) -> str:
     return registry.MAIL if kind == "email" else registry.webhook(address)
 
 
+def mark_of(vault: Vault, channel: Channel) -> str:
+    """The same of a channel; nothing when its address does not open."""
+    try:
+        return mark(channel.kind, address(vault, channel))
+    except NotOurs:
+        return ""
+
+
 def marks(vault: Vault) -> Unit[list[str]]:
-    """The same of all channels."""
-    return [mark(each.kind, address(vault, each)) for each in (yield from store.channels())]
+    """The same of all channels whose address opens."""
+    found = [mark_of(vault, each) for each in (yield from store.channels())]
+    return [each for each in found if each]
 
 
-def register(vault: Vault, now: Moment) -> Unit[None]:
-    """Channels from before there was a register bring their receivers into it."""
-    for each in (yield from marks(vault)):
-        yield from processors.ensure(each, now)
+def register(vault: Vault, now: Moment) -> Unit[list[int]]:
+    """Channels from before there was a register bring their receivers into it; those whose address does not open."""
+    passed_over = []
+    for each in (yield from store.channels()):
+        if named := mark_of(vault, each):
+            yield from processors.ensure(named, now)
+        else:
+            passed_over.append(each.id)
+    return passed_over
 
 
 def _sealed(vault: Vault, public: str, secret: str) -> bytes:
@@ -90,7 +105,7 @@ def remove(channel: Channel, now: Moment) -> Unit[None]:
 
 
 def address(vault: Vault, channel: Channel) -> str:
-    """The address, opened."""
+    """The address, opened; raises `NotOurs` when it was altered, or its key is gone."""
     return (
         vault.of(channel.tenant_id)
         .open(channel.address_sealed, table="alarm_channels", row=channel.public, column="address_sealed")
@@ -99,14 +114,17 @@ def address(vault: Vault, channel: Channel) -> str:
 
 
 def secret(vault: Vault, channel: Channel) -> str:
-    """The secret, opened."""
+    """The secret, opened; raises `NotOurs`."""
     sealed, own = channel.secret_sealed or EMPTY, vault.of(channel.tenant_id)
     return own.open(sealed, table="alarm_channels", row=channel.public, column="secret_sealed").decode()
 
 
 def shown(vault: Vault, channel: Channel) -> str:
     """The address for a page: of a webhook the host alone, since the rest of it is often a password."""
-    whole = address(vault, channel)
+    try:
+        whole = address(vault, channel)
+    except NotOurs:
+        return UNREADABLE
     if channel.kind == "email":
         return whole
     parts = urlsplit(whole)

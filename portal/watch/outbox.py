@@ -7,19 +7,21 @@ that comes twice, under the same mark, and never one that does not come.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import structlog
 
-from portal.access.catalog import Catalog
+from portal.access.catalog import Catalog, TenantView
 from portal.clock import DAY, HOUR, MINUTE, SECOND, Clock, Moment
 from portal.db import Database
-from portal.loops import Every
+from portal.loops import Every, for_each, side_by_side
 from portal.processors.gate import Registered, shut
 from portal.processors.registry import Processor
-from portal.seal import Vault
+from portal.seal import NotOurs, Vault
 from portal.units import Unit
 from portal.watch import channels, store
 from portal.watch.deliver import TAKEN, Mails, Webhooks
+from portal.watch.everybody import everybody
 from portal.watch.store import Channel, Delivery
 
 log = structlog.get_logger("bando.watch")
@@ -29,7 +31,8 @@ PAUSES = (30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR)
 MOST_TRIES = len(PAUSES) + 1
 UNREGISTERED = "unregistered"  # the receiver is not in the register of processors
 LOOK_AGAIN_MS = 5 * MINUTE  # whether it was put back
-WAITS_MS = 7 * DAY  # for that; then it is old news
+WAITS_MS = 7 * DAY  # for that, or for its ISP to be on again; then it is old news
+SHUT = "shut"  # its address or its secret does not open
 AT_ONCE = 3  # of one ISP in a round; the others need not wait for a slow receiver of theirs
 SIDE_BY_SIDE = 16
 
@@ -44,6 +47,9 @@ def take(delivery: Delivery, now: Moment) -> Unit[Channel | None]:
     channel = yield from store.channel(delivery.channel_id)
     if channel is None or not (channel.active or delivery.event == "test"):
         yield from store.drop_waiting(delivery.channel_id, now)
+        return None
+    if now - delivery.made_at >= WAITS_MS:  # the ISP was off meanwhile, or Bando was
+        yield from store.change_delivery(delivery.id, state="dropped", answer="late", next_try_at=None, done_at=now)
         return None
     tries = delivery.tries + 1
     # After the last try it waits for its own result alone; if that is lost, it is tried once more.
@@ -76,6 +82,20 @@ def hold(delivery: Delivery, now: Moment) -> Unit[str]:
     return state
 
 
+def give_up(delivery: Delivery, now: Moment) -> Unit[None]:
+    """Its channel cannot be used, now or later."""
+    yield from store.change_delivery(delivery.id, state="failed", answer=SHUT, next_try_at=None, done_at=now)
+    yield from store.change_channel(delivery.channel_id, last_failed_at=now)
+
+
+def _failing(view: TenantView, broken: Exception) -> None:
+    log.error("delivering failed", tenant=view.tenant.public, error=type(broken).__name__)
+
+
+def _breaking(delivery: Delivery, broken: Exception) -> None:
+    log.error("message broke off", delivery=delivery.public, error=type(broken).__name__)
+
+
 class Outbox:
     """Delivers what waits, to receivers in the register of processors."""
 
@@ -102,17 +122,25 @@ class Outbox:
         self.loop = Every("outbox", EVERY_MS, self.run_once, clock)
 
     async def run_once(self) -> int:
-        """How many were tried."""
-        tried = await asyncio.gather(*(self._of(view.tenant.id) for view in self._catalog.all()))
-        return sum(tried)
+        """How many were tried, of all ISPs that are on; what waits at the others goes out when they are on again."""
+        on = [view for view in await everybody(self._db, self._catalog) if view.tenant.active]
+        return await side_by_side(on, self._of, _failing)
 
-    async def _of(self, tenant: int) -> int:
+    async def _of(self, view: TenantView) -> int:
         """Those of one ISP, one after the other."""
+        tenant = view.tenant.id
         waiting: list[Delivery] = await self._db.read(tenant, store.due, self._clock.now(), AT_ONCE)
-        for each in waiting:
-            async with self._room:
-                await self._deliver(tenant, each)
-        return len(waiting)
+        return await for_each(waiting, partial(self._when_free, tenant), _breaking)
+
+    async def _when_free(self, tenant: int, delivery: Delivery) -> int:
+        async with self._room:
+            try:
+                await self._deliver(tenant, delivery)
+            except NotOurs:
+                await self._db.write(tenant, give_up, delivery, self._clock.now())
+                log.error("message does not open", delivery=delivery.public)
+                self.failed += 1
+        return 1
 
     async def _deliver(self, tenant: int, delivery: Delivery) -> None:
         there: Channel | None = await self._db.read(tenant, store.channel, delivery.channel_id)

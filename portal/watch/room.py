@@ -5,6 +5,8 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 
+import structlog
+
 from portal.access.catalog import Catalog
 from portal.clock import Clock
 from portal.db import Database
@@ -18,6 +20,8 @@ from portal.watch.deliver import Mails, Webhooks
 from portal.watch.looking import Sources
 from portal.watch.outbox import Outbox
 from portal.watch.watching import Watching
+
+log = structlog.get_logger("bando.watch")
 
 
 class Watch:
@@ -43,8 +47,9 @@ class Watch:
 
     async def start(self) -> None:
         """Receivers that were set up before there was a register; call it after the catalog is loaded."""
-        for view in self._catalog.all():
-            await self._db.write(view.tenant.id, channels.register, self._vault, self._clock.now())
+        for view in self._catalog.lasting():
+            for each in await self._db.write(view.tenant.id, channels.register, self._vault, self._clock.now()):
+                log.error("the address of a channel does not open", tenant=view.tenant.public, channel=each)
 
     def wake(self) -> None:
         """There are messages to be delivered."""

@@ -13,8 +13,8 @@ from tests.support import Seed
 
 
 def plans(home: Seed, unit: Unit[Any]) -> list[str]:
-    """Every step of every plan, as ``SEARCH payments USING INDEX …``."""
-    connection = open_connection(home.db.path, read_only=True)
+    """Every step of every plan, as ``SEARCH payments USING INDEX …``; nothing is written."""
+    connection = open_connection(home.db.path)
     found: list[str] = []
 
     def execute(text: str, params: Mapping[str, Any]) -> Sequence[Row]:
@@ -24,8 +24,10 @@ def plans(home: Seed, unit: Unit[Any]) -> list[str]:
         return connection.execute(marked, pick(params)).fetchall()
 
     try:
+        connection.execute("BEGIN")
         drive(unit, home.tenant.id, execute)
     finally:
+        connection.rollback()
         connection.close()
     return found
 

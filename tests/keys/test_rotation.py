@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from portal.audit import store as audit
-from portal.clock import HOUR, MINUTE
+from portal.clock import DAY, HOUR, MINUTE
 from portal.db import Database, executor, quiet
 from portal.keys import rotation, store
 from portal.keys.cells import CELLS, SEALED
@@ -21,7 +21,9 @@ from portal.keys.rotation import KEPT_MS, Rotation, Turn, begin
 from portal.pages.context import LIFETIME_MS, Context, open_context, seal_context
 from portal.people import store as people
 from portal.phone import Phone
+from portal.privacy.closed.room import Closed
 from portal.seal import BY_MASTER, NotOurs, Vault, head_of
+from portal.tenancy import closing
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
 from portal.units import Sql, Unit, insert
@@ -47,6 +49,16 @@ class House:
 
     async def known(self) -> list[store.Known]:
         found: list[store.Known] = await self.home.read(store.known)
+        return found
+
+    async def erased(self) -> Tenant:
+        """The other ISP, closed and erased."""
+        db, clock = self.home.db, self.home.clock
+        await db.write(self.other.id, closing.close, self.other.id, clock.now())
+        clock.advance(closing.ERASE_AFTER_DAYS * DAY)
+        assert await Closed(db, self.ring.vault, clock).run_once() == 1
+        found: Tenant | None = await db.read(None, tenancy.tenant, self.other.id)
+        assert found is not None
         return found
 
     async def rotate(self) -> Turn:
@@ -162,6 +174,23 @@ def _altered() -> Unit[None]:
         " (SELECT MIN(id) FROM routers WHERE tenant_id = :tenant)",
         {},
     )
+
+
+async def test_what_an_erased_isp_left_in_sealed_columns_keeps_no_rotation_from_its_end(house: House) -> None:
+    """It opens nothing and never did: it is passed over, the key of that ISP is replaced, and destroyed in its time."""
+    other = await house.erased()
+    left = sum(many for head, many in (await house.under(other.id)).items() if head.startswith(b"gone:"))
+    assert left > EACH
+    with house.home.db.beside() as connection:
+        assert lost(executor(connection, quiet)) == []
+    turns = await house.room.rotate(await house.room.everybody(), "command")
+
+    assert {turn.tenant.id: turn.shut for turn in turns} == {house.home.tenant.id: 0, other.id: 0}
+    old, newest = await house.home.db.read(other.id, store.known)
+    assert (old.replaced_at is None, newest.replaced_at) == (False, None)
+    house.home.clock.advance(KEPT_MS + MINUTE)
+    assert await house.room.run_once() == 2
+    assert await house.home.db.read(other.id, audit.verify_all, house.ring.vault) is None
 
 
 async def test_what_another_process_seals_before_it_hears_of_the_key_is_found_too(house: House) -> None:

@@ -3,77 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-import httpx
 import pytest
 
 from portal.access.catalog import Catalog
-from portal.clock import DAY, HOUR, MINUTE, TravelClock
+from portal.clock import DAY, HOUR, MINUTE
 from portal.errors import Misconfigured
 from portal.messages import store
 from portal.messages.gateways import SandboxGateway, gateway_of
 from portal.messages.room import MOST_TRIES, Messages
-from portal.people import store as people
-from portal.phone import Phone
 from portal.privacy.retention.room import Retention
-from portal.privacy.rights import service as rights
-from portal.privacy.rights.service import Ask, By
-from portal.settings import SANDBOX_KEY, Settings, load, refuse_unsafe
-from portal.units import Row, rows
-from sandbox.messages import Gateway
-from tests.support import Seed, seed
-
-PHONE, TEXT = Phone("254712345678"), "12345678 is your planted code"
-
-
-@dataclass(kw_only=True)
-class Post:
-    """An outbox, the gateway that it sends to, and somebody to write to."""
-
-    home: Seed
-    gateway: Gateway
-    http: httpx.AsyncClient
-    settings: Settings
-    person: int
-
-    async def room(self) -> Messages:
-        """As a process that has just started has it."""
-        catalog = Catalog(self.home.db)
-        await catalog.refresh()
-        return Messages(self.home.db, self.home.vault, self.home.clock, catalog, gateway_of(self.settings, self.http))
-
-    async def put(self, kind: str = "code", for_ms: int = DAY) -> int:
-        now = self.home.clock.now()
-        args = (self.home.vault, kind, self.person, PHONE, TEXT, now + for_ms, now)
-        made: int = await self.home.write(store.put_out, *args)
-        return made
-
-    async def rows(self) -> list[Row]:
-        return list(await self.home.read(rows, "SELECT * FROM messages WHERE tenant_id = :tenant ORDER BY id"))
-
-    async def restrict(self) -> int:
-        now = self.home.clock.now()
-        ask = Ask(kind="restrict", channel="counter", received_at=now, key="r", person_id=self.person)
-        made: int = await self.home.write(rights.file, self.home.vault, self.home.tenant, ask, By(), now)
-        await self.home.write(rights.restrict, self.home.vault, made, By(), now)
-        return made
-
-
-@pytest.fixture
-async def post(tmp_path: Path) -> AsyncIterator[Post]:
-    home = await seed(tmp_path, clock=TravelClock())
-    home.clock.run_at(0)
-    gateway = await Gateway().open()
-    settings = load({"BANDO_MODE": "sandbox", "BANDO_MESSAGES_SANDBOX": gateway.url})
-    person = await home.write(people.person_for, home.vault, home.tenant.id, PHONE, home.clock.now())
-    async with httpx.AsyncClient(trust_env=False) as http:
-        yield Post(home=home, gateway=gateway, http=http, settings=settings, person=person)
-    await gateway.aclose()
-    await home.db.aclose()
+from portal.settings import SANDBOX_KEY, load, refuse_unsafe
+from tests.messages.post import PHONE, TEXT, Post
 
 
 async def test_what_was_written_is_sent_once(post: Post) -> None:
@@ -196,7 +139,7 @@ async def test_without_a_gateway_nothing_is_taken_up(post: Post) -> None:
     catalog = Catalog(post.home.db)
     await catalog.refresh()
     room = Messages(post.home.db, post.home.vault, post.home.clock, catalog, None)
-    assert not room.possible
+    assert not await room.possible(post.home.tenant.id)
     assert await room.run_once() == 0
     assert (await post.rows())[0]["state"] == "waiting"
 

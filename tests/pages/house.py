@@ -27,6 +27,7 @@ from portal.pages.doors import Services
 from portal.pages.routes import site
 from portal.payments import accounts
 from portal.payments.room import Make, Payments
+from portal.processors.gate import Gate
 from portal.sessions.meter import Reading
 from portal.settings import load
 from portal.tenancy import store as tenancy
@@ -218,6 +219,8 @@ async def house(
         payments = Payments(home.db, home.vault, home.clock, catalog, settings, http, further=further)
         seen: list[tuple[str, str, int]] = []
         unseen: set[str] = set()
+        gateway, gate = gateway_of(settings, http), Gate(home.db, home.clock)
+        messages = Messages(home.db, home.vault, home.clock, catalog, gateway, registered=gate)
         services = Services(
             db=home.db,
             vault=home.vault,
@@ -227,11 +230,12 @@ async def house(
             payments=payments,
             vouchers=Vouchers(home.db, home.vault, home.clock, catalog, settings, lambda _router, _mac: True),
             trials=Trials(home.db, home.clock, lambda _router, mac: mac not in unseen),
-            messages=Messages(home.db, home.vault, home.clock, catalog, gateway_of(settings, http)),
+            messages=messages,
             observe=lambda method, route, status, _: seen.append((method, route, status)),
         )
         late.app = site(services)
         await payments.start()
+        await messages.start()
         supervisor = Supervisor(home.clock)
         supervisor.start(payments.loops)
         async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as browser:

@@ -26,32 +26,10 @@ from portal.privacy.retention import service as retention
 from portal.privacy.retention.rules import ELSEWHERE, RULES
 from portal.privacy.whose import BY_DEVICE, BY_PERSON, STAFF
 from tests.backup.samples import backed_up, put_back
-from tests.keys.test_planted import forms, lying
+from tests.privacy.erased import WISH, left, marks_of, one, phone
 from tests.privacy.marked import TABLES, Marked
 from tests.privacy.rows import Planted
 from tests.privacy.trade import Trade
-
-WISH = Wish(reason="They asked for it", by="staff:ada")
-
-
-def one(trade: Trade, n: int) -> Subject:
-    found: Subject = trade.ledger.run(subject.by_phone(trade.ledger.vault, trade.ledger.tenant.id, phone(n)))
-    return found
-
-
-def phone(n: int) -> Phone:
-    return Phone(f"25471234567{n}")
-
-
-def marks_of(n: int) -> list[str]:
-    return [phone(n).digits, phone(n).spoken, f"02:00:00:00:00:{n:02X}"]
-
-
-def left(folder: Path, words: list[str]) -> set[str]:
-    """Which of these words lie in a file of the folder, in any form."""
-    content = lying(folder)
-    return {word for word in words if any(form in content for form in forms(word))}
-
 
 # --- the books ---
 

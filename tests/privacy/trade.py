@@ -30,11 +30,16 @@ class Trade:
         self.room = Retention(self.db, self.ledger.vault, self.clock)
         self.erasing = Erasing(self.db, self.ledger.vault, self.clock)
 
-    def sell(self, n: int, *, used: bool = True) -> Story:
-        """A payment and its pass; used up, unless it is still to be."""
+    def asked(self, n: int) -> Story:
+        """A prompt rang."""
         story = Story(self.ledger, n=n, now=self.clock.now(), tenant=self.ledger.tenant)
         story.claimed()
         story.pushed()
+        return story
+
+    def sell(self, n: int, *, used: bool = True) -> Story:
+        """A payment and its pass; used up, unless it is still to be."""
+        story = self.asked(n)
         assert story.callback() == "success"
         self.clock.advance(MINUTE)
         if used:
@@ -53,8 +58,12 @@ class Trade:
             active_uptime_s=60, active_bytes_in=9, active_bytes_out=9,
         )  # fmt: skip
         seen = record.Sighting(device_id=device.id, reading=reading, address="10.5.50.9")
-        router, _, _ = self.ledger.views[self.ledger.tenant.id]
-        self.ledger.run(record.record(router.id, [seen], now))
+        self.ledger.run(record.record(self.router, [seen], now))
+
+    @property
+    def router(self) -> int:
+        """The only one of the first ISP."""
+        return self.ledger.views[self.ledger.tenant.id][0].id
 
     def balances(self) -> dict[str, int]:
         stands = books.balances(self.ledger.run(sums.sums(0, sums.EVER)), "KES")

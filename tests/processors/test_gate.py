@@ -14,11 +14,15 @@ import pytest
 import app
 from portal.clock import DAY, MINUTE
 from portal.errors import ProviderRefused
+from portal.payments import accounts
 from portal.payments.daraja import Daraja
 from portal.payments.line import Line
 from portal.payments.provider import Provider
+from portal.privacy.closed.room import Closed
+from portal.processors import gate as gates
 from portal.processors import service, store
 from portal.processors.gate import Gate, Registered, shut
+from portal.tenancy import closing
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import exceptions
 from portal.units import rows, update
@@ -236,6 +240,66 @@ async def test_a_start_registers_what_is_from_before_there_was_a_register(tmp_pa
         await take_out(home, "mpesa")
         await r.payments.start()
         assert await home.read(store.registered, "mpesa") is None
+
+
+async def test_a_start_puts_nothing_into_the_register_of_an_isp_that_was_erased(tmp_path: Path) -> None:
+    """Its accounts stay in the books, without keys."""
+    async with road(tmp_path) as r:
+        home = r.home
+        await home.write(closing.close, home.tenant.id, home.clock.now())
+        home.clock.advance(closing.ERASE_AFTER_MS)
+        assert await Closed(home.db, home.vault, home.clock).run_once() == 1
+        await r.catalog.refresh()
+        await r.payments.start()
+        assert await home.read(rows, "SELECT mark FROM processors WHERE tenant_id = :tenant") == []
+        assert len(await home.read(accounts.accounts)) == 1
+
+
+# --- the line for staff ---
+
+
+async def shut_out(home: Seed) -> Gate:
+    """Asked before anything was registered, as before the first start after an update."""
+    gate = Gate(home.db, home.clock)
+    assert await gate(home.tenant.id, "mail") is None
+    assert await lines(home) == ["processor:mail"]
+    return gate
+
+
+async def test_the_line_is_settled_when_what_is_set_up_is_registered(home: Seed) -> None:
+    await shut_out(home)
+    await home.write(service.ensure, "mail", home.clock.now())
+    assert await lines(home) == []
+
+
+async def test_the_line_of_what_staff_took_out_stays_open(home: Seed) -> None:
+    await channel(home, "ops@isp.test", "email")
+    await take_out(home, "mail")
+    await shut_out(home)
+    await home.write(service.ensure, "mail", home.clock.now())
+    assert await lines(home) == ["processor:mail"]
+
+
+async def test_a_line_that_came_when_it_was_put_back_already_is_settled_by_the_next_start(home: Seed) -> None:
+    await channel(home, "ops@isp.test", "email")
+    await home.write(tenancy.say_again, "unregistered", "processor:mail", "It was not sent.", home.clock.now())
+    await home.write(service.ensure, "mail", home.clock.now())
+    assert await lines(home) == []
+
+
+async def test_what_was_put_back_between_the_look_and_the_line_makes_none(home: Seed) -> None:
+    await channel(home, "ops@isp.test", "email")
+    await home.write(gates._say, "mail", home.clock.now())
+    assert await lines(home) == []
+    await take_out(home, "mail")
+    await home.write(gates._say, "mail", home.clock.now())
+    assert await lines(home) == ["processor:mail"]
+
+
+async def test_a_gate_that_only_looks_writes_nothing(home: Seed) -> None:
+    assert await Gate(home.db, home.clock, tells=False)(home.tenant.id, "mail") is None
+    assert await lines(home) == []
+    await shut_out(home)
 
 
 async def test_the_register_of_one_isp_opens_nothing_for_another(home: Seed) -> None:

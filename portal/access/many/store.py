@@ -13,20 +13,27 @@ from portal.units import Row, Unit, rows
 
 V = TypeVar("V")
 
+# The plus keeps the engine from going through all devices of the ISP instead of looking these up.
 CHUNK = 500  # so many values one statement of either engine takes
 
 
 def devices_with(ids: Sequence[int]) -> Unit[list[Device]]:
     """These devices, without those whose MAC was purged."""
-    text = "SELECT * FROM devices WHERE tenant_id = :tenant AND mac NOT LIKE 'gone-%' AND id IN ({})"
+    text = "SELECT * FROM devices WHERE +tenant_id = :tenant AND mac NOT LIKE 'gone-%' AND id IN ({})"
     return [read_device(row) for row in (yield from _each_chunk(text, ids))]
+
+
+def gone(ids: Sequence[int]) -> Unit[list[int]]:
+    """Those of these devices whose MAC was purged, or erased."""
+    text = "SELECT id FROM devices WHERE +tenant_id = :tenant AND mac LIKE 'gone-%' AND id IN ({})"
+    return [row["id"] for row in (yield from _each_chunk(text, ids))]
 
 
 def known(ids: Sequence[int], macs: Sequence[str]) -> Unit[list[tuple[int, str]]]:
     """Ids and MACs of the devices among these."""
-    text = "SELECT id, mac FROM devices WHERE tenant_id = :tenant AND mac NOT LIKE 'gone-%' AND "
-    found = yield from _each_chunk(text + "id IN ({})", ids)
-    found += yield from _each_chunk(text + "mac IN ({})", macs)
+    text = "SELECT id, mac FROM devices WHERE {} AND mac NOT LIKE 'gone-%' AND "
+    found = yield from _each_chunk(text.format("+tenant_id = :tenant") + "id IN ({})", ids)
+    found += yield from _each_chunk(text.format("tenant_id = :tenant") + "mac IN ({})", macs)
     return sorted({(row["id"], row["mac"]) for row in found})
 
 

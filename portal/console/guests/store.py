@@ -81,7 +81,7 @@ def macs(device_ids: Sequence[int]) -> Unit[dict[int, str]]:
     if not device_ids:
         return {}
     marks, bound = any_of(device_ids)
-    found = yield from rows(f"SELECT id, mac FROM devices WHERE tenant_id = :tenant AND id IN ({marks})", **bound)
+    found = yield from rows(f"SELECT id, mac FROM devices WHERE +tenant_id = :tenant AND id IN ({marks})", **bound)
     return {row["id"]: row["mac"] for row in found}
 
 

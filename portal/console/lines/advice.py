@@ -65,6 +65,10 @@ ADVICE: dict[str, Advice] = {
         "It stays paid. Look in M-Pesa's own list; if the money was taken back, end the pass.",
     ),
     "money-in-review": Advice("Money for a payment that is looked at", "Decide both together."),
+    "payer-erased": Advice(
+        "Money for somebody who was erased",
+        "No pass was made: nobody is left whose it would be. Send the money back; M-Pesa knows by the receipt to whom.",
+    ),
     "tenant-closed": Advice("Money while the shop was closed", "Send it back, or open again and give a pass."),
     "mpesa-config": Advice(
         "M-Pesa refuses the account",

@@ -33,8 +33,8 @@ class Page:
     used: frozenset[str]
 
 
-def _page(vault: Vault) -> Unit[Page]:
-    used = yield from _used(vault)
+def _page(vault: Vault, carrier: str) -> Unit[Page]:
+    used = yield from _used(vault, carrier)
     standing = yield from store.standing()
     there = {each.mark for each in standing}
     gone = {each.mark: each for each in reversed((yield from store.removed()))}
@@ -42,15 +42,16 @@ def _page(vault: Vault) -> Unit[Page]:
     return Page(standing=standing, missing=missing, used=frozenset(used))
 
 
-def _used(vault: Vault) -> Unit[set[str]]:
+def _used(vault: Vault, carrier: str) -> Unit[set[str]]:
     """Where Bando sends for this ISP, as it is set up now."""
-    found = {each.provider for each in (yield from accounts.accounts()) if each.active}
+    found = {carrier} if carrier else set()
+    found |= {each.provider for each in (yield from accounts.accounts()) if each.active}
     return found | set((yield from channels.marks(vault)))
 
 
 async def overview(desk: Desk) -> Response:
     """Who handles data for the ISP."""
-    found = await desk.read(_page, desk.services.vault)
+    found = await desk.read(_page, desk.services.vault, desk.services.carrier)
     return desk.page("processors", found=found, countries=registry.countries(), bases=BASES)
 
 
@@ -120,7 +121,7 @@ async def sure(desk: Desk) -> Response:
 
 
 async def _sure(desk: Desk, found: Processor, wrong: Refused | None = None) -> Response:
-    used = found.mark in (await desk.read(_used, desk.services.vault))
+    used = found.mark in (await desk.read(_used, desk.services.vault, desk.services.carrier))
     status, reason = wrong.status if wrong else 200, desk.fields.get("reason", "")[: asked.MAX_NOTE]
     return desk.page("processor_off", status, found=found, used=used, reason=reason, wrong=wrong.key if wrong else "")
 

@@ -421,6 +421,15 @@ def upgrade() -> None:
             batch_op.f("ix_rights_steps_tenant_id_request_id_id"), ["tenant_id", "request_id", "id"], unique=False
         )
 
+    with op.batch_alter_table("devices", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_devices_tenant_id_blocked_at"),
+            ["tenant_id", "blocked_at"],
+            unique=False,
+            sqlite_where=sa.text("blocked_at IS NOT NULL"),
+            postgresql_where=sa.text("blocked_at IS NOT NULL"),
+        )
+
     with op.batch_alter_table("inbox", schema=None) as batch_op:
         batch_op.create_index(
             batch_op.f("ix_inbox_tenant_id_question_id"),
@@ -435,6 +444,21 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("refund_id IS NOT NULL"),
             postgresql_where=sa.text("refund_id IS NOT NULL"),
+        )
+
+    with op.batch_alter_table("presence", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_presence_tenant_id_device_id"))
+        batch_op.create_index(
+            batch_op.f("ix_presence_tenant_id_device_id_router_id"),
+            ["tenant_id", "device_id", "router_id"],
+            unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_presence_tenant_id_router_id_online_since_device_id"),
+            ["tenant_id", "router_id", "online_since", "device_id"],
+            unique=False,
+            sqlite_where=sa.text("online_since IS NOT NULL"),
+            postgresql_where=sa.text("online_since IS NOT NULL"),
         )
 
     with op.batch_alter_table("receipts", schema=None) as batch_op:
@@ -484,6 +508,15 @@ def downgrade() -> None:
             postgresql_where=sa.text("payer_index IS NOT NULL"),
         )
 
+    with op.batch_alter_table("presence", schema=None) as batch_op:
+        batch_op.drop_index(
+            batch_op.f("ix_presence_tenant_id_router_id_online_since_device_id"),
+            sqlite_where=sa.text("online_since IS NOT NULL"),
+            postgresql_where=sa.text("online_since IS NOT NULL"),
+        )
+        batch_op.drop_index(batch_op.f("ix_presence_tenant_id_device_id_router_id"))
+        batch_op.create_index(batch_op.f("ix_presence_tenant_id_device_id"), ["tenant_id", "device_id"], unique=False)
+
     with op.batch_alter_table("inbox", schema=None) as batch_op:
         batch_op.drop_index(
             batch_op.f("ix_inbox_tenant_id_refund_id"),
@@ -494,6 +527,13 @@ def downgrade() -> None:
             batch_op.f("ix_inbox_tenant_id_question_id"),
             sqlite_where=sa.text("question_id IS NOT NULL"),
             postgresql_where=sa.text("question_id IS NOT NULL"),
+        )
+
+    with op.batch_alter_table("devices", schema=None) as batch_op:
+        batch_op.drop_index(
+            batch_op.f("ix_devices_tenant_id_blocked_at"),
+            sqlite_where=sa.text("blocked_at IS NOT NULL"),
+            postgresql_where=sa.text("blocked_at IS NOT NULL"),
         )
 
     with op.batch_alter_table("rights_steps", schema=None) as batch_op:

@@ -11,6 +11,7 @@ from portal.db import Database
 from portal.payments import channels, mpesa, posting
 from portal.payments import store as payments
 from portal.payments.accounts import MpesaAccount
+from portal.payments.late import store as late
 from portal.payments.mpesa import C2bNotice
 from portal.payments.mpesa_notices import of_c2b
 from portal.payments.refunds import store as refunds
@@ -70,9 +71,17 @@ def take(vault: Vault, account: MpesaAccount, rows: Sequence[StatementRow], way:
         done.new += 1
         outcome = yield from _settle(vault, account, row, way, at, now)
         yield from store.set_outcome(row_id, outcome)
+        yield from _of_nobody(account, row, row_id)
         done.outcomes[outcome] += 1
         done.recovered += outcome == "success"
     return done
+
+
+def _of_nobody(account: MpesaAccount, row: StatementRow, row_id: int) -> Unit[None]:
+    """Who was erased meanwhile left no digits, and this row brings none back."""
+    number = row.number if row.kind == "in" else row.linked
+    if row.payer and (yield from late.of_erased(number, account.environment, account.provider)):
+        yield from late.forget_tail(row_id)
 
 
 def _keep(account: MpesaAccount, row: StatementRow, way: Way, at: Moment, now: Moment) -> Unit[int | None]:

@@ -167,7 +167,7 @@ def persons_before(at: Moment) -> Unit[int]:
 
 def macs(device_ids: Sequence[int]) -> Unit[dict[int, str]]:
     names, bound = any_of(device_ids or [-1])
-    found = yield from rows(f"SELECT id, mac FROM devices WHERE tenant_id = :tenant AND id IN ({names})", **bound)
+    found = yield from rows(f"SELECT id, mac FROM devices WHERE +tenant_id = :tenant AND id IN ({names})", **bound)
     return {row["id"]: row["mac"] for row in found}
 
 
@@ -188,7 +188,7 @@ def persons_of_devices(device_ids: Sequence[int]) -> Unit[set[int]]:
 def persons_of_payments(payment_ids: Sequence[int]) -> Unit[set[int]]:
     names, bound = any_of(payment_ids or [-1])
     found = yield from rows(
-        f"SELECT DISTINCT person_id FROM payments WHERE tenant_id = :tenant AND id IN ({names})", **bound
+        f"SELECT DISTINCT person_id FROM payments WHERE +tenant_id = :tenant AND id IN ({names})", **bound
     )
     return {row["person_id"] for row in found}
 

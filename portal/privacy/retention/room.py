@@ -20,7 +20,7 @@ from portal.tenancy.store import Tenant
 log = structlog.get_logger("bando.retention")
 
 NIGHT_MS = 3 * HOUR  # after midnight, when the fewest guests are there; later when Bando did not run then
-BATCH = 100  # rows in one transaction: a few milliseconds, between which others get in
+BATCH = 50  # rows in one transaction: a few milliseconds, between which others get in
 AHEAD = 20_000  # rows that are looked for at once, by a reader
 
 Tell = Callable[[Rule, int], None]

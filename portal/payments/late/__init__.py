@@ -1,0 +1,1 @@
+"""What comes for somebody who was erased meanwhile."""
