@@ -23,12 +23,9 @@ _PAGE = {
 _COUNT = {name: f"SELECT COUNT(*) FROM {name} WHERE {_of(name)[1:]} = :tenant" for name in ORDER}
 
 
-def _value(name: str) -> str:
-    return ":tenant" if name == "tenant_id" else f":{name}"
-
-
 _ADD = {
-    name: f"INSERT INTO {name} ({', '.join(COLUMNS[name])}) VALUES ({', '.join(map(_value, COLUMNS[name]))})"
+    name: f"INSERT INTO {name} ({', '.join(COLUMNS[name])}) VALUES"
+    f" ({', '.join(':tenant' if each == 'tenant_id' else f':{each}' for each in COLUMNS[name])})"
     for name in ORDER
 }
 

@@ -41,6 +41,7 @@ async def pack(shell: Shell) -> str:
 
 
 async def test_an_isp_moves_to_an_installation_of_its_own(shell: Shell, new: Shell) -> None:
+    await shell.well("tenant", "off", "--reason", "moves")
     assert "Keep the passphrase" in await pack(shell)
     file = shell.folder / "isp.move"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -56,6 +57,7 @@ async def test_an_isp_moves_to_an_installation_of_its_own(shell: Shell, new: She
     acts = await new.well("audit", "list")
     assert "export.move" in acts
     assert "tenant.import" in acts
+    assert "switched on" in await new.well("tenant", "on", "--reason", "has moved")
     again = await new("tenant", "import", str(file), stdin=WORDS)
     assert "not empty" in again.sentence
 
