@@ -119,6 +119,8 @@ def _tell(moved: Moved) -> None:
     found: Tenant = moved.tenant
     click.echo(f"{found.name} is here as {found.public}: {many(sum(moved.rows.values()), 'row')}, each as in the file.")
     tell_breaches(moved.breaches)
+    if found.router_networks:
+        click.echo(f"Its routers may be in {found.router_networks} (bando tenant set --router-networks).")
     if moved.shut:
         click.echo(f"{many(moved.shut, 'sealed value')} did not open where the file was made, and open here no more.")
     if moved.log_was_broken:

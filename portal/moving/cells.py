@@ -141,7 +141,16 @@ def _row(found: Any) -> Line:
     extra = {"payer"} if table == NUMBER[0] else set()
     if {*row, *was} - extra != set(COLUMNS[table]) or set(was) - extra != set(HASHES[table]):
         raise Unusable(f"The file holds a row of {table} with other columns than are known here.")
+    if not all(_is_value(each) for each in (*row.values(), *was.values())):
+        raise Unusable("The file holds a value that is none.")
     return Line(table=table, row=row, was=was)
+
+
+def _is_value(value: Any) -> bool:
+    """What a cell can be; whole numbers as the engine keeps them."""
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
+    return value is None or isinstance(value, str | float | dict)
 
 
 def old_hash(line: Line, name: str) -> bytes | None:

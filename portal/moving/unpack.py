@@ -26,6 +26,7 @@ from portal.moving.cells import Line, stored
 from portal.moving.sealing import MOVE
 from portal.moving.tables import ORDER
 from portal.seal import Key, Vault, Wrapping, new_key
+from portal.staff.roles import of_kind
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
 from portal.units import Conflict, Unit, drive
@@ -73,7 +74,7 @@ def moved_in(
             connection.execute("PRAGMA defer_foreign_keys=ON")
             run = executor(connection, quiet)
             _must_be_empty(run)
-            arrived = _Coming(run=run, master=master, file=_File(head=head), now=now, say=say).all(lines)
+            arrived = _arrived(_Coming(run=run, master=master, file=_File(head=head), now=now, say=say), lines)
             orphan = connection.execute("PRAGMA foreign_key_check").fetchone()
             if orphan:
                 raise Unusable(f"A row of {orphan[0]} in the file refers to one that is not there.")
@@ -84,6 +85,16 @@ def moved_in(
             raise
         connection.execute("COMMIT")
     return arrived
+
+
+def _arrived(coming: _Coming, lines: Iterator[bytes]) -> Moved:
+    """Whoever made the file knows its passphrase, and may have written anything."""
+    try:
+        return coming.all(lines)
+    except Conflict:
+        raise Unusable("The file holds rows that cannot be together.") from None
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        raise Unusable("The file does not say what is in it as Bando writes it.") from None
 
 
 def plain(file: Path, passphrase: bytes) -> Iterator[bytes]:
@@ -109,9 +120,11 @@ def _head(line: bytes, schema: str | None) -> dict[str, Any]:
     head = cells.read(line)
     if isinstance(head, Line) or head.get("bando") != pack.FORMAT:
         raise Unusable("The file was made by another version of Bando; install that one.")
-    if head["schema"] != schema:
+    if not all(isinstance(head.get(name), int) for name in ("tenant", "moment")):
+        raise Unusable("The file does not say whose it is.")
+    if head.get("schema") != schema:
         raise Unusable(
-            f"The file has schema {head['schema']} and this database {schema}; bring both to the same version of"
+            f"The file has schema {head.get('schema')} and this database {schema}; bring both to the same version of"
             " Bando (bando migrate), and make the file anew."
         )
     return head
@@ -175,19 +188,19 @@ class _Coming:
         if line.row.get("tenant_id", self.id) != self.id or (arrival is None) != (line.table == "tenants"):
             raise Unusable("The file holds rows of another ISP.")
         arrival = arrival or self._first(line)
+        if line.table == "staff" and line.row["role"] not in of_kind("isp"):
+            raise Unusable("The file holds staff with a role that there is at no ISP.")
         if line.table != "tenants":
-            try:
-                drive(_put(arrival, line), self.id, self.run)
-            except Conflict:
-                raise Unusable(f"The file holds two rows of {line.table} of which there can be one.") from None
+            drive(_put(arrival, line), self.id, self.run)
         return arrival
 
     def _first(self, line: Line) -> Arrival:
         """The ISP itself, and its key."""
+        if line.row["kind"] != "isp" or line.row["id"] != self.id:
+            raise Unusable("The file holds something else than the ISP that it names.")
         drive(store.add("tenants", line.row), self.id, self.run)
         tenant = drive(tenancy.tenant(self.id), None, self.run)
-        if tenant is None:
-            raise Unusable("The file holds another ISP than it says.")
+        assert tenant is not None
         wrapped, wrapping = drive(keys.root(), None, self.run), Wrapping(self.master)
         ring = Ring(self.master, wrapped, lambda: self.now, None)
         made = drive(ring.make(self.id), self.id, self.run)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from portal import check
 from portal.access.catalog import Catalog
 from portal.audit import store as audit
-from portal.backup.sealed import PIECE, Unusable
+from portal.backup.sealed import PIECE, Unusable, sealed
 from portal.clock import TravelClock
 from portal.errors import Misconfigured, Refused
 from portal.keys.cells import ELSEWHERE, SEALED
 from portal.moving import pack, store
+from portal.moving.anew import MAKERS
+from portal.moving.sealing import MOVE
 from portal.moving.tables import ANEW, AS_IT_IS, LEFT, ORDER, OTHERS, TAKEN
 from portal.moving.unpack import Breached
 from portal.payments import posting, settle
@@ -32,9 +36,10 @@ from portal.units import rows as all_rows
 from sandbox.history import lived
 from sandbox.stock import stocked
 from tests.console import samples_money
-from tests.imports.taking import door, enter
+from tests.imports.taking import door, enter, table, take
+from tests.imports.test_door import CARDS
 from tests.keys.everything import planted as sealed_rows
-from tests.moving.move import arrived, lines, moved_in, packed, repacked, rows, silent, there
+from tests.moving.move import WORDS, arrived, lines, moved_in, packed, repacked, rows, silent, there
 from tests.privacy.rows import NOW, Planted
 from tests.privacy.test_closed import full
 from tests.staff.people import EMAIL, Office, a_room, hire
@@ -72,6 +77,10 @@ def test_each_table_and_each_secret_column_has_its_way() -> None:
     assert not_named() == set()
     assert set(ORDER) | set(LEFT) == TENANT_TABLES | {"tenants"}
     assert not TAKEN & set(LEFT)
+
+
+def test_each_hash_has_a_maker() -> None:
+    assert set(MAKERS) == set(ANEW)
 
 
 def test_a_table_or_a_hash_that_nobody_thought_of_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,6 +226,18 @@ async def claimed(at: Seed, number: str, phone: Phone, device: int) -> str:
     return done.how
 
 
+async def test_a_card_of_another_system_is_good_there_and_found_at_its_routers_alone(
+    home: Seed, tmp_path: Path
+) -> None:
+    home.plan = await home.plan_of(name="1 day")
+    await take(home, table(home, CARDS))
+    file = await packed(home, tmp_path / "isp.move")
+    moved_in(file, tmp_path / "there", home.clock.now())
+    async with arrived(tmp_path / "there", home) as new:
+        assert (await enter(new, await door(new), "Ab12Cd34", 1)).how == "connected"
+        assert await new.db.read(None, all_rows, "SELECT * FROM code_owners") == []
+
+
 async def test_a_guest_with_a_receipt_finds_their_pass_and_their_money_there(home: Seed, tmp_path: Path) -> None:
     await samples_money.account(home)
     person = await home.write(people.person_for, home.vault, home.tenant.id, PHONE, home.clock.now())
@@ -322,6 +343,64 @@ async def test_a_log_that_was_damaged_says_so_for_ever(home: Seed, tmp_path: Pat
     with there(tmp_path / "there", home.tenant.id) as new:
         (last,) = new.run(audit.page(None, 1))
         assert "act 1 was changed" in last["payload"]
+
+
+def forged(file: Path, folder: Path, change: Callable[[list[Any]], None]) -> Path:
+    """The file as somebody writes it who knows its passphrase."""
+    found = lines(file)
+    change(found)
+    text = b"".join(json.dumps(each).encode() + b"\n" for each in found)
+    (folder / "forged.move").write_bytes(b"".join(sealed(MOVE, WORDS, [text])))
+    return folder / "forged.move"
+
+
+def first(found: list[Any], table: str) -> dict[str, Any]:
+    row: dict[str, Any] = next(each[1] for each in found if isinstance(each, list) and each[0] == table)
+    return row
+
+
+def is_said(each: object) -> bool:
+    """Whether it says what a table holds."""
+    return isinstance(each, dict) and "table" in each
+
+
+FORGERIES: dict[str, Callable[[list[Any]], Any]] = {
+    "a platform": lambda found: first(found, "tenants").update(kind="platform"),
+    "another ISP": lambda found: first(found, "plans").update(tenant_id=7),
+    "another ISP's own row": lambda found: first(found, "tenants").update(id=7),
+    "the platform's role": lambda found: first(found, "staff").update(role="platform"),
+    "a list in a cell": lambda found: first(found, "plans").update(name=["x"]),
+    "a number too big": lambda found: first(found, "plans").update(price_minor=2**70),
+    "nothing where something must be": lambda found: first(found, "plans").update(name=None),
+    "a reference to nobody": lambda found: first(found, "plans").update(id=99),
+    "a column too many": lambda found: first(found, "plans").update(more=1),
+    "no column": lambda found: first(found, "plans").pop("name"),
+    "a seal that is none": lambda found: first(found, "staff").update(email_sealed={"odd": 1}),
+    "a table too many": lambda found: found.insert(1, ["sealing_keys", {}, {}]),
+    "a row twice": lambda found: found.insert(2, found[1]),
+    "no end": lambda found: found.pop(),
+    "no head": lambda found: found.pop(0),
+    "a head of nobody": lambda found: found[0].update(tenant="1"),
+    "an end that says nothing": lambda found: found.__setitem__(-1, {"end": True}),
+    "other books": lambda found: found[-1]["balances"].update({next(iter(found[-1]["balances"])): 7}),
+    "no table said": lambda found: found.remove(
+        next(each for each in found if isinstance(each, dict) and "table" in each)
+    ),
+    "a line that is nothing": lambda found: found.insert(3, 5),
+}
+
+
+@pytest.mark.parametrize("what", FORGERIES)
+async def test_a_file_that_somebody_has_written_themselves_is_refused(home: Seed, tmp_path: Path, what: str) -> None:
+    await home.write(hire, home.vault, home.clock.now())
+    planted = Planted(home.db.path)
+    planted.row("batches", home.tenant.id, plan_id=planted.rows("SELECT id FROM plans")[0]["id"])
+    planted.connection.close()
+    file = await packed(home, tmp_path / "isp.move")
+    moved_in(forged(file, tmp_path, lambda _: None), tmp_path / "sound", home.clock.now())
+    with pytest.raises(Unusable):
+        moved_in(forged(file, tmp_path, FORGERIES[what]), tmp_path / "there", home.clock.now())
+    assert nothing_in(tmp_path / "there")
 
 
 # --- the file ---
