@@ -106,7 +106,8 @@ def corrections(person_id: int) -> Unit[Sequence[Row]]:
         yield from rows(
             "SELECT at, note_sealed AS said, public AS named FROM rights_steps WHERE tenant_id = :tenant"
             " AND request_id IN (SELECT k.id FROM rights_requests k"
-            " WHERE k.tenant_id = :tenant AND k.person_id = :person) AND act = 'rectified' AND note_sealed IS NOT NULL ORDER BY id",
+            " WHERE k.tenant_id = :tenant AND k.person_id = :person)"
+            " AND act = 'rectified' AND note_sealed IS NOT NULL ORDER BY id",
             person=person_id,
         )
     )
