@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portal.privacy.erasing.store import BOUND, named
+from portal.privacy.whose import where
 from portal.sql import any_of
 from portal.units import Row, Sql, Unit, rows
 
@@ -159,7 +160,7 @@ def late_messages(many: int) -> Unit[list[int]]:
 
 def acts_about(who: str, bound: Mapping[str, Any]) -> Unit[list[int]]:
     """Acts of staff whose subject is this device or person, or a payment of theirs; those about money stay."""
-    text = f"SELECT id FROM audit WHERE tenant_id = :tenant AND money = FALSE AND {BOUND[who]['audit']}"
+    text = f"SELECT id FROM audit WHERE {where(BOUND[who]['audit'])} AND money = FALSE"
     return [row["id"] for row in (yield from rows(text, **named(text, bound)))]
 
 
