@@ -235,8 +235,11 @@ def _expiring() -> Unit[Sequence[Expiring]]:
     return [Expiring.password(*each) for each in (yield from known.passwords())]
 
 
-def _deadlines(now: Moment) -> Unit[Sequence[Deadline]]:
-    """What people have asked for and was not answered, and incidents of which somebody still has to be told."""
+def _deadlines(kind: str, now: Moment) -> Unit[Sequence[Deadline]]:
+    """What people have asked for and was not answered, and incidents of which somebody still has to be told.
+
+    `kind`: of an ISP or of the platform, which owe it to others; of the platform nobody asks anything.
+    """
     asked = [
         Deadline(
             kind="request",
@@ -251,7 +254,7 @@ def _deadlines(now: Moment) -> Unit[Sequence[Deadline]]:
         Deadline(
             kind="incident",
             subject=f"incident:{each.id}",
-            title=f"Incident {each.id}, of which {DUTIES['isp'].whom} has to be told",
+            title=f"Incident {each.id}, of which {DUTIES[kind].whom} must know",
             since=each.known_at,
             due_at=each.due_at,
         )

@@ -23,6 +23,7 @@ from portal.migrate import migrate as bring_up
 from portal.payments import accounts
 from portal.payments.examination import check_accounts
 from portal.payments.room import Make, built
+from portal.privacy.incidents.examination import check_incidents
 from portal.processors.gate import Gate
 from portal.settings import Settings
 from portal.tenancy import store as tenancy
@@ -95,7 +96,7 @@ async def _with_accounts_and_routers(settings: Settings, clock: Clock) -> list[F
         stack.push_async_callback(db.aclose)
         gate = Gate(db, clock, tells=False)
         vault = vault_of(settings.secret_key.encode(), db, clock)
-        return await examine(
+        found = await examine(
             settings,
             clock,
             db=db,
@@ -104,6 +105,7 @@ async def _with_accounts_and_routers(settings: Settings, clock: Clock) -> list[F
             time_url=await _provider_url(db),
             check_mpesa=partial(check_accounts, db, built(_further(), http, vault, clock, registered=gate), settings),
         )
+        return [*found, *await check_incidents(db, clock)]
 
 
 def _further() -> Sequence[Make]:

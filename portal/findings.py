@@ -11,7 +11,10 @@ Severity = Literal["fault", "warning"]
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """`code` is for programs and tests; a fault keeps guests or money from getting through, a warning may."""
+    """`code` is for programs and tests; a fault keeps guests or money from getting through, a warning may.
+
+    What the law wanted done by now is a fault as well.
+    """
 
     code: str
     sentence: str

@@ -6,6 +6,8 @@ from typing import Literal, get_args
 
 Permission = Literal[
     "dashboard",  # takings, vouchers left, what needs looking at
+    "alarms",  # what is wrong, and who is told of it
+    "alarms.change",  # say that one takes care of it; who is told
     "online",  # who is online, and on which router
     "guests",  # find a guest, and what happened to them
     "guests.help",  # connect, extend, move, write a note
@@ -57,7 +59,7 @@ Role = Literal["owner", "manager", "cashier", "support", "auditor", "agent", "pl
 # Everything at an ISP. What an agent does and what the platform does is nobody else's.
 ALL: frozenset[Permission] = frozenset(get_args(Permission)) - {"stock", "isps"}
 LOOKING: frozenset[Permission] = frozenset(
-    {"dashboard", "online", "guests", "payments", "vouchers", "plans", "routers", "profile"}
+    {"dashboard", "alarms", "online", "guests", "payments", "vouchers", "plans", "routers", "profile"}
 )
 
 ROLES: dict[str, frozenset[Permission]] = {
@@ -93,7 +95,12 @@ ROLES: dict[str, frozenset[Permission]] = {
     },
     "agent": frozenset({"stock", "profile"}),
     # Whoever runs the installation: of an ISP's guests they see nothing.
-    "platform": frozenset({"isps", "staff", "staff.change", "audit", "incidents", "incidents.change", "profile"}),
+    "platform": frozenset(
+        {
+            *("isps", "staff", "staff.change", "audit", "profile"),
+            *("incidents", "incidents.change", "alarms", "alarms.change"),
+        }
+    ),
 }
 PLATFORM: Role = "platform"
 

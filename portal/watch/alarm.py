@@ -100,19 +100,20 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         ),
         "incident-due": Kind(
             title="An incident has to be told",
-            do="Open it under Incidents. Tell the Commissioner within 72 hours, or write down why nobody has to be"
-            " told.",
+            do="Open it under Incidents. Tell whom it names before its hour, or write down why nobody has to be told.",
             ends=False,
             looks=False,
         ),
         "incident-overdue": Kind(
             title="An incident should have been told",
-            do="The 72 hours are over. Tell the Commissioner now, with the reasons for the delay.",
+            do="The law's hours are over. Tell whom it names now, with the reasons for the delay.",
             ends=False,
             looks=False,
         ),
     }
 )
+
+OF_PLATFORM = ("incident-due", "incident-overdue")  # whoever runs the installation has no routers and no guests
 
 
 @dataclass(frozen=True, kw_only=True)

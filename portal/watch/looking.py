@@ -32,7 +32,7 @@ def _none_expiring() -> Unit[Sequence[Expiring]]:
     return ()
 
 
-def _no_deadlines(_: Moment) -> Unit[Sequence[Deadline]]:
+def _no_deadlines(_: str, __: Moment) -> Unit[Sequence[Deadline]]:
     yield from ()
     return ()
 
@@ -45,11 +45,11 @@ def _none_broke_off(_: Moment) -> Unit[Moment | None]:
 @dataclass(frozen=True, kw_only=True)
 class Sources:
     """What other rooms know of an ISP, each as a unit: the balances of its accounts, credentials that expire, what the
-    law wants done by a day, and a purge that broke off."""
+    law wants done by a day of an ISP or the platform (``isp``, ``platform``), and a purge that broke off."""
 
     balances: Callable[[], Unit[Sequence[Balance]]] = _no_balances
     expiring: Callable[[], Unit[Sequence[Expiring]]] = _none_expiring
-    deadlines: Callable[[Moment], Unit[Sequence[Deadline]]] = _no_deadlines
+    deadlines: Callable[[str, Moment], Unit[Sequence[Deadline]]] = _no_deadlines
     broke_off: Callable[[Moment], Unit[Moment | None]] = _none_broke_off
 
 
@@ -80,9 +80,19 @@ class Look:
 
 
 def look(view: TenantView, now: Moment, watched_since: Moment, sources: Sources) -> Unit[Look]:
-    """Everything there is to see."""
+    """Everything there is to see. The platform sells nothing and has no guests: it has its deadlines alone."""
     seen = Look(view=view, now=now, watched_since=watched_since)
     seen.kept = yield from store.unclosed()
+    if view.tenant.kind == "isp":
+        yield from _of_isp(seen, sources)
+    for each in (yield from sources.deadlines(view.tenant.kind, now)):
+        seen.overdue[each.kind] += each.stage(now) == "over"
+        seen.add(rules.deadline(each, now, seen.zone))
+    return seen
+
+
+def _of_isp(seen: Look, sources: Sources) -> Unit[None]:
+    now = seen.now
     yield from _routers(seen)
     yield from _silence(seen)
     yield from _ends(seen)
@@ -93,10 +103,6 @@ def look(view: TenantView, now: Moment, watched_since: Moment, sources: Sources)
         seen.add(rules.balance_full(balance, now))
     seen.add(rules.broke_off((yield from sources.broke_off(now)), now, seen.zone))
     yield from _expiring(seen, sources)
-    for each in (yield from sources.deadlines(now)):
-        seen.overdue[each.kind] += each.stage(now) == "over"
-        seen.add(rules.deadline(each, now, seen.zone))
-    return seen
 
 
 def _routers(seen: Look) -> Unit[None]:

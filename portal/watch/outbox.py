@@ -21,6 +21,7 @@ from portal.seal import NotOurs, Vault
 from portal.units import Unit
 from portal.watch import channels, store
 from portal.watch.deliver import TAKEN, Mails, Webhooks
+from portal.watch.everybody import everybody
 from portal.watch.store import Channel, Delivery
 
 log = structlog.get_logger("bando.watch")
@@ -122,7 +123,7 @@ class Outbox:
 
     async def run_once(self) -> int:
         """How many were tried, of all ISPs that are on; what waits at the others goes out when they are on again."""
-        on = [view for view in self._catalog.all() if view.tenant.active]
+        on = [view for view in await everybody(self._db, self._catalog) if view.tenant.active]
         return await side_by_side(on, self._of, _failing)
 
     async def _of(self, view: TenantView) -> int:

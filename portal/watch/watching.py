@@ -1,4 +1,4 @@
-"""The loop that looks: once a minute at every ISP that is switched on."""
+"""The loop that looks: once a minute at every ISP that is switched on, and at the platform's own matters."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from portal.clock import DAY, HOUR, MINUTE, Clock, Moment
 from portal.db import Database
 from portal.loops import Every, for_each
 from portal.watch import ledger, store
+from portal.watch.everybody import everybody
 from portal.watch.ledger import PATIENCE, Book, Patience
 from portal.watch.looking import Look, Sources, look
 
@@ -68,7 +69,7 @@ class Watching:
 
     async def run_once(self) -> int:
         """How many messages were written. An ISP at which a look fails does not keep the others from theirs."""
-        return await for_each(self._catalog.all(), self._when_active, _failing)
+        return await for_each(await everybody(self._db, self._catalog), self._when_active, _failing)
 
     async def _when_active(self, view: TenantView) -> int:
         if not view.tenant.active:
@@ -83,7 +84,7 @@ class Watching:
     async def tidy(self) -> None:
         """Forget what is too old; alarms are no books."""
         now = self._clock.now()
-        for view in self._catalog.all():
+        for view in await everybody(self._db, self._catalog):
             await self._db.write(view.tenant.id, store.forget_old, now - MESSAGES_KEPT_MS, now - ALARMS_KEPT_MS)
 
     async def look_at(self, view: TenantView, now: Moment) -> int:

@@ -48,6 +48,9 @@ async def pages(h: House) -> dict[str, str]:
     return found | await voucher_pages(h)
 
 
+NOTICES = {"notice": "", "notice-sw": "?lang=sw", "terms": "terms/", "processors": "processors/"}
+
+
 async def data_pages(h: House) -> dict[str, str]:
     """How a guest shows that a number is theirs, and what they see then."""
     start = f"/data/{h.home.tenant.public}/"
@@ -57,7 +60,9 @@ async def data_pages(h: House) -> dict[str, str]:
     for kind in ("access", "object", "erase"):
         await h.http.post(f"{mine}ask", data={"click": kind.ljust(32, "0"), "kind": kind})
     wrong = (await h.http.post(f"{start}receipt?lang=sw", data={**shown, "phone": "0722 000 111"})).text
-    return {"data": (await h.http.get(start)).text, "data-wrong": wrong, "mine": (await h.http.get(mine)).text}
+    notice = f"/n/{h.home.tenant.public}/"
+    texts = {name: (await h.http.get(notice + path)).text for name, path in NOTICES.items()}
+    return texts | {"data": (await h.http.get(start)).text, "data-wrong": wrong, "mine": (await h.http.get(mine)).text}
 
 
 async def voucher_pages(h: House) -> dict[str, str]:

@@ -14,7 +14,7 @@ from portal.errors import Refused
 from portal.units import Unit
 from portal.watch import channels, ledger, store
 from portal.watch.addresses import LONGEST, Policy
-from portal.watch.alarm import KINDS, Alarm
+from portal.watch.alarm import KINDS, OF_PLATFORM, Alarm, Kind
 from portal.watch.ledger import Book
 from portal.watch.store import Channel
 
@@ -59,7 +59,7 @@ async def _listed(desk: Desk, wrong: Refused | None = None) -> Response:
         wrong.status if wrong else 200,
         channels=[(each, channels.shown(desk.services.vault, each)) for each in found],
         standing=standing,
-        kinds=KINDS,
+        kinds=_kinds(desk),
         key=fields.get("key") or asked.new_key(),
         filled={"kind": fields.get("kind", ""), "address": fields.get("address", "")[:LONGEST]},
         wanted=_wanted(fields) if fields else tuple(KINDS),
@@ -76,6 +76,11 @@ def standing(channel: Channel) -> tuple[str, str]:
     if failed > ok:
         return "the last message failed", "bad"
     return ("works", "good") if ok else ("not tried yet", "warn")
+
+
+def _kinds(desk: Desk) -> Mapping[str, Kind]:
+    """Of which kinds there are any here."""
+    return KINDS if desk.view.tenant.kind == "isp" else {name: KINDS[name] for name in OF_PLATFORM}
 
 
 def _wanted(fields: Mapping[str, str]) -> Sequence[str]:
@@ -127,7 +132,7 @@ async def _one(desk: Desk, found: Channel, wrong: Refused | None = None) -> Resp
         channel=found,
         address=channels.shown(desk.services.vault, found),
         standing=standing(found),
-        kinds=KINDS,
+        kinds=_kinds(desk),
         wanted=_wanted(desk.fields) if wrong else ledger.wanted(found.wanted),
         latest=await desk.read(store.latest, found.id, LATEST),
         states=STATES,
@@ -219,11 +224,11 @@ async def remove(desk: Desk) -> Response:
 
 
 SCREENS = (
-    get("/settings/alarms", "tenant", listed),
-    post("/settings/alarms", "tenant.change", add),
-    get("/settings/alarms/{id}", "tenant", one),
-    post("/settings/alarms/{id}/change", "tenant.change", change),
-    post("/settings/alarms/{id}/test", "tenant.change", test),
-    get("/settings/alarms/{id}/remove", "tenant.change", sure),
-    post("/settings/alarms/{id}/remove", "tenant.change", remove),
+    get("/settings/alarms", "alarms", listed),
+    post("/settings/alarms", "alarms.change", add),
+    get("/settings/alarms/{id}", "alarms", one),
+    post("/settings/alarms/{id}/change", "alarms.change", change),
+    post("/settings/alarms/{id}/test", "alarms.change", test),
+    get("/settings/alarms/{id}/remove", "alarms.change", sure),
+    post("/settings/alarms/{id}/remove", "alarms.change", remove),
 )

@@ -14,6 +14,7 @@ from portal.console.alarms import channels, day
 from portal.console.desk import Desk
 from portal.console.screens import get, post
 from portal.errors import Refused
+from portal.tenancy.store import Tenant
 from portal.units import Unit
 from portal.watch import store
 from portal.watch.alarm import KINDS, Kind, lasted
@@ -34,11 +35,12 @@ class Page:
     told: int  # how many channels there are
 
 
-def page(now: Moment, zone: str, before: tuple[Moment, int] | None) -> Unit[Page]:
+def page(now: Moment, tenant: Tenant, before: tuple[Moment, int] | None) -> Unit[Page]:
+    sells = tenant.kind == "isp"
     return Page(
         open=(yield from store.open_page(OPEN)) if before is None else [],
         past=(yield from store.past_page(before, PAST + 1)),
-        days=(yield from day.read(now, zone)) if before is None else [],
+        days=(yield from day.read(now, tenant.timezone)) if sells and before is None else [],
         told=len([each for each in (yield from store.channels()) if each.active]),
     )
 
@@ -46,7 +48,7 @@ def page(now: Moment, zone: str, before: tuple[Moment, int] | None) -> Unit[Page
 async def listed(desk: Desk) -> Response:
     """What is wrong now, and what was."""
     before = _before(desk.query.get("before", ""))
-    found = await desk.read(page, desk.now, desk.view.tenant.timezone, before)
+    found = await desk.read(page, desk.now, desk.view.tenant, before)
     past = found.past[:PAST]
     return desk.page(
         "alarms",
@@ -121,8 +123,8 @@ async def _open_one(desk: Desk) -> Kept:
 
 
 SCREENS = (
-    get("/alarms", "dashboard", listed),
-    post("/alarms/{id}/seen", "payments.settle", seen),
-    post("/alarms/{id}/mute", "payments.settle", mute),
+    get("/alarms", "alarms", listed),
+    post("/alarms/{id}/seen", "alarms.change", seen),
+    post("/alarms/{id}/mute", "alarms.change", mute),
     *channels.SCREENS,
 )

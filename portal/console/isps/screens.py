@@ -6,13 +6,16 @@ from starlette.responses import Response
 
 from portal.console import asked
 from portal.console.desk import Desk
+from portal.console.incidents.screens import pill
 from portal.console.isps import acts, adding
 from portal.console.screens import get, post
 from portal.errors import Refused
+from portal.privacy.incidents import store as incidents
 from portal.staff.logins import store as logins
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
 
+OWED = 3  # incidents that are named above the list, the most pressing first
 PAGE = 50  # each is asked for by itself
 ACTS = {"off": "tenant.off", "on": "tenant.on", "close": "tenant.close", "erase": "tenant.hasten"}
 
@@ -23,7 +26,9 @@ async def isps(desk: Desk) -> Response:
     found = [each for each in await db.read(None, tenancy.tenants) if each.id > after]
     shown = found[:PAGE]
     about = [(each, await db.read(each.id, acts.looked_at, desk.now), _routers(desk, each)) for each in shown]
-    return desk.page("isps", isps=about, first=not after, more=shown[-1].id if len(found) > PAGE else None)
+    more = shown[-1].id if len(found) > PAGE else None
+    owed = [(each, pill(each, desk.now)) for each in await desk.read(incidents.owed, OWED)]
+    return desk.page("isps", isps=about, first=not after, more=more, owed=owed)
 
 
 def _routers(desk: Desk, tenant: Tenant) -> int:
