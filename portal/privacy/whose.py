@@ -8,7 +8,16 @@ takes by it.
 from __future__ import annotations
 
 _PAYMENTS = "(SELECT q.id FROM payments q WHERE q.tenant_id = :tenant AND q.person_id = :person)"
-_RECEIPTS = f"(SELECT v.number FROM receipts v WHERE v.tenant_id = :tenant AND v.payment_id IN {_PAYMENTS})"
+_REFS = "(SELECT q.account_ref FROM payments q WHERE q.tenant_id = :tenant AND q.person_id = :person)"
+# Money that names a payment of theirs and has not paid it: too much or too little, or given back.
+_NAMING = (
+    "v.tenant_id = :tenant AND v.state IN ('unmatched', 'review', 'returned') AND v.payment_id IS NULL"
+    f" AND v.account_ref <> '' AND v.account_ref IN {_REFS}"
+)
+_RECEIPTS = (
+    f"(SELECT v.number FROM receipts v WHERE v.tenant_id = :tenant AND v.payment_id IN {_PAYMENTS}"
+    f" UNION SELECT v.number FROM receipts v WHERE {_NAMING})"
+)
 _ASKED = "(SELECT k.id FROM rights_requests k WHERE k.tenant_id = :tenant AND "
 _ASKED_BY_DEVICE = _ASKED + "k.device_id = :device)"
 _ASKED_BY_PERSON = _ASKED + "k.person_id = :person)"
@@ -32,7 +41,8 @@ BY_DEVICE = {
 BY_PERSON = {
     "persons": "id = :person",
     "payments": "person_id = :person",
-    "receipts": f"(payment_id IN {_PAYMENTS} OR payer_index = :payer)",
+    "receipts": f"(payment_id IN {_PAYMENTS} OR payer_index = :payer"
+    f" OR id IN (SELECT v.id FROM receipts v WHERE {_NAMING}))",
     "statement_rows": f"(kind = 'in' AND number IN {_RECEIPTS} OR linked <> '' AND linked IN {_RECEIPTS})",
     "refunds": f"payment_id IN {_PAYMENTS}",
     "inbox": f"(payment_id IN {_PAYMENTS}"

@@ -13,6 +13,7 @@ from portal.errors import Refused
 from portal.privacy.erasing import service, subject, tombstones
 from portal.privacy.erasing.room import Erasing
 from portal.privacy.erasing.subject import Subject
+from portal.privacy.retention.periods import PERIODS
 from portal.sessions.meter import Reading
 from tests.privacy.erased import WISH, left, marks_of, one
 from tests.privacy.rows import Planted
@@ -189,3 +190,18 @@ async def test_after_a_crash_behind_the_transaction_the_next_start_cleans(trade:
 
     assert left(tmp_path, marks_of(1)) == set()
     assert len(tombstones.read(listing(trade))) == 2
+
+
+# --- what somebody agreed to ---
+
+
+async def test_what_they_agreed_to_goes_with_them_at_once_as_the_period_says(trade: Trade) -> None:
+    trade.sell(1)
+    planted = Planted(trade.db.path)
+    planted.row("consents", trade.ledger.tenant.id, person_id=1, given=1, decided_at=trade.clock.now())
+    planted.connection.close()
+    assert PERIODS["consent"].counted.endswith("if whoever agreed is erased, at once")
+
+    await trade.erasing.erase(one(trade, 1), WISH)
+
+    assert trade.ledger.count("consents") == 0

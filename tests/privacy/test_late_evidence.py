@@ -185,3 +185,21 @@ async def test_results_of_refunds_and_questions_that_come_later_are_emptied(trad
     await trade.erasing.run_once()
 
     assert [row["ref"] for row in trade.all_of("inbox") if row["body_sealed"] is not None] == ["late2"]
+
+
+# --- money that came before, and paid nothing ---
+
+
+async def test_money_that_names_a_payment_of_theirs_and_paid_nothing_is_looked_at_first(trade: Trade) -> None:
+    story = trade.asked(1)
+    assert story.callback(amount=19.0) == "wrong-amount"
+    with pytest.raises(Refused, match="erase-money"):
+        await trade.erasing.erase(one(trade, 1), WISH)
+
+    receipt: Any = trade.all_of("receipts")[0]["id"]
+    trade.ledger.run(by_hand.sent_back(receipt, trade.clock.now()))
+    read(trade, story, "UKM0000001", kind="in")
+    assert len(digits(trade)) == 3
+    await trade.erasing.erase(one(trade, 1), WISH)
+
+    assert digits(trade) == []

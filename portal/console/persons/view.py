@@ -11,8 +11,9 @@ from portal.errors import Refused
 from portal.phone import Phone
 from portal.privacy.dossier import compose
 from portal.privacy.dossier.compose import Dossier
-from portal.privacy.erasing import service, store, subject
+from portal.privacy.erasing import service, subject
 from portal.privacy.erasing.subject import Subject
+from portal.privacy.erasing.traces import store as traces
 from portal.privacy.retention.rules import BY_NAME
 from portal.seal import Vault
 from portal.tenancy.store import Tenant
@@ -73,7 +74,7 @@ def page(vault: Vault, tenant: Tenant, asked: Asked, now: Moment) -> Unit[Page]:
 
 
 def _macs(devices: Sequence[int]) -> Unit[list[str]]:
-    return (yield from store.macs(devices)) if devices else []
+    return (yield from traces.macs(devices)) if devices else []
 
 
 def _in_the_way(found: Subject, now: Moment) -> Unit[str]:

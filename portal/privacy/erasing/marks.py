@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from portal.clock import Moment
+from portal.people import store as people
 from portal.privacy.erasing import store
 from portal.privacy.erasing.subject import Subject
+from portal.privacy.erasing.traces import store as traces
 from portal.seal import Vault
 from portal.units import Unit
 
@@ -24,6 +26,9 @@ def bury(vault: Vault, subject: Subject, now: Moment) -> Unit[None]:
     """One for each number and MAC that is about to go."""
     if subject.phone_index is not None:
         yield from store.bury(PHONE, of_phone(vault, subject.tenant, subject.phone_index), now)
+    for former in subject.formers:  # whoever came with that number after it was corrected is somebody else
+        index = people.phone_index(vault, subject.tenant, former.phone)
+        yield from store.bury(PHONE, of_phone(vault, subject.tenant, index), former.until)
     if subject.devices:
-        for mac in (yield from store.macs(subject.devices)):
+        for mac in (yield from traces.macs(subject.devices)):
             yield from store.bury(MAC, of_mac(vault, subject.tenant, mac), now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,9 @@ from portal.clock import Moment
 from portal.errors import Refused
 from portal.privacy.erasing import marks, store
 from portal.privacy.erasing.subject import Subject, by_device, by_person
+from portal.privacy.erasing.traces import finding
+from portal.privacy.erasing.traces import store as traces
+from portal.privacy.erasing.traces.finding import Found
 from portal.privacy.retention import service as retention
 from portal.privacy.retention import store as holds
 from portal.privacy.retention.rules import HOLDABLE, RULES, Rule
@@ -32,7 +35,7 @@ class Wish:
     reason: str
     by: str
     minor: bool = False
-    letters: Sequence[int] = ()  # messages of providers that were found by what they say
+    found: Found = field(default_factory=dict)  # where else they are named, as it was looked for beforehand
     who: Mapping[str, str] = field(default_factory=dict)  # name and address of whoever does it, for the log of acts
     staff_id: int | None = None
 
@@ -46,7 +49,7 @@ def stands_in_the_way(subject: Subject, now: Moment) -> Unit[None]:
             raise Refused("erase-paying", status=409)
     if subject.person is not None and (yield from store.open_refunds(subject.person)):
         raise Refused("erase-refund", status=409)
-    if subject.payer is not None and (yield from store.waiting_money(subject.payer)):
+    if subject.person is not None and (yield from store.waiting_money(subject.person, subject.payer)):
         raise Refused("erase-money", status=409)
 
 
@@ -78,10 +81,11 @@ def erase(vault: Vault, subject: Subject, wish: Wish, now: Moment) -> Unit[dict[
     subject = yield from _still_meant(vault, subject)
     yield from stands_in_the_way(subject, now)
     yield from marks.bury(vault, subject, now)
+    said = yield from finding.names(subject)
     taken = yield from forget(vault, subject, wish, now)
     act = MINOR if wish.minor else ERASED
     yield from _in_requests(vault, subject, wish, now)
-    payload = {**wish.who, "after": {"reason": reason, **taken}}
+    payload = {**wish.who, "after": {"reason": said.sub(finding.BLOT, reason), **taken}}
     yield from audit.append(vault, actor=wish.by, act=act, subject=subject.name, payload=payload, now=now)
     yield from store.to_clean()
     return taken
@@ -113,6 +117,7 @@ def _in_requests(vault: Vault, subject: Subject, wish: Wish, now: Moment) -> Uni
 def forget(vault: Vault, subject: Subject, wish: Wish, now: Moment) -> Unit[dict[str, int]]:
     """Erase them, whatever stands in the way: what a restored backup does with people who were erased since."""
     taken: Counter[str] = Counter()
+    said = yield from finding.names(subject)
     taken[ACTS] = yield from audit.clear_these(vault, (yield from _acts(subject)), by=wish.by, now=now)
     if subject.person is not None:
         for one in (yield from store.paid_passes(subject.person)):
@@ -123,8 +128,7 @@ def forget(vault: Vault, subject: Subject, wish: Wish, now: Moment) -> Unit[dict
         for rule in _rules(who):
             taken[rule.name] += yield from store.take(who, rule, bound, now)
         yield from store.take_short_lived(who, bound)
-    if wish.letters:
-        taken["inbox"] += yield from store.empty_messages(wish.letters)
+    taken["inbox"] += yield from finding.blot_out(vault, said, wish.found)
     return {name: count for name, count in taken.items() if count}
 
 
@@ -140,15 +144,15 @@ def _acts(subject: Subject) -> Unit[list[int]]:
     """Acts about them, and acts that name a MAC or a number of theirs."""
     found: set[int] = set()
     for who, bound in _parts(subject):
-        found |= set((yield from store.acts_about(who, bound)))
-    for word in (yield from words(subject)):
-        found |= set((yield from store.acts_that_say(word)))
+        found |= set((yield from traces.acts_about(who, bound)))
+    for word in (yield from _words(subject)):
+        found |= set((yield from traces.acts_that_say(word)))
     return sorted(found)
 
 
-def words(subject: Subject) -> Unit[list[str]]:
-    """What names them when it stands in a text."""
-    found = (yield from store.macs(subject.devices)) if subject.devices else []
-    if subject.phone is not None:
-        found += [subject.phone.digits, subject.phone.spoken, subject.phone.spoken.replace(" ", "")]
+def _words(subject: Subject) -> Unit[list[str]]:
+    """What names them when it stands in an act."""
+    found = (yield from traces.macs(subject.devices)) if subject.devices else []
+    for phone in subject.phones:
+        found += [phone.digits, phone.spoken, phone.spoken.replace(" ", "")]
     return found

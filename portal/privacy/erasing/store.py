@@ -59,13 +59,13 @@ _ENDS_SOON = {
 def take(who: str, rule: Rule, bound: Mapping[str, Any], now: Moment) -> Unit[int]:
     """Delete or clear what this rule is about, of a device or of a person; gives how many rows."""
     text = _TAKE[who, rule.name]
-    return len((yield from rows(text, **_named(text, {**bound, "now": now}))))
+    return len((yield from rows(text, **named(text, {**bound, "now": now}))))
 
 
 def count(who: str, rule: Rule, bound: Mapping[str, Any]) -> Unit[int]:
     """How many rows that would be."""
     text = _COUNT[who, rule.name]
-    return int((yield from value(text, **_named(text, bound))))
+    return int((yield from value(text, **named(text, bound))))
 
 
 def concerns(who: str, rule: Rule) -> bool:
@@ -75,10 +75,10 @@ def concerns(who: str, rule: Rule) -> bool:
 def take_short_lived(who: str, bound: Mapping[str, Any]) -> Unit[None]:
     """What would end by itself within days goes at once."""
     for text in _ENDS_SOON[who]:
-        yield Sql(text, _named(text, bound))
+        yield Sql(text, named(text, bound))
 
 
-def _named(text: str, bound: Mapping[str, Any]) -> dict[str, Any]:
+def named(text: str, bound: Mapping[str, Any]) -> dict[str, Any]:
     """Those parameters that the statement has."""
     return {name: each for name, each in bound.items() if f":{name}" in text}
 
@@ -94,27 +94,32 @@ def is_there(device_id: int) -> Unit[bool]:
     return bool(found)
 
 
+# Passes are found by their payments, and never the other way round: an ISP has many of them.
+_PAID = (
+    "p.tenant_id = :tenant AND p.cause_kind = 'payment' AND p.cause_ref IN (SELECT q.public FROM payments q"
+    " WHERE q.tenant_id = :tenant AND q.person_id = :person)"
+)
+
+
 def payers_of(device_id: int) -> Unit[list[int]]:
     """The people who paid for this device, or for a pass that came to it, as far as their number is known."""
     found = yield from rows(
-        "SELECT DISTINCT q.person_id FROM payments q JOIN persons w ON w.tenant_id = q.tenant_id"
-        " AND w.id = q.person_id WHERE q.tenant_id = :tenant AND q.state = 'paid' AND w.phone_index IS NOT NULL"
-        " AND (q.device_id = :device OR q.public IN (SELECT p.cause_ref FROM passes p WHERE p.tenant_id = :tenant"
-        " AND p.device_id = :device AND p.cause_kind = 'payment'))",
+        "SELECT q.person_id AS id FROM payments q JOIN persons w ON w.tenant_id = q.tenant_id AND w.id = q.person_id"
+        " WHERE q.tenant_id = :tenant AND q.device_id = :device AND q.state || '' = 'paid'"
+        " AND w.phone_index IS NOT NULL"
+        " UNION SELECT q.person_id FROM passes p CROSS JOIN payments q CROSS JOIN persons w WHERE p.tenant_id = :tenant"
+        " AND p.device_id = :device AND p.cause_kind || '' = 'payment' AND q.tenant_id = :tenant"
+        " AND q.public = p.cause_ref AND w.tenant_id = :tenant AND w.id = q.person_id AND w.phone_index IS NOT NULL",
         device=device_id,
     )
-    return [row["person_id"] for row in found]
-
-
-_PAID = (
-    " FROM payments q JOIN passes p ON p.tenant_id = q.tenant_id AND p.cause_kind = 'payment'"
-    " AND p.cause_ref = q.public WHERE q.tenant_id = :tenant AND q.person_id = :person"
-)
+    return [row["id"] for row in found]
 
 
 def paid_passes(person_id: int) -> Unit[list[int]]:
     """The passes for which this person paid that have not ended, wherever they lie now."""
-    found = yield from rows(f"SELECT p.id{_PAID} AND p.state <> 'ended' ORDER BY p.id", person=person_id)
+    found = yield from rows(
+        f"SELECT p.id FROM passes p WHERE {_PAID} AND p.state || '' <> 'ended' ORDER BY p.id", person=person_id
+    )
     return [row["id"] for row in found]
 
 
@@ -124,9 +129,9 @@ def devices_of(person_id: int) -> Unit[tuple[list[int], list[int]]]:
     A pass that was moved is paid for where it lies now as well as where it was bought.
     """
     found = yield from rows(
-        "SELECT d.id FROM devices d WHERE d.tenant_id = :tenant AND d.mac NOT LIKE 'gone-%' AND d.id IN"
+        "SELECT d.id FROM devices d WHERE +d.tenant_id = :tenant AND d.mac NOT LIKE 'gone-%' AND d.id IN"
         " (SELECT q.device_id FROM payments q WHERE q.tenant_id = :tenant AND q.person_id = :person"
-        f" AND q.state = 'paid' UNION SELECT p.device_id{_PAID}) ORDER BY d.id",
+        f" AND q.state || '' = 'paid' UNION SELECT p.device_id FROM passes p WHERE {_PAID}) ORDER BY d.id",
         person=person_id,
     )
     own: list[int] = []
@@ -143,7 +148,7 @@ def open_requests(who: str, bound: Mapping[str, Any]) -> Unit[list[int]]:
         "SELECT id FROM rights_requests WHERE tenant_id = :tenant AND state = 'open' AND kind = 'erase'"
         f" AND {BOUND[who]['rights_requests']}"
     )
-    return [row["id"] for row in (yield from rows(text, **_named(text, bound)))]
+    return [row["id"] for row in (yield from rows(text, **named(text, bound)))]
 
 
 # --- what stands in the way ---
@@ -172,93 +177,16 @@ def open_refunds(person_id: int) -> Unit[int]:
     return int(found)
 
 
-def waiting_money(payer: bytes) -> Unit[int]:
-    """Money of theirs that came in and was not served yet."""
+def waiting_money(person_id: int, payer: bytes | None) -> Unit[int]:
+    """Money of theirs that came in and was not served yet: it came from their number, or names a payment of theirs."""
     found = yield from value(
-        "SELECT COUNT(*) FROM receipts WHERE tenant_id = :tenant AND payer_index = :payer AND payment_id IS NULL"
-        " AND state IN ('unmatched', 'review')",
+        "SELECT COUNT(*) FROM receipts WHERE tenant_id = :tenant AND payment_id IS NULL"
+        " AND state IN ('unmatched', 'review') AND (payer_index = :payer OR account_ref <> '' AND account_ref IN"
+        " (SELECT q.account_ref FROM payments q WHERE q.tenant_id = :tenant AND q.person_id = :person))",
+        person=person_id,
         payer=payer,
     )
     return int(found)
-
-
-# --- what is looked for by what it says ---
-
-
-def macs(device_ids: Sequence[int]) -> Unit[list[str]]:
-    names, bound = any_of(device_ids)
-    found = yield from rows(f"SELECT mac FROM devices WHERE tenant_id = :tenant AND id IN ({names})", **bound)
-    return [row["mac"] for row in found]
-
-
-def receipt_numbers(person_id: int) -> Unit[list[str]]:
-    found = yield from rows(
-        "SELECT v.number FROM receipts v JOIN payments q ON q.tenant_id = v.tenant_id AND q.id = v.payment_id"
-        " WHERE v.tenant_id = :tenant AND q.person_id = :person",
-        person=person_id,
-    )
-    return [row["number"] for row in found]
-
-
-def loose_messages(after: int, many: int) -> Unit[Sequence[Row]]:
-    """Messages of providers that are about no payment, in the order in which they came."""
-    return (
-        yield from rows(
-            "SELECT id, ref, body_sealed FROM inbox WHERE tenant_id = :tenant AND id > :after AND payment_id IS NULL"
-            " AND body_sealed IS NOT NULL ORDER BY id LIMIT :many",
-            after=after,
-            many=many,
-        )
-    )
-
-
-def empty_messages(ids: Sequence[int]) -> Unit[int]:
-    names, bound = any_of(ids)
-    text = f"UPDATE inbox SET body_sealed = NULL WHERE tenant_id = :tenant AND id IN ({names}) RETURNING id"
-    return len((yield from rows(text, **bound)))
-
-
-_ASKED = (
-    "FROM questions s JOIN receipts v ON v.tenant_id = s.tenant_id AND v.number = s.number"
-    " AND v.account_id = s.account_id"
-)
-_ABOUT = (  # a payment itself, giving it back, or a receipt that has paid it or names it
-    "q.id = i.payment_id",
-    "i.refund_id IS NOT NULL AND q.id = (SELECT b.payment_id FROM refunds b WHERE b.tenant_id = :tenant"
-    " AND b.id = i.refund_id)",
-    "i.question_id IS NOT NULL AND q.id IN (SELECT v.payment_id"
-    f" {_ASKED} WHERE s.tenant_id = :tenant AND s.id = i.question_id UNION SELECT y.id {_ASKED} JOIN payments y"
-    " ON y.tenant_id = v.tenant_id AND y.account_ref = v.account_ref AND y.environment = v.environment"
-    " WHERE s.tenant_id = :tenant AND s.id = i.question_id AND v.payment_id IS NULL AND v.account_ref <> '')",
-)
-
-
-def late_messages(many: int) -> Unit[list[int]]:
-    """Messages about payments of people who were erased before they came."""
-    ids: list[int] = []
-    for about in _ABOUT:
-        found = yield from rows(
-            f"SELECT i.id FROM inbox i JOIN payments q ON q.tenant_id = i.tenant_id AND {about}"
-            " JOIN persons w ON w.tenant_id = q.tenant_id AND w.id = q.person_id WHERE i.tenant_id = :tenant"
-            " AND i.body_sealed IS NOT NULL AND i.processed_at IS NOT NULL AND w.erased_at IS NOT NULL LIMIT :many",
-            many=many,
-        )
-        ids += [row["id"] for row in found]
-    return ids
-
-
-def acts_about(who: str, bound: Mapping[str, Any]) -> Unit[list[int]]:
-    """Acts of staff whose subject is this device or person, or a payment of theirs; those about money stay."""
-    text = f"SELECT id FROM audit WHERE tenant_id = :tenant AND money = FALSE AND {BOUND[who]['audit']}"
-    return [row["id"] for row in (yield from rows(text, **_named(text, bound)))]
-
-
-def acts_that_say(word: str) -> Unit[list[int]]:
-    """Acts of staff, also those about money, in which this stands."""
-    found = yield from rows(
-        "SELECT id FROM audit WHERE tenant_id = :tenant AND payload LIKE '%' || :word || '%'", word=word
-    )
-    return [row["id"] for row in found]
 
 
 # --- tombstones ---

@@ -5,13 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from portal.clock import Moment
 from portal.errors import Refused
 from portal.payments.settle import payer_index
 from portal.people import store as people
-from portal.phone import Phone
+from portal.phone import Phone, parse
 from portal.privacy.erasing import store
-from portal.seal import Vault
+from portal.privacy.erasing.traces import store as traces
+from portal.seal import NotOurs, Vault
 from portal.units import Unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Former:
+    """A number that was written down as somebody's until it was corrected."""
+
+    phone: Phone = field(repr=False)
+    until: Moment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +35,12 @@ class Subject:
     payer: bytes | None = field(default=None, repr=False)
     devices: tuple[int, ...] = ()
     others: tuple[int, ...] = ()
+    formers: tuple[Former, ...] = ()
+
+    @property
+    def phones(self) -> list[Phone]:
+        """All numbers by which they may be named."""
+        return [*([] if self.phone is None else [self.phone]), *(each.phone for each in self.formers)]
 
     @property
     def name(self) -> str:
@@ -51,7 +67,20 @@ def by_person(vault: Vault, tenant: int, person_id: int) -> Unit[Subject]:
         payer=payer_index(vault, known.phone.digits) if known.phone else None,
         devices=tuple(devices),
         others=tuple(others),
+        formers=tuple((yield from _former(vault, person_id))),
     )
+
+
+def _former(vault: Vault, person_id: int) -> Unit[list[Former]]:
+    """The numbers that were theirs until they were corrected, as far as the evidence of that is kept."""
+    found: list[Former] = []
+    for row in (yield from traces.corrections(person_id)):
+        try:
+            note = vault.open(row["said"], table="rights_steps", row=row["named"], column="note_sealed").decode()
+            found.append(Former(phone=parse(note.partition("→")[0]), until=row["at"]))
+        except (NotOurs, Refused):  # a damaged cell, or none that a correction has written
+            continue
+    return found
 
 
 def by_phone(vault: Vault, tenant: int, phone: Phone) -> Unit[Subject]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from portal.errors import Misconfigured
 from portal.privacy.erasing import marks, service, store
 from portal.privacy.erasing.service import Wish
 from portal.privacy.erasing.subject import Subject, by_person
+from portal.privacy.erasing.traces import finding
 from portal.seal import Vault
 from portal.tenancy.store import Tenant
 from portal.units import Row, Unit
@@ -80,21 +82,39 @@ def again(vault: Vault, tenant: int, stones: Sequence[Tombstone], now: Moment) -
     erased = {(each.kind, bytes.fromhex(each.mark)): each.at for each in sorted(stones, key=lambda each: each.at)}
     if not erased:
         return 0
-    wish, done = Wish(reason="restored", by=BY), 0
+    came_before = [*(yield from _persons(vault, tenant, erased)), *(yield from _devices(vault, tenant, erased))]
+    wish, named = Wish(reason="restored", by=BY), ""
+    for subject in came_before:
+        named += f"|{(yield from finding.names(subject)).pattern}"
+    for subject in came_before:
+        yield from service.forget(vault, subject, wish, now)
+    if named:  # in the words of others, for all of them at once
+        said = re.compile(named[1:], re.IGNORECASE)
+        yield from finding.blot_out(vault, said, (yield from finding.everywhere(vault, said)))
+    for (kind, mark), at in erased.items():
+        yield from store.bury(kind, mark, at)
+    return len(came_before)
+
+
+Erased = Mapping[tuple[str, bytes], Moment]
+
+
+def _persons(vault: Vault, tenant: int, erased: Erased) -> Unit[list[Subject]]:
+    found: list[Subject] = []
     for row in (yield from store.living_persons()):
         at = erased.get((marks.PHONE, marks.of_phone(vault, tenant, bytes(row["phone_index"]))))
         if at is not None and row["created_at"] <= at:
-            subject = yield from by_person(vault, tenant, row["id"])
-            yield from service.forget(vault, _without_devices(subject), wish, now)
-            done += 1
+            found.append(_without_devices((yield from by_person(vault, tenant, row["id"]))))
+    return found
+
+
+def _devices(vault: Vault, tenant: int, erased: Erased) -> Unit[list[Subject]]:
+    found: list[Subject] = []
     for row in (yield from store.living_devices()):
         at = erased.get((marks.MAC, marks.of_mac(vault, tenant, row["mac"])))
         if at is not None and row["created_at"] <= at:
-            yield from service.forget(vault, Subject(tenant=tenant, devices=(row["id"],)), wish, now)
-            done += 1
-    for (kind, mark), at in erased.items():
-        yield from store.bury(kind, mark, at)
-    return done
+            found.append(Subject(tenant=tenant, devices=(row["id"],)))
+    return found
 
 
 def _without_devices(subject: Subject) -> Subject:

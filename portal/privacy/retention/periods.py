@@ -111,7 +111,7 @@ PERIODS = {
         Period(
             keep="consent",
             title="What guests agreed to",
-            counted="after it was taken back, or whoever agreed was erased",
+            counted="after it was taken back, or the number was forgotten; if whoever agreed is erased, at once",
             lowest=3 * 365,
             highest=RETENTION_DAYS["payment"],
             why_lowest="whoever sent something by it has to prove it for as long as somebody may complain",

@@ -1,0 +1,1 @@
+"""What names somebody in the words of others: looked for by what it says, and blotted out."""
