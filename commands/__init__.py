@@ -21,6 +21,7 @@ from commands import (
     retention,
     routers,
     staff,
+    tenant_moves,
     tenants,
     vouchers,
     vouchers_shown,
@@ -31,6 +32,7 @@ def attach(cli: click.Group) -> None:
     """Put every command on the command line."""
     for module in (
         tenants,
+        tenant_moves,
         plans,
         vouchers,
         vouchers_shown,

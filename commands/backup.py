@@ -49,7 +49,7 @@ class Progress:
 
 
 @contextmanager
-def _progress() -> Iterator[Progress]:
+def progress() -> Iterator[Progress]:
     progress = Progress()
     try:
         yield progress
@@ -65,11 +65,11 @@ def _progress() -> Iterator[Progress]:
 def backup(settings: Settings, folder: Path, keep_days: int, with_drill: bool) -> None:
     """Make a sealed backup in FOLDER while Bando serves, and remove those that are too old."""
     now, key = clock_for(settings).now(), settings.secret_key.encode()
-    with _progress() as say:
+    with progress() as say:
         made = make(settings.database, folder, key, now, say)
     _tell_made(made)
     if made.breaches:
-        _tell_breaches(made.breaches)
+        tell_breaches(made.breaches)
         click.echo("The backup is kept, and no older one is removed. See: bando check")
         raise SystemExit(1)
     if with_drill:
@@ -86,7 +86,7 @@ def _tell_made(made: Made) -> None:
         click.echo("Its schema is older than this Bando: the invariants are looked at when it is restored.")
 
 
-def _tell_breaches(found: Sequence[str]) -> None:
+def tell_breaches(found: Sequence[str]) -> None:
     for sentence in found[:SHOWN]:
         click.echo(sentence)
     if len(found) > SHOWN:
@@ -103,11 +103,11 @@ def drill(settings: Settings, file: Path, folder: Path | None) -> None:
 
 
 def _drill(settings: Settings, file: Path, folder: Path) -> None:
-    with _progress() as say:
+    with progress() as say:
         found = drilled(file, folder, settings.secret_key.encode(), say)
     _tell_restored(found)
     if found.breaches:
-        _tell_breaches(found.breaches)
+        tell_breaches(found.breaches)
         raise SystemExit(1)
     click.echo("The backup is good: it opens, is whole, and all invariants hold.")
 
@@ -137,7 +137,7 @@ def _or_breaches(put: Callable[[], Restored]) -> Restored:
     try:
         return put()
     except Breached as refused:
-        _tell_breaches(refused.breaches)
+        tell_breaches(refused.breaches)
         raise
 
 
@@ -156,12 +156,12 @@ def restore(
 
     place = place.absolute()
     key, now = settings.secret_key.encode(), clock_for(settings).now()
-    with lock(place) if place.parent.is_dir() else nullcontext(), _progress() as say:
+    with lock(place) if place.parent.is_dir() else nullcontext(), progress() as say:
         found = _or_breaches(
             partial(put_back, file, place, key, now, say, replace=replace, breached=with_breaches, erased=erased)
         )
     _tell_restored(found)
-    _tell_breaches(found.breaches)
+    tell_breaches(found.breaches)
     _tell_forgotten(found)
     for old in found.aside:
         click.echo(f"The old file is kept as {old}; remove it when you need it no more.")

@@ -124,6 +124,11 @@ MAY: dict[str, set[str]] = {
     "check_books": {"books"},
     "backup": {"check", "keys", "db", "migrate", "privacy", "tenancy"},  # whoever was erased is forgotten again
     "export": {"access", "people", "tenancy", "vouchers", "db"},
+    # takes along whatever there is of an ISP, and makes its keyed hashes anew as the rooms do whose they are
+    "moving": {
+        *("audit", "backup", "books", "check", "columns", "keys", "payments", "people", "staff", "tenancy"),
+        *("vouchers", "db", "groups", "migrate"),
+    },
     # what another system left behind becomes plans, vouchers and passes
     "imports": {"access", "tenancy", "vouchers", "mikrotik", "db", "loops"},
     "doctor": {"db", "tenancy", "mikrotik", "doctor_database", "doctor_journal", "doctor_web"},
@@ -149,7 +154,7 @@ MAY: dict[str, set[str]] = {
             "db",
             "pages",
         ),
-        *("export", "imports", "privacy", "processors", "watch"),
+        *("export", "imports", "moving", "privacy", "processors", "watch"),
     },
     "pages": {
         *("web", "access", "messages", "payments", "mikrotik", "people", "privacy", "processors", "tenancy"),

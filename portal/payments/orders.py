@@ -84,6 +84,11 @@ def callback_token(vault: Vault, tenant: Tenant, payment_public: str) -> str:
     return derived(vault, tenant, "callback", payment_public)
 
 
+def checkout_index(vault: Vault, tenant_id: int, request: str) -> bytes:
+    """The keyed hash that finds a payment by the provider's name of its prompt."""
+    return vault.index(tenant_id, "checkout", request)
+
+
 def new_ref() -> str:
     """An account reference that people can type."""
     return "".join(secrets.choice(REF_LETTERS) for _ in range(REF_LENGTH))
@@ -220,7 +225,7 @@ def _keep_ids(vault: Vault, tenant_id: int, one: Payment, ids: Accepted) -> Unit
         one.id,
         merchant_request_sealed=sealed(ids.merchant_request, "merchant_request_sealed"),
         checkout_request_sealed=sealed(ids.checkout_request, "checkout_request_sealed"),
-        checkout_index=vault.index(tenant_id, "checkout", ids.checkout_request) if ids.checkout_request else None,
+        checkout_index=checkout_index(vault, tenant_id, ids.checkout_request) if ids.checkout_request else None,
         go_to_sealed=sealed(ids.go_to, "go_to_sealed"),
         say=_LONG_NUMBER.sub("…", ids.say[:MAX_SAY]) or None,
     )

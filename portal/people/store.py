@@ -23,7 +23,8 @@ class Person:
     erased: bool = False
 
 
-def _place(ref: str) -> str:
+def place(ref: str) -> str:
+    """Where a sealed number belongs."""
     return f"persons|{ref}|phone_sealed"
 
 
@@ -49,7 +50,7 @@ def person_for(vault: Vault, tenant: int, phone: Phone, now: Moment) -> Unit[int
             ref=ref,
             key_sealed=vault.seal(own_key, table="persons", row=ref, column="key_sealed"),
             phone_index=index,
-            phone_sealed=seal_with(own_key, phone.digits.encode(), _place(ref)),
+            phone_sealed=seal_with(own_key, phone.digits.encode(), place(ref)),
             created_at=now,
             last_seen_at=now,
         )
@@ -78,7 +79,7 @@ def person(vault: Vault, person_id: int) -> Unit[Person | None]:
     phone = None
     if row["key_sealed"] is not None and row["phone_sealed"] is not None:
         own_key = vault.open(row["key_sealed"], table="persons", row=row["ref"], column="key_sealed")
-        phone = Phone(open_with(own_key, row["phone_sealed"], _place(row["ref"])).decode())
+        phone = Phone(open_with(own_key, row["phone_sealed"], place(row["ref"])).decode())
     return Person(id=row["id"], ref=row["ref"], phone=phone, erased=row["erased_at"] is not None)
 
 
@@ -92,7 +93,7 @@ def renumber(vault: Vault, tenant: int, person_id: int, phone: Phone) -> Unit[Ph
     if (yield from one("SELECT id FROM persons WHERE tenant_id = :tenant AND phone_index = :index", index=index)):
         raise Refused("person-same" if before.phone == phone else "person-taken", status=409)
     own_key = vault.open(known["key_sealed"], table="persons", row=before.ref, column="key_sealed")
-    sealed = seal_with(own_key, phone.digits.encode(), _place(before.ref))
+    sealed = seal_with(own_key, phone.digits.encode(), place(before.ref))
     yield Sql(
         "UPDATE persons SET phone_index = :index, phone_sealed = :sealed WHERE tenant_id = :tenant AND id = :id",
         {"id": person_id, "index": index, "sealed": sealed},

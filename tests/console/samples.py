@@ -411,6 +411,7 @@ SAMPLES: dict[str, Sample] = {
     "/compensation/{id}/finish": finish_outage,
     "/compensation/limits": plain("/compensation/limits", **LIMITS),
     "/export/{kind}": plain("/export/plans"),
+    "/export/move": plain("/export/move", passphrase="four words and a river", again="four words and a river"),
     "/staff/invite": plain("/staff/invite", name="Wanjiru", email="wanjiru@isp.test", role="cashier"),
     "/staff/{id}/role": on_staff("role", role="support"),
     "/staff/{id}/state": on_staff("state", to="off"),

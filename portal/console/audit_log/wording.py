@@ -21,6 +21,8 @@ ACTS = {
     "payments.export": "took the list of payments away as a file",
     "takings.export": "took the takings away as a file",
     "export.whole": "took all records away as files",
+    "export.move": "took everything away as a sealed file, to move",
+    "tenant.import": "brought the ISP in from a sealed file",
     "export.payments": "took the payments away as a file",
     "export.receipts": "took the receipts away as a file",
     "export.passes": "took the passes away as a file",

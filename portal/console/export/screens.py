@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from typing import BinaryIO
+
 from starlette.responses import Response
 
 from portal.console import tables
@@ -11,14 +15,27 @@ from portal.errors import Refused
 from portal.export import files, store
 from portal.export.files import Source
 from portal.export.records import KINDS
+from portal.moving import pack, sealing
 
 WHOLE = "whole"
+PART = 1 << 18  # bytes of a file that are sent at once
 
 
 async def classes(desk: Desk) -> Response:
     """Each class of records, and how much there is of it."""
+    return await _classes(desk)
+
+
+async def _classes(desk: Desk, wrong: Refused | None = None) -> Response:
     counts = await desk.read(store.counts)
-    return desk.page("export", kinds=[(each, counts[each.name]) for each in KINDS.values()], many=store.MANY)
+    return desk.page(
+        "export",
+        wrong.status if wrong else 200,
+        kinds=[(each, counts[each.name]) for each in KINDS.values()],
+        many=store.MANY,
+        least=sealing.LEAST,
+        wrong=wrong.key if wrong else "",
+    )
 
 
 async def file(desk: Desk) -> Response:
@@ -34,7 +51,37 @@ async def file(desk: Desk) -> Response:
     return tables.sent(f"{name}-{source.day}.csv", files.table(source, KINDS[name]), "text/csv; charset=utf-8")
 
 
+async def move(desk: Desk) -> Response:
+    """Everything, sealed with the passphrase of whoever takes it: what an installation of their own imports."""
+    try:
+        passphrase = _passphrase(desk)
+    except Refused as wrong:
+        return await _classes(desk, wrong)
+    await desk.act("export.move", "records", tables.leaves, money=True)
+    database, vault, tenant = desk.services.db.path, desk.services.vault, desk.view.tenant
+    parts = pack.packed(database, vault, tenant, passphrase, desk.now, pack.in_silence)
+    held = await asyncio.to_thread(pack.spooled, parts, database.parent)
+    return tables.sent(f"isp-{tenant.public}.move", _sent(held), "application/octet-stream")
+
+
+def _passphrase(desk: Desk) -> bytes:
+    """Raises `Refused`."""
+    chosen = desk.fields.get("passphrase", "")
+    if sealing.is_short(chosen):
+        raise Refused("passphrase-short")
+    if desk.fields.get("again", "") != chosen:
+        raise Refused("passphrase-other")
+    return sealing.secret(chosen)
+
+
+async def _sent(held: BinaryIO) -> AsyncIterator[bytes]:
+    with held:
+        while part := await asyncio.to_thread(held.read, PART):
+            yield part
+
+
 SCREENS = (
     get("/export", "export", classes),
+    post("/export/move", "leave", move, proof=True),  # with all keys and passwords: an owner's alone
     post("/export/{kind}", "export", file, proof=True),
 )

@@ -1,0 +1,235 @@
+"""An ISP that comes in: read, sealed anew, proved, all in one transaction. Either all of it is there, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from portal import check
+from portal.audit import chain
+from portal.audit import store as audit
+from portal.backup.copying import Say
+from portal.backup.sealed import Unusable, read
+from portal.clock import Moment
+from portal.db import executor, open_connection, quiet
+from portal.errors import Misconfigured
+from portal.groups import Execute, begin
+from portal.keys import store as keys
+from portal.keys.ring import Ring, place_of, root_of
+from portal.migrate import revision_of
+from portal.moving import cells, pack, store
+from portal.moving.anew import Arrival
+from portal.moving.cells import Line, stored
+from portal.moving.sealing import MOVE
+from portal.moving.tables import ORDER
+from portal.seal import Key, Vault, Wrapping, new_key
+from portal.tenancy import store as tenancy
+from portal.tenancy.store import Tenant
+from portal.units import Conflict, Unit, drive
+
+LONGEST = 1 << 24  # bytes of a line: a logo is the longest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moved:
+    """An ISP that has come in: rows of each table, cells that do not open, and what `bando check` would say."""
+
+    tenant: Tenant
+    rows: Mapping[str, int]
+    shut: int
+    breaches: list[str]
+    log_was_broken: str | None
+
+
+class Breached(Unusable):
+    """All is as in the file, but an invariant does not hold in it."""
+
+    def __init__(self, breaches: list[str]) -> None:
+        super().__init__(f"The file is whole, but has {len(breaches)} breaches of invariants; see: --with-breaches.")
+        self.breaches = breaches
+
+
+@dataclass(kw_only=True)
+class _File:
+    """What the file says of itself."""
+
+    head: dict[str, Any]
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    end: dict[str, Any] = field(default_factory=dict)
+
+
+def moved_in(
+    file: Path, database: Path, master: bytes, passphrase: bytes, now: Moment, say: Say, *, breached: bool
+) -> Moved:
+    """The ISP of this file in this empty database; raises `Misconfigured`, and then nothing is changed there."""
+    with file.open("rb") as opened, closing(open_connection(database)) as connection:
+        lines = _lines(read(opened, passphrase, MOVE))
+        head = _head(next(lines, b""), revision_of(database))
+        begin(connection)
+        try:
+            connection.execute("PRAGMA defer_foreign_keys=ON")
+            run = executor(connection, quiet)
+            _must_be_empty(run)
+            arrived = _Coming(run=run, master=master, file=_File(head=head), now=now, say=say).all(lines)
+            orphan = connection.execute("PRAGMA foreign_key_check").fetchone()
+            if orphan:
+                raise Unusable(f"A row of {orphan[0]} in the file refers to one that is not there.")
+            if arrived.breaches and not breached:
+                raise Breached(arrived.breaches)
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+    return arrived
+
+
+def plain(file: Path, passphrase: bytes) -> Iterator[bytes]:
+    """What is in the file, as lines; raises `Unusable`."""
+    with file.open("rb") as opened:
+        yield from read(opened, passphrase, MOVE)
+
+
+def _lines(parts: Iterator[bytes]) -> Iterator[bytes]:
+    held = b""
+    for part in parts:
+        whole, newline, rest = (held + part).rpartition(b"\n")
+        held = rest
+        if len(held) > LONGEST:
+            raise Unusable("The file holds a line that is too long.")
+        if newline:
+            yield from whole.split(b"\n")
+    if held:
+        raise Unusable("The file ends in the midst of a line.")
+
+
+def _head(line: bytes, schema: str | None) -> dict[str, Any]:
+    head = cells.read(line)
+    if isinstance(head, Line) or head.get("bando") != pack.FORMAT:
+        raise Unusable("The file was made by another version of Bando; install that one.")
+    if head["schema"] != schema:
+        raise Unusable(
+            f"The file has schema {head['schema']} and this database {schema}; bring both to the same version of"
+            " Bando (bando migrate), and make the file anew."
+        )
+    return head
+
+
+def _must_be_empty(run: Execute) -> None:
+    if not drive(store.is_empty(), None, run):
+        raise Misconfigured(
+            "This installation is not empty: an ISP, or whoever runs it, is here already. Nothing was changed;"
+            " import into a new database (bando migrate), and add others afterwards."
+        )
+
+
+class _OneKey:
+    """The one key of the ISP that comes in; it is not committed yet, so nobody else could find it."""
+
+    def __init__(self, tenant: int, key: Key) -> None:
+        self._tenant = tenant
+        self._key = key
+
+    def newest(self, _: int | None) -> Key | None:
+        return self._key
+
+    def named(self, name: bytes, _: int | None) -> Key | None:
+        return self._key if name == self._key.name else None
+
+
+@dataclass(kw_only=True)
+class _Coming:
+    """One ISP on its way in, in a transaction that somebody else ends."""
+
+    run: Execute
+    master: bytes = field(repr=False)
+    file: _File
+    now: Moment
+    say: Say
+
+    @property
+    def id(self) -> int:
+        return int(self.file.head["tenant"])
+
+    def all(self, lines: Iterator[bytes]) -> Moved:
+        drive(store.begin_hashes(), None, self.run)
+        arrival: Arrival | None = None
+        for number, text in enumerate(lines):
+            line = cells.read(text)
+            if isinstance(line, Line):
+                arrival = self._row(arrival, line)
+                if number % store.PAGE == 0:
+                    self.say(f"importing {line.table}, row {number:,}", 0, 0)
+            elif "table" in line:
+                self.file.tables[line["table"]] = {"rows": line["rows"], "digest": line["digest"]}
+            else:
+                self.file.end = line
+        drive(store.end_hashes(), None, self.run)
+        if arrival is None or not self.file.end or set(self.file.tables) != set(ORDER):
+            raise Unusable("The file is not whole: it does not hold all tables.")
+        return self._proved(arrival)
+
+    def _row(self, arrival: Arrival | None, line: Line) -> Arrival:
+        if line.row.get("tenant_id", self.id) != self.id or (arrival is None) != (line.table == "tenants"):
+            raise Unusable("The file holds rows of another ISP.")
+        arrival = arrival or self._first(line)
+        if line.table != "tenants":
+            try:
+                drive(_put(arrival, line), self.id, self.run)
+            except Conflict:
+                raise Unusable(f"The file holds two rows of {line.table} of which there can be one.") from None
+        return arrival
+
+    def _first(self, line: Line) -> Arrival:
+        """The ISP itself, and its key."""
+        drive(store.add("tenants", line.row), self.id, self.run)
+        tenant = drive(tenancy.tenant(self.id), None, self.run)
+        if tenant is None:
+            raise Unusable("The file holds another ISP than it says.")
+        wrapped, wrapping = drive(keys.root(), None, self.run), Wrapping(self.master)
+        ring = Ring(self.master, wrapped, lambda: self.now, None)
+        made = drive(ring.make(self.id), self.id, self.run)
+        key = new_key(made.name, wrapping.unwrap(made.wrapped or b"", place_of(self.id, made.name)))
+        return Arrival(vault=Vault(root_of(wrapping, wrapped, self.master), _OneKey(self.id, key)), tenant=tenant)
+
+    def _proved(self, arrival: Arrival) -> Moved:
+        """All rows are there and say the same, and so do the books; then the log of acts goes on."""
+        vault, tenant = arrival.vault, arrival.tenant
+        for number, table in enumerate(ORDER):
+            self.say("comparing", number, len(ORDER))
+            if pack.counted(self.run, vault, tenant.id, table) != self.file.tables[table]:
+                raise Unusable(f"What came in of {table} is not what the file says.")
+        if pack.balances(self.run, tenant) != self.file.end["balances"]:
+            raise Unusable("The books do not say what they said where the file was made.")
+        drive(self._go_on(arrival), tenant.id, self.run)
+        self.say("looking at the invariants", 0, 0)
+        return Moved(
+            tenant=tenant,
+            rows={table: said["rows"] for table, said in self.file.tables.items()},
+            shut=self.file.end["shut"],
+            breaches=check.whole(self.run, vault, self.file.head["moment"]),
+            log_was_broken=self.file.end["acts"]["broken"],
+        )
+
+    def _go_on(self, arrival: Arrival) -> Unit[None]:
+        """The first act here says how the log ended there."""
+        if arrival.head.number:
+            yield from store.add_head(arrival.head.number, chain.seal(arrival.vault, self.id, arrival.head))
+        yield from audit.append(
+            arrival.vault,
+            actor="command",
+            act="tenant.import",
+            subject=f"tenant:{arrival.tenant.public}",
+            payload={"made": self.file.head["moment"], "log there": self.file.end["acts"]},
+            now=self.now,
+            money=True,
+        )
+
+
+def _put(arrival: Arrival, line: Line) -> Unit[None]:
+    row = stored(arrival.vault, line)
+    row.update((yield from arrival.hashes(line)))
+    yield from store.add(line.table, row)
+    yield from arrival.beside(line, row)

@@ -1,0 +1,71 @@
+"""Much of an ISP moves in flat memory, in both directions."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from portal.clock import TravelClock
+from tests.privacy.rows import NOW, Planted
+from tests.shell import HOME
+from tests.support import fresh_file, seed
+
+ROWS = 1_000_000 if os.environ.get("BANDO_SWEEP") else 200_000
+ROOM_MIB = 48  # beyond a few rows: the page caches of the engine fill; held whole, 200,000 rows are far more
+MOVES = """
+import asyncio, sys
+from pathlib import Path
+from dataclasses import replace
+from portal.clock import TravelClock
+from portal.db import Database
+from portal.keys.ring import vault_of
+from portal.moving import pack, unpack
+from portal.tenancy import store
+from tests.moving.move import THERE, WORDS, silent
+from tests.support import MASTER
+here, file, place, now = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
+async def packed():
+    db = Database(here)
+    (tenant,) = await db.read(None, store.tenants)
+    vault = vault_of(MASTER, db, TravelClock(start=now))
+    with file.open("wb") as out:
+        for each in pack.packed(here, vault, tenant, WORDS, now, silent):
+            out.write(each)
+    await db.aclose()
+asyncio.run(packed())
+moved = unpack.moved_in(file, place, THERE, WORDS, now, silent, breached=False)
+words = Path("/proc/self/status").read_text().split()
+print(moved.rows["sessions"], int(words[words.index("VmHWM:") + 1]) // 1024)
+"""
+
+
+async def much(folder: Path, count: int) -> tuple[int, int]:
+    """Rows that came in, and MiB that packing and importing took at most."""
+    folder.mkdir()
+    home = await seed(folder, clock=TravelClock(start=NOW))
+    planted = Planted(home.db.path)
+    first = planted.row("sessions", home.tenant.id, started_at=NOW, seen_at=NOW, ended_at=NOW, end_cause="time")
+    row = planted.one("sessions", first) or {}
+    names = ", ".join(name for name in row if name not in ("id", "started_at"))
+    planted.connection.execute(
+        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?)"
+        f" INSERT INTO sessions (started_at, {names}) SELECT n, {names} FROM n, sessions WHERE id = ?",
+        (count - 1, first),
+    )
+    planted.connection.close()
+    await home.db.aclose()
+    place = fresh_file(folder, "there.db")
+    words = [sys.executable, "-c", MOVES, str(home.db.path), str(folder / "isp.move"), str(place), str(NOW)]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=HOME, check=False)
+    assert done.returncode == 0, done.stderr
+    rows, most = done.stdout.split()
+    return int(rows), int(most)
+
+
+async def test_memory_stays_flat_however_many_rows_move(tmp_path: Path) -> None:
+    few, small = await much(tmp_path / "few", 20_000)
+    many, large = await much(tmp_path / "many", ROWS)
+    assert (few, many) == (20_000, ROWS)
+    assert large - small < ROOM_MIB, (small, large)
