@@ -11,7 +11,7 @@ _PAYMENTS = "(SELECT q.id FROM payments q WHERE q.tenant_id = :tenant AND q.pers
 _REFS = "(SELECT q.account_ref FROM payments q WHERE q.tenant_id = :tenant AND q.person_id = :person)"
 # Money that names a payment of theirs and has not paid it: too much or too little, or given back.
 _NAMING = (
-    "v.tenant_id = :tenant AND v.state IN ('unmatched', 'review', 'returned') AND +v.payment_id IS NULL"
+    "v.tenant_id = :tenant AND v.state IN ('unmatched', 'review', 'returned') AND v.payment_id IS NULL"
     f" AND v.account_ref <> '' AND v.account_ref IN {_REFS}"
 )
 _RECEIPTS = (
