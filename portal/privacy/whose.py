@@ -1,4 +1,4 @@
-"""Whose rows these are: for each table with data of guests, by a device and by the person who pays. A table.
+"""Whose rows these are: for each table with data of guests, by a device and by the person who pays. A table, no code.
 
 `:device` is the id of a device; `:person` that of a person, `:phone` and `:payer` the keyed hashes of their number, as
 persons and as receipts have it. What is in neither is of staff alone (`STAFF`). The dossier reads by it, and erasing
@@ -11,7 +11,7 @@ _PAYMENTS = "(SELECT q.id FROM payments q WHERE q.tenant_id = :tenant AND q.pers
 _REFS = "(SELECT q.account_ref FROM payments q WHERE q.tenant_id = :tenant AND q.person_id = :person)"
 # Money that names a payment of theirs and has not paid it: too much or too little, or given back.
 _NAMING = (
-    "v.tenant_id = :tenant AND v.state IN ('unmatched', 'review', 'returned') AND +v.payment_id IS NULL"
+    "v.tenant_id = :tenant AND v.state IN ('unmatched', 'review', 'returned') AND v.payment_id IS NULL"
     f" AND v.account_ref <> '' AND v.account_ref IN {_REFS}"
 )
 _RECEIPTS = (
@@ -35,7 +35,7 @@ BY_DEVICE = {
     "prompts": "device_id = :device",
     "trials": "device_id = :device",
     "pass_devices": "device_id = :device",
-    "audit": "subject = 'device:' || :device",
+    "audit": "id IN (SELECT a.id FROM audit a WHERE a.tenant_id = :tenant AND a.subject = 'device:' || :device)",
     "rights_requests": "device_id = :device",
     "rights_steps": f"request_id IN {_ASKED_BY_DEVICE}",
     "restrictions": "device_id = :device",
@@ -75,7 +75,6 @@ STAFF = frozenset(
     }
 )
 
-
-def where(condition: str) -> str:
-    """One of these conditions for a statement: ids are looked up, so that nobody walks all rows of the ISP."""
-    return f"{'+' if condition.startswith('id ') else ''}tenant_id = :tenant AND {condition}"
+# Where ids are named they are looked up: without the plus all rows of the ISP would be walked instead.
+_BY_IDS = ("receipts", "statement_rows", "inbox", "audit")
+TENANT = {table: "+tenant_id" if table in _BY_IDS else "tenant_id" for table in (*BY_DEVICE, *BY_PERSON)}

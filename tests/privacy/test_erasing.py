@@ -24,7 +24,7 @@ from portal.privacy.erasing.service import Wish
 from portal.privacy.erasing.subject import Subject
 from portal.privacy.retention import service as retention
 from portal.privacy.retention.rules import ELSEWHERE, RULES
-from portal.privacy.whose import BY_DEVICE, BY_PERSON, STAFF, where
+from portal.privacy.whose import BY_DEVICE, BY_PERSON, STAFF, TENANT
 from tests.backup.samples import backed_up, put_back
 from tests.privacy.erased import WISH, left, marks_of, one, phone
 from tests.privacy.marked import TABLES, Marked
@@ -171,7 +171,7 @@ def test_nobodys_rows_are_looked_for_by_walking_those_of_their_isp(trade: Trade)
     walked: set[str] = set()
     for who, whose in store.BOUND.items():
         for table, condition in whose.items():
-            text = f"EXPLAIN QUERY PLAN SELECT id FROM {table} WHERE {where(condition)}"
+            text = f"EXPLAIN QUERY PLAN SELECT id FROM {table} WHERE {TENANT[table]} = :tenant AND {condition}"
             plan = [row["detail"] for row in trade.ledger.connection.execute(text, bound)]
             walked |= {f"{who} {table}: {step}" for step in plan if step.startswith("SCAN") or "(tenant_id=?)" in step}
     few = ("mpesa_accounts", "proof_codes", "SCAN CONSTANT")  # two or three; those of an hour; no table
