@@ -77,9 +77,7 @@ def _open(payment_id: int) -> Unit[Payment]:
         raise Refused("match-unknown", status=404)
     if (yield from store.receipt_of(payment_id)) is not None:
         raise Refused("match-has-receipt", status=409)
-    if one.state != "paid" and (
-        (yield from late.payer_erased(one.person_id)) or (yield from late.device_gone(one.device_id))
-    ):
+    if one.state != "paid" and (yield from late.nobodys(one.person_id, one.device_id)):
         raise Refused("match-erased", status=409)  # the pass would be nobody's
     return one
 
@@ -166,7 +164,7 @@ def give(vault: Vault, tenant_id: int, receipt_id: int, given: Given, now: Momen
     if given.plan.price != receipt.amount and not given.reason:
         raise Refused("give-reason")
     device = yield from access.device(given.device_id)
-    if device is None:
+    if device is None or (yield from late.device_gone(device.id)):
         raise Refused("give-device", status=404)
     if device.hold.blocked:
         raise Refused("give-blocked", status=409)

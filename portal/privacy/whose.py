@@ -15,9 +15,12 @@ _NAMING = (
     f" AND v.account_ref <> '' AND v.account_ref IN {_REFS}"
 )
 _RECEIPTS = (
-    f"(SELECT v.number FROM receipts v WHERE v.tenant_id = :tenant AND v.payment_id IN {_PAYMENTS}"
+    f"(SELECT v.number FROM receipts v WHERE +v.tenant_id = :tenant AND v.payment_id IN {_PAYMENTS}"
     f" UNION SELECT v.number FROM receipts v WHERE {_NAMING})"
 )
+_ACCOUNTS = "(SELECT c.id FROM mpesa_accounts c WHERE c.tenant_id = :tenant)"
+_REFUNDS = f"(SELECT b.id FROM refunds b WHERE b.tenant_id = :tenant AND b.payment_id IN {_PAYMENTS})"
+_QUESTIONS = f"(SELECT s.id FROM questions s WHERE s.tenant_id = :tenant AND s.number IN {_RECEIPTS})"
 _ASKED = "(SELECT k.id FROM rights_requests k WHERE k.tenant_id = :tenant AND "
 _ASKED_BY_DEVICE = _ASKED + "k.device_id = :device)"
 _ASKED_BY_PERSON = _ASKED + "k.person_id = :person)"
@@ -32,7 +35,7 @@ BY_DEVICE = {
     "prompts": "device_id = :device",
     "trials": "device_id = :device",
     "pass_devices": "device_id = :device",
-    "audit": "subject = 'device:' || :device",
+    "audit": "id IN (SELECT a.id FROM audit a WHERE a.tenant_id = :tenant AND a.subject = 'device:' || :device)",
     "rights_requests": "device_id = :device",
     "rights_steps": f"request_id IN {_ASKED_BY_DEVICE}",
     "restrictions": "device_id = :device",
@@ -41,13 +44,17 @@ BY_DEVICE = {
 BY_PERSON = {
     "persons": "id = :person",
     "payments": "person_id = :person",
-    "receipts": f"(payment_id IN {_PAYMENTS} OR payer_index = :payer"
-    f" OR id IN (SELECT v.id FROM receipts v WHERE {_NAMING}))",
-    "statement_rows": f"(kind = 'in' AND number IN {_RECEIPTS} OR linked <> '' AND linked IN {_RECEIPTS})",
+    "receipts": f"id IN (SELECT v.id FROM receipts v WHERE +v.tenant_id = :tenant AND v.payment_id IN {_PAYMENTS}"
+    " UNION SELECT v.id FROM receipts v WHERE v.tenant_id = :tenant AND v.payer_index = :payer"
+    f" UNION SELECT v.id FROM receipts v WHERE {_NAMING})",
+    "statement_rows": "id IN (SELECT t.id FROM statement_rows t WHERE t.tenant_id = :tenant AND t.kind = 'in'"
+    f" AND t.account_id IN {_ACCOUNTS} AND t.number IN {_RECEIPTS}"
+    " UNION SELECT t.id FROM statement_rows t WHERE t.tenant_id = :tenant AND t.kind = 'out'"
+    f" AND t.account_id IN {_ACCOUNTS} AND t.linked <> '' AND t.linked IN {_RECEIPTS})",
     "refunds": f"payment_id IN {_PAYMENTS}",
-    "inbox": f"(payment_id IN {_PAYMENTS}"
-    f" OR refund_id IN (SELECT b.id FROM refunds b WHERE b.tenant_id = :tenant AND b.payment_id IN {_PAYMENTS})"
-    f" OR question_id IN (SELECT s.id FROM questions s WHERE s.tenant_id = :tenant AND s.number IN {_RECEIPTS}))",
+    "inbox": f"id IN (SELECT m.id FROM inbox m WHERE m.tenant_id = :tenant AND m.payment_id IN {_PAYMENTS}"
+    f" UNION SELECT m.id FROM inbox m WHERE m.tenant_id = :tenant AND m.refund_id IN {_REFUNDS}"
+    f" UNION SELECT m.id FROM inbox m WHERE m.tenant_id = :tenant AND m.question_id IN {_QUESTIONS})",
     "prompts": "phone_index = :phone",
     "messages": "person_id = :person",
     "consents": "person_id = :person",
@@ -55,9 +62,10 @@ BY_PERSON = {
     "rights_requests": "person_id = :person",
     "rights_steps": f"request_id IN {_ASKED_BY_PERSON}",
     "restrictions": "person_id = :person",
-    "audit": "(subject = 'person:' || :person OR subject IN (SELECT 'payment:' || q.public FROM payments q"
-    f" WHERE q.tenant_id = :tenant AND q.person_id = :person) OR subject IN (SELECT 'receipt:' || v.number"
-    f" FROM receipts v WHERE v.tenant_id = :tenant AND v.payment_id IN {_PAYMENTS}))",
+    "audit": "id IN (SELECT a.id FROM audit a WHERE a.tenant_id = :tenant AND a.subject IN ("
+    "SELECT 'person:' || :person UNION SELECT 'payment:' || q.public FROM payments q WHERE q.tenant_id = :tenant"
+    " AND q.person_id = :person UNION SELECT 'receipt:' || v.number FROM receipts v WHERE +v.tenant_id = :tenant"
+    f" AND v.payment_id IN {_PAYMENTS}))",
 }
 
 STAFF = frozenset(
@@ -66,3 +74,7 @@ STAFF = frozenset(
         *("disclosures", "voucher_acts", "vouchers"),
     }
 )
+
+# Where ids are named they are looked up: without the plus all rows of the ISP would be walked instead.
+_BY_IDS = ("receipts", "statement_rows", "inbox", "audit")
+TENANT = {table: "+tenant_id" if table in _BY_IDS else "tenant_id" for table in (*BY_DEVICE, *BY_PERSON)}

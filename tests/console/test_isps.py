@@ -215,7 +215,7 @@ async def test_no_role_of_the_other_side_can_be_given(o: Office, at_platform: bo
 # --- looking in ---
 
 
-OWN = ("/alarms", "/settings/alarms", "/incidents")  # under these the platform has pages of its own
+OWN = ("/alarms", "/settings/alarms")  # under these the platform has pages of its own
 
 
 def pages() -> list[str]:

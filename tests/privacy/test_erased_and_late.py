@@ -10,6 +10,7 @@ from portal.access import admission, record
 from portal.access import store as access
 from portal.clock import MINUTE
 from portal.errors import Refused
+from portal.privacy.closed import store as closed
 from portal.privacy.erasing import service, subject, tombstones
 from portal.privacy.erasing.room import Erasing
 from portal.privacy.erasing.subject import Subject
@@ -205,3 +206,12 @@ async def test_what_they_agreed_to_goes_with_them_at_once_as_the_period_says(tra
     await trade.erasing.erase(one(trade, 1), WISH)
 
     assert trade.ledger.count("consents") == 0
+
+
+async def test_what_is_left_of_an_erased_isp_is_cleaned_by_the_same_loop(trade: Trade) -> None:
+    tenant, now = trade.ledger.other, trade.clock.now()
+    trade.ledger.connection.execute("UPDATE tenants SET erase_from = ? WHERE id = ?", (now, tenant.id))
+    assert trade.ledger.run(closed.finish(trade.ledger.vault, tenant.id, now), tenant)
+    assert await trade.erasing.cleaning.due()
+    await trade.erasing.run_once()
+    assert not await trade.erasing.cleaning.due()

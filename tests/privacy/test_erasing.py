@@ -19,12 +19,12 @@ from portal.export.files import Source, archive
 from portal.people import store as people
 from portal.phone import Phone
 from portal.privacy.dossier import compose, files, wording
-from portal.privacy.erasing import service, subject
+from portal.privacy.erasing import service, store, subject
 from portal.privacy.erasing.service import Wish
 from portal.privacy.erasing.subject import Subject
 from portal.privacy.retention import service as retention
 from portal.privacy.retention.rules import ELSEWHERE, RULES
-from portal.privacy.whose import BY_DEVICE, BY_PERSON, STAFF
+from portal.privacy.whose import BY_DEVICE, BY_PERSON, STAFF, TENANT
 from tests.backup.samples import backed_up, put_back
 from tests.privacy.erased import WISH, left, marks_of, one, phone
 from tests.privacy.marked import TABLES, Marked
@@ -163,6 +163,19 @@ def test_each_table_with_personal_data_says_whose_it_is() -> None:
     assert named - set(BY_DEVICE) - set(BY_PERSON) - STAFF == set()
     personal = {t.name for t in metadata.sorted_tables if any(c.info["data"] == "personal" for c in t.columns)}
     assert personal - set(BY_DEVICE) - set(BY_PERSON) - STAFF == set()
+
+
+def test_nobodys_rows_are_looked_for_by_walking_those_of_their_isp(trade: Trade) -> None:
+    """While somebody is erased nobody else is written down; so it must take as long in an ISP of any size."""
+    bound = dict.fromkeys(("tenant", "person", "phone", "payer", "device"), 1)
+    walked: set[str] = set()
+    for who, whose in store.BOUND.items():
+        for table, condition in whose.items():
+            text = f"EXPLAIN QUERY PLAN SELECT id FROM {table} WHERE {TENANT[table]} = :tenant AND {condition}"
+            plan = [row["detail"] for row in trade.ledger.connection.execute(text, bound)]
+            walked |= {f"{who} {table}: {step}" for step in plan if step.startswith("SCAN") or "(tenant_id=?)" in step}
+    few = ("mpesa_accounts", "proof_codes", "SCAN CONSTANT")  # two or three; those of an hour; no table
+    assert {each for each in walked if not any(name in each for name in few)} == set()
 
 
 SEALED = ("persons", "inbox", "messages", "rights_requests", "rights_steps", "restrictions")

@@ -203,3 +203,14 @@ async def test_money_that_names_a_payment_of_theirs_and_paid_nothing_is_looked_a
     await trade.erasing.erase(one(trade, 1), WISH)
 
     assert digits(trade) == []
+
+
+async def test_no_pass_is_given_to_a_device_that_is_gone(trade: Trade) -> None:
+    story = trade.sell(1)
+    read(trade, trade.sell(2), "UKM0000005", kind="in", account_ref="wrong")  # somebody else's
+    await trade.erasing.erase(one(trade, 1), WISH)
+    waits: Any = next(row["id"] for row in trade.all_of("receipts") if row["payment_id"] is None)
+    given = by_hand.Given(device_id=1, plan=story.row.plan)
+    with pytest.raises(Refused, match="give-device"):
+        trade.ledger.run(by_hand.give(trade.ledger.vault, trade.ledger.tenant.id, waits, given, trade.clock.now()))
+    assert trade.ledger.count("passes") == 2

@@ -19,6 +19,11 @@ def device_gone(device_id: int) -> Unit[bool]:
     return bool(found)
 
 
+def nobodys(person_id: int, device_id: int) -> Unit[bool]:
+    """Whether a pass for this payer and device would be nobody's."""
+    return (yield from payer_erased(person_id)) or (yield from device_gone(device_id))
+
+
 def of_erased(number: str, environment: str, provider: str) -> Unit[bool]:
     """Whether this receipt is of somebody who was erased: it has paid a payment of theirs, or names it."""
     found = yield from value(

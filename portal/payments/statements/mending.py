@@ -17,6 +17,7 @@ from portal.payments import posting
 from portal.payments import store as payments
 from portal.payments.accounts import get_account
 from portal.payments.channels import settle_c2b
+from portal.payments.late import store as late
 from portal.payments.mpesa import C2bNotice
 from portal.payments.mpesa_notices import of_c2b
 from portal.payments.refunds import units as refunds
@@ -86,6 +87,8 @@ def _grant(_: Mender, finding: Row, now: Moment) -> Unit[None]:
     gone = yield from posting.given_up(one.id, None if receipt is None else receipt.id)
     if gone or (yield from given_back(one.id)) >= one.amount.minor:
         raise Refused("finding-gone", status=409)
+    if (yield from late.nobodys(one.person_id, one.device_id)):
+        raise Refused("match-erased", status=409)
     yield from admission.grant(one.plan, one.device_id, Cause(kind="payment", ref=one.public), now, one.person_id)
 
 

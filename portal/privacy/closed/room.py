@@ -56,7 +56,7 @@ class Closed:
             await self._must_be_free(tenant)
             await self._end(tenant, table, now)
         done = await self._db.write(tenant.id, store.finish, self._vault, tenant.id, now)
-        await self._db.empty_log()  # or older pages with all of it would lie there for long
+        await self._db.empty_log()  # or older pages would lie there for long; `erasing` tries again where it fails
         return done
 
     async def _must_be_free(self, tenant: Tenant) -> None:

@@ -9,6 +9,7 @@ from portal.audit import store as audit
 from portal.clock import DAY, Moment
 from portal.columns import metadata
 from portal.privacy.closed.ends import ENDS, GONE, KEPT, OF_THE_ISP
+from portal.privacy.erasing.store import to_clean
 from portal.privacy.retention import store as retention
 from portal.seal import Vault
 from portal.sql import any_of
@@ -95,4 +96,5 @@ def finish(vault: Vault, tenant_id: int, now: Moment) -> Unit[bool]:
         vault, actor="clock", act="tenant.erase", subject=f"tenant:{row['public']}", payload={}, now=now
     )
     yield from tenancy.bump(tenant_id)
+    yield from to_clean()
     return True

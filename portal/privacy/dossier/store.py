@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from portal.privacy.whose import BY_DEVICE, BY_PERSON
+from portal.privacy.whose import BY_DEVICE, BY_PERSON, TENANT
 from portal.units import Row, Unit, rows
 
 _BY = {"device": BY_DEVICE, "person": BY_PERSON}
 _READ = {
-    (who, table): f"SELECT * FROM {table} WHERE tenant_id = :tenant AND {condition} ORDER BY id"
+    (
+        who,
+        table,
+    ): f"SELECT * FROM {table} WHERE {TENANT[table]} = :tenant AND {condition} ORDER BY id"
     for who, whose in _BY.items()
     for table, condition in whose.items()
 }

@@ -9,7 +9,7 @@ from typing import Any
 from portal.clock import Moment
 from portal.payments.payment import UNSETTLED
 from portal.privacy.retention.rules import RULES, Rule
-from portal.privacy.whose import BY_DEVICE, BY_PERSON
+from portal.privacy.whose import BY_DEVICE, BY_PERSON, TENANT
 from portal.sql import any_of
 from portal.units import Row, Sql, Unit, rows, value
 
@@ -30,14 +30,15 @@ _TAKE = {
         if rule.clears
         else f"DELETE FROM {rule.table}"
     )
-    + f" WHERE tenant_id = :tenant AND {whose[rule.table]}{_DUE[rule.table] if rule.table in _DUE else ''} RETURNING id"
+    + f" WHERE {TENANT[rule.table]} = :tenant AND {whose[rule.table]}"
+    + f"{_DUE[rule.table] if rule.table in _DUE else ''} RETURNING id"
     for who, whose in BOUND.items()
     for rule in RULES
     if rule.table in whose and not rule.special
 }
 _COUNT = {
-    (who, rule.name): f"SELECT COUNT(*) FROM {rule.table} WHERE tenant_id = :tenant AND {whose[rule.table]}"
-    + (_DUE[rule.table] if rule.table in _DUE else "")
+    (who, rule.name): f"SELECT COUNT(*) FROM {rule.table}"
+    f" WHERE {TENANT[rule.table]} = :tenant AND {whose[rule.table]}" + (_DUE[rule.table] if rule.table in _DUE else "")
     for who, whose in BOUND.items()
     for rule in RULES
     if rule.table in whose and not rule.special

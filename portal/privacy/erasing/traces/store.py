@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portal.privacy.erasing.store import BOUND, named
+from portal.privacy.whose import TENANT
 from portal.sql import any_of
 from portal.units import Row, Sql, Unit, rows
 
@@ -60,18 +61,26 @@ PLACES = (
 )
 
 
+# Without the plus each page would sort all rows of the ISP; messages have an index of their own.
+_SAID = {
+    each: f"SELECT id, {each.column} AS said, {each.named} AS named FROM {each.table}"
+    f" WHERE {'' if each.only else '+'}tenant_id = :tenant"
+    for each in PLACES
+}
+_PAGE = {
+    each: f"{_SAID[each]} AND id > :after AND {each.column} IS NOT NULL AND {each.column} <> ''{each.only}"
+    " ORDER BY id LIMIT :many"
+    for each in PLACES
+}
+_THESE = {each: f"{_SAID[each]} AND {each.column} IS NOT NULL AND id IN" for each in PLACES}
+_INSTEAD = {
+    each: f"UPDATE {each.table} SET {each.column} = :said WHERE +tenant_id = :tenant AND id = :id" for each in PLACES
+}
+
+
 def page(place: Place, after: int) -> Unit[Sequence[Row]]:
     """The next texts there, in the order of their rows: `id`, `said`, and by what they are `named`."""
-    whose = "tenant_id" if place.only else "+tenant_id"  # else each page would sort all rows of the ISP
-    return (
-        yield from rows(
-            f"SELECT id, {place.column} AS said, {place.named} AS named FROM {place.table} WHERE {whose} = :tenant"
-            f" AND id > :after AND {place.column} IS NOT NULL AND {place.column} <> ''{place.only}"
-            " ORDER BY id LIMIT :many",
-            after=after,
-            many=MANY,
-        )
-    )
+    return (yield from rows(_PAGE[place], after=after, many=MANY))
 
 
 def these(place: Place, ids: Sequence[int]) -> Unit[list[Row]]:
@@ -79,19 +88,12 @@ def these(place: Place, ids: Sequence[int]) -> Unit[list[Row]]:
     found: list[Row] = []
     for start in range(0, len(ids), MANY):
         names, bound = any_of(ids[start : start + MANY])
-        found += yield from rows(
-            f"SELECT id, {place.column} AS said, {place.named} AS named FROM {place.table} WHERE +tenant_id = :tenant"
-            f" AND id IN ({names}) AND {place.column} IS NOT NULL",
-            **bound,
-        )
+        found += yield from rows(f"{_THESE[place]} ({names})", **bound)
     return found
 
 
 def say_instead(place: Place, row_id: int, said: str | bytes | None) -> Unit[None]:
-    yield Sql(
-        f"UPDATE {place.table} SET {place.column} = :said WHERE tenant_id = :tenant AND id = :id",
-        {"id": row_id, "said": said},
-    )
+    yield Sql(_INSTEAD[place], {"id": row_id, "said": said})
 
 
 def empty_messages(ids: Sequence[int]) -> Unit[int]:
@@ -106,7 +108,8 @@ def corrections(person_id: int) -> Unit[Sequence[Row]]:
         yield from rows(
             "SELECT at, note_sealed AS said, public AS named FROM rights_steps WHERE tenant_id = :tenant"
             " AND request_id IN (SELECT k.id FROM rights_requests k"
-            " WHERE k.tenant_id = :tenant AND k.person_id = :person) AND act = 'rectified' AND note_sealed IS NOT NULL ORDER BY id",
+            " WHERE k.tenant_id = :tenant AND k.person_id = :person)"
+            " AND act = 'rectified' AND note_sealed IS NOT NULL ORDER BY id",
             person=person_id,
         )
     )
@@ -156,9 +159,15 @@ def late_messages(many: int) -> Unit[list[int]]:
     return ids
 
 
+_ACTS = {
+    who: f"SELECT id FROM audit WHERE {TENANT['audit']} = :tenant AND {whose['audit']} AND money = FALSE"
+    for who, whose in BOUND.items()
+}
+
+
 def acts_about(who: str, bound: Mapping[str, Any]) -> Unit[list[int]]:
     """Acts of staff whose subject is this device or person, or a payment of theirs; those about money stay."""
-    text = f"SELECT id FROM audit WHERE tenant_id = :tenant AND money = FALSE AND {BOUND[who]['audit']}"
+    text = _ACTS[who]
     return [row["id"] for row in (yield from rows(text, **named(text, bound)))]
 
 
