@@ -13,7 +13,9 @@ from typing import Any
 
 from portal.backup.sealed import Unusable
 from portal.keys.cells import BY_AN_ACT, CELLS, Cells
+from portal.moving import values
 from portal.moving.tables import COLUMNS, HASHES
+from portal.moving.values import NUMBER
 from portal.people import store as people
 from portal.seal import NotOurs, Vault, open_with, seal_with
 from portal.units import Row
@@ -21,7 +23,6 @@ from portal.units import Row
 SEALED: dict[str, tuple[Cells, ...]] = {
     table: tuple(each for each in CELLS if each.table == table) for table in COLUMNS if table != BY_AN_ACT
 }
-NUMBER = ("persons", "phone_sealed")  # under the person's own key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +44,13 @@ class Line:
 
 def opened(vault: Vault, table: str, row: Row) -> Line:
     """The row with its cells opened; `vault` is that of its ISP."""
-    values: dict[str, Any] = {name: row[name] for name in COLUMNS[table]}
+    plain: dict[str, Any] = {name: row[name] for name in COLUMNS[table]}
     for cells in SEALED[table]:
-        values[cells.column] = _opened(vault, cells, row)
+        plain[cells.column] = _opened(vault, cells, row)
     if table == NUMBER[0]:
-        values[NUMBER[1]] = _number(row, values["key_sealed"])
+        plain[NUMBER[1]] = _number(row, plain["key_sealed"])
     was = {name: _plain(row[name]) for name in HASHES[table]}
-    return Line(table=table, row={name: _plain(each) for name, each in values.items() if name not in was}, was=was)
+    return Line(table=table, row={name: _plain(each) for name, each in plain.items() if name not in was}, was=was)
 
 
 def _plain(value: Any) -> Any:
@@ -91,13 +92,13 @@ def is_shut(value: Any) -> bool:
 
 def stored(vault: Vault, line: Line) -> dict[str, Any]:
     """The row as the new installation keeps it, but for its hashes; raises `Unusable`."""
-    values = {name: _back(each) for name, each in line.row.items()}
+    kept = {name: _back(each) for name, each in line.row.items()}
     for cells in SEALED[line.table]:
         if line.row[cells.column] is not None and not is_shut(line.row[cells.column]):
-            values[cells.column] = vault.seal(_bytes(line.row[cells.column]), **cells.of(values))
+            kept[cells.column] = vault.seal(_bytes(line.row[cells.column]), **cells.of(kept))
     if line.table == NUMBER[0]:
-        values[NUMBER[1]] = _sealed_number(line.row)
-    return values
+        kept[NUMBER[1]] = _sealed_number(line.row)
+    return kept
 
 
 def _sealed_number(row: Mapping[str, Any]) -> bytes | None:
@@ -118,39 +119,35 @@ def _bytes(value: Any) -> bytes:
     try:
         return bytes.fromhex(value["hex"] if "hex" in value else value["shut"])
     except (TypeError, KeyError, ValueError):
-        raise Unusable("The file holds a value that is none.") from None
+        raise values.none() from None
 
 
 def read(text: bytes) -> Line | dict[str, Any]:
     """A line of the file: a row, or what the file says of itself. Raises `Unusable`."""
     try:
-        found = json.loads(text)
-    except ValueError:
+        found = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError):
         raise Unusable("The file holds a line that is none.") from None
-    if isinstance(found, dict):
-        return found
-    return _row(found)
+    return found if isinstance(found, dict) else _row(found)
+
+
+def _no_number(_: str) -> None:
+    """NaN and the like."""
+    raise values.none()
 
 
 def _row(found: Any) -> Line:
-    if not (isinstance(found, list) and len(found) == 3 and found[0] in COLUMNS):
+    if not (isinstance(found, list) and len(found) == 3 and isinstance(found[0], str) and found[0] in COLUMNS):
         raise Unusable("The file holds a row of a table that is not known here.")
     table, row, was = found
     if not (isinstance(row, dict) and isinstance(was, dict)):
         raise Unusable("The file holds a row that is none.")
     extra = {"payer"} if table == NUMBER[0] else set()
-    if {*row, *was} - extra != set(COLUMNS[table]) or set(was) - extra != set(HASHES[table]):
+    hashes = set(HASHES[table])
+    if set(row) != set(COLUMNS[table]) - hashes or set(was) - extra != hashes:
         raise Unusable(f"The file holds a row of {table} with other columns than are known here.")
-    if not all(_is_value(each) for each in (*row.values(), *was.values())):
-        raise Unusable("The file holds a value that is none.")
+    values.hold(table, row, was)
     return Line(table=table, row=row, was=was)
-
-
-def _is_value(value: Any) -> bool:
-    """What a cell can be; whole numbers as the engine keeps them."""
-    if isinstance(value, int):
-        return -(2**63) <= value < 2**63
-    return value is None or isinstance(value, str | float | dict)
 
 
 def old_hash(line: Line, name: str) -> bytes | None:

@@ -198,6 +198,8 @@ class _Coming:
         """The ISP itself, and its key."""
         if line.row["kind"] != "isp" or line.row["id"] != self.id:
             raise Unusable("The file holds something else than the ISP that it names.")
+        if line.row["erased_at"] is not None:
+            raise Unusable("The file holds an ISP that was erased.")
         drive(store.add("tenants", line.row), self.id, self.run)
         tenant = drive(tenancy.tenant(self.id), None, self.run)
         assert tenant is not None

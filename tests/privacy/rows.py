@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, LargeBinary, Text
+from sqlalchemy import Boolean, Column, LargeBinary, Text
 
 from portal.columns import metadata
 from portal.db import open_connection
@@ -56,6 +56,8 @@ class Planted:
         if column.name.endswith("_at"):
             return NOW  # what is planted along is young
         number = next(NUMBERS)
+        if isinstance(column.type, Boolean):
+            return 1
         if isinstance(column.type, LargeBinary):
             return f"{column.name}{number}".encode()
         return f"{column.name}{number}" if isinstance(column.type, Text) else number
