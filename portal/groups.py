@@ -21,6 +21,13 @@ PATIENCE_S = 5.0  # for the turn to write; nobody holds it for longer than some 
 ENGINE_FAILS = (sqlite3.Error, MemoryError)  # what a statement of the engine raises; it may find no memory, too
 
 
+def of_the_machine(failed: BaseException) -> bool:
+    """Whether the engine failed for want of room, memory or its turn, and not for what it was given."""
+    if isinstance(failed, sqlite3.OperationalError):
+        return failed.sqlite_errorcode & 0xFF != sqlite3.SQLITE_ERROR
+    return isinstance(failed, MemoryError)
+
+
 def quiet(_: str) -> None:
     """Nobody watches."""
 

@@ -28,13 +28,12 @@ from portal.migrate import revision_of
 from portal.moving import store
 from portal.moving.anew import payer
 from portal.moving.cells import Line, is_shut, opened
+from portal.moving.said import FORMAT
 from portal.moving.sealing import MOVE
 from portal.moving.tables import ORDER
 from portal.seal import Vault
 from portal.tenancy.store import Tenant
 from portal.units import Unit, drive
-
-FORMAT = 1
 
 
 def in_silence(_: str, __: int, ___: int) -> None:

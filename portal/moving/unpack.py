@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from portal import check
 from portal.audit import chain
@@ -16,15 +15,17 @@ from portal.backup.sealed import Unusable, read
 from portal.clock import Moment
 from portal.db import executor, open_connection, quiet
 from portal.errors import Misconfigured
-from portal.groups import Execute, begin
+from portal.groups import ENGINE_FAILS, Execute, begin, of_the_machine
 from portal.keys import store as keys
 from portal.keys.ring import Ring, place_of, root_of
 from portal.migrate import revision_of
 from portal.moving import cells, pack, store
 from portal.moving.anew import Arrival
 from portal.moving.cells import Line, stored
+from portal.moving.said import NOT_WHOLE, Said, head
 from portal.moving.sealing import MOVE
 from portal.moving.tables import ORDER
+from portal.moving.values import none
 from portal.seal import Key, Vault, Wrapping, new_key
 from portal.staff.roles import of_kind
 from portal.tenancy import store as tenancy
@@ -53,28 +54,19 @@ class Breached(Unusable):
         self.breaches = breaches
 
 
-@dataclass(kw_only=True)
-class _File:
-    """What the file says of itself."""
-
-    head: dict[str, Any]
-    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
-    end: dict[str, Any] = field(default_factory=dict)
-
-
 def moved_in(
     file: Path, database: Path, master: bytes, passphrase: bytes, now: Moment, say: Say, *, breached: bool
 ) -> Moved:
     """The ISP of this file in this empty database; raises `Misconfigured`, and then nothing is changed there."""
     with file.open("rb") as opened, closing(open_connection(database)) as connection:
         lines = _lines(read(opened, passphrase, MOVE))
-        head = _head(next(lines, b""), revision_of(database))
+        said = Said(head=head(cells.read(next(lines, b"")), revision_of(database)))
         begin(connection)
         try:
             connection.execute("PRAGMA defer_foreign_keys=ON")
             run = executor(connection, quiet)
             _must_be_empty(run)
-            arrived = _arrived(_Coming(run=run, master=master, file=_File(head=head), now=now, say=say), lines)
+            arrived = _arrived(_Coming(run=run, master=master, file=said, now=now, say=say), lines)
             orphan = connection.execute("PRAGMA foreign_key_check").fetchone()
             if orphan:
                 raise Unusable(f"A row of {orphan[0]} in the file refers to one that is not there.")
@@ -93,8 +85,12 @@ def _arrived(coming: _Coming, lines: Iterator[bytes]) -> Moved:
         return coming.all(lines)
     except Conflict:
         raise Unusable("The file holds rows that cannot be together.") from None
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-        raise Unusable("The file does not say what is in it as Bando writes it.") from None
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        raise none() from None
+    except ENGINE_FAILS as failed:
+        if of_the_machine(failed):  # a full disk is no fault of the file
+            raise
+        raise none() from None
 
 
 def plain(file: Path, passphrase: bytes) -> Iterator[bytes]:
@@ -114,20 +110,6 @@ def _lines(parts: Iterator[bytes]) -> Iterator[bytes]:
             yield from whole.split(b"\n")
     if held:
         raise Unusable("The file ends in the midst of a line.")
-
-
-def _head(line: bytes, schema: str | None) -> dict[str, Any]:
-    head = cells.read(line)
-    if isinstance(head, Line) or head.get("bando") != pack.FORMAT:
-        raise Unusable("The file was made by another version of Bando; install that one.")
-    if not all(isinstance(head.get(name), int) for name in ("tenant", "moment")):
-        raise Unusable("The file does not say whose it is.")
-    if head.get("schema") != schema:
-        raise Unusable(
-            f"The file has schema {head.get('schema')} and this database {schema}; bring both to the same version of"
-            " Bando (bando migrate), and make the file anew."
-        )
-    return head
 
 
 def _must_be_empty(run: Execute) -> None:
@@ -158,7 +140,7 @@ class _Coming:
 
     run: Execute
     master: bytes = field(repr=False)
-    file: _File
+    file: Said
     now: Moment
     say: Say
 
@@ -171,17 +153,17 @@ class _Coming:
         arrival: Arrival | None = None
         for number, text in enumerate(lines):
             line = cells.read(text)
-            if isinstance(line, Line):
-                arrival = self._row(arrival, line)
-                if number % store.PAGE == 0:
-                    self.say(f"importing {line.table}, row {number:,}", 0, 0)
-            elif "table" in line:
-                self.file.tables[line["table"]] = {"rows": line["rows"], "digest": line["digest"]}
-            else:
-                self.file.end = line
+            if not isinstance(line, Line):
+                self.file.line(line)
+                continue
+            self.file.row(line)
+            arrival = self._row(arrival, line)
+            if number % store.PAGE == 0:
+                self.say(f"importing {line.table}, row {number:,}", 0, 0)
         drive(store.end_hashes(), None, self.run)
-        if arrival is None or not self.file.end or set(self.file.tables) != set(ORDER):
-            raise Unusable("The file is not whole: it does not hold all tables.")
+        self.file.must_be_whole()
+        if arrival is None:
+            raise Unusable(NOT_WHOLE)
         return self._proved(arrival)
 
     def _row(self, arrival: Arrival | None, line: Line) -> Arrival:

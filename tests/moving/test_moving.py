@@ -20,7 +20,7 @@ from portal.backup.sealed import PIECE, Unusable, sealed
 from portal.clock import TravelClock
 from portal.errors import Misconfigured, Refused
 from portal.keys.cells import ELSEWHERE, SEALED
-from portal.moving import pack, store
+from portal.moving import pack, store, unpack
 from portal.moving.anew import MAKERS
 from portal.moving.sealing import MOVE
 from portal.moving.tables import ANEW, AS_IT_IS, LEFT, ORDER, OTHERS, TAKEN
@@ -370,10 +370,14 @@ def again(found: list[Any]) -> list[Any]:
         if isinstance(each, list) and each[:1] and isinstance(each[0], str) and each[0] in rows:
             digests[each[0]].update(json.dumps(each[1], separators=(",", ":"), sort_keys=True).encode() + b"\n")
             rows[each[0]] += 1
-    for each in filter(is_said, found):
-        if each["table"] in rows:
+        elif is_said(each) and str(each["table"]) in rows and "digest" in each:
             each.update(rows=rows[each["table"]], digest=digests[each["table"]].hexdigest())
     return found
+
+
+def hashes(found: list[Any], table: str) -> dict[str, Any]:
+    row: dict[str, Any] = next(each[2] for each in found if isinstance(each, list) and each[0] == table)
+    return row
 
 
 def is_said(each: object) -> bool:
@@ -414,6 +418,24 @@ FORGERIES: dict[str, Callable[[list[Any]], Any]] = {
     "no head": lambda found: found.pop(0),
     "a head of nobody": lambda found: found[0].update(tenant="1"),
     "an end that says nothing": lambda found: found.__setitem__(-1, {"end": True}),
+    "a head of nowhen": lambda found: found[0].update(moment="now"),
+    "a head of no schema": lambda found: found[0].pop("schema"),
+    "a head that is true": lambda found: found[0].update(tenant=True),
+    "acts that are none": lambda found: found[-1].update(acts=5),
+    "cells that are not counted": lambda found: found[-1].update(shut="x"),
+    "a table of no name": lambda found: found.insert(1, {"table": [1], "rows": 0, "digest": "00" * 32}),
+    "a row of a table of no name": lambda found: found.insert(1, [[1], {}, {}]),
+    "a table without a digest": lambda found: next(filter(is_said, found)).pop("digest"),
+    "a digest that is none": lambda found: found.insert(1, {"table": "other", "rows": 0, "digest": "0" * 60_000}),
+    "a table that nobody knows": lambda found: found.insert(1, {"table": "other", "rows": 0, "digest": "00" * 32}),
+    "a table said twice": lambda found: found.insert(-1, next(filter(is_said, found))),
+    "a row after its table": lambda found: found.insert(-1, found[1]),
+    "a row after the end": lambda found: found.append(found[1]),
+    "two ends": lambda found: found.append(found[-1]),
+    "a table after the end": lambda found: found.append(next(filter(is_said, found))),
+    "a hash that is a list": lambda found: hashes(found, "staff").update(email_index=[1]),
+    "a hash that is no hex": lambda found: hashes(found, "staff").update(email_index={"hex": "zz"}),
+    "a sum too big": lambda found: first(found, "batches").update(price_minor=2**63),
     "other books": lambda found: found[-1]["balances"].update({next(iter(found[-1]["balances"])): 7}),
     "no table said": lambda found: found.remove(
         next(each for each in found if isinstance(each, dict) and "table" in each)
@@ -434,6 +456,46 @@ async def test_a_file_that_somebody_has_written_themselves_is_refused(home: Seed
         moved_in(forged(file, tmp_path, FORGERIES[what], anew=True), tmp_path / "there", home.clock.now())
     assert "What came in of" not in str(refused.value), "it is not found by its digest alone"
     assert nothing_in(tmp_path / "there")
+
+
+LINES = {
+    "deep": b"[" * 100_000,
+    "many digits": b"9" * 5_000,
+    "no UTF-8": b"\xff",
+    "empty": b"",
+    "too long": b"x" * (1 << 24) + b"y" * (1 << 21),
+}
+
+
+@pytest.mark.parametrize("what", LINES)
+@pytest.mark.parametrize("place", [0, 1])
+async def test_a_line_that_is_none_is_refused_in_a_sentence(home: Seed, tmp_path: Path, what: str, place: int) -> None:
+    whole = b"".join(unpack.plain(await packed(home, tmp_path / "isp.move"), WORDS)).splitlines()
+    whole.insert(place, LINES[what])
+    (tmp_path / "forged.move").write_bytes(b"".join(sealed(MOVE, WORDS, [b"\n".join([*whole, b""])])))
+    with pytest.raises(Unusable):
+        moved_in(tmp_path / "forged.move", tmp_path / "there", home.clock.now())
+    assert nothing_in(tmp_path / "there")
+
+
+@pytest.mark.parametrize("error", [ValueError, TypeError, KeyError, OverflowError, RecursionError, sqlite3.DataError])
+async def test_what_nobody_thought_of_is_refused_in_a_sentence_too(
+    home: Seed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    file = await packed(home, tmp_path / "isp.move")
+    monkeypatch.setattr(unpack, "stored", lambda *_: raised(error()))
+    with pytest.raises(Unusable, match="a value that is none"):
+        moved_in(file, tmp_path / "there", home.clock.now())
+    assert nothing_in(tmp_path / "there")
+    full_disk = sqlite3.OperationalError("database or disk is full")
+    full_disk.sqlite_errorcode = sqlite3.SQLITE_FULL
+    monkeypatch.setattr(unpack, "stored", lambda *_: raised(full_disk))
+    with pytest.raises(sqlite3.OperationalError, match="disk is full"):
+        moved_in(file, tmp_path / "there", home.clock.now())
+
+
+def raised(error: Exception) -> None:
+    raise error
 
 
 # --- the file ---
