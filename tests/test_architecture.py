@@ -127,7 +127,8 @@ MAY: dict[str, set[str]] = {
     # takes along whatever there is of an ISP, and makes its keyed hashes anew as the rooms do whose they are
     "moving": {
         *("audit", "backup", "books", "check", "columns", "keys", "payments", "people", "staff", "tenancy"),
-        *("vouchers", "db", "groups", "migrate"),
+        # what starts with Bando must be able to read what came in
+        *("vouchers", "db", "groups", "migrate", "access", "watch"),
     },
     # what another system left behind becomes plans, vouchers and passes
     "imports": {"access", "tenancy", "vouchers", "mikrotik", "db", "loops"},

@@ -19,7 +19,7 @@ from portal.groups import ENGINE_FAILS, Execute, begin, of_the_machine
 from portal.keys import store as keys
 from portal.keys.ring import Ring, place_of, root_of
 from portal.migrate import revision_of
-from portal.moving import cells, pack, store
+from portal.moving import cells, pack, readable, store
 from portal.moving.anew import Arrival
 from portal.moving.cells import Line, stored
 from portal.moving.said import NOT_WHOLE, Said, head
@@ -157,6 +157,7 @@ class _Coming:
                 self.file.line(line)
                 continue
             self.file.row(line)
+            readable.must_be(line.table, line.row)
             arrival = self._row(arrival, line)
             if number % store.PAGE == 0:
                 self.say(f"importing {line.table}, row {number:,}", 0, 0)

@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from argon2 import PasswordHasher, Type
+from argon2 import PasswordHasher, Type, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from portal.errors import Refused
@@ -25,6 +25,7 @@ LEAST, MOST = 8, 128  # characters
 THREADS = 2
 QUEUE, AHEAD = 16, 8  # hashes that wait or run; the last waits less than half a second, and strangers leave some free
 BUSY_S = 5
+MOST_KIB, MOST_ROUNDS, MOST_LANES = 64 * 1024, 4, 4  # of a hash that comes in with an ISP
 # Made with the parameters below from a text that was thrown away.
 NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$ZeY0JH4y/UYicdMmGLDkRA$0KFGfJTCE7fseLwgb0m4icsUtxFfOtrwD9bO03CjWE8"
 HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, hash_len=32, salt_len=16, type=Type.ID)
@@ -90,6 +91,16 @@ def _fits(known: str, password: str) -> bool:
         return HASHER.verify(known, _bytes(password))
     except (VerificationError, InvalidHashError):
         return False
+
+
+def is_bearable(known: str) -> bool:
+    """Whether a hash from elsewhere may be kept: each check of it takes as much time and memory as it says itself."""
+    try:
+        asked = extract_parameters(known)
+    except (InvalidHashError, ValueError):
+        return False
+    size = asked.memory_cost <= MOST_KIB and asked.time_cost <= MOST_ROUNDS and asked.parallelism <= MOST_LANES
+    return asked.type is Type.ID and size
 
 
 class Passwords:

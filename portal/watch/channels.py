@@ -65,10 +65,10 @@ def mark(kind: str, address: str) -> str:
 
 
 def mark_of(vault: Vault, channel: Channel) -> str:
-    """The same of a channel; nothing when its address does not open."""
+    """The same of a channel; nothing when its address does not open, or is none."""
     try:
         return mark(channel.kind, address(vault, channel))
-    except NotOurs:
+    except (NotOurs, ValueError):
         return ""
 
 

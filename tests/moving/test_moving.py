@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from portal import check
+from portal.access import plans
 from portal.access.catalog import Catalog
 from portal.audit import store as audit
 from portal.backup.sealed import PIECE, Unusable, sealed
@@ -43,8 +44,9 @@ from tests.keys.everything import planted as sealed_rows
 from tests.moving.move import WORDS, arrived, lines, moved_in, packed, repacked, rows, silent, there
 from tests.privacy.rows import NOW, Planted
 from tests.privacy.test_closed import full
-from tests.staff.people import EMAIL, Office, a_room, hire
+from tests.staff.people import EMAIL, HASHED, Office, a_room, hire
 from tests.support import Seed, seed
+from tests.watch.test_deliver import channel
 
 
 @pytest.fixture
@@ -101,6 +103,19 @@ async def everything(home: Seed) -> None:
     full(planted, home.tenant.id)
     planted.connection.close()
     await home.write(sealed_rows, home.vault, home.tenant.id, "x", 2, act=True)
+    readable(home)
+
+
+def readable(home: Seed) -> None:
+    """Planted words become such as Bando reads when it starts."""
+    with closing(sqlite3.connect(home.db.path)) as connection:
+        connection.execute("UPDATE plans SET sites = '[1]', hours = NULL")
+        connection.execute("UPDATE passes SET sites = NULL")
+        connection.execute("UPDATE routers SET answers = '{}'")
+        connection.execute("UPDATE staff SET password_hash = ?", (HASHED.encode(),))
+        for table in ("payments", "batches"):
+            connection.execute(f"UPDATE {table} SET plan_copy = ?", (plans.to_json(home.plan),))
+        connection.commit()
 
 
 async def test_every_table_comes_back_with_equal_rows(home: Seed, tmp_path: Path) -> None:
@@ -380,6 +395,12 @@ def hashes(found: list[Any], table: str) -> dict[str, Any]:
     return row
 
 
+def hashed(parameters: str, name: str = "argon2id") -> dict[str, str]:
+    """A hash of a password, as it travels."""
+    other = HASHED.replace("argon2id", name).replace("m=19456,t=2,p=1", parameters)
+    return {"hex": other.encode().hex()}
+
+
 def is_said(each: object) -> bool:
     """Whether it says what a table holds."""
     return isinstance(each, dict) and "table" in each
@@ -436,6 +457,28 @@ FORGERIES: dict[str, Callable[[list[Any]], Any]] = {
     "a hash that is a list": lambda found: hashes(found, "staff").update(email_index=[1]),
     "a hash that is no hex": lambda found: hashes(found, "staff").update(email_index={"hex": "zz"}),
     "a sum too big": lambda found: first(found, "batches").update(price_minor=2**63),
+    "JSON that is none": lambda found: first(found, "plans").update(sites="{"),
+    "sites that are none": lambda found: first(found, "plans").update(sites='["x"]'),
+    "hours that are none": lambda found: first(found, "plans").update(hours="{"),
+    "a day of 25 hours": lambda found: first(found, "plans").update(hours='{"days": [0], "begin": 1500, "end": 0}'),
+    "a plan of no kind": lambda found: first(found, "plans").update(kind="x"),
+    "a plan for no device": lambda found: first(found, "plans").update(max_devices=-1),
+    "a copy of no plan": lambda found: first(found, "batches").update(plan_copy="{}"),
+    "a zone that is nowhere": lambda found: first(found, "tenants").update(timezone="No/where"),
+    "a zone that is a folder": lambda found: first(found, "tenants").update(timezone="../../etc/passwd"),
+    "a colour that is a style": lambda found: first(found, "tenants").update(accent="red}body{display:none"),
+    "a name that moves the screen": lambda found: first(found, "tenants").update(name="\x1b[2Jx"),
+    "rules that are none": lambda found: first(found, "tenants").update(refund_rules="{"),
+    "lengths that are none": lambda found: first(found, "tenants").update(imported_lengths="a b"),
+    "networks that are none": lambda found: first(found, "tenants").update(router_networks="x"),
+    "answers that are none": lambda found: first(found, "routers").update(answers="{"),
+    "a port that is none": lambda found: first(found, "routers").update(port=99_999_999),
+    "an address that is none": lambda found: first(found, "alarm_channels").update(address_sealed="https://[x/"),
+    "a hash that takes memory": lambda found: first(found, "staff").update(password_hash=hashed("m=262144,t=2,p=1")),
+    "a hash that takes long": lambda found: first(found, "staff").update(password_hash=hashed("m=19456,t=5,p=1")),
+    "a hash that takes all cores": lambda found: first(found, "staff").update(password_hash=hashed("m=19456,t=2,p=5")),
+    "another hash": lambda found: first(found, "staff").update(password_hash=hashed("m=19456,t=2,p=1", "argon2i")),
+    "a hash that is none": lambda found: first(found, "staff").update(password_hash={"hex": "ff"}),
     "other books": lambda found: found[-1]["balances"].update({next(iter(found[-1]["balances"])): 7}),
     "no table said": lambda found: found.remove(
         next(each for each in found if isinstance(each, dict) and "table" in each)
@@ -448,8 +491,10 @@ FORGERIES: dict[str, Callable[[list[Any]], Any]] = {
 async def test_a_file_that_somebody_has_written_themselves_is_refused(home: Seed, tmp_path: Path, what: str) -> None:
     await home.write(hire, home.vault, home.clock.now())
     planted = Planted(home.db.path)
-    planted.row("batches", home.tenant.id, plan_id=planted.rows("SELECT id FROM plans")[0]["id"])
+    plan = planted.rows("SELECT id FROM plans")[0]["id"]
+    planted.row("batches", home.tenant.id, plan_id=plan, plan_copy=plans.to_json(home.plan))
     planted.connection.close()
+    await channel(home, "https://alarms.example.test/x")
     file = await packed(home, tmp_path / "isp.move")
     moved_in(forged(file, tmp_path, lambda _: None), tmp_path / "sound", home.clock.now())
     with pytest.raises(Unusable) as refused:

@@ -60,6 +60,16 @@ async def started(home: Seed, folder: Path) -> Watch:
     return Watch(home.db, home.vault, home.clock, catalog, settings(), Authority(folder).client_context())
 
 
+async def test_a_start_passes_over_a_channel_whose_address_is_none(home: Seed, tmp_path: Path) -> None:
+    first = await channel(home, "https://one.example.test/x")
+    kept = next(each for each in await home.read(store.channels) if each.id == first)
+    place = {"table": "alarm_channels", "row": kept.public, "column": "address_sealed"}
+    await home.write(update, "alarm_channels", first, address_sealed=home.vault.seal("https://[x/", **place))
+    with structlog.testing.capture_logs() as said:
+        await (await started(home, tmp_path)).start()
+    assert [each["channel"] for each in said] == [first]
+
+
 async def test_a_start_passes_over_a_channel_whose_address_does_not_open_and_says_so(
     home: Seed, tmp_path: Path
 ) -> None:
