@@ -142,7 +142,10 @@ def secret_of(name: str) -> str:
     """A secret that is typed without an echo, or the next line of what is piped in; raises `Misconfigured`."""
     if sys.stdin.isatty():
         return str(click.prompt(name, hide_input=True))
-    line = sys.stdin.readline().strip()
+    try:
+        line = sys.stdin.readline().strip()
+    except UnicodeDecodeError:
+        raise Misconfigured(f"The {name.lower()} holds characters that are none.") from None
     if not line:
         raise Misconfigured(f"The {name.lower()} is missing; type it when asked, or pipe one secret a line.")
     return line

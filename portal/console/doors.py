@@ -9,6 +9,7 @@ from portal.books.standing import Standing
 from portal.clock import Clock
 from portal.console.board import Board
 from portal.console.looks import Looks
+from portal.console.packing import Packing
 from portal.console.work import Work
 from portal.db import Database
 from portal.mikrotik.addresses import Resolve, resolve
@@ -43,6 +44,7 @@ class Services:
     carrier: str = ""  # what the register of processors calls whoever carries messages to guests
     looked: dict[tuple[int, int, str], int] = field(default_factory=dict)  # pages that visitors saw, by minute
     work: Work = field(default_factory=Work)
+    packing: Packing = field(default_factory=Packing)
     board: Board = field(default_factory=Board)
     looks: Looks = field(default_factory=Looks)
     standing: Standing = field(default_factory=Standing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from portal.backup.sealed import Form
+from portal.errors import Misconfigured
 
 LEAST = 16  # characters: whoever has the file may guess as long as they want
 _MEMORY = 1 << 27  # bytes that scrypt may take; it needs 64 MiB
@@ -30,5 +31,8 @@ def is_short(passphrase: str) -> bool:
 
 
 def secret(passphrase: str) -> bytes:
-    """A passphrase as it is used."""
-    return passphrase.strip().encode()
+    """A passphrase as it is used; raises `Misconfigured` when it cannot be."""
+    try:
+        return passphrase.strip().encode()
+    except UnicodeEncodeError:  # what is piped in may be no UTF-8
+        raise Misconfigured("The passphrase holds characters that are none.") from None

@@ -109,7 +109,7 @@ async def everything(home: Seed) -> None:
 def readable(home: Seed) -> None:
     """Planted words become such as Bando reads when it starts."""
     with closing(sqlite3.connect(home.db.path)) as connection:
-        connection.execute("UPDATE plans SET sites = '[1]', hours = NULL")
+        connection.execute("UPDATE plans SET kind = 'wall', sites = '[1]', hours = NULL")
         connection.execute("UPDATE passes SET sites = NULL")
         connection.execute("UPDATE routers SET answers = '{}'")
         connection.execute("UPDATE staff SET password_hash = ?", (HASHED.encode(),))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import stat
+import sys
 from pathlib import Path
 
 import pytest
 
+from commands.ground import secret_of
+from portal.errors import Misconfigured
+from portal.moving import sealing
 from tests.forks import Forks
 from tests.shell import Shell
 from tests.support import fresh_file
@@ -87,3 +92,12 @@ async def test_its_owner_reads_it_without_an_installation(shell: Shell) -> None:
     (account,) = [each[1] for each in lines if isinstance(each, list) and each[0] == "mpesa_accounts"]
     assert account["passkey_sealed"] == "passkey"
     assert lines[-1]["end"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8:surrogateescape", "utf-8:strict"])
+def test_a_passphrase_of_no_characters_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    name, errors = encoding.split(":")
+    piped = io.TextIOWrapper(io.BytesIO(b"four words \xff\xfe and a river\n"), encoding=name, errors=errors)
+    monkeypatch.setattr(sys, "stdin", piped)
+    with pytest.raises(Misconfigured, match=r"^The passphrase holds characters that are none\.$"):
+        sealing.secret(secret_of("Passphrase"))

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from portal.console import tables
 from portal.console.desk import Desk
 from portal.console.screens import get, post
-from portal.errors import Refused
+from portal.errors import Misconfigured, Refused
 from portal.export import files, store
 from portal.export.files import Source
 from portal.export.records import KINDS
@@ -57,11 +57,19 @@ async def move(desk: Desk) -> Response:
         passphrase = _passphrase(desk)
     except Refused as wrong:
         return await _classes(desk, wrong)
+    try:
+        with desk.services.packing.turn():
+            held = await _packed(desk, passphrase)
+    except Refused as wrong:
+        return await _classes(desk, wrong)
+    return tables.sent(f"isp-{desk.view.tenant.public}.move", _sent(held), "application/octet-stream")
+
+
+async def _packed(desk: Desk, passphrase: bytes) -> BinaryIO:
     await desk.act("export.move", "records", tables.leaves, money=True)
     database, vault, tenant = desk.services.db.path, desk.services.vault, desk.view.tenant
     parts = pack.packed(database, vault, tenant, passphrase, desk.now, pack.in_silence)
-    held = await asyncio.to_thread(pack.spooled, parts, database.parent)
-    return tables.sent(f"isp-{tenant.public}.move", _sent(held), "application/octet-stream")
+    return await desk.services.packing.spooled(parts, database.parent)
 
 
 def _passphrase(desk: Desk) -> bytes:
@@ -71,7 +79,10 @@ def _passphrase(desk: Desk) -> bytes:
         raise Refused("passphrase-short")
     if desk.fields.get("again", "") != chosen:
         raise Refused("passphrase-other")
-    return sealing.secret(chosen)
+    try:
+        return sealing.secret(chosen)
+    except Misconfigured:
+        raise Refused("passphrase-characters") from None
 
 
 async def _sent(held: BinaryIO) -> AsyncIterator[bytes]:
