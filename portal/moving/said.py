@@ -84,7 +84,7 @@ def head(found: Line | dict[str, Any], schema: str | None) -> dict[str, Any]:
 def _shown(schema: Any) -> str:
     """It stands in a sentence on somebody's screen."""
     plain = isinstance(schema, str) and schema.isascii() and schema.isalnum() and len(schema) <= len("0001") * 2
-    return str(schema) if plain else "of a name that is none"
+    return str(schema) if plain else "unknown"
 
 
 def _is_moment(value: Any) -> bool:
@@ -94,9 +94,9 @@ def _is_moment(value: Any) -> bool:
 def _end(found: dict[str, Any]) -> dict[str, Any]:
     """The last line; raises `Unusable`."""
     shut, balances, acts = (found.get(name) for name in ("shut", "balances", "acts"))
-    if not (values.is_whole(shut) and isinstance(balances, dict) and all(map(values.is_whole, balances.values()))):
+    if found.get("end") is not True or not isinstance(acts, dict) or not _are_acts(acts):
         raise Unusable(NOT_SO)
-    if not isinstance(acts, dict) or not _are_acts(acts):
+    if not (values.is_whole(shut) and isinstance(balances, dict) and all(map(values.is_whole, balances.values()))):
         raise Unusable(NOT_SO)
     return {"shut": shut, "balances": balances, "acts": {name: acts[name] for name in ("number", "link", "broken")}}
 

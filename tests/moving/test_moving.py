@@ -21,7 +21,7 @@ from portal.backup.sealed import PIECE, Unusable, sealed
 from portal.clock import TravelClock
 from portal.errors import Misconfigured, Refused
 from portal.keys.cells import ELSEWHERE, SEALED
-from portal.moving import pack, store, unpack
+from portal.moving import pack, readable, store, unpack, values
 from portal.moving.anew import MAKERS
 from portal.moving.sealing import MOVE
 from portal.moving.tables import ANEW, AS_IT_IS, LEFT, ORDER, OTHERS, TAKEN
@@ -103,10 +103,10 @@ async def everything(home: Seed) -> None:
     full(planted, home.tenant.id)
     planted.connection.close()
     await home.write(sealed_rows, home.vault, home.tenant.id, "x", 2, act=True)
-    readable(home)
+    fitting(home)
 
 
-def readable(home: Seed) -> None:
+def fitting(home: Seed) -> None:
     """Planted words become such as Bando reads when it starts."""
     with closing(sqlite3.connect(home.db.path)) as connection:
         connection.execute("UPDATE plans SET kind = 'wall', sites = '[1]', hours = NULL")
@@ -442,6 +442,7 @@ FORGERIES: dict[str, Callable[[list[Any]], Any]] = {
     "a head of nowhen": lambda found: found[0].update(moment="now"),
     "a head of no schema": lambda found: found[0].pop("schema"),
     "a head that is true": lambda found: found[0].update(tenant=True),
+    "an end that is none": lambda found: found[-1].pop("end"),
     "acts that are none": lambda found: found[-1].update(acts=5),
     "cells that are not counted": lambda found: found[-1].update(shut="x"),
     "a table of no name": lambda found: found.insert(1, {"table": [1], "rows": 0, "digest": "00" * 32}),
@@ -501,6 +502,26 @@ async def test_a_file_that_somebody_has_written_themselves_is_refused(home: Seed
         moved_in(forged(file, tmp_path, FORGERIES[what], anew=True), tmp_path / "there", home.clock.now())
     assert "What came in of" not in str(refused.value), "it is not found by its digest alone"
     assert nothing_in(tmp_path / "there")
+
+
+@pytest.mark.parametrize(
+    ("room", "guard", "what"),
+    [
+        (values, "hold", "a number where yes or no is"),
+        (readable, "must_be", "JSON that is none"),
+        (readable, "must_be", "a zone that is nowhere"),
+        (readable, "must_be", "a hash that takes memory"),
+    ],
+)
+async def test_without_its_guard_it_would_come_in(
+    home: Seed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: Any, guard: str, what: str
+) -> None:
+    await home.write(hire, home.vault, home.clock.now())
+    file = forged(await packed(home, tmp_path / "isp.move"), tmp_path, FORGERIES[what], anew=True)
+    with pytest.raises(Unusable):
+        moved_in(file, tmp_path / "there", home.clock.now())
+    monkeypatch.setattr(room, guard, lambda *_: None)
+    assert moved_in(file, tmp_path / "there", home.clock.now()).breaches == []
 
 
 LINES = {
