@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from portal.clock import HOUR
 from portal.errors import Refused
 from portal.money import Money
-from portal.payments import by_hand
+from portal.payments import by_hand, inbox
 from portal.payments.payment import REVIEWS
 from portal.payments.statement import StatementRow
 from portal.payments.statements import taking
@@ -108,6 +109,39 @@ async def test_late_money_for_somebody_who_is_there_makes_its_pass(trade: Trade)
     story.callback()
     assert (story.row.state, trade.ledger.count("passes"), trade.ledger.lines()) == ("paid", 1, set())
     assert digits(trade) != []
+
+
+# --- money that is kept and not settled yet ---
+
+
+def kept(story: Story, channel: str, said: dict[str, Any], **whose: Any) -> int:
+    row: int = story.run(
+        inbox.keep_row(story.ledger.vault, channel, json.dumps(said).encode(), True, story.now, **whose)
+    )
+    return row
+
+
+def settled(story: Story, row: int) -> str:
+    verdict: str = story.run(inbox.settle_row(story.ledger.vault, row, story.now, enforce=False, open_shop=True))
+    return verdict
+
+
+@pytest.mark.parametrize("named", ["", "theirs"])
+async def test_money_that_waits_to_be_settled_is_not_thrown_away(trade: Trade, named: str) -> None:
+    story = trade.asked(1)
+    story.callback(1032)
+    said = {"TransID": "UKM0000099", "TransAmount": "20.00", "BusinessShortCode": story.account.party_b}
+    more = {"BillRefNumber": story.row.account_ref if named else "", "MSISDN": phone(1).digits}
+    row = kept(story, "c2b-confirm", {**said, **more}, account_id=story.account.id)
+    await trade.erasing.erase(one(trade, 1), WISH)
+
+    assert settled(story, row) != "unreadable"
+
+    assert [each["number"] for each in trade.all_of("receipts")] == ["UKM0000099"]
+    assert trade.ledger.count("passes") == 0
+    await trade.erasing.run_once()
+    # Without a reference nobody could claim it, had it lost its number (decision 36).
+    assert len(bodies(trade)) == (0 if named else 1)
 
 
 # --- digits and words ---

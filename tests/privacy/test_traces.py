@@ -33,13 +33,23 @@ WRITTEN = (
     *("0712 345 671", "+254 712 345 671", "254712345671", "0712-345-671", "712345671"),
     *("02:00:00:00:00:01", "02-00-00-00-00-01", "020000000001", "0200.0000.0001", "ukm0000001"),
 )
-OTHERS = ("0712 345 672", "02:00:00:00:00:11", "UKM00000011", "1712 345 67", "a02:00:00:00:00:01")
+OTHERS = (
+    *("0712 345 672", "02:00:00:00:00:11", "UKM00000011", "1712 345 67", "a02:00:00:00:00:01"),
+    *("10712345671", "07123456710", "5371 2345 6710", "20260712345671", "2026-07-12 34.56.71", "1/0712-345-671"),
+)
 
 
 @pytest.mark.parametrize("written", WRITTEN)
 def test_each_spelling_is_found_and_no_more_than_it(written: str) -> None:
     said = spelt([phone(1)], ["02:00:00:00:00:01"], ["UKM0000001"])
     assert said.sub("…", f"see {written}, please") == "see …, please"
+
+
+def test_a_number_is_found_beside_another_one_and_in_what_a_provider_says() -> None:
+    said = spelt([phone(1)], [], [])
+    assert said.sub("…", "0722 000 111 0712 345 671 800 KSh") == "0722 000 111 … 800 KSh"
+    assert said.sub("…", '{"MSISDN":254712345671}') == '{"MSISDN":…}'
+    assert said.sub("…", "1.0712345671; 2) (0712) 345-671") == "1.…; 2) …"
 
 
 @pytest.mark.parametrize("written", OTHERS)
@@ -217,3 +227,41 @@ async def test_whoever_came_with_that_number_after_the_correction_stays(trade: T
 
 def of_number(trade: Trade, number: Phone) -> Any:
     return subject.by_phone(trade.ledger.vault, trade.ledger.tenant.id, number)
+
+
+async def test_what_names_whoever_has_a_corrected_number_now_stays(trade: Trade) -> None:
+    trade.sell(1)
+    trade.sell(2)
+    trade.clock.advance(1000)
+    corrected(trade)
+    trade.ledger.run(people.person_for(trade.ledger.vault, trade.ledger.tenant.id, phone(1), trade.clock.now()))
+    planted = Planted(trade.db.path)
+    planted.row("notes", trade.ledger.tenant.id, device_id=2, text="0712 345 671 lost a phone; 0722 000 999 found it")
+    planted.connection.close()
+
+    await trade.erasing.erase(trade.ledger.run(of_number(trade, RIGHT)), WISH)
+
+    assert [row["text"] for row in trade.all_of("notes")] == ["0712 345 671 lost a phone; … found it"]
+
+
+# --- while it is looked for ---
+
+
+async def test_what_was_written_while_it_was_looked_for_is_found_as_well(
+    trade: Trade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trade.sell(1)
+    trade.sell(2)
+    looked = trade.erasing._named
+
+    async def slowly(who: Any) -> Any:
+        found = await looked(who)
+        planted = Planted(trade.db.path)
+        planted.row("notes", trade.ledger.tenant.id, device_id=2, text="0712 345 671 called")
+        planted.connection.close()
+        return found
+
+    monkeypatch.setattr(trade.erasing, "_named", slowly)
+    await trade.erasing.erase(one(trade, 1), WISH)
+
+    assert [row["text"] for row in trade.all_of("notes")] == ["… called"]

@@ -52,14 +52,17 @@ class Erasing:
 
     async def _named(self, subject: Subject) -> Found:
         """Where they are named in words that are tied to nobody."""
+        began = self._clock.now()
         said = await self._db.read(subject.tenant, finding.names, subject)
-        found: dict[Place, list[int]] = {}
+        ids: dict[Place, list[int]] = {place: [] for place in PLACES}
+        ends = dict.fromkeys(PLACES, 0)
         for place in PLACES:
-            last: int | None = 0
-            while last is not None:
-                some, last = await self._db.read(subject.tenant, finding.page, self._vault, said, place, last)
-                found.setdefault(place, []).extend(some)
-        return found
+            more = True
+            while more:
+                step = (finding.page, self._vault, said, place, ends[place])
+                some, ends[place], more = await self._db.read(subject.tenant, *step)
+                ids[place] += some
+        return Found(ids=ids, after=ends, began=began)
 
     async def run_once(self) -> int:
         """Finish what an erasing has left to do; empty late messages about people who were erased before they came.

@@ -35,7 +35,7 @@ class Wish:
     reason: str
     by: str
     minor: bool = False
-    found: Found = field(default_factory=dict)  # where else they are named, as it was looked for beforehand
+    found: Found = field(default_factory=Found)  # where else they are named, as it was looked for beforehand
     who: Mapping[str, str] = field(default_factory=dict)  # name and address of whoever does it, for the log of acts
     staff_id: int | None = None
 
@@ -128,7 +128,8 @@ def forget(vault: Vault, subject: Subject, wish: Wish, now: Moment) -> Unit[dict
         for rule in _rules(who):
             taken[rule.name] += yield from store.take(who, rule, bound, now)
         yield from store.take_short_lived(who, bound)
-    taken["inbox"] += yield from finding.blot_out(vault, said, wish.found)
+    found = yield from finding.with_newer(vault, said, wish.found)
+    taken["inbox"] += yield from finding.blot_out(vault, said, found)
     return {name: count for name, count in taken.items() if count}
 
 

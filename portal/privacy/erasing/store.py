@@ -21,7 +21,11 @@ _MORE = {
 }
 # Who asked is still to be answered: the request stays theirs, without a word of it.
 _INSTEAD = {"rights_requests": "contact_sealed = NULL, wish_sealed = NULL, answer_sealed = NULL"}
-_DUE = {"passes": " AND started_at IS NOT NULL", "devices": " AND mac NOT LIKE 'gone-%'"}
+_DUE = {
+    "passes": " AND started_at IS NOT NULL",
+    "devices": " AND mac NOT LIKE 'gone-%'",
+    "inbox": " AND processed_at IS NOT NULL",  # money that nobody has settled yet is not thrown away with it
+}
 BOUND = {"device": BY_DEVICE, "person": BY_PERSON}
 _TAKE = {
     (who, rule.name): (

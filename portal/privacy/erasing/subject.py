@@ -22,6 +22,7 @@ class Former:
 
     phone: Phone = field(repr=False)
     until: Moment
+    of_another: bool = False  # it belongs to somebody else here, whose words and money it names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +40,9 @@ class Subject:
 
     @property
     def phones(self) -> list[Phone]:
-        """All numbers by which they may be named."""
-        return [*([] if self.phone is None else [self.phone]), *(each.phone for each in self.formers)]
+        """All numbers by which they may be named, and nobody else."""
+        own = [] if self.phone is None else [self.phone]
+        return [*own, *(each.phone for each in self.formers if not each.of_another)]
 
     @property
     def name(self) -> str:
@@ -67,19 +69,21 @@ def by_person(vault: Vault, tenant: int, person_id: int) -> Unit[Subject]:
         payer=payer_index(vault, known.phone.digits) if known.phone else None,
         devices=tuple(devices),
         others=tuple(others),
-        formers=tuple((yield from _former(vault, person_id))),
+        formers=tuple((yield from _former(vault, tenant, person_id))),
     )
 
 
-def _former(vault: Vault, person_id: int) -> Unit[list[Former]]:
+def _former(vault: Vault, tenant: int, person_id: int) -> Unit[list[Former]]:
     """The numbers that were theirs until they were corrected, as far as the evidence of that is kept."""
     found: list[Former] = []
     for row in (yield from traces.corrections(person_id)):
         try:
             note = vault.open(row["said"], table="rights_steps", row=row["named"], column="note_sealed").decode()
-            found.append(Former(phone=parse(note.partition("→")[0]), until=row["at"]))
+            phone = parse(note.partition("→")[0])
         except (NotOurs, Refused):  # a damaged cell, or none that a correction has written
             continue
+        other = yield from people.find(vault, tenant, phone)
+        found.append(Former(phone=phone, until=row["at"], of_another=other not in (None, person_id)))
     return found
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from portal.privacy.erasing import marks, service, store
 from portal.privacy.erasing.service import Wish
 from portal.privacy.erasing.subject import Subject, by_person
 from portal.privacy.erasing.traces import finding
+from portal.privacy.erasing.traces.finding import Names
 from portal.seal import Vault
 from portal.tenancy.store import Tenant
 from portal.units import Row, Unit
@@ -83,13 +83,13 @@ def again(vault: Vault, tenant: int, stones: Sequence[Tombstone], now: Moment) -
     if not erased:
         return 0
     came_before = [*(yield from _persons(vault, tenant, erased)), *(yield from _devices(vault, tenant, erased))]
-    wish, named = Wish(reason="restored", by=BY), ""
+    wish, ways = Wish(reason="restored", by=BY), {}
     for subject in came_before:
-        named += f"|{(yield from finding.names(subject)).pattern}"
+        ways |= (yield from finding.names(subject)).ways
     for subject in came_before:
         yield from service.forget(vault, subject, wish, now)
-    if named:  # in the words of others, for all of them at once
-        said = re.compile(named[1:], re.IGNORECASE)
+    if ways:  # in the words of others, for all of them at once
+        said = Names(ways)
         yield from finding.blot_out(vault, said, (yield from finding.everywhere(vault, said)))
     for (kind, mark), at in erased.items():
         yield from store.bury(kind, mark, at)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from portal.clock import Moment
 from portal.privacy.erasing.store import BOUND, named
 from portal.privacy.whose import TENANT
 from portal.sql import any_of
@@ -33,8 +34,12 @@ class Place:
         return {"inbox": "ref"}.get(self.table, "public") if self.sealed else "id"
 
 
+# Money that nobody has settled yet is not thrown away with its message.
+_LOOSE = " AND payment_id IS NULL AND processed_at IS NOT NULL"
 PLACES = (
-    Place(table="inbox", column="body_sealed", only=" AND payment_id IS NULL", emptied=True),
+    Place(
+        table="inbox", column="body_sealed", only=" AND payment_id IS NULL AND processed_at IS NOT NULL", emptied=True
+    ),
     *(
         Place(table=table, column=column)
         for table, column in (
@@ -72,6 +77,11 @@ _PAGE = {
     " ORDER BY id LIMIT :many"
     for each in PLACES
 }
+_NEWER = {
+    each: f"{_SAID[each]} AND {each.column} IS NOT NULL AND {each.column} <> ''{each.only}"
+    f" AND {'processed_at >= :began' if each.only else 'id > :after'}"
+    for each in PLACES
+}
 _THESE = {each: f"{_SAID[each]} AND {each.column} IS NOT NULL AND id IN" for each in PLACES}
 _INSTEAD = {
     each: f"UPDATE {each.table} SET {each.column} = :said WHERE +tenant_id = :tenant AND id = :id" for each in PLACES
@@ -81,6 +91,12 @@ _INSTEAD = {
 def page(place: Place, after: int) -> Unit[Sequence[Row]]:
     """The next texts there, in the order of their rows: `id`, `said`, and by what they are `named`."""
     return (yield from rows(_PAGE[place], after=after, many=MANY))
+
+
+def newer(place: Place, after: int, began: Moment) -> Unit[Sequence[Row]]:
+    """Texts that came after this row; messages that were settled since then, since each waits for that."""
+    text = _NEWER[place]
+    return (yield from rows(text, **named(text, {"after": after, "began": began})))
 
 
 def these(place: Place, ids: Sequence[int]) -> Unit[list[Row]]:
