@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -83,7 +84,8 @@ def again(vault: Vault, tenant: int, stones: Sequence[Tombstone], now: Moment) -
     if not erased:
         return 0
     came_before = [*(yield from _persons(vault, tenant, erased)), *(yield from _devices(vault, tenant, erased))]
-    wish, ways = Wish(reason="restored", by=BY), {}
+    wish = Wish(reason="restored", by=BY)
+    ways: dict[str, re.Pattern[str]] = {}
     for subject in came_before:
         ways |= (yield from finding.names(subject)).ways
     for subject in came_before:
