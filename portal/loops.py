@@ -61,35 +61,38 @@ async def for_each(
 
     `failing` hears of each failure when it happens.
     """
-    done, last = 0, None
-    for each in things:
-        try:
-            done += await act(each)
-        except Exception as failed:  # of whatever kind: an ISP must not suffer from the data of another one
-            failing(each, failed)
-            last = failed
-    if last is not None:
-        raise last
-    return done
+    return _sum([await _tried(each, act, failing) for each in things])
 
 
 async def side_by_side(
     things: Iterable[T], act: Callable[[T], Awaitable[int]], failing: Callable[[T, Exception], None]
 ) -> int:
     """The same for all of these at once: nobody waits for another one."""
+    return _sum(await asyncio.gather(*(_tried(each, act, failing) for each in things)))
 
-    async def alone(each: T) -> tuple[int, Exception | None]:
-        try:
-            return await act(each), None
-        except Exception as failed:
-            failing(each, failed)
-            return 0, failed
 
-    ended = await asyncio.gather(*map(alone, things))
-    broken = [failed for _, failed in ended if failed is not None]
-    if broken:
-        raise broken[-1]
-    return sum(done for done, _ in ended)
+async def _tried(
+    each: T, act: Callable[[T], Awaitable[int]], failing: Callable[[T, Exception], None]
+) -> int | Exception:
+    """What came of one of them."""
+    try:
+        return await act(each)
+    except Exception as failed:  # of whatever kind: an ISP must not suffer from the data of another one
+        failing(each, failed)
+        return failed
+
+
+def _sum(came: Iterable[int | Exception]) -> int:
+    """All that was done; raises the last failure."""
+    done, last = 0, None
+    for each in came:
+        if isinstance(each, Exception):
+            last = each
+        else:
+            done += each
+    if last is not None:
+        raise last
+    return done
 
 
 async def first(*waits: Awaitable[object]) -> None:

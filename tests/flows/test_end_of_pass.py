@@ -16,18 +16,10 @@ from portal.access.store import Cause, Device
 from portal.clock import HOUR, MINUTE, SECOND, TravelClock
 from portal.money import Money
 from sandbox.world import world
-from tests.flows.site import ADDRESS, MAC, POLL_MS, PROFILES, USERS, Site, a_site
+from tests.flows.site import ADDRESS, MAC, POLL_MS, PROFILES, USERS, Site
 
 POLL_S = POLL_MS // SECOND
 MB = 1_000_000
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    async with a_site(tmp_path) as made:
-        made.router.tables[USERS].add({"name": "staff", "password": "x"})
-        made.guard_foreign()
-        yield made
 
 
 # --- the portal is up: its own loop sees the end ---

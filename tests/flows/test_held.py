@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
 from portal.access import admission
 from portal.clock import HOUR, MINUTE, SECOND
-from tests.flows.site import MAC, POLL_MS, USERS, Site, a_site
+from tests.flows.site import MAC, POLL_MS, Site
 
 POLL_S = POLL_MS // SECOND
 MB = 1_000_000
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    async with a_site(tmp_path) as made:
-        made.router.tables[USERS].add({"name": "staff", "password": "x"})
-        made.guard_foreign()
-        yield made
 
 
 # --- held, kicked, blocked ---

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from portal.access import admission
 from portal.access.record import IDLE_MS
 from portal.access.store import Device
 from portal.clock import HOUR, MINUTE, SECOND
-from tests.flows.site import ADDRESS, MAC, POLL_MS, USERS, Site, a_site, address_of, mac_of
+from tests.flows.site import ADDRESS, MAC, POLL_MS, Site, address_of, mac_of
 
 POLL_S = POLL_MS // SECOND
 MB = 1_000_000
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    async with a_site(tmp_path) as made:
-        made.router.tables[USERS].add({"name": "staff", "password": "x"})
-        made.guard_foreign()
-        yield made
 
 
 # --- used-time plans: what the router really served ---

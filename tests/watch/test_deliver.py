@@ -7,7 +7,6 @@ import hmac
 import json
 import re
 import time
-from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,23 +27,9 @@ from portal.watch.store import Channel
 from sandbox.ca import Authority
 from sandbox.hooks import Receiver
 from sandbox.mail import MailServer
-from tests.support import Seed, seed
+from tests.support import Seed
 
 SECRET = "whs_" + "ab" * 32
-
-
-@pytest.fixture
-async def home(tmp_path: Path) -> AsyncIterator[Seed]:
-    made = await seed(tmp_path)
-    yield made
-    await made.db.aclose()
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    made = await Receiver().open()
-    yield made
-    await made.aclose()
 
 
 def settings(**more: str) -> Settings:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -22,24 +21,10 @@ from portal.watch.outbox import Outbox
 from portal.watch.room import Watch
 from sandbox.ca import Authority
 from sandbox.hooks import Receiver
-from tests.support import Seed, anybody, seed
+from tests.support import Seed, anybody
 from tests.watch.test_deliver import alarmed, channel, deliveries, post_office, settings
 
 ALTERED = b"\x02" + b"altered!" * 9
-
-
-@pytest.fixture
-async def home(tmp_path: Path) -> AsyncIterator[Seed]:
-    made = await seed(tmp_path)
-    yield made
-    await made.db.aclose()
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    made = await Receiver().open()
-    yield made
-    await made.aclose()
 
 
 async def spoil(home: Seed, channel_id: int, column: str = "address_sealed") -> None:

@@ -13,8 +13,9 @@ from portal.units import Row, Unit, rows
 
 V = TypeVar("V")
 
-# The plus keeps the engine from going through all devices of the ISP instead of looking these up.
 CHUNK = 500  # so many values one statement of either engine takes
+
+# `+tenant_id`: or the engine goes through all devices of the ISP instead of looking these up.
 
 
 def devices_with(ids: Sequence[int]) -> Unit[list[Device]]:

@@ -16,7 +16,7 @@ from portal.privacy.erasing import marks, store
 from portal.privacy.erasing.subject import Subject, by_device, by_person
 from portal.privacy.erasing.traces import finding
 from portal.privacy.erasing.traces import store as traces
-from portal.privacy.erasing.traces.finding import Found
+from portal.privacy.erasing.traces.finding import Found, Names
 from portal.privacy.retention import service as retention
 from portal.privacy.retention import store as holds
 from portal.privacy.retention.rules import HOLDABLE, RULES, Rule
@@ -82,7 +82,7 @@ def erase(vault: Vault, subject: Subject, wish: Wish, now: Moment) -> Unit[dict[
     yield from stands_in_the_way(subject, now)
     yield from marks.bury(vault, subject, now)
     said = yield from finding.names(subject)
-    taken = yield from forget(vault, subject, wish, now)
+    taken = yield from forget(vault, subject, said, wish, now)
     act = MINOR if wish.minor else ERASED
     yield from _in_requests(vault, subject, wish, now)
     payload = {**wish.who, "after": {"reason": said.sub(finding.BLOT, reason), **taken}}
@@ -114,10 +114,9 @@ def _in_requests(vault: Vault, subject: Subject, wish: Wish, now: Moment) -> Uni
             yield from rights.step(vault, request, "erased", origin, wish.staff_id, "", now)
 
 
-def forget(vault: Vault, subject: Subject, wish: Wish, now: Moment) -> Unit[dict[str, int]]:
+def forget(vault: Vault, subject: Subject, said: Names, wish: Wish, now: Moment) -> Unit[dict[str, int]]:
     """Erase them, whatever stands in the way: what a restored backup does with people who were erased since."""
     taken: Counter[str] = Counter()
-    said = yield from finding.names(subject)
     taken[ACTS] = yield from audit.clear_these(vault, (yield from _acts(subject)), by=wish.by, now=now)
     if subject.person is not None:
         for one in (yield from store.paid_passes(subject.person)):

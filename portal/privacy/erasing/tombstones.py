@@ -87,9 +87,9 @@ def again(vault: Vault, tenant: int, stones: Sequence[Tombstone], now: Moment) -
     wish = Wish(reason="restored", by=BY)
     ways: dict[str, re.Pattern[str]] = {}
     for subject in came_before:
-        ways |= (yield from finding.names(subject)).ways
-    for subject in came_before:
-        yield from service.forget(vault, subject, wish, now)
+        said = yield from finding.names(subject)
+        ways |= said.ways
+        yield from service.forget(vault, subject, said, wish, now)
     if ways:  # in the words of others, for all of them at once
         said = Names(ways)
         yield from finding.blot_out(vault, said, (yield from finding.everywhere(vault, said)))
