@@ -28,7 +28,7 @@ from portal import (
     schema_vouchers,
     schema_watch,
 )
-from portal.columns import Whole, key, link, metadata, part, personal, plain, secret, tenant
+from portal.columns import Whole, key, link, metadata, part, personal, plain, secret, tenant, where
 
 __all__ = [
     "TENANT_TABLES",
@@ -123,7 +123,13 @@ routers = Table(
     plain("trouble", Text),
     # A difference that would remove half of the marked rows: NULL, held (for staff) or allowed (by staff).
     plain("mass_removal", Text),
+    # How Bando works with it: api (a keeper calls it) or radius (it asks, through FreeRADIUS).
+    plain("mode", Text, nullable=False, server_default="api"),
+    secret("radius_secret_sealed"),  # what it shares with FreeRADIUS
+    plain("radius_source", Text),  # where its RADIUS packets come from, as FreeRADIUS sees them; no two are alike
+    plain("coa_port", Integer),  # where it takes Disconnect and CoA; NULL: it cannot be reached
     plain("created_at", Whole, nullable=False),
+    where("uq_routers_radius_source", "radius_source IS NOT NULL", "radius_source"),
 )
 
 plans = Table(

@@ -36,6 +36,7 @@ SEALED: Mapping[str, str] = {
     "payments.merchant_request_sealed": "payments|{public}|merchant_request_sealed",
     "persons.key_sealed": "persons|{ref}|key_sealed",
     "routers.password_sealed": "routers|{public}|password_sealed",
+    "routers.radius_secret_sealed": "routers|{public}|radius_secret_sealed",
     "staff.email_sealed": "staff|{public}|email",
     "staff.totp_sealed": "staff|{public}|totp_sealed",
     "vouchers.code_sealed": "vouchers|{tenant_id}|{label}|code_sealed",

@@ -89,7 +89,7 @@ class Keepers:
             router.id: (lasting(router), view.tenant.router_networks, not view.tenant.active)
             for view in self._catalog.all()
             for router in view.routers.values()
-            if router.active and router.trusted
+            if router.active and router.trusted and router.mode == "api"
         }
         changed = [key for key, (kept, _, _) in self._kept.items() if wanted.get(key) != kept]
         # Side by side: a router that does not answer lets its keeper go late, and nobody else waits for that.

@@ -84,6 +84,10 @@ class Router:
     last_contact_at: Moment | None
     trouble: str | None
     mass_removal: str | None
+    mode: str = "api"  # api (a keeper calls it) | radius (it asks, through FreeRADIUS)
+    radius_secret_sealed: bytes | None = None
+    radius_source: str | None = None  # where its RADIUS packets come from, as FreeRADIUS sees them
+    coa_port: int | None = None  # where it takes Disconnect and CoA; None: it cannot be reached
 
     @property
     def trusted(self) -> bool:
