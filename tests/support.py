@@ -12,7 +12,7 @@ from typing import Any
 from portal.access import store as access
 from portal.access.plans import Plan
 from portal.clock import DAY, HOUR, TravelClock
-from portal.db import Database
+from portal.db import Database, open_database
 from portal.keys.ring import vault_of
 from portal.migrate import migrate
 from portal.money import Money
@@ -96,7 +96,7 @@ def add_router(vault: Vault, now: int, **changes: Any) -> Unit[int]:
 async def seed(folder: Path, *, clock: TravelClock | None = None, **router: Any) -> Seed:
     """A database with an ISP in it; `router` changes the router's fields (host, port, fingerprint, …)."""
     clock = clock or TravelClock()
-    db = Database(fresh_file(folder))
+    db = open_database(fresh_file(folder))
     tenant = await db.write(None, tenancy.add_tenant, "Kilimani Wi-Fi", clock.now(), support_phone="0700 000 000")
     vault = vault_of(MASTER, db, clock).of(tenant.id)
     router_id = await db.write(tenant.id, add_router, vault, clock.now(), **router)
