@@ -104,14 +104,14 @@ class Payments:
                 asked += await self.asking.balance(view)
         return asked
 
-    async def start(self) -> None:
+    async def start(self, *, alone: bool = True) -> None:
         """Pick up what the last run left; call it before the loops start and after the catalog is loaded.
 
         What was being sent has an unknown outcome; unsettled messages are settled by the inbox's first run.
         """
         for view in self._catalog.lasting():
             await self._db.write(view.tenant.id, _register, self.providers, self._clock.now())
-            await self._take_up(view, 0)
+            await self._take_up(view, 0 if alone else STRANDED_MS)
 
     async def take_up_stranded(self) -> int:
         """The same for what a process left that is gone: nothing is in a living one's hands for so long."""
