@@ -12,7 +12,7 @@ import sqlite3
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -69,7 +69,7 @@ from portal.vouchers.room import Vouchers
 from portal.watch.looking import Sources
 from portal.watch.room import Watch
 from portal.watch.rules import Balance, Deadline, Expiring
-from workers import Workers
+from workers import Workers, end_with
 
 Part = Literal["all", "web", "work"]  # what a process does: everything, answer, or keep routers and run loops
 
@@ -420,16 +420,19 @@ def work(settings: Settings) -> None:
 
 @cli.command(hidden=True)
 @click.argument("part", type=click.Choice(["web", "work"]))
-@click.argument("listening", type=int)
+@click.argument("lives", type=int)
 @click.argument("says", type=int)
+@click.argument("listening", type=int)
 @click.pass_obj
-def process(settings: Settings, part: Part, listening: int, says: int) -> None:
+def process(settings: Settings, part: Part, lives: int, says: int, listening: int) -> None:
     """One of the processes of `bando serve`."""
+    end_with(lives)
     sys.setswitchinterval(SWITCH_S)
     allow_many_connections()
 
     def started() -> None:
-        os.write(says, b"ready")
+        with suppress(BrokenPipeError):  # nobody waits for that when it is not exchanged
+            os.write(says, b"ready")
         os.close(says)
 
     if part == "work":
