@@ -48,6 +48,7 @@ async def test_whoever_keeps_the_routers_dies(tmp_path: Path, launcher: Launcher
             owner = await made.owner_of(shard(made.routers[0][0].id))
             assert owner is not None
             os.kill(owner, signal.SIGKILL)
+            await until(lambda owner=owner: not lives(owner), 5, "its end", 0.005)  # type: ignore[misc]
             killed_at = time.monotonic()
             before = crowd.everyone()
             took = await until(lambda: taken_over(made), TAKEN_OVER_S, "an owner of everything")
