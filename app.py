@@ -176,7 +176,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     leases = None if part == "all" else Leases(db, clock)
     keepers = Keepers(db=db, clock=clock, vault=vault, settings=settings, catalog=catalog, observe=observe, work=leases)
     http = httpx.AsyncClient(verify=trust_for(settings), timeout=httpx.Timeout(20, connect=10), trust_env=False)
-    payments = Payments(db, vault, clock, catalog, settings, http, observe, further=FURTHER)
+    payments = Payments(db, vault, clock, catalog, settings, http, observe, further=FURTHER, shared=leases is not None)
     vouchers = Vouchers(db, vault, clock, catalog, settings, keepers.sees)
     staff = StaffRoom(db, vault, clock)
     reminders = Reminders(db, clock, lambda: [each.tenant for each in catalog.all()])

@@ -22,6 +22,22 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_leases_name")),
     )
     op.create_table(
+        "provider_apps",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("app_index", sa.LargeBinary(), nullable=False),
+        sa.Column("token", sa.LargeBinary(), nullable=True),
+        sa.Column(
+            "good_until", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False
+        ),
+        sa.Column(
+            "asking_until", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False
+        ),
+        sa.Column("spacing_ms", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("ready_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_provider_apps")),
+        sa.UniqueConstraint("app_index", name=op.f("uq_provider_apps_app_index")),
+    )
+    op.create_table(
         "sights",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("tenant_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -64,5 +80,6 @@ def downgrade() -> None:
         batch_op.drop_column("mode")
 
     op.drop_table("sights")
+    op.drop_table("provider_apps")
     op.drop_table("leases")
     # ### end Alembic commands ###
