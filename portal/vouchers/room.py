@@ -75,7 +75,7 @@ class Vouchers:
     ) -> Redeemed:
         """Put this device online with a code; `move` says that another device may make room."""
         ask = await self._ask(view, router, mac, text, source, move)
-        done = await self._db.write_here(view.tenant.id, redeem.redeem, ask, self._clock.now())
+        done = await self._db.write_beside(view.tenant.id, _subjects(ask), redeem.redeem, ask, self._clock.now())
         if isinstance(done, Refused):
             raise self._counted(router.public, done)
         self.counts.redeemed(router.public)
@@ -108,6 +108,14 @@ class Vouchers:
             await self._db.write(None, guesses.count_open, self._vault, source, now, code)
             raise self._counted(OPEN_DOOR, redeem.unknown())
         return view, found
+
+
+def _subjects(ask: Ask) -> tuple[str, ...]:
+    """Whose redemptions are to come one after another: a device's, and a source's where its devices are claims.
+
+    Whatever number of tries somebody makes at once, each of them so sees the guesses before it.
+    """
+    return (ask.mac, ask.who.source.hex()) if ask.who.source else (ask.mac,)
 
 
 def _open_door(vault: Vault, code: bytes, source: str, now: int) -> Unit[int | Refused]:
