@@ -194,7 +194,14 @@ _LONGEST_KEY = 4096  # bytes; whatever is longer is no key
 
 # Read by the test suite and the Makefile, not by the service.
 _OTHER = frozenset(
-    {"BANDO_REQUIRE_BROWSER", "BANDO_ENV_FILE", "BANDO_CHROMIUM", "BANDO_SWEEP", "BANDO_WORKERS", "BANDO_TEST_ENGINE"}
+    {
+        "BANDO_REQUIRE_BROWSER",
+        "BANDO_ENV_FILE",
+        "BANDO_CHROMIUM",
+        "BANDO_SWEEP",
+        "BANDO_WORKERS",
+        "BANDO_TEST_ENGINE",
+    }
 )
 
 
