@@ -42,6 +42,7 @@ from portal.loops import Every, Supervisor
 from portal.messages.gateways import gateway_of
 from portal.messages.room import Messages
 from portal.mikrotik.keepers import Keepers
+from portal.mikrotik.names import Names
 from portal.money import Money
 from portal.pages import routes as pages
 from portal.pages.doors import Services
@@ -144,7 +145,10 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     ring = ring_of(settings.secret_key.encode(), db, clock)
     vault, rotation = ring.vault, Rotation(db, ring, clock)
     catalog = Catalog(db)
-    keepers = Keepers(db=db, clock=clock, vault=vault, settings=settings, catalog=catalog, observe=observe)
+    names = Names()
+    keepers = Keepers(
+        db=db, clock=clock, vault=vault, settings=settings, catalog=catalog, observe=observe, resolve=names
+    )
     http = httpx.AsyncClient(verify=trust_for(settings), timeout=httpx.Timeout(20, connect=10), trust_env=False)
     payments = Payments(db, vault, clock, catalog, settings, http, observe, further=FURTHER)
     vouchers = Vouchers(db, vault, clock, catalog, settings, keepers.sees)
@@ -155,7 +159,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     gateway, gate = gateway_of(settings, http), Gate(db, clock)
     messages = Messages(db, vault, clock, catalog, gateway, registered=gate)
     sources = Sources(balances=_balances, expiring=_expiring, deadlines=_deadlines, broke_off=broke_off)
-    watch = Watch(db, vault, clock, catalog, settings, trust_for(settings), sources=sources)
+    watch = Watch(db, vault, clock, catalog, settings, trust_for(settings), sources=sources, look_up=Names())
     retention = Retention(db, vault, clock)
     closed = Closed(db, vault, clock)
     supervisor = Supervisor(clock)
@@ -215,6 +219,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         watch=watch,
         erasing=erasing,
         carrier=messages.mark,
+        resolve=names,
         observe=access_log,
     )
     guest_pages = pages.site(services, more=health.routes(), lifespan=lifespan)

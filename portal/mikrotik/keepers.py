@@ -10,7 +10,10 @@ from portal.access.catalog import Catalog
 from portal.clock import SECOND, Clock
 from portal.db import Database, Observe, quiet
 from portal.loops import Every
+from portal.mikrotik.addresses import Resolve, resolve
 from portal.mikrotik.keeper import Keeper
+from portal.mikrotik.turns import Turns
+from portal.mikrotik.wire import Held
 from portal.seal import Vault
 from portal.settings import Settings
 from portal.tenancy import store as tenancy
@@ -38,6 +41,7 @@ class Keepers:
         settings: Settings,
         catalog: Catalog,
         observe: Observe = quiet,
+        resolve: Resolve = resolve,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -45,6 +49,8 @@ class Keepers:
         self._settings = settings
         self._catalog = catalog
         self._observe = observe
+        self._resolve = resolve
+        self._turns, self._held = Turns(), Held()
         self._installation = ""
         self._kept: dict[int, tuple[Kept, Keeper, asyncio.Task[None]]] = {}
         self._versions: dict[int, int] = {}
@@ -127,6 +133,9 @@ class Keepers:
             observe=self._observe,
             networks=networks,
             closed=closed,
+            resolve=self._resolve,
+            turns=self._turns,
+            held=self._held,
         )
         if router.id not in self._heard:
             self._heard.add(router.id)
