@@ -6,15 +6,17 @@ import asyncio
 import fcntl
 import gc
 import os
+import signal
 import socket
 import sqlite3
 import ssl
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 import click
 import httpx
@@ -27,7 +29,7 @@ from commands.ground import clock_for, must_be_usable, trust_for
 from portal.access import record
 from portal.access.catalog import Catalog
 from portal.access.trials import Trials
-from portal.clock import Clock, Moment
+from portal.clock import SECOND, Clock, Moment
 from portal.console import site as console
 from portal.console.doors import Services as ConsoleServices
 from portal.db import Database, Observe, open_database, quiet
@@ -36,12 +38,12 @@ from portal.health import Health
 from portal.imports.room import Imports
 from portal.keys.ring import ring_of
 from portal.keys.rotation import Rotation
-from portal.listening import Listening, allow_many_connections
+from portal.listening import LeavingServer, Listening, allow_many_connections
 from portal.logs import AccessLog, configure
-from portal.loops import Every, Supervisor
+from portal.loops import Every, Loop, Supervisor, bells
 from portal.messages.gateways import gateway_of
 from portal.messages.room import Messages
-from portal.mikrotik.keepers import Keepers
+from portal.mikrotik.keepers import LOOK_EVERY_MS, Keepers
 from portal.mikrotik.names import Names
 from portal.money import Money
 from portal.pages import routes as pages
@@ -49,6 +51,7 @@ from portal.pages.doors import Services
 from portal.payments.paystack import Paystack
 from portal.payments.room import Payments
 from portal.payments.statements import known
+from portal.place import Server
 from portal.privacy.closed.room import Closed
 from portal.privacy.erasing.room import Erasing
 from portal.privacy.incidents import store as incidents
@@ -57,6 +60,7 @@ from portal.privacy.retention.room import Retention
 from portal.privacy.retention.service import broke_off
 from portal.privacy.rights import store as requests
 from portal.privacy.rights.clocks import RIGHTS
+from portal.processes.leases import LOOPS, Leases
 from portal.processors.gate import Gate
 from portal.settings import Settings, load, refuse_unsafe
 from portal.staff.room import StaffRoom
@@ -66,6 +70,9 @@ from portal.vouchers.room import Vouchers
 from portal.watch.looking import Sources
 from portal.watch.room import Watch
 from portal.watch.rules import Balance, Deadline, Expiring
+from workers import Workers
+
+Part = Literal["all", "web", "work"]  # what a process does: everything, answer, or keep routers and run loops
 
 # A statement of the writer thread lets the event loop in; at the usual 5 ms it would wait as long to come back.
 SWITCH_S = 0.0005
@@ -98,25 +105,45 @@ class Bando:
     closed: Closed
     http: httpx.AsyncClient
     supervisor: Supervisor
+    leases: Leases | None  # None: this process is the only one
+    part: Part
     web: ASGIApp
 
     async def start(self) -> None:
-        """Take up the work where it was left, then run the loops."""
+        """Take up the work where it was left, then run the loops that are this process's."""
+        await self.db.share()
         await self.catalog.refresh()
-        await self.payments.start()
-        await self.watch.start()
-        await self.messages.start()
-        ends = Every("ends", ENDS_EVERY_MS, self._let_time_act, self.clock)
-        rooms = (
-            *(*self.payments.loops, *self.vouchers.loops, *self.staff.loops, *self.watch.loops),
-            *(self.reminders.loop, self.imports.loop, self.retention.loop, self.erasing.loop, self.closed.loop),
-            *(self.rotation.loop, *self.messages.loops),
-        )
-        self.supervisor.start([self.keepers.loop, ends, *rooms])
+        bells(self.db, [self.keepers.loop, *self._work()])
+        if self.part != "web":
+            await self.payments.start(alone=self.leases is None)
+            await self.watch.start()
+            await self.messages.start()
+        self._start_loops()
         # What is there now stays: the collector need not look at it again (p99 35 -> 12 ms, design 5).
         gc.collect()
         gc.freeze()
         gc.set_threshold(*COLLECT)
+
+    def _start_loops(self) -> None:
+        if self.leases is None:
+            self.supervisor.start([self.keepers.loop, self.payments.inbox, *self._work()])
+        elif self.part == "web":  # what it has taken in, it settles; the rest is for those who work
+            follow = Every("catalog", LOOK_EVERY_MS, self.catalog.refresh, self.clock)
+            self.supervisor.start([follow, self.payments.inbox])
+        else:
+            stranded = Every("stranded payments", 15 * SECOND, self.payments.take_up_stranded, self.clock)
+            self.supervisor.start([self.leases.loop, self.keepers.loop])
+            self.supervisor.start([stranded, self.payments.inbox, *self._work()], partial(self.leases.fence, LOOPS))
+
+    def _work(self) -> Sequence[Loop]:
+        """What only one process does at a time."""
+        ends = Every("ends", ENDS_EVERY_MS, self._let_time_act, self.clock)
+        payments = (each for each in self.payments.loops if each is not self.payments.inbox)
+        return (
+            *(ends, *payments, *self.vouchers.loops, *self.staff.loops, *self.watch.loops),
+            *(self.reminders.loop, self.imports.loop, self.retention.loop, self.erasing.loop, self.closed.loop),
+            *(self.rotation.loop, *self.messages.loops),
+        )
 
     async def _let_time_act(self) -> int:
         done = 0
@@ -131,13 +158,15 @@ class Bando:
         await self.payments.stop()
         await self.supervisor.stop()
         await self.keepers.stop()
+        if self.leases is not None:
+            await self.leases.leave()
         self.staff.close()
         await self.http.aclose()
         await self.db.aclose()
         gc.unfreeze()
 
 
-def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = quiet) -> Bando:
+def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = quiet, part: Part = "all") -> Bando:
     """Build every object once; nothing runs before `start`."""
     refuse_unsafe(settings)
     clock = clock or clock_for(settings)
@@ -145,9 +174,9 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     ring = ring_of(settings.secret_key.encode(), db, clock)
     vault, rotation = ring.vault, Rotation(db, ring, clock)
     catalog = Catalog(db)
-    names = Names()
+    leases, names = None if part == "all" else Leases(db, clock), Names()
     keepers = Keepers(
-        db=db, clock=clock, vault=vault, settings=settings, catalog=catalog, observe=observe, resolve=names
+        db=db, clock=clock, vault=vault, settings=settings, catalog=catalog, observe=observe, resolve=names, work=leases
     )
     http = httpx.AsyncClient(verify=trust_for(settings), timeout=httpx.Timeout(20, connect=10), trust_env=False)
     payments = Payments(db, vault, clock, catalog, settings, http, observe, further=FURTHER)
@@ -196,6 +225,8 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         closed=closed,
         http=http,
         supervisor=supervisor,
+        leases=leases,
+        part=part,
         web=Starlette(),
     )
 
@@ -352,16 +383,76 @@ def cli(context: click.Context, env_file: Path | None) -> None:
 
 
 @cli.command()
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that answer.")
 @click.pass_obj
-def serve(settings: Settings) -> None:
-    """Serve the portal and keep the routers."""
+def serve(settings: Settings, workers: int) -> None:
+    """Serve the portal and keep the routers.
+
+    On PostgreSQL so many processes answer, and one more keeps the routers; SIGHUP exchanges them without a request
+    that fails.
+    """
     ready(settings)
     sys.setswitchinterval(SWITCH_S)
     allow_many_connections()
+    if isinstance(settings.place, Server):
+        with listen(settings) as listening:
+            _says(settings)
+            Workers(["work", *["web"] * workers], listening).run()
+        return
+    if workers > 1:
+        raise Misconfigured("A database file is served by one process; for more of them see: bando db copy --help")
     with lock(settings.database), listen(settings) as listening:
         bando = build(settings)
-        click.echo(f"Bando serves {settings.public_url} on {settings.listen_host}:{settings.listen_port}")
+        _says(settings)
         uvicorn.Server(serve_settings(bando)).run([listening])
+
+
+def _says(settings: Settings) -> None:
+    click.echo(f"Bando serves {settings.public_url} on {settings.listen_host}:{settings.listen_port}")
+
+
+@cli.command()
+@click.pass_obj
+def work(settings: Settings) -> None:
+    """Keep routers and do what is due, beside `bando serve`, on this machine or another one. PostgreSQL only."""
+    ready(settings)
+    if not isinstance(settings.place, Server):
+        raise Misconfigured("A database file is served by one process, which does all the work: bando serve")
+    allow_many_connections()
+    asyncio.run(_working(settings, lambda: click.echo("Bando works.")))
+
+
+@cli.command(hidden=True)
+@click.argument("part", type=click.Choice(["web", "work"]))
+@click.argument("listening", type=int)
+@click.argument("says", type=int)
+@click.pass_obj
+def process(settings: Settings, part: Part, listening: int, says: int) -> None:
+    """One of the processes of `bando serve`."""
+    sys.setswitchinterval(SWITCH_S)
+    allow_many_connections()
+
+    def started() -> None:
+        os.write(says, b"ready")
+        os.close(says)
+
+    if part == "work":
+        asyncio.run(_working(settings, started))
+        return
+    bando = build(settings, part=part)
+    LeavingServer(serve_settings(bando), started).run([socket.socket(fileno=listening)])
+
+
+async def _working(settings: Settings, started: Callable[[], object]) -> None:
+    """Until SIGTERM or SIGINT."""
+    over = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, over.set)
+    bando = build(settings, part="work")
+    await bando.start()
+    started()
+    await over.wait()
+    await bando.stop()
 
 
 @cli.command()

@@ -203,8 +203,6 @@ _OTHER = frozenset(
         "BANDO_TEST_ENGINE",
     }
 )
-    {"BANDO_REQUIRE_BROWSER", "BANDO_ENV_FILE", "BANDO_CHROMIUM", "BANDO_SWEEP", "BANDO_WORKERS", "BANDO_TEST_ENGINE"}
-)
 
 
 def _checked(text: Mapping[str, str]) -> Settings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -89,10 +89,21 @@ class Database(ABC):
     async def aclose(self) -> None:
         """Finish what waits, then close."""
 
-    def _tell(self, tenant: int | None, signals: Iterable[Signal]) -> None:
+    async def share(self) -> None:
+        """From now on hear what other processes signal, and let them hear; where there are none this does nothing."""
+        return
+
+    def ring(self, topic: str, key: int = 0, tenant: int = 0) -> None:
+        """Signal something that no unit has to do with, here and in other processes."""
+        self._tell(tenant, (Signal(topic, key),))
+
+    def _tell(self, tenant: int | None, signals: Sequence[Signal]) -> None:
         for signal in signals:
-            for listener in tuple(self._listeners[signal.topic]):
-                try:
-                    listener(tenant or 0, signal.key)
-                except Exception:  # or everyone who was written with it would wait for ever
-                    _log.exception("listener failed", topic=signal.topic)
+            self._heard(signal.topic, tenant or 0, signal.key)
+
+    def _heard(self, topic: str, tenant: int, key: int) -> None:
+        for listener in tuple(self._listeners.get(topic, ())):
+            try:
+                listener(tenant, key)
+            except Exception:  # or everyone who was written with it would wait for ever
+                _log.exception("listener failed", topic=topic)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
@@ -20,10 +20,12 @@ from sqlalchemy.util import greenlet_spawn
 from portal.db.aside import Aside
 from portal.db.base import Database, DatabaseClosed, Execute, Observe, quiet
 from portal.db.connections import AGAIN, AWAY, Connections, DatabaseAway, begin, executor, waiting
+from portal.db.fences import current
 from portal.db.groups import Job
 from portal.db.pg_groups import run_group
+from portal.db.wakeups import Wakeups
 from portal.place import Server
-from portal.units import Unit, drive
+from portal.units import Signal, Unit, drive
 
 T = TypeVar("T")
 
@@ -43,6 +45,7 @@ class Postgres(Database):
         self._waiting: dict[int | None, deque[Job]] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._aside = Aside(server)
+        self._wakeups: Wakeups | None = None
 
     def _here(self) -> asyncio.AbstractEventLoop:
         """The event loop; connections belong to the one that made them."""
@@ -63,7 +66,7 @@ class Postgres(Database):
             task = loop.create_task(self._drain(tenant, queue))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
-        queue.append(Job(tenant, unit, args, kwargs, loop, future))
+        queue.append(Job(tenant, unit, args, kwargs, loop, future, fence=current()))
         return await future
 
     async def write_here(self, tenant: int | None, unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any) -> T:
@@ -106,6 +109,16 @@ class Postgres(Database):
         finally:
             del self._waiting[tenant]
 
+    async def share(self) -> None:
+        self._here()
+        if self._wakeups is None:
+            self._wakeups = Wakeups(self._server, self._heard)
+
+    def _tell(self, tenant: int | None, signals: Sequence[Signal]) -> None:
+        super()._tell(tenant, signals)
+        if signals and self._wakeups is not None:
+            self._wakeups.post((each.topic, tenant or 0, each.key) for each in signals)
+
     @contextmanager
     def beside(self) -> Iterator[Execute]:
         yield self._aside.execute
@@ -123,6 +136,8 @@ class Postgres(Database):
         while self._running:
             await asyncio.gather(*self._running, return_exceptions=True)
         self._closed = True
+        if self._wakeups is not None:
+            await self._wakeups.aclose()
         if self._loop is not None:
             await self._readers.aclose()
             await self._writers.aclose()

@@ -281,9 +281,7 @@ class Wire(asyncio.Protocol):
         if self._held > self.max_held:
             raise BadSentence("an answer is too long")
         if self._all.now > self._all.most and self._held > MAX_SHARE:
-            raise BadSentence(
-                "an answer is too long beside those of all other routers"
-            )
+            raise BadSentence("an answer is too long beside those of all other routers")
 
     def _finish(self, command: _Command, row: Row) -> None:
         del self._underway[command.tag]
