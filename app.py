@@ -48,6 +48,7 @@ from portal.mikrotik.names import Names
 from portal.money import Money
 from portal.pages import routes as pages
 from portal.pages.doors import Services
+from portal.payments.line import AT_ONCE
 from portal.payments.paystack import Paystack
 from portal.payments.room import Payments
 from portal.payments.statements import known
@@ -76,6 +77,8 @@ Part = Literal["all", "web", "work"]  # what a process does: everything, answer,
 
 # A statement of the writer thread lets the event loop in; at the usual 5 ms it would wait as long to come back.
 SWITCH_S = 0.0005
+# To all providers together; each host has a bound of its own, so that none can use them all up.
+CALLS = httpx.Limits(max_connections=8 * AT_ONCE, max_keepalive_connections=32)
 BACKLOG = 4096  # a whole site may come back at once after a power cut
 COLLECT = (20_000, 20, 20)  # a request leaves next to nothing behind that only the collector can find
 FURTHER = (Paystack,)  # the payment providers beside M-Pesa
@@ -178,7 +181,9 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     keepers = Keepers(
         db=db, clock=clock, vault=vault, settings=settings, catalog=catalog, observe=observe, resolve=names, work=leases
     )
-    http = httpx.AsyncClient(verify=trust_for(settings), timeout=httpx.Timeout(20, connect=10), trust_env=False)
+    http = httpx.AsyncClient(
+        verify=trust_for(settings), timeout=httpx.Timeout(20, connect=10), limits=CALLS, trust_env=False
+    )
     payments = Payments(db, vault, clock, catalog, settings, http, observe, further=FURTHER)
     vouchers = Vouchers(db, vault, clock, catalog, settings, keepers.sees)
     staff = StaffRoom(db, vault, clock)
