@@ -44,9 +44,11 @@ from portal.loops import Every, Loop, Supervisor, bells
 from portal.messages.gateways import gateway_of
 from portal.messages.room import Messages
 from portal.mikrotik.keepers import LOOK_EVERY_MS, Keepers
+from portal.mikrotik.names import Names
 from portal.money import Money
 from portal.pages import routes as pages
 from portal.pages.doors import Services
+from portal.payments.line import AT_ONCE
 from portal.payments.paystack import Paystack
 from portal.payments.room import Payments
 from portal.payments.statements import known
@@ -75,6 +77,8 @@ Part = Literal["all", "web", "work"]  # what a process does: everything, answer,
 
 # A statement of the writer thread lets the event loop in; at the usual 5 ms it would wait as long to come back.
 SWITCH_S = 0.0005
+# To all providers together; each host has a bound of its own, so that none can use them all up.
+CALLS = httpx.Limits(max_connections=8 * AT_ONCE, max_keepalive_connections=32)
 BACKLOG = 4096  # a whole site may come back at once after a power cut
 COLLECT = (20_000, 20, 20)  # a request leaves next to nothing behind that only the collector can find
 FURTHER = (Paystack,)  # the payment providers beside M-Pesa
@@ -173,9 +177,13 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     ring = ring_of(settings.secret_key.encode(), db, clock)
     vault, rotation = ring.vault, Rotation(db, ring, clock)
     catalog = Catalog(db)
-    leases = None if part == "all" else Leases(db, clock)
-    keepers = Keepers(db=db, clock=clock, vault=vault, settings=settings, catalog=catalog, observe=observe, work=leases)
-    http = httpx.AsyncClient(verify=trust_for(settings), timeout=httpx.Timeout(20, connect=10), trust_env=False)
+    leases, names = None if part == "all" else Leases(db, clock), Names()
+    keepers = Keepers(
+        db=db, clock=clock, vault=vault, settings=settings, catalog=catalog, observe=observe, resolve=names, work=leases
+    )
+    http = httpx.AsyncClient(
+        verify=trust_for(settings), timeout=httpx.Timeout(20, connect=10), limits=CALLS, trust_env=False
+    )
     payments = Payments(db, vault, clock, catalog, settings, http, observe, further=FURTHER, shared=leases is not None)
     vouchers = Vouchers(db, vault, clock, catalog, settings, keepers.sees)
     staff = StaffRoom(db, vault, clock)
@@ -185,7 +193,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     gateway, gate = gateway_of(settings, http), Gate(db, clock)
     messages = Messages(db, vault, clock, catalog, gateway, registered=gate)
     sources = Sources(balances=_balances, expiring=_expiring, deadlines=_deadlines, broke_off=broke_off)
-    watch = Watch(db, vault, clock, catalog, settings, trust_for(settings), sources=sources)
+    watch = Watch(db, vault, clock, catalog, settings, trust_for(settings), sources=sources, look_up=Names())
     retention = Retention(db, vault, clock)
     closed = Closed(db, vault, clock)
     supervisor = Supervisor(clock)
@@ -247,6 +255,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         watch=watch,
         erasing=erasing,
         carrier=messages.mark,
+        resolve=names,
         observe=access_log,
     )
     guest_pages = pages.site(services, more=health.routes(), lifespan=lifespan)

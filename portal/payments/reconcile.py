@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -33,6 +34,7 @@ from portal.units import Unit
 
 log = structlog.get_logger("bando.reconcile")
 
+PATIENCE_S = 2.0  # real seconds that a round waits for answers; an app that takes longer keeps no other one waiting
 LOOK_EVERY_MS = 30 * SECOND  # for payments that another process made
 SLOWEST_MS = 5 * MINUTE
 PROMPTS_KEPT_MS = 2 * DAY
@@ -154,6 +156,7 @@ class Queries:
         self._paces: dict[bytes, Pace] = defaultdict(lambda: Pace(usual_ms=usual, spacing_ms=usual))
         self.bell = Bell()
         self._next: Moment | None = None
+        self._asking: dict[bytes, asyncio.Task[int]] = {}  # by app: its question that is not answered yet
 
     async def take_up(self) -> None:
         """Go on at the pace of the process that asked before."""
@@ -171,7 +174,7 @@ class Queries:
         self.bell.ring()
 
     async def run_once(self) -> int:
-        """Ask one question of each app that is ready; how many were asked."""
+        """Ask one question of each app that is ready; how many were answered while it waited for that."""
         self.bell.clear()
         now = self._clock.now()
         by_app: dict[bytes, Question] = {}
@@ -179,13 +182,44 @@ class Queries:
         for view in self._catalog.all():
             for each in await self._db.read(view.tenant.id, due, view, self._providers, now):
                 pace = self._paces[each.account.app_index]
+                if each.account.app_index in self._asking:
+                    continue
                 if pace.ready_at > now:
                     waiting.append(pace.ready_at)
                 elif self._known_less(each, by_app.get(each.account.app_index)):
                     by_app[each.account.app_index] = each
-        asked = sum(await asyncio.gather(*(self._ask(each) for each in by_app.values())))
-        self._next = await self._next_due(now, waiting + [self._paces[app].ready_at for app in by_app])
-        return asked
+        answered = await self._ask_all(by_app)
+        ready = [self._paces[app].ready_at for app in by_app if app not in self._asking]
+        self._next = await self._next_due(now, waiting + ready)
+        return answered
+
+    async def _ask_all(self, by_app: Mapping[bytes, Question]) -> int:
+        tasks = {app: asyncio.create_task(self._ask(each), name="query") for app, each in by_app.items()}
+        if not tasks:
+            return 0
+        self._asking |= tasks
+        try:
+            await asyncio.wait(tasks.values(), timeout=PATIENCE_S)
+        finally:
+            for app, task in tasks.items():
+                if task.done():
+                    del self._asking[app]
+                else:
+                    task.add_done_callback(partial(self._answered_late, app))
+        return sum(task.result() for task in tasks.values() if task.done())
+
+    def _answered_late(self, app: bytes, task: asyncio.Task[int]) -> None:
+        del self._asking[app]
+        if not task.cancelled() and (failed := task.exception()) is not None:
+            log.error("query broke off", error=type(failed).__name__, exc_info=failed)
+        self.wake()
+
+    async def drain(self) -> None:
+        """Give up what is not answered yet; it is asked for again."""
+        tasks = list(self._asking.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     @staticmethod
     def _known_less(one: Question, than: Question | None) -> bool:

@@ -136,6 +136,7 @@ class Payments:
 
     async def stop(self) -> None:
         """Let the prompts in hand be sent and written down."""
+        await self.queries.drain()
         await self.asking.drain()
         await self.checkout.drain()
 
