@@ -58,6 +58,7 @@ from portal.privacy.rights import store as requests
 from portal.privacy.rights.clocks import RIGHTS
 from portal.processors.gate import Gate
 from portal.radius import site as radius
+from portal.radius import tickets
 from portal.radius.doors import Doors
 from portal.settings import Settings, load, refuse_unsafe
 from portal.staff.room import StaffRoom
@@ -179,6 +180,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         vouchers=vouchers,
         trials=Trials(db, clock, keepers.sees),
         messages=messages,
+        ticket=tickets.issue,
         observe=access_log,
     )
     bando = Bando(

@@ -182,7 +182,7 @@ def check(settings: Settings, tenant_name: str, name: str) -> None:
                     hotspot_host=found.hotspot_host,
                     api_user=found.username,
                     now=ground.clock.now(),
-                    files=files(settings.public_url, found.public),
+                    files=files(settings.public_url, found.public, found.mode),
                 ),
             )
         finally:
