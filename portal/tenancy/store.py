@@ -92,8 +92,8 @@ class Router:
 
     @property
     def trusted(self) -> bool:
-        """Whether it is known whom to expect there: Bando does not connect before."""
-        return self.tunnel or bool(self.fingerprint)
+        """Whether it is known whom to expect there: Bando does not connect before, and in RADIUS mode never."""
+        return self.tunnel or bool(self.fingerprint) or self.mode == "radius"
 
     def password(self, vault: Vault) -> str:
         """The password of the API user."""
