@@ -11,8 +11,8 @@ import socket
 import sqlite3
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -38,7 +38,7 @@ from portal.health import Health
 from portal.imports.room import Imports
 from portal.keys.ring import ring_of
 from portal.keys.rotation import Rotation
-from portal.listening import LeavingServer, Listening, allow_many_connections
+from portal.listening import Beside, LeavingServer, Listening, allow_many_connections
 from portal.logs import AccessLog, configure
 from portal.loops import Every, Loop, Supervisor, bells
 from portal.messages.gateways import gateway_of
@@ -63,6 +63,9 @@ from portal.privacy.rights import store as requests
 from portal.privacy.rights.clocks import RIGHTS
 from portal.processes.leases import LOOPS, Leases
 from portal.processors.gate import Gate
+from portal.radius import site as radius
+from portal.radius import tickets
+from portal.radius.doors import Doors
 from portal.settings import Settings, load, refuse_unsafe
 from portal.staff.room import StaffRoom
 from portal.tenancy.reminders import Reminders
@@ -83,6 +86,7 @@ BACKLOG = 4096  # a whole site may come back at once after a power cut
 COLLECT = (20_000, 20, 20)  # a request leaves next to nothing behind that only the collector can find
 FURTHER = (Paystack,)  # the payment providers beside M-Pesa
 PRESSING = 100  # requests of people of one ISP that are alarmed about at once
+RADIUS_IDLE_S = 90  # longer than FreeRADIUS keeps a connection that it does not need
 ENDS_EVERY_MS = 500  # how often ends by the clock are looked for; a pass is off within 2 s of its end
 
 
@@ -111,6 +115,7 @@ class Bando:
     leases: Leases | None  # None: this process is the only one
     part: Part
     web: ASGIApp
+    radius: Beside | None  # where FreeRADIUS asks, if it does
 
     async def start(self) -> None:
         """Take up the work where it was left, then run the loops that are this process's."""
@@ -122,6 +127,8 @@ class Bando:
             await self.watch.start()
             await self.messages.start()
         self._start_loops()
+        if self.radius is not None and self.part != "work":
+            await self.radius.start()
         # What is there now stays: the collector need not look at it again (p99 35 -> 12 ms, design 5).
         gc.collect()
         gc.freeze()
@@ -158,6 +165,8 @@ class Bando:
 
     async def stop(self) -> None:
         """Finish what is in hand; nothing acknowledged is lost even without this."""
+        if self.radius is not None:
+            await self.radius.stop()
         await self.payments.stop()
         await self.supervisor.stop()
         await self.keepers.stop()
@@ -209,6 +218,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         vouchers=vouchers,
         trials=Trials(db, clock, keepers.sees),
         messages=messages,
+        ticket=tickets.issue,
         observe=access_log,
     )
     bando = Bando(
@@ -233,6 +243,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         leases=leases,
         part=part,
         web=Starlette(),
+        radius=_radius(settings, Doors(db=db, vault=vault, clock=clock, catalog=catalog, vouchers=vouchers)),
     )
 
     @asynccontextmanager
@@ -261,6 +272,15 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     guest_pages = pages.site(services, more=health.routes(), lifespan=lifespan)
     bando.web = console.beside(guest_pages, console.site(console_services))
     return bando
+
+
+def _radius(settings: Settings, doors: Doors) -> Beside | None:
+    """Where FreeRADIUS asks; None when the settings name no such place."""
+    if not settings.radius_host:
+        return None
+    app = radius.site(doors, settings.radius_token)
+    options = {**serving_options(), "lifespan": "off", "timeout_keep_alive": RADIUS_IDLE_S, "date_header": False}
+    return Beside(uvicorn.Config(app, host=settings.radius_host, port=settings.radius_port, **options))
 
 
 def _balances() -> Unit[Sequence[Balance]]:
@@ -336,12 +356,25 @@ def ready(settings: Settings) -> None:
 
 def listen(settings: Settings) -> socket.socket:
     """The socket to serve on; raises `Misconfigured` when it cannot be had."""
-    host, port = settings.listen_host, settings.listen_port
+    return listen_at(settings.listen_host, settings.listen_port, "BANDO_LISTEN")
+
+
+def listen_at(host: str, port: int, said_by: str) -> socket.socket:
+    """A socket at an address that a setting names; raises `Misconfigured`."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
-        raise Misconfigured(f"Cannot listen on {host}:{port}: {error.strerror}; check BANDO_LISTEN.") from error
+        raise Misconfigured(f"Cannot listen on {host}:{port}: {error.strerror}; check {said_by}.") from error
+
+
+def listen_beside(radius: Beside) -> None:
+    """Take the address at which FreeRADIUS asks; raises `Misconfigured` when it cannot be had."""
+    try:
+        radius.bind()
+    except OSError as error:
+        where = f"{radius.config.host}:{radius.config.port}"
+        raise Misconfigured(f"Cannot listen on {where}: {error.strerror}; check BANDO_RADIUS_LISTEN.") from error
 
 
 def serving_options() -> dict[str, Any]:
@@ -400,16 +433,26 @@ def serve(settings: Settings, workers: int) -> None:
     sys.setswitchinterval(SWITCH_S)
     allow_many_connections()
     if isinstance(settings.place, Server):
-        with listen(settings) as listening:
+        with ExitStack() as stack:
+            sockets = [stack.enter_context(each) for each in _sockets(settings)]
             _says(settings)
-            Workers(["work", *["web"] * workers], listening).run()
+            Workers(["work", *["web"] * workers], sockets).run()
         return
     if workers > 1:
         raise Misconfigured("A database file is served by one process; for more of them see: bando db copy --help")
     with lock(settings.database), listen(settings) as listening:
         bando = build(settings)
+        if bando.radius is not None:
+            listen_beside(bando.radius)
         _says(settings)
         uvicorn.Server(serve_settings(bando)).run([listening])
+
+
+def _sockets(settings: Settings) -> Iterator[socket.socket]:
+    """For guests and staff, and for FreeRADIUS if it asks here; raises `Misconfigured`."""
+    yield listen(settings)
+    if settings.radius_host:
+        yield listen_at(settings.radius_host, settings.radius_port, "BANDO_RADIUS_LISTEN")
 
 
 def _says(settings: Settings) -> None:
@@ -429,10 +472,10 @@ def work(settings: Settings) -> None:
 
 @cli.command(hidden=True)
 @click.argument("part", type=click.Choice(["web", "work"]))
-@click.argument("listening", type=int)
+@click.argument("listening")
 @click.argument("says", type=int)
 @click.pass_obj
-def process(settings: Settings, part: Part, listening: int, says: int) -> None:
+def process(settings: Settings, part: Part, listening: str, says: int) -> None:
     """One of the processes of `bando serve`."""
     sys.setswitchinterval(SWITCH_S)
     allow_many_connections()
@@ -445,7 +488,10 @@ def process(settings: Settings, part: Part, listening: int, says: int) -> None:
         asyncio.run(_working(settings, started))
         return
     bando = build(settings, part=part)
-    LeavingServer(serve_settings(bando), started).run([socket.socket(fileno=listening)])
+    first, *further = (socket.socket(fileno=int(each)) for each in listening.split(","))
+    if bando.radius is not None:
+        bando.radius.use(*further)
+    LeavingServer(serve_settings(bando), started).run([first])
 
 
 async def _working(settings: Settings, started: Callable[[], object]) -> None:

@@ -1,8 +1,8 @@
 """The processes of one machine: some that answer, one that works, and this one, which starts them and watches.
 
 A process that dies is started again. SIGHUP exchanges all of them one after another without a request that fails: the
-new one answers before the old one leaves. SIGTERM ends them all. The listening socket is this process's own, so
-connections wait in it while nobody accepts.
+new one answers before the old one leaves. SIGTERM ends them all. The listening sockets are this process's own, so
+connections wait in them while nobody accepts.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Workers:
     """Starts, watches and exchanges processes until told to end."""
 
     kinds: Sequence[str]
-    listening: socket.socket
+    sockets: Sequence[socket.socket]  # that those who answer listen on
     env: dict[str, str] = field(default_factory=lambda: dict(os.environ))
     now: Callable[[], float] = time.monotonic
     _ending: bool = False
@@ -89,9 +89,9 @@ class Workers:
     def _start(self, kind: str) -> tuple[subprocess.Popen[bytes], int]:
         """A new process, and where it says that it is ready."""
         ready, says = os.pipe()
-        listening = self.listening.fileno()
-        command = [sys.executable, "-m", "bando", "process", kind, str(listening), str(says)]
-        process = subprocess.Popen(command, pass_fds=(listening, says), env=self.env)  # noqa: S603 our own program
+        listening = [each.fileno() for each in self.sockets]
+        command = [sys.executable, "-m", "bando", "process", kind, ",".join(map(str, listening)), str(says)]
+        process = subprocess.Popen(command, pass_fds=(*listening, says), env=self.env)  # noqa: S603 our own program
         os.close(says)
         log.info("process started", kind=kind, process=process.pid)
         return process, ready

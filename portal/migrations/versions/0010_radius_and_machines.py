@@ -50,6 +50,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sights")),
         sa.UniqueConstraint("tenant_id", "router_id", name=op.f("uq_sights_tenant_id_router_id")),
     )
+    with op.batch_alter_table("devices", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("ticket_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
+        batch_op.add_column(sa.Column("ticket_session", sa.Text(), nullable=True))
+
     with op.batch_alter_table("routers", schema=None) as batch_op:
         batch_op.add_column(sa.Column("mode", sa.Text(), server_default="api", nullable=False))
         batch_op.add_column(sa.Column("radius_secret_sealed", sa.LargeBinary(), nullable=True))
@@ -78,6 +82,10 @@ def downgrade() -> None:
         batch_op.drop_column("radius_source")
         batch_op.drop_column("radius_secret_sealed")
         batch_op.drop_column("mode")
+
+    with op.batch_alter_table("devices", schema=None) as batch_op:
+        batch_op.drop_column("ticket_session")
+        batch_op.drop_column("ticket_at")
 
     op.drop_table("sights")
     op.drop_table("provider_apps")
