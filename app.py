@@ -36,7 +36,7 @@ from portal.health import Health
 from portal.imports.room import Imports
 from portal.keys.ring import ring_of
 from portal.keys.rotation import Rotation
-from portal.listening import Listening, allow_many_connections
+from portal.listening import Beside, Listening, allow_many_connections
 from portal.logs import AccessLog, configure
 from portal.loops import Every, Supervisor
 from portal.messages.gateways import gateway_of
@@ -57,6 +57,8 @@ from portal.privacy.retention.service import broke_off
 from portal.privacy.rights import store as requests
 from portal.privacy.rights.clocks import RIGHTS
 from portal.processors.gate import Gate
+from portal.radius import site as radius
+from portal.radius.doors import Doors
 from portal.settings import Settings, load, refuse_unsafe
 from portal.staff.room import StaffRoom
 from portal.tenancy.reminders import Reminders
@@ -72,6 +74,7 @@ BACKLOG = 4096  # a whole site may come back at once after a power cut
 COLLECT = (20_000, 20, 20)  # a request leaves next to nothing behind that only the collector can find
 FURTHER = (Paystack,)  # the payment providers beside M-Pesa
 PRESSING = 100  # requests of people of one ISP that are alarmed about at once
+RADIUS_IDLE_S = 90  # longer than FreeRADIUS keeps a connection that it does not need
 ENDS_EVERY_MS = 500  # how often ends by the clock are looked for; a pass is off within 2 s of its end
 
 
@@ -98,6 +101,7 @@ class Bando:
     http: httpx.AsyncClient
     supervisor: Supervisor
     web: ASGIApp
+    radius: Beside | None  # where FreeRADIUS asks, if it does
 
     async def start(self) -> None:
         """Take up the work where it was left, then run the loops."""
@@ -112,6 +116,8 @@ class Bando:
             *(self.rotation.loop, *self.messages.loops),
         )
         self.supervisor.start([self.keepers.loop, ends, *rooms])
+        if self.radius is not None:
+            await self.radius.start()
         # What is there now stays: the collector need not look at it again (p99 35 -> 12 ms, design 5).
         gc.collect()
         gc.freeze()
@@ -127,6 +133,8 @@ class Bando:
 
     async def stop(self) -> None:
         """Finish what is in hand; nothing acknowledged is lost even without this."""
+        if self.radius is not None:
+            await self.radius.stop()
         await self.payments.stop()
         await self.supervisor.stop()
         await self.keepers.stop()
@@ -193,6 +201,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         http=http,
         supervisor=supervisor,
         web=Starlette(),
+        radius=_radius(settings, Doors(db=db, vault=vault, clock=clock, catalog=catalog, vouchers=vouchers)),
     )
 
     @asynccontextmanager
@@ -220,6 +229,15 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     guest_pages = pages.site(services, more=health.routes(), lifespan=lifespan)
     bando.web = console.beside(guest_pages, console.site(console_services))
     return bando
+
+
+def _radius(settings: Settings, doors: Doors) -> Beside | None:
+    """Where FreeRADIUS asks; None when the settings name no such place."""
+    if not settings.radius_host:
+        return None
+    app = radius.site(doors, settings.radius_token)
+    options = {**serving_options(), "lifespan": "off", "timeout_keep_alive": RADIUS_IDLE_S, "date_header": False}
+    return Beside(uvicorn.Config(app, host=settings.radius_host, port=settings.radius_port, **options))
 
 
 def _balances() -> Unit[Sequence[Balance]]:
@@ -303,6 +321,15 @@ def listen(settings: Settings) -> socket.socket:
         raise Misconfigured(f"Cannot listen on {host}:{port}: {error.strerror}; check BANDO_LISTEN.") from error
 
 
+def listen_beside(radius: Beside) -> None:
+    """Take the address at which FreeRADIUS asks; raises `Misconfigured` when it cannot be had."""
+    try:
+        radius.bind()
+    except OSError as error:
+        where = f"{radius.config.host}:{radius.config.port}"
+        raise Misconfigured(f"Cannot listen on {where}: {error.strerror}; check BANDO_RADIUS_LISTEN.") from error
+
+
 def serving_options() -> dict[str, Any]:
     """How uvicorn serves, whatever the application: its access log would hold paths, so it is off (R7)."""
     return {
@@ -355,6 +382,8 @@ def serve(settings: Settings) -> None:
     allow_many_connections()
     with lock(settings.database), listen(settings) as listening:
         bando = build(settings)
+        if bando.radius is not None:
+            listen_beside(bando.radius)
         click.echo(f"Bando serves {settings.public_url} on {settings.listen_host}:{settings.listen_port}")
         uvicorn.Server(serve_settings(bando)).run([listening])
 

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import cast
 
+import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD = 32 * 1024  # bytes: address, headers and framing; the longest address of ours has about 6 000
@@ -74,6 +78,44 @@ class Listening(HttpToolsProtocol):
             self.transport.abort()
         else:
             self._look = self.loop.call_at(self._due, self._too_slow)
+
+
+class Beside(uvicorn.Server):
+    """A further listener in the same process and on the same event loop; signals are the first one's business."""
+
+    _socket: socket.socket | None = None
+    _task: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    @property
+    def port(self) -> int:
+        """Where it listens; the configuration may have said 0."""
+        assert self._socket is not None
+        return int(self._socket.getsockname()[1])
+
+    def bind(self) -> None:
+        """Take the address; raises `OSError`."""
+        if self._socket is None:
+            host, port = self.config.host, self.config.port
+            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+            self._socket = socket.create_server((host, port), family=family, backlog=self.config.backlog)
+
+    async def start(self) -> None:
+        """Serve from now on."""
+        self.bind()
+        assert self._socket is not None
+        self._task = asyncio.create_task(self.serve(sockets=[self._socket]))
+        while not self.started and not self._task.done():  # uvicorn tells nobody
+            await asyncio.wait([self._task], timeout=0.01)
+
+    async def stop(self) -> None:
+        """Finish what is in hand."""
+        self.should_exit = True
+        if self._task is not None:
+            await self._task
 
 
 def allow_many_connections() -> None:

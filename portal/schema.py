@@ -192,6 +192,9 @@ devices = Table(
     plain("held_until", Whole),
     plain("held_at", Whole),
     plain("blocked_at", Whole),
+    # The one-time login of RADIUS that it used last: when that was made, and by which session it was used.
+    plain("ticket_at", Whole),
+    plain("ticket_session", Text),
     UniqueConstraint("tenant_id", "mac"),
     Index(None, "tenant_id", "last_router_id", "last_seen_at"),
     part("tenant_id", "blocked_at", where="blocked_at IS NOT NULL"),  # each poll asks

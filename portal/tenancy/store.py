@@ -99,6 +99,13 @@ class Router:
         own = vault.of(self.tenant_id)
         return own.open(self.password_sealed, table="routers", row=self.public, column="password_sealed").decode()
 
+    def radius_secret(self, vault: Vault) -> str:
+        """What it shares with FreeRADIUS; empty while there is none."""
+        if self.radius_secret_sealed is None:
+            return ""
+        own, sealed = vault.of(self.tenant_id), self.radius_secret_sealed
+        return own.open(sealed, table="routers", row=self.public, column="radius_secret_sealed").decode()
+
 
 def _tenant(row: Row) -> Tenant:
     fields = {name: row[name] for name in Tenant.__dataclass_fields__}

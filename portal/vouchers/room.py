@@ -60,9 +60,9 @@ class Vouchers:
                 done += await self._db.write(view.tenant.id, posting.expire_some, self._clock.now())
         return done
 
-    def _ask(self, view: TenantView, router: Router, mac: str, text: str, source: str, move: bool) -> Ask:
+    def _ask(self, view: TenantView, router: Router, mac: str, text: str, source: str, move: bool, seen: bool) -> Ask:
         code = imported.index_typed(self._vault, view.tenant, text, self._clock.now())
-        seen = self._sees(router.id, mac)
+        seen = seen or self._sees(router.id, mac)
         return Ask(
             code=code,
             mac=mac,
@@ -73,10 +73,21 @@ class Vouchers:
         )
 
     async def redeem(
-        self, view: TenantView, router: Router, *, mac: str, text: str, source: str, move: bool = False
+        self,
+        view: TenantView,
+        router: Router,
+        *,
+        mac: str,
+        text: str,
+        source: str,
+        move: bool = False,
+        seen: bool = False,
     ) -> Redeemed:
-        """Put this device online with a code; `move` says that another device may make room."""
-        ask = self._ask(view, router, mac, text, source, move)
+        """Put this device online with a code; `move` says that another device may make room.
+
+        `seen`: the router itself asks for this device, so that it need not be looked for at the router.
+        """
+        ask = self._ask(view, router, mac, text, source, move, seen)
         done = await self._db.write_here(view.tenant.id, redeem.redeem, ask, self._clock.now())
         if isinstance(done, Refused):
             raise self._counted(router.public, done)
@@ -85,7 +96,7 @@ class Vouchers:
 
     async def look(self, view: TenantView, router: Router, *, mac: str, text: str, source: str) -> Offer:
         """What a code is good for at this router; spends nothing."""
-        ask = self._ask(view, router, mac, text, source, move=False)
+        ask = self._ask(view, router, mac, text, source, move=False, seen=False)
         found = await self._db.write_here(view.tenant.id, redeem.look, ask, self._clock.now())
         if isinstance(found, Refused):
             raise self._counted(router.public, found)
