@@ -169,6 +169,14 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     supervisor = Supervisor(clock)
     health = Health(db=db, clock=clock, supervisor=supervisor, keepers=keepers, vouchers=vouchers.counts, watch=watch)
     access_log = AccessLog()
+    doors = Doors(
+        db=db,
+        vault=vault,
+        clock=clock,
+        catalog=catalog,
+        vouchers=vouchers,
+        input_from_client=settings.radius_input == "client",
+    )
     services = Services(
         db=db,
         vault=vault,
@@ -201,7 +209,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         http=http,
         supervisor=supervisor,
         web=Starlette(),
-        radius=_radius(settings, Doors(db=db, vault=vault, clock=clock, catalog=catalog, vouchers=vouchers)),
+        radius=_radius(settings, doors),
     )
 
     @asynccontextmanager

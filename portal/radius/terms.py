@@ -1,7 +1,7 @@
 """What a router was told of a session: until when, how many bytes, how fast. Pure.
 
-The router got it with the Access-Accept and keeps to it by itself. It stands in the Class of the session and then in its
-row, so that Bando knows without asking whether the router has to be told something else (`portal/radius/watching`).
+The router got it with the Access-Accept and keeps to it by itself. It stands in the Class of the session and then in
+its row, so that Bando knows without asking whether the router has to be told something else (`portal/radius/watching`).
 """
 
 from __future__ import annotations

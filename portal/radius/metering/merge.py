@@ -3,10 +3,10 @@
 Packets come twice, late, in any order, or never. Their counters count from the beginning of the session, so the larger
 one of two is right, and what a session has gained is never added twice (RFC 5080, errata 4623).
 
-Which session is it? A router names its sessions anew after a reboot, so one name may stand for several. When the device
-was let in (`let_in_at`, from the Class) tells them apart for certain. Without a Class only the beginning tells: a packet
-tells it too late at worst, by what it does not know of its way, and a later session of that name begins after the last
-sign of life of the earlier one.
+Which session is it? A router names its sessions anew after a reboot, so one name may stand for several. When the
+device was let in (`let_in_at`, from the Class) tells them apart for certain. Without a Class only the beginning tells:
+a packet tells it too late at worst, by what it does not know of its way, and a later session of that name begins after
+the last sign of life of the earlier one.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from portal.clock import Moment
+from portal.clock import MINUTE, Moment
 from portal.radius.metering.merge import Known, News
 from portal.sessions.meter import Use
 from portal.units import Row, Sql, Unit, one, rows, value
@@ -79,25 +79,29 @@ def go_on(known: Known, news: News, cause: str | None, address: str | None) -> U
     return row is not None
 
 
-def later_one(router_id: int, device_id: int, started_at: Moment) -> Unit[bool]:
-    """Whether this device has had a session at this router that began later."""
+EARLY_MS = 10 * MINUTE  # a session begins no longer before it was let in, by whatever clock
+
+
+def later_one(router_id: int, device_id: int, let_in_at: Moment) -> Unit[bool]:
+    """Whether this device was let in at this router later, and had a session."""
     found = yield from one(
-        "SELECT id FROM sessions WHERE tenant_id = :tenant AND device_id = :device_id AND started_at > :started_at"
-        " AND router_id = :router_id LIMIT 1",
+        "SELECT id FROM sessions WHERE tenant_id = :tenant AND device_id = :device_id AND started_at > :from_at"
+        " AND router_id = :router_id AND let_in_at > :let_in_at LIMIT 1",
         router_id=router_id,
         device_id=device_id,
-        started_at=started_at,
+        from_at=let_in_at - EARLY_MS,
+        let_in_at=let_in_at,
     )
     return found is not None
 
 
-def end_earlier(router_id: int, device_id: int, started_at: Moment) -> Unit[None]:
+def end_earlier(router_id: int, device_id: int, let_in_at: Moment) -> Unit[None]:
     """What this device had running here before is over: of its end nothing was heard."""
     yield Sql(
         "UPDATE sessions SET ended_at = seen_at, end_cause = 'router', login_sealed = NULL"
         " WHERE tenant_id = :tenant AND router_id = :router_id AND ended_at IS NULL AND device_id = :device_id"
-        " AND started_at < :started_at",
-        {"router_id": router_id, "device_id": device_id, "started_at": started_at},
+        " AND (let_in_at IS NULL OR let_in_at < :let_in_at)",
+        {"router_id": router_id, "device_id": device_id, "let_in_at": let_in_at},
     )
 
 

@@ -7,7 +7,7 @@ and its use, charged to its passes. Then time may act, as after a reading.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from portal.access import admission, store
 from portal.access.charge import charge, queue_for
@@ -58,6 +58,14 @@ class _Told:
     now: Moment
 
     @property
+    def let_in_at(self) -> Moment:
+        """By which the device's sessions are in order."""
+        if self.named is not None:
+            return self.named.let_in_at
+        known_at = None if self.known is None else self.known.let_in_at
+        return self.news.started_at if known_at is None else known_at
+
+    @property
     def pass_id(self) -> int | None:
         """The pass that let the device in."""
         if self.named is not None:
@@ -102,14 +110,13 @@ def _write(told: _Told) -> Unit[None]:
 def _among_others(told: _Told, last: Presence | None) -> Unit[News]:
     """The news, when the device's other sessions here are looked at too: only the latest one can be running."""
     news = told.news
-    if news.ended_at is not None or last is None or last.online_since == news.started_at:
+    known_here = told.known is not None and last is not None and last.online_since == told.known.started_at
+    if news.ended_at is not None or last is None or known_here:
         return news
-    if last.online_since is not None and last.online_since < news.started_at:
-        yield from metering.end_earlier(told.place.router_id, told.device_id, news.started_at)
-        return news
-    late = last.online_since is not None or news.seen_at <= last.seen_at
-    if late and (yield from metering.later_one(told.place.router_id, told.device_id, news.started_at)):
+    if (yield from metering.later_one(told.place.router_id, told.device_id, told.let_in_at)):
         return replace(news, ended_at=news.seen_at)
+    if last.online_since is not None:
+        yield from metering.end_earlier(told.place.router_id, told.device_id, told.let_in_at)
     return news
 
 
@@ -158,12 +165,10 @@ def _may_use(given: Pass, told: _Told) -> Unit[bool]:
 def _session(told: _Told, first: Pass | None) -> Unit[Moment]:
     """Write the session down, and what it has grown by in the hour; gives when it began."""
     news, hour = told.news, hour_of(told.now)
-    cause = None
+    cause = None if news.ended_at is None else _cause(told, first)
     known_in_hour = told.known is not None and told.known.seen_at >= hour
     if not known_in_hour:
         known_in_hour = yield from sessions.was_online(told.place.router_id, told.device_id, hour)
-    if news.ended_at is not None:
-        cause = yield from _cause(told, first)
     if told.known is None:
         started_at = yield from _begin(told, first, cause)
     else:
@@ -178,10 +183,7 @@ def _session(told: _Told, first: Pass | None) -> Unit[Moment]:
 def _begin(told: _Told, first: Pass | None, cause: str | None) -> Unit[Moment]:
     """A new session; of one that seems to begin with another one of its device, the beginning is a little later."""
     news, named, report = told.news, told.named, told.report
-    sealed = None
-    if news.ended_at is None and report.name:
-        sealed = told.place.vault.seal(report.name, table="sessions", row=report.acct_id, column="login_sealed")
-    columns = {
+    columns: dict[str, Any] = {
         "router_id": told.place.router_id,
         "device_id": told.device_id,
         "pass_id": told.pass_id if told.pass_id is not None else first.id if first else None,
@@ -193,18 +195,34 @@ def _begin(told: _Told, first: Pass | None, cause: str | None) -> Unit[Moment]:
         "down": news.total.bytes_down,
         "address": report.address or None,
         "acct_id": report.acct_id,
-        "login_sealed": sealed,
         "terms": named.terms.text if named else None,
     }
     for later in range(TRIES):
         started_at = news.started_at + later
-        let_in_at = named.let_in_at if named else started_at
-        if (yield from metering.begin({**columns, "started_at": started_at, "let_in_at": let_in_at})):
+        columns |= {
+            "started_at": started_at,
+            "let_in_at": named.let_in_at if named else started_at,
+            "login_sealed": _sealed(told, started_at) if news.ended_at is None else None,
+        }
+        if (yield from metering.begin(columns)):
             return started_at
     raise Moved
 
 
-def _cause(told: _Told, first: Pass | None) -> Unit[str]:
+def _sealed(told: _Told, started_at: Moment) -> bytes | None:
+    """The name by which it logged in: a voucher's code may be one (R7). A Disconnect has to say it."""
+    if not told.report.name:
+        return None
+    row = sealed_row(told.device_id, started_at, told.place.router_id)
+    return told.place.vault.seal(told.report.name, table="sessions", row=row, column="login_sealed")
+
+
+def sealed_row(device_id: int, started_at: Moment, router_id: int) -> str:
+    """How the row of a session is called where something in it is sealed."""
+    return f"{device_id}|{started_at}|{router_id}"
+
+
+def _cause(told: _Told, first: Pass | None) -> str:
     """Why it ended, in the words of `sessions`."""
     news = told.news
     part = Stretch(
