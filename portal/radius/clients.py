@@ -21,7 +21,7 @@ async def client(doors: Doors, given: Attributes) -> Answer:
     return Answer(
         status=200,
         attributes={
-            "control:FreeRADIUS-Client-IP-Address": source,
+            f"control:FreeRADIUS-Client-{'IPv6' if ':' in source else 'IP'}-Address": source,
             "control:FreeRADIUS-Client-Shortname": found[1].public,
             "control:FreeRADIUS-Client-Secret": secret,
             "control:FreeRADIUS-Client-Require-MA": "yes",
