@@ -78,7 +78,11 @@ SETTINGS = tuple(
         ("BANDO_DATA_PROTECTION_CONTACT", "", "who answers for personal data at whoever runs this installation"),
         ("BANDO_RADIUS_LISTEN", "", "address and port at which FreeRADIUS asks; empty: no RADIUS"),
         ("BANDO_RADIUS_TOKEN", "", "what FreeRADIUS shows there, at least 32 characters"),
-        ("BANDO_RADIUS_INPUT", "client", "whose bytes routers count as Acct-Input: the client's, or the router's to it"),
+        (
+            "BANDO_RADIUS_INPUT",
+            "client",
+            "whose bytes routers count as Acct-Input: client or router",
+        ),
         ("BANDO_CLOCK_FILE", "", "file of a clock that can be moved; sandbox only"),
         ("BANDO_LOG_LEVEL", "info", "debug, info, warning or error"),
     )

@@ -22,3 +22,10 @@ def ended(router_id: int, seen_before: Moment, cause: str, now: Moment) -> Unit[
     for device_id in sorted({each["device_id"] for each in found}):
         yield from admission.refresh(device_id, now)
     return len(found)
+
+
+def unknown(session_id: int, router_id: int, device_id: int, started_at: Moment, now: Moment) -> Unit[None]:
+    """The router says that there is no such session: it ended when it was last heard of."""
+    yield from metering.end(session_id, "router")
+    yield from metering.off(router_id, device_id, started_at)
+    yield from admission.refresh(device_id, now)
