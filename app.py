@@ -66,6 +66,7 @@ from portal.processors.gate import Gate
 from portal.radius import site as radius
 from portal.radius import tickets
 from portal.radius.doors import Doors
+from portal.radius.watching.watch import Watch as RadiusWatch
 from portal.settings import Settings, load, refuse_unsafe
 from portal.staff.room import StaffRoom
 from portal.tenancy.reminders import Reminders
@@ -116,6 +117,7 @@ class Bando:
     part: Part
     web: ASGIApp
     radius: Beside | None  # where FreeRADIUS asks, if it does
+    radius_watch: RadiusWatch
 
     async def start(self) -> None:
         """Take up the work where it was left, then run the loops that are this process's."""
@@ -152,7 +154,7 @@ class Bando:
         return (
             *(ends, *payments, *self.vouchers.loops, *self.staff.loops, *self.watch.loops),
             *(self.reminders.loop, self.imports.loop, self.retention.loop, self.erasing.loop, self.closed.loop),
-            *(self.rotation.loop, *self.messages.loops),
+            *(self.rotation.loop, *self.messages.loops, self.radius_watch.loop),
         )
 
     async def _let_time_act(self) -> int:
@@ -170,6 +172,7 @@ class Bando:
         await self.payments.stop()
         await self.supervisor.stop()
         await self.keepers.stop()
+        await self.radius_watch.stop()
         if self.leases is not None:
             await self.leases.leave()
         self.staff.close()
@@ -208,6 +211,14 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     supervisor = Supervisor(clock)
     health = Health(db=db, clock=clock, supervisor=supervisor, keepers=keepers, vouchers=vouchers.counts, watch=watch)
     access_log = AccessLog()
+    doors = Doors(
+        db=db,
+        vault=vault,
+        clock=clock,
+        catalog=catalog,
+        vouchers=vouchers,
+        input_from_client=settings.radius_input == "client",
+    )
     services = Services(
         db=db,
         vault=vault,
@@ -243,7 +254,8 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         leases=leases,
         part=part,
         web=Starlette(),
-        radius=_radius(settings, Doors(db=db, vault=vault, clock=clock, catalog=catalog, vouchers=vouchers)),
+        radius=_radius(settings, doors),
+        radius_watch=RadiusWatch(db=db, clock=clock, vault=vault, settings=settings, catalog=catalog),
     )
 
     @asynccontextmanager

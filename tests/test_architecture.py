@@ -210,6 +210,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
         "db",  # its greenlets alone, in which a unit waits for a server
     ),
     "alembic": ("migrate", "migrations/env"),
+    "pyrad": ("radius/watching/wire",),
     "cryptography": ("seal", "payments/initiator"),
     "argon2": ("staff",),
     "pyotp": ("staff",),
