@@ -128,6 +128,8 @@ MAY: dict[str, set[str]] = {
     "check": {"audit", "tenancy", "db", "check_books"},
     "check_books": {"books"},
     "backup": {"check", "keys", "db", "migrate", "privacy", "tenancy"},  # whoever was erased is forgotten again
+    # from a file to a server: reads and writes each table whole, so it knows of no room
+    "changeover": {"schema", "check", "keys", "db"},
     "export": {"access", "people", "tenancy", "vouchers", "db"},
     # takes along whatever there is of an ISP, and makes its keyed hashes anew as the rooms do whose they are
     "moving": {
@@ -207,6 +209,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
         "migrate",
         "migrations/opening",
         "migrations/secure",
+        "changeover/tables",
         "db",  # its greenlets alone, in which a unit waits for a server
     ),
     "alembic": ("migrate", "migrations/env"),
@@ -232,7 +235,16 @@ BORDERS: dict[str, tuple[str, ...]] = {
 # roles, its locks and whose transaction this is.
 SQL_FILES = {
     *("units", "check", "check_books", "migrations/opening"),
-    *("db/connections", "db/roles", "db/fences", "db/wakeups", "migrate", "migrations/secure"),
+    *(
+        "db/connections",
+        "db/roles",
+        "db/fences",
+        "db/filling",
+        "db/serving",
+        "db/wakeups",
+        "migrate",
+        "migrations/secure",
+    ),
 }
 SQL = re.compile(r"^\s*(?:SELECT\b.*|INSERT INTO\b.*|UPDATE \S+ SET\b.*|DELETE FROM\b.*|WITH \w+ AS\b.*)", re.DOTALL)
 ROOMS_OF_TRADE = ("payments", "mikrotik", "vouchers")
