@@ -2,7 +2,7 @@
 
 A process that dies is started again. SIGHUP exchanges all of them one after another without a request that fails: the
 new one answers before the old one leaves. SIGTERM ends them all, and so does the death of this process. The listening
-socket is this process's own, so connections wait in it while nobody accepts.
+sockets are this process's own, so connections wait in them while nobody accepts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ STEADY_S = 60.0  # whoever lived so long has not kept dying
 LOOK_EVERY_S = 0.5
 
 
-
 class Process(Protocol):
     """What is needed of a process that was started; `subprocess.Popen` is one."""
 
@@ -46,11 +45,10 @@ class Process(Protocol):
     def kill(self) -> None: ...
 
 
-def start(kind: str, lives: int, says: int, listening: int) -> Process:
-    """A process of ours; the numbers are open files, -1 is none. It reads the program anew, which may be a new one."""
-    files = (lives, says, listening)
-    words = [sys.executable, "-m", "bando", "process", "--", kind, *map(str, files)]
-    return subprocess.Popen(words, pass_fds=[each for each in files if each >= 0])  # noqa: S603 our own program
+def start(kind: str, lives: int, says: int, listening: Sequence[int]) -> Process:
+    """A process of ours; the numbers are open files. It reads the program anew, which may be a new one."""
+    words = [sys.executable, "-m", "bando", "process", kind, str(lives), str(says), ",".join(map(str, listening))]
+    return subprocess.Popen(words, pass_fds=(lives, says, *listening))  # noqa: S603 our own program
 
 
 def end_with(lives: int) -> None:
@@ -81,8 +79,8 @@ class Workers:
     """Starts, watches and exchanges processes until told to end."""
 
     kinds: Sequence[str]
-    listening: socket.socket
-    begin: Callable[[str, int, int, int], Process] = start
+    sockets: Sequence[socket.socket]  # that those who answer listen on
+    begin: Callable[[str, int, int, Sequence[int]], Process] = start
     now: Callable[[], float] = time.monotonic
     start_s: float = START_S
     end_s: float = END_S
@@ -144,8 +142,8 @@ class Workers:
     def _start(self, kind: str) -> tuple[Process, int]:
         """A new process, and where it says that it is ready."""
         ready, says = os.pipe()
-        # Who does not listen does not hold the socket: whoever serves next could not have it.
-        listening = self.listening.fileno() if kind == "web" else -1
+        # Who does not listen does not hold the sockets: whoever serves next could not have them.
+        listening = [each.fileno() for each in self.sockets] if kind == "web" else []
         process = self.begin(kind, self._lives, says, listening)
         os.close(says)
         log.info("process started", kind=kind, process=process.pid)

@@ -11,7 +11,8 @@ import asyncio
 import resource
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, ClassVar, cast
 from weakref import WeakSet
@@ -136,6 +137,48 @@ class LeavingServer(uvicorn.Server):
         over = self._leaving_at is not None and time.monotonic() - self._leaving_at >= LEAVE_S
         done = Listening.leaving and not self.server_state.connections and not Listening.arriving
         return (await super().on_tick(counter)) or over or done
+
+
+class Beside(uvicorn.Server):
+    """A further listener in the same process and on the same event loop; signals are the first one's business."""
+
+    _socket: socket.socket | None = None
+    _task: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    @property
+    def port(self) -> int:
+        """Where it listens; the configuration may have said 0."""
+        assert self._socket is not None
+        return int(self._socket.getsockname()[1])
+
+    def use(self, listening: socket.socket) -> None:
+        """Listen here, where other processes may listen as well."""
+        self._socket = listening
+
+    def bind(self) -> None:
+        """Take the address; raises `OSError`."""
+        if self._socket is None:
+            host, port = self.config.host, self.config.port
+            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+            self._socket = socket.create_server((host, port), family=family, backlog=self.config.backlog)
+
+    async def start(self) -> None:
+        """Serve from now on."""
+        self.bind()
+        assert self._socket is not None
+        self._task = asyncio.create_task(self.serve(sockets=[self._socket]))
+        while not self.started and not self._task.done():  # uvicorn tells nobody
+            await asyncio.wait([self._task], timeout=0.01)
+
+    async def stop(self) -> None:
+        """Finish what is in hand."""
+        self.should_exit = True
+        if self._task is not None:
+            await self._task
 
 
 def allow_many_connections() -> None:

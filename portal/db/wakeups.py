@@ -18,6 +18,7 @@ import asyncpg
 import structlog
 
 from portal.db.connections import AWAY, DatabaseAway, connect
+from portal.db.serving import SHARE
 from portal.place import Server
 
 CHANNEL = "bando"
@@ -66,6 +67,8 @@ class Wakeups:
         connection = await connect(self._server)
         connection.add_termination_listener(lambda _: self._more.set())
         try:
+            if not await connection.fetchval(SHARE):  # whoever must be alone with the records comes first
+                raise DatabaseAway
             await connection.add_listener(CHANNEL, self._on_notice)
             while True:
                 await self._until_more()

@@ -163,7 +163,6 @@ class Town:
 
     async def ready(self) -> bool:
         """Whether /readyz says so; a process that does not answer is not."""
-        import httpx
 
         try:
             async with httpx.AsyncClient(verify=self.site.ca.client_context(), timeout=3) as http:
@@ -273,9 +272,7 @@ def add_router_now(vault: Any, now: int, fields: Mapping[str, Any]) -> Unit[int]
     return (yield from add_router(vault, now, **fields))
 
 
-async def until(
-    true: Callable[[], bool | Awaitable[bool]], seconds: float, what: str, every_s: float = 0.05
-) -> float:
+async def until(true: Callable[[], bool | Awaitable[bool]], seconds: float, what: str, every_s: float = 0.05) -> float:
     """Wait for it; after how many seconds it came."""
     begin = time.monotonic()
     while True:
