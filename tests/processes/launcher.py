@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NoReturn
 
@@ -55,16 +56,16 @@ class Fork:
             os.kill(self.pid, number)
 
 
-def begin(kind: str, *files: int) -> Fork:
+def begin(kind: str, lives: int, says: int, listening: Sequence[int]) -> Fork:
     """As `workers.start`."""
     pid = os.fork()
     if pid == 0:
-        _only(files)
-        run(["process", "--", kind, *map(str, files)])
+        _only((lives, says, *listening))
+        run(["process", kind, str(lives), str(says), ",".join(map(str, listening))])
     return Fork(pid)
 
 
-def _only(files: tuple[int, ...]) -> None:
+def _only(files: Sequence[int]) -> None:
     """Whatever another program would not get is closed: the other end of a pipe, above all."""
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
