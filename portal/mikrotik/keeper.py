@@ -19,7 +19,8 @@ from portal.access import record, store
 from portal.access.places import store as places
 from portal.access.record import Known, Sighting, Wanted
 from portal.clock import MINUTE, SECOND, Clock, Moment
-from portal.db import Database, Observe, quiet
+from portal.db import Database, DatabaseAway, Observe, quiet
+from portal.db.fences import LeaseLost
 from portal.errors import BandoError, RouterError, RouterUnreachable
 from portal.loops import first
 from portal.mikrotik.addresses import AddressRefused, Resolve, policy_for, resolve
@@ -172,6 +173,9 @@ class Keeper:
         while not self._stopping.is_set():
             try:
                 await self._once()
+            except (LeaseLost, DatabaseAway) as failed:  # its keeper is elsewhere now; or nothing can be known
+                log.info("keeper waits", router=self.router.public, error=type(failed).__name__)
+                await self._pause()
             except Exception as failed:  # the database, or a bug: the router is not given up for it
                 log.error("keeper failed", router=self.router.public, error=type(failed).__name__, exc_info=failed)
                 await self._pause()
