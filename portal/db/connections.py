@@ -28,7 +28,7 @@ NOBODY = 0  # no tenant has this number
 
 
 class DatabaseAway(BandoError):
-    """The database cannot be reached."""
+    """The database cannot be reached, or has no time for us."""
 
 
 # The server is gone, going or not there yet.
@@ -42,6 +42,7 @@ AWAY = (
     asyncpg.TooManyConnectionsError,
     asyncpg.IdleInTransactionSessionTimeoutError,  # we stood still
 )
+BUSY = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)  # it has waited, or worked, for too long
 AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
 
 
@@ -86,7 +87,7 @@ class Connections:
             try:
                 yield connection
             except (asyncpg.PostgresError, asyncpg.InterfaceError) as failed:
-                if connection.is_closed():
+                if connection.is_closed() or isinstance(failed, BUSY):
                     raise DatabaseAway from failed
                 raise
             finally:

@@ -23,6 +23,7 @@ from portal.access import store as access
 from portal.access.plans import Plan
 from portal.check import breaches
 from portal.db import Database, open_database
+from portal.mikrotik.keepers import POLL
 from portal.place import Server
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Router
@@ -214,6 +215,11 @@ class Town:
     async def passes(self) -> list[Row]:
         return await self.read(access.pass_list, 100_000)
 
+    def look_at_routers(self) -> None:
+        """Their keepers look at everything at once, as when staff ask for it."""
+        for row, _ in self.routers:
+            self.db.ring(f"{POLL}:{row.id}")
+
     async def sound(self) -> list[str]:
         """What is wrong with the books."""
         return await self.read(breaches, self.site.clock.now())
@@ -243,6 +249,7 @@ async def town(
         )
         site.mpesa.switches.query_per_minute = 0
         db = open_database(place)
+        await db.share()
         stack.push_async_callback(db.aclose)
         made = [(site.row, site.router)]
         for number in range(2, routers + 1):
