@@ -204,7 +204,9 @@ def sorry(services: Services, request: Request, key: str, code: int, values: Any
     """A failure in plain words, with what to do next."""
     visit: Visit | None = request.scope.get("bando.visit")
     theme = visit.theme if visit else themes()["default"]
-    lang = visit.lang if visit else language(None, None, request.headers.get("accept-language", ""))
+    asked = request.query_params.get("lang")
+    told = visit.lang if visit else request.headers.get("accept-language", "")
+    lang = language(None, asked, told)
     shown = theme.page(
         "sorry",
         lang,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from portal.access import store as access
 from portal.access.plans import Plan
 from portal.check import breaches
 from portal.db import Database, open_database
+from portal.migrate import migrate
 from portal.mikrotik.keepers import POLL
 from portal.place import Server
 from portal.tenancy import store as tenancy
@@ -33,7 +35,7 @@ from sandbox.routeros.api import serve_api
 from sandbox.routeros.device import SandboxRouter
 from sandbox.world import Site, outside
 from tests.crash.portals import ROOT, environment
-from tests.postgres import fresh_database
+from tests.postgres import Cluster, fresh_database
 from tests.support import add_router
 from tests.vouchers.cards import batch_of
 
@@ -301,3 +303,14 @@ async def execute(server: Server, statement: str, *values: object) -> Sequence[A
         return found
     finally:
         await connection.close()
+
+
+def migrated(cluster: Cluster) -> Server:
+    """A new database of a server of the test's own, as the role that serves."""
+    name = f"own{next(_numbers)}"
+    asyncio.run(execute(cluster.at("postgres", "bando_app"), f"CREATE DATABASE {name} OWNER bando_owner"))
+    migrate(cluster.at(name, "bando_owner"), app="bando_app", platform="bando_platform")
+    return cluster.at(name, "bando_app")
+
+
+_numbers = itertools.count(1)
