@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import re
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from html import unescape
@@ -153,7 +154,7 @@ class Crowd:
             except NoAnswer:
                 await asyncio.sleep(0.1)
 
-    async def _buy(self, numbers: itertools.chain[str], pause_s: float) -> None:
+    async def _buy(self, numbers: Iterator[str], pause_s: float) -> None:
         async with self.client() as http:
             while not self._stop.is_set():
                 try:

@@ -17,9 +17,13 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, NoReturn
 
+import uvicorn
+
 import app
 import bando
 import workers
+from portal.db import pg_groups
+from portal.db.postgres import Postgres
 
 
 class Fork:
@@ -105,7 +109,7 @@ def child(order: dict[str, Any]) -> NoReturn:
     _only(())
     os.environ.clear()
     os.environ.update(order["env"])
-    app.Workers = partial(workers.Workers, begin=begin)  # type: ignore[assignment, misc]
+    vars(app)["Workers"] = partial(workers.Workers, begin=begin)
     for name, value in order.get("without", {}).items():
         without(name, value)
     run(order["words"])
@@ -114,15 +118,11 @@ def child(order: dict[str, Any]) -> NoReturn:
 def without(name: str, value: Any) -> None:
     """Do without a guard, to show that the tests can fail."""
     if name == "fence":
-        import portal.db.pg_groups
-
-        portal.db.pg_groups.under = lambda _fence, unit: unit
+        vars(pg_groups)["under"] = lambda _fence, unit: unit
     elif name == "listening":
-        import portal.db.postgres
-
-        portal.db.postgres.Postgres.share = _nothing  # type: ignore[assignment, method-assign]
+        Postgres.share = _nothing  # type: ignore[assignment, method-assign]
     elif name == "leaving":
-        app.LeavingServer = _Plain  # type: ignore[assignment, misc]
+        vars(app)["LeavingServer"] = _Plain
     else:
         raise ValueError((name, value))
 
@@ -131,7 +131,7 @@ async def _nothing(_: object) -> None:
     return
 
 
-class _Plain(app.uvicorn.Server):
+class _Plain(uvicorn.Server):
     """uvicorn as it is: it says that it has started, and leaves at once."""
 
     def __init__(self, config: Any, started: Any) -> None:

@@ -1,4 +1,4 @@
-"""A town whose portal is several processes: routers, guests, an M-Pesa, and `bando serve` and `bando work` around it."""
+"""A town whose portal is several processes: routers, guests, an M-Pesa, and `bando serve` and `bando work`."""
 
 from __future__ import annotations
 
@@ -243,21 +243,20 @@ async def town(
     folder: Path, launcher: Launcher, *, routers: int = 3, server: Server | None = None, clock: Any = None, **more: str
 ) -> AsyncIterator[Town]:
     """A town with so many routers; nothing serves it yet."""
-    place = server or await asyncio.to_thread(fresh_database)
-    more = {"BANDO_POLL_EVERY": "2", "BANDO_MPESA_QUERY_EVERY": "1", **more}
+    place = server if server is not None else await asyncio.to_thread(fresh_database)
+    given: Any = {"BANDO_POLL_EVERY": "2", "BANDO_MPESA_QUERY_EVERY": "1", **more}
     async with AsyncExitStack() as stack:
         site = await stack.enter_async_context(
-            outside(folder, clock=clock, tls_api=False, DATABASE_URL=place.url, **more)
+            outside(folder, clock=clock, tls_api=False, DATABASE_URL=place.url, **given)
         )
         site.mpesa.switches.query_per_minute = 0
         db = open_database(place)
         await db.share()
         stack.push_async_callback(db.aclose)
-        made = [(site.row, site.router)]
-        for number in range(2, routers + 1):
-            made.append(await _a_router(stack, site, db, number))
+        further = [await _a_router(stack, site, db, number) for number in range(2, routers + 1)]
+        made = [(site.row, site.router), *further]
         kept = {name: text for name, text in os.environ.items() if not name.startswith("BANDO_")}
-        env = {**kept, **environment(site.settings, DATABASE_URL=place.url, PYTHONPATH=str(ROOT)), **more}
+        env = {**kept, **environment(site.settings, DATABASE_URL=place.url, PYTHONPATH=str(ROOT)), **given}
         env = {name: text for name, text in env.items() if text}
         found = Town(site=site, server=place, db=db, routers=made, env=env, launcher=launcher)
         try:

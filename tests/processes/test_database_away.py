@@ -84,8 +84,9 @@ async def test_the_database_stops_under_load(
         now = await execute(server, "SELECT count(*) AS n FROM pg_stat_activity WHERE application_name = 'bando'")
         assert now[0]["n"] <= CONNECTIONS * len(before) + CONNECTIONS
         print(
-            f"\naway for {seconds:.0f} s: next redemption {back:.1f} s after it is back, routers agree after {agreed:.1f} s;"
-            f" slowest answer {crowd.slowest:.1f} s, {len(crowd.failed)} refused of {crowd.asked}, {now[0]['n']} connections"
+            f"\naway for {seconds:.0f} s: next redemption {back:.1f} s after it is back, routers agree after"
+            f" {agreed:.1f} s; slowest answer {crowd.slowest:.1f} s, {len(crowd.failed)} refused of {crowd.asked},"
+            f" {now[0]['n']} connections"
         )
 
 
@@ -129,4 +130,3 @@ async def what_is_seen(crowd: Crowd, http: httpx.AsyncClient, first: str, code: 
 
 def tracebacks(log: str) -> list[str]:
     return sorted(set(re.findall(r'"error": "(\w+)"|(\w+Error)', log)))[:20]
-

@@ -18,7 +18,8 @@ from portal.units import Row, Unit, rows
 from tests.processes.guests import Crowd, Place, exactly
 from tests.processes.stage import Launcher, Town, execute, town, until
 
-READING = "SELECT * FROM devices WHERE % AND blocked_at IS NOT NULL"  # a poll that has read its router, and looks whose rows these are
+# Of a poll that has read its router, and looks whose rows these are.
+READING = "SELECT * FROM devices WHERE % AND blocked_at IS NOT NULL"
 
 
 def told() -> Unit[list[Row]]:
@@ -147,7 +148,10 @@ async def test_who_stood_still_while_another_took_over_writes_nothing(tmp_path: 
 
 
 async def test_without_the_fence_it_counts_twice(tmp_path: Path, launcher: Launcher) -> None:
-    async with town(tmp_path, launcher, routers=1, BANDO_POLL_EVERY="60") as made, scene(made, ("fence",)) as (traffic, frozen):
+    async with (
+        town(tmp_path, launcher, routers=1, BANDO_POLL_EVERY="60") as made,
+        scene(made, ("fence",)) as (traffic, frozen),
+    ):
         traffic.use()
         await frozen()
         with pytest.raises(AssertionError, match="the truth"):

@@ -86,7 +86,7 @@ class Processes:
 
 
 def advance(ms: int) -> Unit[int]:
-    return (yield from value("UPDATE test_clock SET value = value + :ms RETURNING value", ms=ms))
+    return int((yield from value("UPDATE test_clock SET value = value + :ms RETURNING value", ms=ms)))
 
 
 async def test_the_first_does_everything(db: Database) -> None:
