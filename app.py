@@ -13,6 +13,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -27,6 +28,8 @@ from commands.ground import clock_for, must_be_usable, trust_for
 from portal.access import record
 from portal.access.catalog import Catalog
 from portal.access.trials import Trials
+from portal.calls.routes import Calls
+from portal.calls.service import Wishes
 from portal.clock import Clock, Moment
 from portal.console import site as console
 from portal.console.doors import Services as ConsoleServices
@@ -45,6 +48,7 @@ from portal.mikrotik.keepers import Keepers
 from portal.money import Money
 from portal.pages import routes as pages
 from portal.pages.doors import Services
+from portal.payments import joining
 from portal.payments.paystack import Paystack
 from portal.payments.room import Payments
 from portal.payments.statements import known
@@ -217,7 +221,9 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         carrier=messages.mark,
         observe=access_log,
     )
-    guest_pages = pages.site(services, more=health.routes(), lifespan=lifespan)
+    wishes = Wishes(vault=vault, public_url=settings.public_url, hosts=partial(joining.hosts, payments.providers))
+    calls = Calls(db, clock, catalog, settings, wishes)
+    guest_pages = pages.site(services, more=[*calls.routes(), *health.routes()], lifespan=lifespan)
     bando.web = console.beside(guest_pages, console.site(console_services))
     return bando
 

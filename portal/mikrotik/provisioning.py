@@ -13,12 +13,13 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from portal.errors import Misconfigured
-from portal.mikrotik import hotspot_steps
+from portal.mikrotik import calling, hotspot_steps
 from portal.mikrotik import router_steps as steps
+from portal.mikrotik.calling import Calling
 from portal.mikrotik.router_files import files
 from portal.mikrotik.script import Step, quote, verification
 
-__all__ = ["ScriptOptions", "files", "script"]
+__all__ = ["Calling", "ScriptOptions", "files", "script"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,7 @@ class ScriptOptions:
     certificate: str = ""
     portal_addresses: tuple[str, ...] = ()
     payment_hosts: tuple[str, ...] = ()  # where guests pay on a page of a provider
+    calling: Calling | None = None  # the router calls us each minute
     time_zone: str = "Africa/Nairobi"
     ntp_servers: tuple[str, ...] = ("162.159.200.1", "162.159.200.123")
     dns_servers: tuple[str, ...] = ("1.1.1.1", "9.9.9.9")
@@ -117,10 +119,12 @@ def _is_network(text: str, shortest: int, longest: int) -> bool:
 
 def script(options: ScriptOptions) -> str:
     """The file's text. It holds the password of the API user: delete it from the router after the import."""
-    todo: list[Step] = [*steps.service_side(options), *hotspot_steps.hotspot_side(options)]
+    calls = calling.steps(options, hotspot_steps.authority(options))
+    todo: list[Step] = [*steps.service_side(options), *hotspot_steps.hotspot_side(options), *calls]
     parts = [
         _header(options),
         *steps.guards(options),
+        *calling.guards(options),
         *(f"# {step.what}\n{step.text()}" for step in todo),
         "# read everything again",
         verification(todo),
