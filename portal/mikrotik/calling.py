@@ -87,10 +87,10 @@ def guards(options: ScriptOptions) -> list[str]:
     """Refusals before anything is changed: a version 7 that cannot compare signatures, or that may not call."""
     if options.calling is None or options.version == 6:
         return []
+    look = '[:parse ":return [:convert bando from=raw to=hex transform=sha512]"]'
     old = block(
         ":local able true",
-        ':do { :local look [:parse ":return [:convert bando from=raw to=hex transform=sha512]"]; :local digest [$look] }'
-        " on-error={ :set able false }",
+        f":do {{ :local look {look}; :local digest [$look] }} on-error={{ :set able false }}",
         refuse("$able = false", "a router that calls needs RouterOS 7.12 or later; update it, and import again"),
     )
     return [old, _allowed()]

@@ -14,16 +14,18 @@ import httpx
 from app import build
 from portal.calls import service
 from portal.calls.keys import CallKeys
-from portal.clock import MINUTE, TravelClock
+from portal.clock import MINUTE, Moment, TravelClock
 from portal.mikrotik.calling import APPLIED, Calling
 from portal.mikrotik.provisioning import ScriptOptions, script
+from portal.payments import accounts, joining
+from portal.seal import Vault
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Router
-from portal.units import update
+from portal.units import Unit, update
 from sandbox.routeros.device import SandboxRouter
 from sandbox.routeros.fetch import Line
 from sandbox.routeros.rsc import import_rsc
-from sandbox.routeros.scheduler import Scheduler
+from sandbox.routeros.scheduler import STARTUP_MS, Scheduler
 from sandbox.world import PORTAL_HOST, Site, world
 
 GARDEN = "/ip/hotspot/walled-garden/ip"
@@ -50,7 +52,7 @@ class Away:
             await asyncio.to_thread(self.scheduler.run_due)
 
     async def row(self) -> Router:
-        found = await self.bando.db.read(self.site.tenant.id, tenancy.router, self.site.row.id)
+        found: Router | None = await self.bando.db.read(self.site.tenant.id, tenancy.router, self.site.row.id)
         assert found is not None
         return found
 
@@ -60,6 +62,10 @@ class Away:
         await self.bando.db.write(tenant, update, "routers", self.site.row.id, **columns)
         await self.bando.db.write(None, tenancy.bump, tenant)
         await self.bando.catalog.refresh()
+
+    async def heard(self) -> Moment:
+        """When it called last; 0 is never."""
+        return (await self.row()).beat_at or 0
 
     @property
     def applied(self) -> int:
@@ -103,6 +109,7 @@ async def away(folder: Path, version: str = VERSIONS[0], *, mode: str = "radius"
             keys=keys,
         )
         made.said = await set_up(made)
+        clock.advance(STARTUP_MS)  # from now on it calls at each full minute
         yield made
 
 
@@ -142,3 +149,43 @@ async def stranger(made: Away) -> AsyncIterator[httpx.AsyncClient]:
         base_url=f"https://localhost:{port}", verify=made.site.ca.client_context(), trust_env=False, timeout=30
     ) as http:
         yield http
+
+
+async def opened(made: Away, page: str) -> None:
+    """Guests pay at this page of a provider; "": at none."""
+    db, tenant = made.bando.db, made.site.tenant.id
+    found = [each for each in await db.read(tenant, accounts.accounts) if each.provider == "paystack"]
+    if not found:
+        await db.write(tenant, _joined, made, page)
+        return
+    await db.write(tenant, update, "mpesa_accounts", found[0].id, active=bool(page), base_url=page)
+
+
+def _joined(made: Away, page: str) -> Unit[Any]:
+    reader = made.bando.payments.providers["paystack"]
+    return (
+        yield from joining.join(
+            made.site.vault,
+            reader,
+            made.clock.now(),
+            tenant_public=made.site.tenant.public,
+            environment="sandbox",
+            kind="page",
+            secrets=dict.fromkeys(reader.secrets, f"sk_test_{'0' * 40}"),
+            base_url=page,
+        )
+    )
+
+
+async def shared(made: Away, secret: str) -> None:
+    """What the router shares with FreeRADIUS is this from now on."""
+    public, vault = made.site.row.public, made.site.vault
+    sealed = await made.bando.db.write(
+        made.site.tenant.id, _sealed, vault, secret, table="routers", row=public, column="radius_secret_sealed"
+    )
+    await made.change(radius_secret_sealed=sealed)
+
+
+def _sealed(vault: Vault, secret: str, **place: str) -> Unit[bytes]:
+    yield from ()
+    return vault.seal(secret, **place)
