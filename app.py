@@ -33,7 +33,7 @@ from portal.calls.service import Wishes
 from portal.clock import Clock, Moment
 from portal.console import site as console
 from portal.console.doors import Services as ConsoleServices
-from portal.db import Database, Observe, quiet
+from portal.db import Database, Observe, open_database, quiet
 from portal.errors import BandoError, Misconfigured
 from portal.health import Health
 from portal.imports.room import Imports
@@ -144,7 +144,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     """Build every object once; nothing runs before `start`."""
     refuse_unsafe(settings)
     clock = clock or clock_for(settings)
-    db = Database(settings.database, observe=observe)
+    db = open_database(settings.place, observe=observe)
     ring = ring_of(settings.secret_key.encode(), db, clock)
     vault, rotation = ring.vault, Rotation(db, ring, clock)
     catalog = Catalog(db)

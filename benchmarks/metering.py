@@ -25,7 +25,7 @@ from portal.access import store as access
 from portal.access.plans import Plan
 from portal.access.store import Cause
 from portal.clock import DAY, Clock
-from portal.db import Database
+from portal.db import open_database
 from portal.mikrotik.sentences import Decoder, encode
 from portal.mikrotik.wire import Address, connect
 from portal.tenancy import store as tenancy
@@ -109,7 +109,7 @@ async def run(repeats: int) -> None:
 
 @asynccontextmanager
 async def _places(site: Site) -> AsyncIterator[list[Place]]:
-    db = Database(site.settings.database)
+    db = open_database(site.settings.database)
     plan = next(each for each in await db.read(site.tenant.id, access.plan_list) if each.span_ms == DAY)
     await site.api.aclose()  # the router of the world is not one of them
     async with AsyncExitStack() as stack:

@@ -309,7 +309,7 @@ def statements_at_import(tree: ast.Module) -> list[str]:
         for node in ast.walk(statement)
         if isinstance(node, ast.Call)
     )
-    words = ("open(", "connect(", "getenv(", "load(", "Database(", "environ", "create_engine(")
+    words = ("open(", "connect(", "getenv(", "load(", "open_database(", "environ", "create_engine(")
     return [each for each in doing if each.startswith(words) or "os.environ" in each]
 
 

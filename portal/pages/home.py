@@ -107,7 +107,7 @@ async def home(services: Services, shelf: Shelf, request: Request) -> Response:
     if asked.get("lang") in LANGUAGES:
         return see_other(f"/w/{in_language(visit, asked['lang'])}/")
     now = services.clock.now()
-    found = look(visit, now)
+    found = await look(visit, now)
     kind = kind_of(found, visit, now)
     if visit.context and visit.context.code and not asked:
         offered = await voucher.scanned(visit, request, left_of(found, now))
@@ -118,10 +118,10 @@ async def home(services: Services, shelf: Shelf, request: Request) -> Response:
     return shelf.plans(visit, note_of(visit, found, kind), now, trial_of(visit, found, kind, now)).answer(request)
 
 
-def look(visit: Visit, now: Moment) -> Arrival:
+async def look(visit: Visit, now: Moment) -> Arrival:
     """What is known of the device of this visit."""
     assert visit.context is not None
-    return visit.services.db.read_here(
+    return await visit.services.db.read_here(
         visit.view.tenant.id, arrive, visit.context.mac, visit.site.id, now, visit.view.tries
     )
 
@@ -180,7 +180,7 @@ async def state(services: Services, request: Request) -> Response:
     """The same in one word, for the page's script."""
     visit = open_visit(services, request)
     now = services.clock.now()
-    return JSONResponse({"s": kind_of(look(visit, now), visit, now)})
+    return JSONResponse({"s": kind_of(await look(visit, now), visit, now)})
 
 
 async def connect(services: Services, request: Request) -> Response:

@@ -12,8 +12,8 @@ import pytest
 from portal.audit import store as audit
 from portal.audit.chain import ChainBroken
 from portal.clock import DAY, HOUR
+from portal.db import executor, quiet
 from portal.errors import Refused
-from portal.groups import executor, quiet
 from portal.payments import limits
 from portal.payments.counts import store as counts
 from portal.privacy.retention import service, store
