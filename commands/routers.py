@@ -1,4 +1,4 @@
-"""bando router add/pin/list/check/script/allow."""
+"""bando router add/pin/list/check/script/calls/allow."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 import click
 
 from commands.ground import Ground, run, table, tenant_option, when
+from portal.calls import service as calls
+from portal.calls.standing import calling_of, sentences
 from portal.errors import Misconfigured, RouterUnreachable
 from portal.findings import report
 from portal.mikrotik.addresses import Policy, check_typed, policy_for
@@ -207,6 +209,7 @@ def check(settings: Settings, tenant_name: str, name: str) -> None:
 @click.option("--dns-name", default="", help="Name of the router's login page; its address when left out.")
 @click.option("--certificate", default="", help="Name of a trusted certificate on the router, for option 114.")
 @click.option("--portal-address", multiple=True, help="Fixed addresses of the portal for the walled garden.")
+@click.option("--calls", "may_call", is_flag=True, help="The router calls the portal each minute by HTTPS.")
 @click.option("--payment-host", multiple=True, help="Host of a payment page that guests must reach, as of Paystack.")
 @click.pass_obj
 def script_(
@@ -223,6 +226,7 @@ def script_(
     dns_name: str,
     certificate: str,
     portal_address: tuple[str, ...],
+    may_call: bool,
     payment_host: tuple[str, ...],
 ) -> None:
     """Print the set-up script (.rsc) for a router; it holds the password of its API user."""
@@ -232,6 +236,10 @@ def script_(
     async def work(ground: Ground) -> None:
         tenant = await ground.tenant(tenant_name)
         found = await ground.router(tenant, name)
+        if may_call and found.call_key_sealed is None:
+            await ground.db.write(tenant.id, calls.switch_on, tenant.id, ground.vault, found)
+            await ground.changed(tenant)
+            found = await ground.router(tenant, name)
         options = ScriptOptions(
             interface=interface,
             site=found.name,
@@ -250,9 +258,39 @@ def script_(
             certificate=certificate,
             portal_addresses=portal_address,
             payment_hosts=payment_host,
+            calling=calling_of(ground.vault, found, settings.router_authority),
             time_zone=tenant.timezone,
         )
         click.echo(script(options))
+
+    run(settings, work)
+
+
+@router.command("calls")
+@tenant_option
+@click.argument("name", default="")
+@click.option("--renew", is_flag=True, help="Another token and keys; what it calls with now is worth nothing any more.")
+@click.option("--off", is_flag=True, help="It may not call any more.")
+@click.pass_obj
+def calls_(settings: Settings, tenant_name: str, name: str, renew: bool, off: bool) -> None:
+    """What a router told when it called, and what is wished of it."""
+    if renew and off:
+        raise Misconfigured("Say --renew or --off, not both.")
+
+    async def work(ground: Ground) -> None:
+        tenant = await ground.tenant(tenant_name)
+        found = await ground.router(tenant, name)
+        if renew:
+            await ground.db.write(tenant.id, calls.switch_on, tenant.id, ground.vault, found)
+        elif off:
+            await ground.db.write(tenant.id, calls.switch_off, tenant.id, found)
+        if renew or off:
+            await ground.changed(tenant)
+            found = await ground.router(tenant, name)
+        for sentence in sentences(found, when(found.beat_at, tenant)):
+            click.echo(sentence)
+        if renew:
+            click.echo(f"Next: bando router script {found.public} …   on the router: import it")
 
     run(settings, work)
 

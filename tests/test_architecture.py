@@ -134,7 +134,7 @@ MAY: dict[str, set[str]] = {
     },
     # what another system left behind becomes plans, vouchers and passes
     "imports": {"access", "tenancy", "vouchers", "mikrotik", "db", "loops"},
-    "doctor": {"db", "tenancy", "mikrotik", "doctor_database", "doctor_journal", "doctor_web"},
+    "doctor": {"calls", "db", "tenancy", "mikrotik", "doctor_database", "doctor_journal", "doctor_web"},
     "doctor_database": {"migrate"},
     "doctor_journal": set(),
     "doctor_web": set(),
@@ -157,7 +157,7 @@ MAY: dict[str, set[str]] = {
             "db",
             "pages",
         ),
-        *("export", "imports", "moving", "privacy", "processors", "watch"),
+        *("calls", "export", "imports", "moving", "privacy", "processors", "watch"),
     },
     "pages": {
         *("web", "access", "messages", "payments", "mikrotik", "people", "privacy", "processors", "tenancy"),

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from portal.console import asked
 from portal.errors import Misconfigured, Refused
 from portal.mikrotik.addresses import AddressRefused, Policy, check_typed
-from portal.mikrotik.provisioning import ScriptOptions, script
+from portal.mikrotik.provisioning import Calling, ScriptOptions, script
 from portal.tenancy.store import Router
 
 LONGEST_NAME = 60
@@ -262,7 +262,12 @@ def answers_of(router: Router) -> dict[str, str]:
 
 
 def script_of(
-    router: Router, password: str, portal_url: str, time_zone: str, payment_hosts: tuple[str, ...] = ()
+    router: Router,
+    password: str,
+    portal_url: str,
+    time_zone: str,
+    payment_hosts: tuple[str, ...] = (),
+    calling: Calling | None = None,
 ) -> str:
     """The set-up script of a router; raises `Refused`."""
     known = answers_of(router)
@@ -293,6 +298,7 @@ def script_of(
                 certificate=answers.certificate,
                 portal_addresses=tuple(answers.addresses.split()),
                 payment_hosts=payment_hosts,
+                calling=calling,
                 time_zone=time_zone,
             )
         )
