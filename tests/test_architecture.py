@@ -63,6 +63,7 @@ MAY: dict[str, set[str]] = {
         "schema_payments",
         "schema_keys",
         "schema_privacy",
+        "schema_processes",
         "schema_refunds",
         "schema_rights",
         "schema_sessions",
@@ -81,6 +82,7 @@ MAY: dict[str, set[str]] = {
     "schema_payments": {"columns"},
     "schema_keys": {"columns"},
     "schema_privacy": {"columns"},
+    "schema_processes": {"columns"},
     "schema_refunds": {"columns"},
     "schema_rights": {"columns"},
     "schema_sessions": {"columns"},
@@ -94,7 +96,9 @@ MAY: dict[str, set[str]] = {
     # engines
     "db": {"groups"},
     "groups": set(),
-    "loops": set(),
+    "loops": {"db"},
+    # several processes on one database
+    "processes": {"db", "loops"},
     "migrate": set(),
     "migrations": {"columns", "schema"},
     # rooms

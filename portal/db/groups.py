@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import Any
 
 from portal.db.base import Execute, Observe, quiet
+from portal.db.fences import Fence
 from portal.units import Conflict, Row, Signal, Unit, drive, picker
 
 PATIENCE_S = 5.0  # for the turn to write; nobody holds it for longer than some ms
@@ -95,6 +96,7 @@ class Job:
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
     signals: list[Signal] = field(default_factory=list)
+    fence: Fence | None = None
     result: Any = None
     error: BaseException | None = None
 

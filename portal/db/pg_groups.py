@@ -11,6 +11,7 @@ from sqlalchemy.util import greenlet_spawn
 
 from portal.db.base import Execute, Observe
 from portal.db.connections import AGAIN, AWAY, Connections, DatabaseAway, begin, executor, waiting
+from portal.db.fences import under
 from portal.db.groups import Job
 from portal.units import drive
 
@@ -135,7 +136,9 @@ class _Group:
     async def _drive(self, job: Job, execute: Execute) -> None:
         job.error = None
         job.signals.clear()
-        job.result = await greenlet_spawn(drive, job.unit(*job.args, **job.kwargs), job.tenant, execute, job.signals)
+        unit = job.unit(*job.args, **job.kwargs)
+        unit = unit if job.fence is None else under(job.fence, unit)
+        job.result = await greenlet_spawn(drive, unit, job.tenant, execute, job.signals)
 
     async def _begin(self) -> Execute:
         await self._connection.execute(begin(self._tenant, write=True))

@@ -20,6 +20,7 @@ from sqlalchemy.util import greenlet_spawn
 from portal.db.aside import Aside
 from portal.db.base import Database, DatabaseClosed, Execute, Observe, quiet
 from portal.db.connections import AGAIN, AWAY, Connections, DatabaseAway, begin, executor, waiting
+from portal.db.fences import current
 from portal.db.groups import Job
 from portal.db.pg_groups import run_group
 from portal.db.wakeups import Wakeups
@@ -65,7 +66,7 @@ class Postgres(Database):
             task = loop.create_task(self._drain(tenant, queue))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
-        queue.append(Job(tenant, unit, args, kwargs, loop, future))
+        queue.append(Job(tenant, unit, args, kwargs, loop, future, fence=current()))
         return await future
 
     async def write_here(self, tenant: int | None, unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any) -> T:

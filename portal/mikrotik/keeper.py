@@ -130,6 +130,15 @@ class Keeper:
         at = self._sights.get(mac)
         return at is not None and self._clock.now() - at <= self._settings.poll_every_large_ms + SIGHT_MS
 
+    def in_sight(self) -> Sequence[str]:
+        """The MACs that the router said are there when it was last asked."""
+        return [mac for mac in self._sights if self.sees(mac)]
+
+    @property
+    def read_at(self) -> Moment:
+        """When a MAC was last read there."""
+        return max(self._sights.values(), default=self.looked_at)
+
     # --- waking ---
 
     def _on_wake(self, _tenant: int, device_id: int) -> None:

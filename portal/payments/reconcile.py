@@ -17,7 +17,7 @@ from portal.access.catalog import Catalog, TenantView
 from portal.clock import DAY, HOUR, MINUTE, SECOND, Clock, Moment
 from portal.db import Database
 from portal.errors import ProviderError, ProviderRefused
-from portal.loops import first
+from portal.loops import Bell, first
 from portal.payments import channels, inbox, payment, settle, store
 from portal.payments.accounts import Account, get_account
 from portal.payments.counts import store as counts
@@ -141,16 +141,16 @@ class Queries:
         self._providers = providers
         usual = settings.mpesa_query_every_ms
         self._paces: dict[bytes, Pace] = defaultdict(lambda: Pace(usual_ms=usual, spacing_ms=usual))
-        self._woken = asyncio.Event()
+        self.bell = Bell()
         self._next: Moment | None = None
 
     def wake(self) -> None:
         """There may be something new to ask."""
-        self._woken.set()
+        self.bell.ring()
 
     async def run_once(self) -> int:
         """Ask one question of each app that is ready; how many were asked."""
-        self._woken.clear()
+        self.bell.clear()
         now = self._clock.now()
         by_app: dict[bytes, Question] = {}
         waiting: list[Moment] = []
@@ -230,7 +230,7 @@ class Queries:
     async def wait(self) -> None:
         latest = self._clock.now() + LOOK_EVERY_MS
         until = latest if self._next is None else min(latest, self._next)
-        await first(self._woken.wait(), self._clock.sleep_until(until))
+        await first(self.bell.wait(), self._clock.sleep_until(until))
 
 
 class Deadlines:

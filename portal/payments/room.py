@@ -8,8 +8,8 @@ from types import MappingProxyType
 
 import httpx
 
-from portal.access.catalog import Catalog
-from portal.clock import HOUR, Clock, Moment
+from portal.access.catalog import Catalog, TenantView
+from portal.clock import HOUR, SECOND, Clock, Moment
 from portal.db import Database
 from portal.errors import Refused
 from portal.loops import Every, Loop
@@ -32,6 +32,8 @@ from portal.processors.gate import Gate, Registered
 from portal.seal import Vault
 from portal.settings import Settings
 from portal.units import Unit
+
+STRANDED_MS = 50 * SECOND  # a prompt is sent within 20 s of the click, and written down
 
 Make = Callable[[Line, Vault], Provider]  # how a provider is built
 
@@ -107,11 +109,19 @@ class Payments:
 
         What was being sent has an unknown outcome; unsettled messages are settled by the inbox's first run.
         """
-        await self.refunds.start()
         for view in self._catalog.lasting():
             await self._db.write(view.tenant.id, _register, self.providers, self._clock.now())
-            for payment_id in await self._db.write(view.tenant.id, recover, self._clock.now()):
-                self.checkout.send(view.tenant, payment_id)
+            await self._take_up(view, 0)
+
+    async def take_up_stranded(self) -> int:
+        """The same for what a process left that is gone: nothing is in a living one's hands for so long."""
+        for view in self._catalog.lasting():
+            await self._take_up(view, STRANDED_MS)
+        return 0
+
+    async def _take_up(self, view: TenantView, age_ms: int) -> None:
+        for payment_id in await self._db.write(view.tenant.id, recover, self._clock.now(), age_ms):
+            self.checkout.send(view.tenant, payment_id)
 
     async def stop(self) -> None:
         """Let the prompts in hand be sent and written down."""

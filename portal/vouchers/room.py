@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from portal.access.catalog import Catalog, TenantView
+from portal.access.places.sights import Sees
 from portal.clock import DAY, MINUTE, Clock
 from portal.db import Database
 from portal.errors import Refused
@@ -22,7 +21,6 @@ from portal.vouchers.redeem import Ask
 __all__ = ["Offer", "Redeemed", "Vouchers"]
 
 OPEN_DOOR = "none"  # in the metrics: the router of a phone that comes over mobile data
-Sees = Callable[[int, str], bool]  # whether this router itself says that this MAC is there
 
 
 class Vouchers:
@@ -60,9 +58,9 @@ class Vouchers:
                 done += await self._db.write(view.tenant.id, posting.expire_some, self._clock.now())
         return done
 
-    def _ask(self, view: TenantView, router: Router, mac: str, text: str, source: str, move: bool) -> Ask:
+    async def _ask(self, view: TenantView, router: Router, mac: str, text: str, source: str, move: bool) -> Ask:
         code = imported.index_typed(self._vault, view.tenant, text, self._clock.now())
-        seen = self._sees(router.id, mac)
+        seen = await self._sees(router, mac)
         return Ask(
             code=code,
             mac=mac,
@@ -76,7 +74,7 @@ class Vouchers:
         self, view: TenantView, router: Router, *, mac: str, text: str, source: str, move: bool = False
     ) -> Redeemed:
         """Put this device online with a code; `move` says that another device may make room."""
-        ask = self._ask(view, router, mac, text, source, move)
+        ask = await self._ask(view, router, mac, text, source, move)
         done = await self._db.write_here(view.tenant.id, redeem.redeem, ask, self._clock.now())
         if isinstance(done, Refused):
             raise self._counted(router.public, done)
@@ -85,7 +83,7 @@ class Vouchers:
 
     async def look(self, view: TenantView, router: Router, *, mac: str, text: str, source: str) -> Offer:
         """What a code is good for at this router; spends nothing."""
-        ask = self._ask(view, router, mac, text, source, move=False)
+        ask = await self._ask(view, router, mac, text, source, move=False)
         found = await self._db.write_here(view.tenant.id, redeem.look, ask, self._clock.now())
         if isinstance(found, Refused):
             raise self._counted(router.public, found)
