@@ -8,6 +8,7 @@ from portal.calls import service
 from portal.calls.beat import Beat
 from portal.calls.service import Wishes
 from portal.clock import MINUTE
+from portal.console.routers import store
 from portal.mikrotik.calling import SENTENCES
 from portal.payments import joining
 from portal.tenancy import store as tenancy
@@ -54,6 +55,7 @@ async def test_a_router_that_does_not_call_says_so_and_what_calls_are_for(tmp_pa
 async def test_letting_it_call_leads_to_a_script_that_makes_it_call(tmp_path: Path) -> None:
     async with office(tmp_path, BANDO_PUBLIC_URL="https://portal.example.co.ke") as o:
         await o.home.write(update, "routers", o.home.router_id, answers=ANSWERS.kept())
+        await o.home.write(store.new_password, o.home.tenant.id, o.home.router_id, o.home.vault, "x" * 20)
         owner, path = await o.of("owner"), f"/routers/{o.home.router_id}"
         answer = await owner.post(f"{path}/calls", state="let", reason="behind carrier NAT")
         assert answer.headers["location"].split("?")[0] == f"/console{path}/script"
