@@ -134,7 +134,7 @@ MAY: dict[str, set[str]] = {
     "moving": {
         *("audit", "backup", "books", "check", "columns", "keys", "payments", "people", "staff", "tenancy"),
         # what starts with Bando must be able to read what came in
-        *("vouchers", "db", "groups", "migrate", "access", "watch"),
+        *("vouchers", "db", "groups", "migrate", "access", "watch", "calls"),
     },
     # what another system left behind becomes plans, vouchers and passes
     "imports": {"access", "tenancy", "vouchers", "mikrotik", "db", "loops"},

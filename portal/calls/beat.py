@@ -85,6 +85,16 @@ def latest(text: str) -> Beat | None:
     return Beat(**kept) if kept else None
 
 
+def fits(text: str) -> bool:
+    """Whether this is a beat as it is kept; what came in a file may be anything."""
+    kept = json.loads(text)
+    if kept == {}:
+        return True
+    words, numbers = ("identity", "version", "board", "trouble", "source"), ("uptime_s", "memory", "online")
+    whole = all(kept[name] is None or type(kept[name]) is int for name in numbers) and type(kept["applied"]) is int
+    return whole and all(isinstance(kept[name], str) for name in words) and len(kept) == len(words) + len(numbers) + 1
+
+
 def _lines(body: bytes) -> Mapping[str, str]:
     if len(body) > MOST_BODY:
         raise Unreadable("length")

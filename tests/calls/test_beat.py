@@ -14,7 +14,7 @@ from starlette.routing import Router as Routes
 
 from portal.access.catalog import Catalog
 from portal.calls import service
-from portal.calls.beat import LONGEST, MOST_BODY, Beat, Unreadable, latest, read, read_nonce
+from portal.calls.beat import LONGEST, MOST_BODY, Beat, Unreadable, fits, latest, read, read_nonce
 from portal.calls.pace import MOST, Pace
 from portal.calls.routes import Calls
 from portal.calls.service import Wishes
@@ -63,6 +63,19 @@ def test_a_beat_is_read() -> None:
 def test_what_is_no_beat_is_refused(body: bytes) -> None:
     with pytest.raises(Unreadable):
         read(body)
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", '{"identity": "x"}', read(GOOD).kept().replace('"Kilimani"', "[1]"), read(GOOD).kept() + " "]
+)
+def test_what_came_in_a_file_is_a_beat_or_is_not_taken(text: str) -> None:
+    try:
+        fits_ = fits(text)
+    except (LookupError, TypeError, ValueError):
+        fits_ = False
+
+    assert fits_ is text.endswith(" ")
+    assert fits("{}")
 
 
 def test_a_name_with_line_ends_changes_nothing_that_stood_before_it() -> None:
