@@ -14,6 +14,7 @@ from portal.calls.standing import calling_of, sentences
 from portal.errors import Misconfigured, RouterUnreachable
 from portal.findings import report
 from portal.mikrotik.addresses import Policy, check_typed, policy_for
+from portal.mikrotik.calling import authority_of
 from portal.mikrotik.inspection import inspect
 from portal.mikrotik.picture import Expected
 from portal.mikrotik.provisioning import ScriptOptions, script
@@ -237,6 +238,7 @@ def script_(
         tenant = await ground.tenant(tenant_name)
         found = await ground.router(tenant, name)
         if may_call and found.call_key_sealed is None:
+            authority_of(settings.router_authority)  # refused before anything is changed
             await ground.db.write(tenant.id, calls.switch_on, tenant.id, ground.vault, found)
             await ground.changed(tenant)
             found = await ground.router(tenant, name)
