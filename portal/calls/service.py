@@ -73,22 +73,15 @@ def _standing(source: Wishes, router: Router, told: Beat) -> Unit[Standing]:
 
 def _wished(source: Wishes, router: Router) -> Unit[Wished]:
     hosts = yield from source.hosts()
-    return Wished(pay=hosts, pages=files(source.public_url, router.public), radius=_radius(source.vault, router))
-
-
-def _radius(vault: Vault, router: Router) -> str:
-    if router.mode == API or router.radius_secret_sealed is None:
-        return ""
-    return _open(vault, router, router.radius_secret_sealed, "radius_secret_sealed").decode()
+    pages = files(source.public_url, router.public, router.mode)
+    asks = router.mode != API and router.radius_secret_sealed is not None
+    return Wished(pay=hosts, pages=pages, radius=router.radius_secret(source.vault) if asks else "")
 
 
 def _key(vault: Vault, router: Router) -> bytes:
     assert router.call_key_sealed is not None
-    return _open(vault, router, router.call_key_sealed, COLUMN)
-
-
-def _open(vault: Vault, router: Router, sealed: bytes, column: str) -> bytes:
-    return vault.of(router.tenant_id).open(sealed, table="routers", row=router.public, column=column)
+    own = vault.of(router.tenant_id)
+    return own.open(router.call_key_sealed, table="routers", row=router.public, column=COLUMN)
 
 
 # -- who may call -----------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ SEALED: Mapping[str, str] = {
     "routers.call_key_sealed": "routers|{public}|call_key_sealed",
     "routers.password_sealed": "routers|{public}|password_sealed",
     "routers.radius_secret_sealed": "routers|{public}|radius_secret_sealed",
+    "sessions.login_sealed": "sessions|{device_id}|{started_at}|{router_id}|login_sealed",
     "staff.email_sealed": "staff|{public}|email",
     "staff.totp_sealed": "staff|{public}|totp_sealed",
     "vouchers.code_sealed": "vouchers|{tenant_id}|{label}|code_sealed",

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portal.errors import Misconfigured
+from portal.mikrotik import radius_steps
 from portal.mikrotik.script import Act, Row, Step, block, missing, quote, refuse, when
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 SCRIPT, APPLIED = "bando-call", "bando-applied"
 AUTHORITY = "bando-authority.pem"
-RADIUS = "bando: radius"  # the comment of the row of /radius that is ours
+RADIUS = radius_steps.COMMENT
 PAY = "bando: pay at "
 LONGEST = 3_500  # of what is pulled; a variable of version 6 holds 4,096
 MOST_AUTHORITY = 3_800

@@ -118,6 +118,6 @@ class Line:
 
     def _must_be_valid(self, shown: bytes) -> None:
         """By the router's own clock."""
-        certificate, now = x509.load_der_x509_certificate(shown), as_datetime(system.clock_of(self.router))
+        certificate, now = x509.load_der_x509_certificate(shown), as_datetime(self.router.own_time())
         if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
             raise FetchFailed("failure: SSL: ssl: certificate not yet valid (6)")

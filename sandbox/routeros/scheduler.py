@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from portal.clock import SECOND, Moment
-from sandbox.routeros import system
 from sandbox.routeros.commands import Account
 from sandbox.routeros.device import SandboxRouter
 from sandbox.routeros.rsc import Ask, Console, RscError, Scope
@@ -58,7 +57,7 @@ class Scheduler:
         start = row.state if isinstance(row.state, int) else None
         if start is None:
             return STARTUP_MS
-        now = system.clock_of(self.router)
+        now = self.router.own_time()
         return None if now < start else self.router.uptime_ms - (now - start)
 
     def _run(self, row: Row) -> None:

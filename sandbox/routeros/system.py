@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
-from portal.clock import SECOND, Moment, as_datetime
+from portal.clock import SECOND, as_datetime
 from sandbox.routeros.columns import Trap
 from sandbox.routeros.menus import POLICIES
 from sandbox.routeros.tables import Change, Props, Row, Table
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _CONTENTS_MAX = 61_250  # measured on 7.24.4, facts/mikrotik.md 4.4
 _SERVICES = {"telnet": 23, "ftp": 21, "www": 80, "ssh": 22, "www-ssl": 443, "api": 8728, "winbox": 8291}
 _SERVICES["api-ssl"] = 8729
-_BOOT_WITHOUT_CLOCK = datetime(1970, 1, 2, tzinfo=UTC)
+BOOT_WITHOUT_CLOCK = int(datetime(1970, 1, 2, tzinfo=UTC).timestamp() * 1000)
 
 
 def furnish(router: SandboxRouter) -> None:
@@ -192,7 +192,7 @@ def _resource(router: SandboxRouter) -> dict[str, str]:
 
 
 def _clock(router: SandboxRouter) -> dict[str, str]:
-    now = as_datetime(clock_of(router))
+    now = as_datetime(router.own_time())
     date = f"{now:%Y-%m-%d}" if router.version >= (7, 10) else f"{now:%b/%d/%Y}".lower()
     return {"time": f"{now:%H:%M:%S}", "date": date}
 
@@ -213,7 +213,7 @@ def _start_now(router: SandboxRouter) -> Callable[[Change, Row], None]:
 
     def hear(change: Change, row: Row) -> None:
         if change == "add" and "start-time" not in row:
-            row.state = clock_of(router)
+            row.state = router.own_time()
             row["start-time"] = f"{as_datetime(row.state):%H:%M:%S}"
 
     return hear
@@ -260,13 +260,6 @@ def trusted(router: SandboxRouter) -> str:
     """All that the router trusts, as PEM."""
     states = (row.state for row in router.tables["/certificate"].rows.values())
     return "".join(each.pem for each in states if isinstance(each, Imported))
-
-
-def clock_of(router: SandboxRouter) -> Moment:
-    """What the router takes for the time."""
-    if router.faults.clock_1970:
-        return int(_BOOT_WITHOUT_CLOCK.timestamp() * 1000) + router.uptime_ms
-    return router.clock.now()
 
 
 def certificate_words(router: SandboxRouter, row: Row) -> dict[str, str]:
@@ -320,6 +313,6 @@ def show_files(router: SandboxRouter) -> None:
 
 
 __all__ = [
-    *("certificate_words", "clock_of", "furnish", "import_certificates", "policies_of", "show_files"),
+    *("certificate_words", "furnish", "import_certificates", "policies_of", "show_files"),
     *("sign_certificate", "trusted"),
 ]

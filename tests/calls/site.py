@@ -16,7 +16,7 @@ from portal.calls import service
 from portal.calls.keys import CallKeys
 from portal.clock import MINUTE, Moment, TravelClock
 from portal.mikrotik.calling import APPLIED, Calling
-from portal.mikrotik.provisioning import ScriptOptions, script
+from portal.mikrotik.provisioning import Radius, ScriptOptions, script
 from portal.payments import accounts, joining
 from portal.seal import Vault
 from portal.tenancy import store as tenancy
@@ -29,6 +29,7 @@ from sandbox.routeros.scheduler import STARTUP_MS, Scheduler
 from sandbox.world import PORTAL_HOST, Site, world
 
 GARDEN = "/ip/hotspot/walled-garden/ip"
+SECRET = "a-secret-of-22-letters-and-more"  # of the router and FreeRADIUS
 VERSIONS = ("7.23.4", "6.49.21")
 
 
@@ -43,6 +44,7 @@ class Away:
     line: Line
     scheduler: Scheduler
     keys: CallKeys
+    mode: str
     said: list[str] = field(default_factory=list)  # by the import
 
     async def minute(self, count: int = 1) -> None:
@@ -107,7 +109,10 @@ async def away(folder: Path, version: str = VERSIONS[0], *, mode: str = "radius"
             line=line,
             scheduler=Scheduler(router=router, ask=line),
             keys=keys,
+            mode=mode,
         )
+        if mode == "radius":
+            await shared(made, SECRET)
         made.said = await set_up(made)
         clock.advance(STARTUP_MS)  # from now on it calls at each full minute
         yield made
@@ -124,6 +129,7 @@ def script_for(made: Away) -> str:
             router_public=made.site.row.public,
             management="10.9.0.1",
             api_password="a password of enough letters",
+            radius=Radius(server="10.9.0.1", source="10.9.0.7", secret=SECRET) if made.mode == "radius" else None,
             version=6 if made.router.version_text.startswith("6") else 7,
             dns_name="login.wifi.test",
             calling=Calling(

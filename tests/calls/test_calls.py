@@ -182,7 +182,6 @@ async def test_a_payment_page_that_is_wished_is_opened_once_and_closed_when_it_i
 async def test_the_secret_that_it_shares_with_freeradius_reaches_the_router(tmp_path: Path, version: str) -> None:
     async with away(tmp_path, version) as made:
         radius = made.router.tables["/radius"]
-        radius.add({"service": "hotspot", "address": "10.9.0.1", "secret": "old", "comment": "bando: radius"})
         radius.add({"service": "ppp", "address": "10.0.0.9", "secret": "foreign", "comment": "of the owner"})
         await shared(made, "a-secret-of-32-letters-and-more-$x")
         await made.minute()

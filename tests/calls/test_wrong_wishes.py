@@ -219,7 +219,8 @@ async def test_values_in_wishes_are_never_run(tmp_path: Path) -> None:
         made.line.changed = altering(made, as_script)
         await made.minute()
 
-        assert [row["name"] for row in made.router.tables["/user"].rows.values()] == ["admin", "bando"]
+        assert [row["name"] for row in made.router.tables["/user"].rows.values()] == ["admin"]
+        assert made.open_pages == ['$[/user add name=evil group=full]"];x']
 
 
 def test_each_trouble_of_the_script_is_one_that_the_portal_knows() -> None:
