@@ -83,9 +83,12 @@ class Line:
 
     def _exchange(self, wanted: Wanted) -> bytes:
         parts = urlsplit(wanted.url)
-        connection = self._connect(parts.hostname or "", parts.port or 443, wanted.check)
+        connection = http.client.HTTPConnection(*self._at(parts.hostname or "", parts.port or 443), timeout=IDLE_S)
         try:
-            connection.request(wanted.method.upper(), parts.path, wanted.data.encode(), dict(wanted.headers))
+            self._connect(connection, parts.hostname or "", wanted.check)
+            connection.request(
+                wanted.method.upper(), parts.path, wanted.data.encode(), {"Host": parts.netloc, **wanted.headers}
+            )
             answer = connection.getresponse()
             body = answer.read()
         finally:
@@ -96,16 +99,15 @@ class Line:
             raise FetchFailed("failure: connection closed")
         return self.changed(parts.path, body) if self.changed else body
 
-    def _connect(self, host: str, port: int, check: bool) -> http.client.HTTPConnection:
-        at = self.reach.get(host, (host, port))
-        context = self._context(check)
-        connection = http.client.HTTPSConnection(host, port, timeout=IDLE_S, context=context)
-        raw = http.client.HTTPConnection(*at, timeout=IDLE_S)
-        raw.connect()
-        connection.sock = context.wrap_socket(raw.sock, server_hostname=host)
+    def _at(self, host: str, port: int) -> tuple[str, int]:
+        return self.reach.get(host, (host, port))
+
+    def _connect(self, connection: http.client.HTTPConnection, host: str, check: bool) -> None:
+        connection.connect()
+        secure = self._context(check).wrap_socket(connection.sock, server_hostname=host)
+        connection.sock = secure
         if check:
-            self._must_be_valid(connection.sock.getpeercert(binary_form=True) or b"")
-        return connection
+            self._must_be_valid(secure.getpeercert(binary_form=True) or b"")
 
     def _context(self, check: bool) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
