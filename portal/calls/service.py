@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from portal.calls import store, wishes
 from portal.calls.beat import Beat, latest
@@ -73,9 +74,14 @@ def _standing(source: Wishes, router: Router, told: Beat) -> Unit[Standing]:
 
 def _wished(source: Wishes, router: Router) -> Unit[Wished]:
     hosts = yield from source.hosts()
-    pages = files(source.public_url, router.public, router.mode)
+    pages = _digests(source.public_url, router.public, router.mode)
     asks = router.mode != API and router.radius_secret_sealed is not None
     return Wished(pay=hosts, pages=pages, radius=router.radius_secret(source.vault) if asks else "")
+
+
+@lru_cache(maxsize=4096)  # asked with each beat, and the same until Bando is another version
+def _digests(url: str, public: str, mode: str) -> Mapping[str, str]:
+    return {name: wishes.digest(body) for name, body in files(url, public, mode).items()}
 
 
 def _key(vault: Vault, router: Router) -> bytes:

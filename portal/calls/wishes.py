@@ -28,11 +28,11 @@ _PAGE = re.compile(r"[a-z]{1,12}\.(?:html|txt|json)", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True)
 class Wished:
-    """What a router should have: payment pages open to guests, login pages by name and content, and what it shares
+    """What a router should have: payment pages open to guests, login pages by name and digest, and what it shares
     with FreeRADIUS ("": nothing)."""
 
     pay: tuple[str, ...] = ()
-    pages: Mapping[str, bytes] = field(default_factory=dict)
+    pages: Mapping[str, str] = field(default_factory=dict)
     radius: str = field(default="", repr=False)
 
 
@@ -41,7 +41,7 @@ def content(wished: Wished, *, pages: bool) -> str:
     for a router that can compare digests."""
     lines = [f"pay {host}" for host in sorted(filter(_HOST.fullmatch, wished.pay))[:MOST_HOSTS]]
     if pages:
-        lines += [f"page {name} {digest(body)}" for name, body in wished.pages.items() if _PAGE.fullmatch(name)]
+        lines += [f"page {name} {known}" for name, known in wished.pages.items() if _PAGE.fullmatch(name)]
     if _SECRET.fullmatch(wished.radius):
         lines.append(f"radius {wished.radius}")
     return "".join(f"{line}\n" for line in lines)

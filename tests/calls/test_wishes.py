@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from portal.calls.keys import keys_of, mark
-from portal.calls.wishes import KINDS, MOST_BYTES, MOST_HOSTS, Wished, content, document
+from portal.calls.wishes import KINDS, MOST_BYTES, MOST_HOSTS, Wished, content, digest, document
 from portal.mikrotik.calling import LONGEST
 from portal.mikrotik.router_files import files
 
-PAGES = files("https://portal.example.co.ke", "0a1b2c3d")
+PAGES = {name: digest(body) for name, body in files("https://portal.example.co.ke", "0a1b2c3d").items()}
 
 
 def test_the_largest_text_fits_a_variable_of_version_6() -> None:
