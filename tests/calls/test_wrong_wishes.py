@@ -136,8 +136,13 @@ async def test_on_version_6_the_certificate_is_the_only_proof(tmp_path: Path) ->
         assert made.open_pages == [EVIL]
 
 
-async def test_what_was_pulled_once_is_not_believed_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("guarded", [True, False])
+async def test_what_was_pulled_once_is_not_believed_again(tmp_path: Path, guarded: bool) -> None:
+    """And the control: without the look at the first line it would be."""
     async with away(tmp_path) as made:
+        script = made.router.tables["/system/script"].row(SCRIPT)
+        if not guarded:
+            script["source"] = script["source"].replace("!= $begin", '= "never"')
         heard: list[bytes] = []
 
         def listening(path: str, body: bytes) -> bytes:
@@ -153,8 +158,8 @@ async def test_what_was_pulled_once_is_not_believed_again(tmp_path: Path) -> Non
         made.line.changed = lambda path, body: old if path.endswith("/pull") else body
         await made.minute()
 
-        assert made.open_pages == ["two.test"]
-        assert made.warnings == [f"bando: {SENTENCES['head']}"]
+        assert made.open_pages == (["two.test"] if guarded else ["one.test"])
+        assert made.warnings == ([f"bando: {SENTENCES['head']}"] if guarded else [])
 
 
 async def test_a_line_that_breaks_in_the_middle_changes_nothing(tmp_path: Path) -> None:
