@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from portal.vouchers import codes
+from sandbox.calling import let_call
 from sandbox.cards import Cards, printed
 from sandbox.history import lived
 from sandbox.owner import Owner, owner
@@ -33,9 +35,11 @@ async def show(folder: Path, port: int, build: Build, paystack: str = "") -> Non
             server = await more.enter_async_context(_paystack(site, built, paystack, port))
             print(f"\nGuests pay through Paystack; phones that it rings: {server.url}/", flush=True)
         print(_addresses(site, port, cards, await owner(site, built.db)), flush=True)
+        clockwork = await let_call(site, built)
         while True:
             for phone in phones:
                 phone.appear()
+            await asyncio.to_thread(clockwork.run_due)
             await site.clock.sleep(5_000)
 
 

@@ -187,6 +187,7 @@ def settings_for(folder: Path, ca: Authority, port: int, more: dict[str, str]) -
             "BANDO_TLS_CERT": str(leaf.certificate),
             "BANDO_TLS_KEY": str(leaf.key),
             "BANDO_CA_FILE": str(ca.certificate_path),
+            "BANDO_ROUTER_AUTHORITY": str(ca.certificate_path),
             **more,
         }
     )
@@ -326,5 +327,6 @@ def write_env(site: Site) -> Path:
     path.write_text(
         f"BANDO_MODE=sandbox\nBANDO_DATABASE={settings.database}\nBANDO_PUBLIC_URL={settings.public_url}\n"
         f"BANDO_SECRET_KEY={settings.secret_key}\nBANDO_CA_FILE={settings.ca_file}\n"
+        f"BANDO_ROUTER_AUTHORITY={settings.router_authority}\n"
     )
     return path

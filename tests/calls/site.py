@@ -93,8 +93,7 @@ class Away:
 async def away(folder: Path, version: str = VERSIONS[0], *, mode: str = "radius") -> AsyncIterator[Away]:
     """A router that was set up by the script a moment ago."""
     clock = TravelClock()
-    authority = str(folder / "world" / "ca" / "ca.pem")
-    async with world(folder / "world", build, clock=clock, BANDO_ROUTER_AUTHORITY=authority) as (site, bando):
+    async with world(folder / "world", build, clock=clock) as (site, bando):
         tenant, row = site.tenant.id, site.row
         await bando.db.write(tenant, update, "routers", row.id, mode=mode)
         keys = await bando.db.write(tenant, service.switch_on, tenant, site.vault, row)

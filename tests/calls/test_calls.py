@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from app import build
 from portal.calls import service
 from portal.calls.beat import latest
-from portal.clock import MINUTE
+from portal.clock import MINUTE, TravelClock
 from portal.tenancy import store as tenancy
 from portal.units import Row, rows
 from portal.watch.outages import DOWN_MS
+from sandbox.calling import let_call
 from sandbox.routeros.scheduler import Scheduler
+from sandbox.world import world
 from tests.calls.site import GARDEN, VERSIONS, Away, away, opened, set_up, shared, stranger
 
 both = pytest.mark.parametrize("version", VERSIONS)
@@ -304,3 +308,18 @@ async def test_a_router_that_was_switched_off_in_the_catalog_a_moment_ago_is_not
         ]
 
     assert [each.status_code for each in answers] == [401, 401]
+
+
+async def test_the_router_of_the_sandbox_calls_too(tmp_path: Path) -> None:
+    """What `make run` shows: the router is called by its keeper, and calls beside."""
+    clock = TravelClock()
+    async with world(tmp_path / "world", build, clock=clock) as (site, bando):
+        clockwork = await let_call(site, bando)
+        clock.advance(2 * MINUTE)
+        await asyncio.to_thread(clockwork.run_due)
+        row = await bando.db.read(site.tenant.id, tenancy.router, site.row.id)
+        told = latest(row.beat)
+
+    assert told is not None
+    assert (told.applied, told.trouble, row.call_version) == (1, "", 1)
+    assert clockwork.failures == []
