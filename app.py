@@ -60,6 +60,7 @@ from portal.processors.gate import Gate
 from portal.radius import site as radius
 from portal.radius import tickets
 from portal.radius.doors import Doors
+from portal.radius.watching.watch import Watch as RadiusWatch
 from portal.settings import Settings, load, refuse_unsafe
 from portal.staff.room import StaffRoom
 from portal.tenancy.reminders import Reminders
@@ -103,6 +104,7 @@ class Bando:
     supervisor: Supervisor
     web: ASGIApp
     radius: Beside | None  # where FreeRADIUS asks, if it does
+    radius_watch: RadiusWatch
 
     async def start(self) -> None:
         """Take up the work where it was left, then run the loops."""
@@ -116,7 +118,7 @@ class Bando:
             *(self.reminders.loop, self.imports.loop, self.retention.loop, self.erasing.loop, self.closed.loop),
             *(self.rotation.loop, *self.messages.loops),
         )
-        self.supervisor.start([self.keepers.loop, ends, *rooms])
+        self.supervisor.start([self.keepers.loop, self.radius_watch.loop, ends, *rooms])
         if self.radius is not None:
             await self.radius.start()
         # What is there now stays: the collector need not look at it again (p99 35 -> 12 ms, design 5).
@@ -139,6 +141,7 @@ class Bando:
         await self.payments.stop()
         await self.supervisor.stop()
         await self.keepers.stop()
+        await self.radius_watch.stop()
         self.staff.close()
         await self.http.aclose()
         await self.db.aclose()
@@ -170,6 +173,14 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     supervisor = Supervisor(clock)
     health = Health(db=db, clock=clock, supervisor=supervisor, keepers=keepers, vouchers=vouchers.counts, watch=watch)
     access_log = AccessLog()
+    doors = Doors(
+        db=db,
+        vault=vault,
+        clock=clock,
+        catalog=catalog,
+        vouchers=vouchers,
+        input_from_client=settings.radius_input == "client",
+    )
     services = Services(
         db=db,
         vault=vault,
@@ -203,7 +214,8 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         http=http,
         supervisor=supervisor,
         web=Starlette(),
-        radius=_radius(settings, Doors(db=db, vault=vault, clock=clock, catalog=catalog, vouchers=vouchers)),
+        radius=_radius(settings, doors),
+        radius_watch=RadiusWatch(db=db, clock=clock, vault=vault, settings=settings, catalog=catalog),
     )
 
     @asynccontextmanager

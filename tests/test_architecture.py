@@ -202,6 +202,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
         "migrations/opening",
     ),
     "alembic": ("migrate", "migrations/env"),
+    "pyrad": ("radius/watching/wire",),
     "cryptography": ("seal", "payments/initiator"),
     "argon2": ("staff",),
     "pyotp": ("staff",),

@@ -16,6 +16,7 @@ from portal.radius.names import Named, class_of
 from portal.radius.packet import Attributes, BadPacket, Login, login_of, mac_in
 from portal.radius.replies import Answer, accept, reject
 from portal.radius.standing import Stands, stands
+from portal.radius.terms import terms_of
 from portal.radius.tickets import Ticket
 from portal.tenancy.store import Router
 
@@ -54,7 +55,8 @@ def _stands(doors: Doors, router: Router, mac: str, now: Moment) -> Stands:
 def _answer(doors: Doors, view: TenantView, router: Router, found: Stands, *, ports: int = 1) -> Answer:
     if found.allowance is None or found.device_id is None:
         return reject(wording.sentence(found.why, view.tenant))
-    named = Named(found.device_id, found.allowance.pass_id)
+    now = doors.clock.now()
+    named = Named(found.device_id, found.allowance.pass_id, now, terms_of(found.allowance, now))
     return accept(found.allowance, class_=class_of(doors.vault, view.tenant.id, router.id, named), ports=ports)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.radius.stage import MAC, OTHER, Stage
+from tests.radius.stage import OTHER, Stage
 
 
 async def test_a_device_with_a_pass_is_let_in_by_its_mac(house: Stage) -> None:
