@@ -14,9 +14,13 @@ import pytest
 from playwright.async_api import BrowserContext, Page
 
 from app import build
+from portal.access import admission
+from portal.access import store as access
+from portal.clock import HOUR, SECOND, TravelClock
 from sandbox.gateway import Gateway
 from sandbox.phone import Phone, chromium
 from sandbox.world import PORTAL_HOST, Site, world
+from tests.flows.test_road import PHONE, to_the_prompt, until_prompted
 from tests.flows.test_voucher_road import card, see
 from tests.radius.freeradius import required
 
@@ -104,3 +108,109 @@ async def test_what_stands_in_the_routers_address_is_worthless_afterwards(tmp_pa
         async with Phone(gateway.port, site.ca) as phone:
             await phone.get(used)
         assert not online(site, gateway)
+
+
+async def test_a_payment_leads_there_and_on_to_where_the_guest_wanted(tmp_path: Path, chromium_path: str) -> None:
+    async with road(tmp_path) as (site, _):
+        gateway = await site.phone(1)
+        async with browser(gateway, site, chromium_path) as context:
+            page = context.pages[0]
+            await to_the_prompt(page)
+            await until_prompted(site)
+            await site.mpesa.handset(PHONE).approve()
+            await page.wait_for_url(FIRST, timeout=60_000)
+        assert online(site, gateway)
+
+
+async def test_with_the_browser_gone_the_next_arrival_does_it(tmp_path: Path, chromium_path: str) -> None:
+    async with road(tmp_path) as (site, _):
+        gateway = await site.phone(1)
+        async with browser(gateway, site, chromium_path) as context:
+            await to_the_prompt(context.pages[0])
+            await until_prompted(site)
+        await site.mpesa.handset(PHONE).approve()
+        await asyncio.sleep(1)
+        assert not online(site, gateway)
+        async with browser(gateway, site, chromium_path) as context:
+            await context.pages[0].goto(FIRST)
+            await context.pages[0].wait_for_url(FIRST, timeout=60_000)
+            await until(lambda: online(site, gateway))
+
+
+async def test_time_ends_and_the_guest_hears_it(tmp_path: Path, chromium_path: str) -> None:
+    clock = TravelClock()
+    async with road(tmp_path, clock=clock) as (site, bando):
+        gateway, code = await site.phone(1), await card(site, bando, "1 hour")
+        async with browser(gateway, site, chromium_path) as context:
+            page = context.pages[0]
+            await redeem(page, code)
+            await until(lambda: online(site, gateway))
+            await see(page, "You are online")
+            clock.advance(HOUR + 5 * SECOND)
+            await until(lambda: not online(site, gateway))
+            await page.goto(FIRST)
+            await see(page, "Your time has ended")
+
+
+async def test_a_phone_that_comes_back_is_let_in_by_its_mac(tmp_path: Path, chromium_path: str) -> None:
+    async with road(tmp_path) as (site, bando):
+        gateway, code = await site.phone(1), await card(site, bando)
+        async with browser(gateway, site, chromium_path) as context:
+            await redeem(context.pages[0], code)
+            await until(lambda: online(site, gateway))
+        site.router.reboot()
+        assert not online(site, gateway)
+        gateway.appear()
+        await until(lambda: online(site, gateway))
+        active = site.router.active_of(gateway.mac, gateway.address)
+        assert active
+        assert active["login-by"] == "mac"
+
+
+async def test_whoever_staff_stop_is_off_at_once(tmp_path: Path, chromium_path: str) -> None:
+    async with road(tmp_path) as (site, bando):
+        gateway, code = await site.phone(1), await card(site, bando)
+        async with browser(gateway, site, chromium_path) as context:
+            page = context.pages[0]
+            await redeem(page, code)
+            await until(lambda: online(site, gateway))
+            await see(page, "You are online")
+            device = await bando.db.read(site.tenant.id, access.device_by_mac, gateway.mac)
+            now = site.clock.now()
+            await bando.db.write(site.tenant.id, admission.hold, device.id, "staff", now + HOUR, now)
+            await until(lambda: not online(site, gateway), 10)
+            await page.goto(FIRST)
+            await see(page, "This device is stopped")
+        assert not online(site, gateway)
+
+
+async def test_a_guest_disconnects_where_the_router_cannot_be_reached(tmp_path: Path, chromium_path: str) -> None:
+    async with road(tmp_path) as (site, bando):
+        site.router.tables["/radius/incoming"].set("", {"accept": "no"})
+        gateway, code = await site.phone(1), await card(site, bando)
+        async with browser(gateway, site, chromium_path) as context:
+            page = context.pages[0]
+            await redeem(page, code)
+            await see(page, "You are online")
+            mine = page.url.partition("?")[0]
+            await page.goto(mine)
+            await page.get_by_role("button", name="Disconnect").click()
+            await until(lambda: not online(site, gateway))
+            await see(page, "You are disconnected")
+            await page.get_by_role("button", name="Connect").click()
+            await until(lambda: online(site, gateway))
+
+
+async def test_a_router_that_gets_no_answer_says_so_on_our_page(tmp_path: Path, chromium_path: str) -> None:
+    async with road(tmp_path) as (site, bando):
+        gateway, code = await site.phone(1), await card(site, bando)
+        site.router.tables["/radius"].set(site.router.tables["/radius"].find()[0][".id"], {"timeout": "100ms"})
+        site.router.faults.radius.wrong_secret = True
+        async with browser(gateway, site, chromium_path) as context:
+            page = context.pages[0]
+            await redeem(page, code)
+            await see(page, "got no answer from us")
+            assert not online(site, gateway)
+            site.router.faults.radius.wrong_secret = False
+            await page.get_by_text("Connect", exact=True).click()
+            await until(lambda: online(site, gateway))
