@@ -30,6 +30,11 @@ run_dir = {folder}/run
 raddbdir = {folder}
 """
 _NETWORKS = """\
+client doctor {
+	ipaddr = ${bando.address}
+	secret = ${bando.token}
+	require_message_authenticator = yes
+}
 client sandbox {
 	ipaddr = 127.0.0.0/8
 	dynamic_clients = bando_clients

@@ -39,7 +39,9 @@ def a_place(port: int) -> Place:
 
 def settings_of(place: Place) -> dict[str, str]:
     """Bando's side of it."""
-    return {"BANDO_RADIUS_LISTEN": place.url.removeprefix("http://"), "BANDO_RADIUS_TOKEN": place.token}
+    return {"BANDO_RADIUS_LISTEN": place.url.removeprefix("http://"), "BANDO_RADIUS_TOKEN": place.token} | {
+        "BANDO_RADIUS_SERVER": f"{place.address}:{place.authentication}"
+    }
 
 
 def asks(number: int = 0) -> AsksRadius:
