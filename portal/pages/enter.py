@@ -26,19 +26,19 @@ WAS = "was=entered"  # in the address to which the router leads back
 async def of_arrival(services: Services, request: Request) -> Response:
     """From the first page."""
     visit = open_visit(services, request)
-    return go(visit, f"/w/{visit.token}/?{WAS}")
+    return await go(visit, f"/w/{visit.token}/?{WAS}")
 
 
 async def of_purchase(services: Services, request: Request) -> Response:
     """From the page of a payment."""
     visit, _ = await open_purchase(services, request)
-    return go(visit, f"/p/{request.path_params['token']}/{tail(visit)}&{WAS}")
+    return await go(visit, f"/p/{request.path_params['token']}/{tail(visit)}&{WAS}")
 
 
 async def of_pass(services: Services, request: Request) -> Response:
     """From the page of a proven pass."""
     visit = open_proof(services, request).visit
-    return go(visit, f"/s/{request.path_params['token']}/?{WAS}")
+    return await go(visit, f"/s/{request.path_params['token']}/?{WAS}")
 
 
 async def leave(services: Services, request: Request) -> Response:
@@ -49,13 +49,13 @@ async def leave(services: Services, request: Request) -> Response:
     return see_other(f"{router_url(visit, 'logout')}?erase-cookie=on")
 
 
-def go(visit: Visit, back: str) -> Response:
+async def go(visit: Visit, back: str) -> Response:
     """To the router with a fresh one-time login, if it is of any use to this device; else to where it stands."""
     services = visit.services
     if visit.context is None or visit.site.mode != "radius" or services.ticket is None:
         raise Refused("old-link", status=404)
     now = services.clock.now()
-    if kind_of(look(visit, now), visit, now, inside=False) not in ("enter", "online"):
+    if kind_of(await look(visit, now), visit, now, inside=False) not in ("enter", "online"):
         return see_other(back)
     tenant_id = visit.view.tenant.id
     name, password = services.ticket(services.vault, tenant_id, visit.site.id, visit.context.mac, now)

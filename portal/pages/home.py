@@ -109,7 +109,7 @@ async def home(services: Services, shelf: Shelf, request: Request) -> Response:
     if asked.get("lang") in LANGUAGES:
         return see_other(f"/w/{in_language(visit, asked['lang'])}/")
     now = services.clock.now()
-    found = look(visit, now)
+    found = await look(visit, now)
     kind = kind_of(found, visit, now, inside=is_inside(visit, asked))
     if visit.context and visit.context.code and not asked:
         offered = await voucher.scanned(visit, request, left_of(found, now))
@@ -120,10 +120,10 @@ async def home(services: Services, shelf: Shelf, request: Request) -> Response:
     return shelf.plans(visit, note_of(visit, found, kind), now, trial_of(visit, found, kind, now)).answer(request)
 
 
-def look(visit: Visit, now: Moment) -> Arrival:
+async def look(visit: Visit, now: Moment) -> Arrival:
     """What is known of the device of this visit."""
     assert visit.context is not None
-    return visit.services.db.read_here(
+    return await visit.services.db.read_here(
         visit.view.tenant.id, arrive, visit.context.mac, visit.site.id, now, visit.view.tries
     )
 
@@ -191,7 +191,7 @@ async def state(services: Services, request: Request) -> Response:
     """The same in one word, for the page's script."""
     visit = open_visit(services, request)
     now, inside = services.clock.now(), is_inside(visit, forms.query(request))
-    return JSONResponse({"s": kind_of(look(visit, now), visit, now, inside=inside)})
+    return JSONResponse({"s": kind_of(await look(visit, now), visit, now, inside=inside)})
 
 
 async def connect(services: Services, request: Request) -> Response:
