@@ -357,6 +357,10 @@ async def asking(site: Site) -> AsyncIterator[None]:
         yield
 
 
+def _radius_of(site: Site) -> dict[str, str]:
+    return radius_site.settings_of(site.radius) if site.radius else {}
+
+
 def write_env(site: Site) -> Path:
     """The settings of this world as an env file, for the command line."""
     path = site.folder / "bando.env"
@@ -364,5 +368,6 @@ def write_env(site: Site) -> Path:
     path.write_text(
         f"BANDO_MODE=sandbox\nBANDO_DATABASE={settings.database}\nBANDO_PUBLIC_URL={settings.public_url}\n"
         f"BANDO_SECRET_KEY={settings.secret_key}\nBANDO_CA_FILE={settings.ca_file}\n"
+        + "".join(f"{name}={value}\n" for name, value in _radius_of(site).items())
     )
     return path
