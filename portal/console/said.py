@@ -112,6 +112,7 @@ SAID = {
     "router-saved": "Saved.",
     "router-again": "Saved. The set-up script has changed with it: import it again.",
     "router-password": "The API has a new password. The router knows it once this script is imported.",
+    "router-secret": "It has a new RADIUS secret. The router knows it once this script is imported.",
     "router-calls-let": "It may call. It does so once this script is imported.",
     "router-calls-renew": "It has other keys. It calls again once this script is imported.",
     "router-calls-stop": "It may not call any more. What it calls with is worth nothing.",
