@@ -8,7 +8,20 @@ from typing import Any
 
 import uvloop
 
-from benchmarks import beside, callback, check, console, draw, landing, metering, press, purge, reboot, redeem
+from benchmarks import (
+    beside,
+    callback,
+    check,
+    console,
+    draw,
+    landing,
+    metering,
+    press,
+    purge,
+    reboot,
+    redeem,
+    starvation,
+)
 from benchmarks.figures import machine
 
 BENCHMARKS: dict[str, tuple[Callable[[int], Coroutine[Any, Any, None]], int]] = {
@@ -23,6 +36,7 @@ BENCHMARKS: dict[str, tuple[Callable[[int], Coroutine[Any, Any, None]], int]] = 
     "purge": (purge.run, 2),
     "reboot": (reboot.run, 5),
     "redeem": (redeem.run, 5),
+    "starvation": (starvation.run, 3),
 }
 
 

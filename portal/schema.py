@@ -20,6 +20,7 @@ from portal import (
     schema_messages,
     schema_payments,
     schema_privacy,
+    schema_processes,
     schema_refunds,
     schema_rights,
     schema_sessions,
@@ -43,6 +44,7 @@ __all__ = [
     "schema_messages",
     "schema_payments",
     "schema_privacy",
+    "schema_processes",
     "schema_refunds",
     "schema_rights",
     "schema_sessions",
@@ -304,6 +306,8 @@ presence = Table(
     personal("address", Text, purpose="help a guest who reads out their address", keep="session"),
     plain("rate_up", Whole),  # bit/s between the last two readings; NULL when that cannot be said
     plain("rate_down", Whole),
+    # By how much longer its silence means nothing than at a router that is polled: a RADIUS router tells so seldom.
+    plain("patience_ms", Whole, nullable=False, server_default="0"),
     UniqueConstraint("tenant_id", "router_id", "device_id"),
     Index(None, "tenant_id", "device_id", "router_id"),
     Index(None, "tenant_id", "online_since"),

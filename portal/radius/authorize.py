@@ -16,6 +16,7 @@ from portal.radius.names import Named, class_of
 from portal.radius.packet import Attributes, BadPacket, Login, login_of, mac_in
 from portal.radius.replies import Answer, accept, reject
 from portal.radius.standing import Stands, stands
+from portal.radius.terms import terms_of
 from portal.radius.tickets import Ticket
 from portal.tenancy.store import Router
 
@@ -34,7 +35,7 @@ async def authorize(doors: Doors, given: Attributes) -> Answer:
     named = mac_in(login.name)
     if named == login.mac:
         # Whoever the router sees as this device needs no password: it is let in by what it is.
-        return _answer(doors, view, router, _stands(doors, router, login.mac, doors.clock.now()))
+        return _answer(doors, view, router, await _stands(doors, router, login.mac, doors.clock.now()))
     if named and not login.name.isalnum():
         return reject(wording.sentence("not-yours", view.tenant))
     return await _by_voucher(doors, view, router, login)
@@ -47,14 +48,15 @@ def _place(doors: Doors, login: Login) -> tuple[TenantView, Router]:
     return found
 
 
-def _stands(doors: Doors, router: Router, mac: str, now: Moment) -> Stands:
-    return doors.db.read_here(router.tenant_id, stands, mac, router.id, now)
+async def _stands(doors: Doors, router: Router, mac: str, now: Moment) -> Stands:
+    return await doors.db.read_here(router.tenant_id, stands, mac, router.id, now)
 
 
 def _answer(doors: Doors, view: TenantView, router: Router, found: Stands, *, ports: int = 1) -> Answer:
     if found.allowance is None or found.device_id is None:
         return reject(wording.sentence(found.why, view.tenant))
-    named = Named(found.device_id, found.allowance.pass_id)
+    now = doors.clock.now()
+    named = Named(found.device_id, found.allowance.pass_id, now, terms_of(found.allowance, now))
     return accept(found.allowance, class_=class_of(doors.vault, view.tenant.id, router.id, named), ports=ports)
 
 
@@ -62,7 +64,7 @@ async def _by_ticket(doors: Doors, view: TenantView, router: Router, login: Logi
     now = doors.clock.now()
     if not _is_genuine(doors, router, login, ticket) or not ticket.good_at(now):
         return reject(wording.sentence("ticket", view.tenant))
-    found = _stands(doors, router, login.mac, now)
+    found = await _stands(doors, router, login.mac, now)
     if not _unused(found, ticket, login.session):
         return reject(wording.sentence("ticket", view.tenant))
     answer = _answer(doors, view, router, found)
@@ -105,5 +107,5 @@ async def _by_voucher(doors: Doors, view: TenantView, router: Router, login: Log
         await doors.vouchers.redeem(view, router, mac=login.mac, text=login.name, source=login.address, seen=True)
     except Refused as refused:
         return reject(wording.refused(refused, view.tenant))
-    found = _stands(doors, router, login.mac, doors.clock.now())
+    found = await _stands(doors, router, login.mac, doors.clock.now())
     return _answer(doors, view, router, found, ports=found.ports)

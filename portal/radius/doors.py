@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 from portal.access.catalog import Catalog, TenantView
-from portal.clock import Clock
+from portal.clock import Clock, Moment
 from portal.db import Database
 from portal.seal import Vault
 from portal.tenancy.store import Router
@@ -21,6 +22,9 @@ class Doors:
     clock: Clock
     catalog: Catalog
     vouchers: Vouchers
+    input_from_client: bool = True  # whether Acct-Input counts what the client sent (BANDO_RADIUS_INPUT)
+    came: Counter[str] = field(default_factory=Counter)  # accounting packets, by what came of them
+    contacts: dict[int, Moment] = field(default_factory=dict)  # when each router's last contact was written down
 
     def router_at(self, source: str) -> tuple[TenantView, Router] | None:
         """The router in RADIUS mode whose packets come from this address, and its ISP, switched on or not."""

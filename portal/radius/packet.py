@@ -40,6 +40,11 @@ class Attributes:
             raise BadPacket(f"{name} is no text")
         return found
 
+    def word(self, name: str) -> str:
+        """A name out of a list, or its number, as FreeRADIUS happens to say it; empty when there is none."""
+        found = self._values.get(name, "")
+        return str(found) if isinstance(found, int) else self.text(name)
+
     def whole(self, name: str) -> int:
         """A whole number from 0 up; 0 when there is none."""
         found = self._values.get(name, 0)
