@@ -8,17 +8,9 @@ from dataclasses import dataclass
 from portal.access import passes
 from portal.access.allowance import Hold
 from portal.access.passes import Pass
+from portal.access.store import Presence
 from portal.clock import Moment
 from portal.units import Row, Unit, one, rows
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Seen:
-    """Since when a device is online at a router, and how fresh that is."""
-
-    router_id: int
-    seen_at: Moment
-    online_since: Moment | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +20,7 @@ class Found:
     device_id: int
     hold: Hold
     queue: Sequence[Pass]  # its own passes that have not ended
-    seen: Sequence[Seen]
+    seen: Sequence[Presence]  # where it was ever seen, without its counters
     alone: bool  # nobody else uses its passes, and it may use nobody else's
     last_end: str | None  # without a pass: why the one it bought last ended
     ticket_at: Moment | None  # when the one-time login was made that it used last, and by which session
@@ -40,6 +32,7 @@ _PASS = ", ".join(f"p.{name} AS p_{name}" for name in passes.FIELDS)
 _DEVICE = (
     "SELECT d.id AS d_id, d.held_by, d.held_until, d.held_at, d.blocked_at, d.ticket_at, d.ticket_session,"
     " s.router_id AS s_router_id, s.seen_at AS s_seen_at, s.online_since AS s_online_since,"
+    " s.patience_ms AS s_patience_ms,"
     " (SELECT COUNT(*) FROM pass_devices u WHERE u.tenant_id = p.tenant_id AND u.pass_id = p.id"
     " AND u.device_id <> d.id) AS others,"
     " CASE WHEN p.id IS NULL THEN (SELECT MAX(v.added_at) FROM pass_devices v JOIN passes w"
@@ -70,14 +63,22 @@ def _found(found: Sequence[Row]) -> Found:
         device_id=first["d_id"],
         hold=Hold(by=first["held_by"], until=first["held_until"], blocked=blocked, at=first["held_at"]),
         queue=[passes.from_row({name: row[f"p_{name}"] for name in passes.FIELDS}) for row in queue.values()],
-        seen=[
-            Seen(router_id=row["s_router_id"], seen_at=row["s_seen_at"], online_since=row["s_online_since"])
-            for row in seen.values()
-        ],
+        seen=[_presence(row) for row in seen.values()],
         alone=first["shared"] is None and not any(row["others"] for row in queue.values()),
         last_end=first["last_end"],
         ticket_at=first["ticket_at"],
         ticket_session=first["ticket_session"],
+    )
+
+
+def _presence(row: Row) -> Presence:
+    return Presence(
+        router_id=row["s_router_id"],
+        device_id=row["d_id"],
+        seen_at=row["s_seen_at"],
+        online_since=row["s_online_since"],
+        reading=None,
+        patience_ms=row["s_patience_ms"],
     )
 
 
