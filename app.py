@@ -11,7 +11,7 @@ import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -76,7 +76,7 @@ from portal.vouchers.room import Vouchers
 from portal.watch.looking import Sources
 from portal.watch.room import Watch
 from portal.watch.rules import Balance, Deadline, Expiring
-from workers import Workers
+from workers import Workers, end_with
 
 Part = Literal["all", "web", "work"]  # what a process does: everything, answer, or keep routers and run loops
 
@@ -487,16 +487,19 @@ def work(settings: Settings) -> None:
 
 @cli.command(hidden=True)
 @click.argument("part", type=click.Choice(["web", "work"]))
-@click.argument("listening")
+@click.argument("lives", type=int)
 @click.argument("says", type=int)
+@click.argument("listening")
 @click.pass_obj
-def process(settings: Settings, part: Part, listening: str, says: int) -> None:
+def process(settings: Settings, part: Part, lives: int, says: int, listening: str) -> None:
     """One of the processes of `bando serve`."""
+    end_with(lives)
     sys.setswitchinterval(SWITCH_S)
     allow_many_connections()
 
     def started() -> None:
-        os.write(says, b"ready")
+        with suppress(BrokenPipeError):  # nobody waits for that when it is not exchanged
+            os.write(says, b"ready")
         os.close(says)
 
     if part == "work":

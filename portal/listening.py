@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import cast
+from typing import Any, ClassVar, cast
+from weakref import WeakSet
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -22,6 +23,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 MAX_HEAD = 32 * 1024  # bytes: address, headers and framing; the longest address of ours has about 6 000
 REQUEST_S = 20.0  # a form of 200 bytes arrives in this time over any network that a page came through
 LEAVE_S = 3.0  # how long a connection may be idle before it is closed under whoever might use it next
+CLOSE_S = 1.0  # how long the other side may take to say goodbye
 MAX_WAITING = 8  # browsers send none before they have the answer to the last; uvicorn keeps 10 kB for each
 
 
@@ -30,11 +32,17 @@ class Listening(HttpToolsProtocol):
 
     request_s = REQUEST_S
     leaving = False  # whether this process takes no further request on a connection
+    arriving: ClassVar[WeakSet[Listening]] = WeakSet()  # accepted, and still agreeing on a key
     _due: float | None = None  # when the request that is arriving must be whole
     _look: asyncio.TimerHandle | None = None  # looks whether it is; one for many requests
     _around = 0  # bytes since the request began that were not body
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.arriving.add(self)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.arriving.discard(self)
         super().connection_made(cast(asyncio.Transport, transport))  # uvicorn says what asyncio only implies
         self._arm()
 
@@ -72,6 +80,15 @@ class Listening(HttpToolsProtocol):
         self._around = 0
         self._due = None
         super().on_message_complete()
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self.loop.call_later(CLOSE_S, self._cut_off)
+
+    def _cut_off(self) -> None:
+        """Whoever does not answer to a goodbye, as a browser's idle connection, has nothing more to get."""
+        if self.transport.is_closing() and not self.transport.get_write_buffer_size():
+            self.transport.abort()
 
     def _arm(self) -> None:
         self._due = self.loop.time() + self.request_s
@@ -118,7 +135,7 @@ class LeavingServer(uvicorn.Server):
             for each in self.servers:
                 each.close()
         over = self._leaving_at is not None and time.monotonic() - self._leaving_at >= LEAVE_S
-        done = Listening.leaving and not self.server_state.connections
+        done = Listening.leaving and not self.server_state.connections and not Listening.arriving
         return (await super().on_tick(counter)) or over or done
 
 
