@@ -187,8 +187,6 @@ def _begin(told: _Told, first: Pass | None, cause: str | None) -> Unit[Moment]:
         "router_id": told.place.router_id,
         "device_id": told.device_id,
         "pass_id": told.pass_id if told.pass_id is not None else first.id if first else None,
-        "seen_at": news.seen_at,
-        "ended_at": news.ended_at,
         "cause": cause,
         "ms": news.total.ms,
         "up": news.total.bytes_up,
@@ -201,6 +199,8 @@ def _begin(told: _Told, first: Pass | None, cause: str | None) -> Unit[Moment]:
         started_at = news.started_at + later
         columns |= {
             "started_at": started_at,
+            "seen_at": max(started_at, news.seen_at),
+            "ended_at": None if news.ended_at is None else max(started_at, news.ended_at),
             "let_in_at": named.let_in_at if named else started_at,
             "login_sealed": _sealed(told, started_at) if news.ended_at is None else None,
         }
