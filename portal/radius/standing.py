@@ -66,10 +66,12 @@ def _presence(found: Found, seen: store.Seen) -> Presence:
 
 
 def _stands(found: Found, queue: Sequence[Pass], allowed: Allowance | None, now: Moment, router_id: int) -> Stands:
+    over = [passes.as_of(each, now).end_reason for each in found.queue]  # and nobody has written it down yet
+    last_end = next((each for each in reversed(over) if each), found.last_end)
     return Stands(
         device_id=found.device_id,
         allowance=allowed,
-        why="" if allowed else why_not(queue, now, hold=found.hold, router_id=router_id, last_end=found.last_end),
+        why="" if allowed else why_not(queue, now, hold=found.hold, router_id=router_id, last_end=last_end),
         ports=queue[0].max_devices if queue else 1,
         ticket_at=found.ticket_at,
         ticket_session=found.ticket_session,

@@ -35,14 +35,15 @@ class Found:
     ticket_session: str | None
 
 
+# MAX and not COUNT, which SQLite would count in an index that covers it: through all pass_devices of the ISP.
 _PASS = ", ".join(f"p.{name} AS p_{name}" for name in passes.FIELDS)
 _DEVICE = (
     "SELECT d.id AS d_id, d.held_by, d.held_until, d.held_at, d.blocked_at, d.ticket_at, d.ticket_session,"
     " s.router_id AS s_router_id, s.seen_at AS s_seen_at, s.online_since AS s_online_since,"
     " (SELECT COUNT(*) FROM pass_devices u WHERE u.tenant_id = p.tenant_id AND u.pass_id = p.id"
     " AND u.device_id <> d.id) AS others,"
-    " CASE WHEN p.id IS NULL THEN (SELECT COUNT(*) FROM pass_devices v JOIN passes w ON w.tenant_id = v.tenant_id"
-    " AND w.id = v.pass_id WHERE v.tenant_id = d.tenant_id AND v.device_id = d.id AND w.state <> 'ended') END"
+    " CASE WHEN p.id IS NULL THEN (SELECT MAX(v.added_at) FROM pass_devices v JOIN passes w"
+    " ON +w.tenant_id = v.tenant_id AND w.id = v.pass_id WHERE v.tenant_id = d.tenant_id AND v.device_id = d.id AND w.state <> 'ended') END"
     " AS shared,"
     " CASE WHEN p.id IS NULL THEN (SELECT e.end_reason FROM passes e WHERE e.tenant_id = d.tenant_id"
     " AND e.device_id = d.id AND e.state = 'ended' ORDER BY e.bought_at DESC LIMIT 1) END AS last_end,"
@@ -72,7 +73,7 @@ def _found(found: Sequence[Row]) -> Found:
             Seen(router_id=row["s_router_id"], seen_at=row["s_seen_at"], online_since=row["s_online_since"])
             for row in seen.values()
         ],
-        alone=not first["shared"] and not any(row["others"] for row in queue.values()),
+        alone=first["shared"] is None and not any(row["others"] for row in queue.values()),
         last_end=first["last_end"],
         ticket_at=first["ticket_at"],
         ticket_session=first["ticket_session"],
