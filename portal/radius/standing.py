@@ -61,6 +61,7 @@ def _presence(found: Found, seen: store.Seen) -> Presence:
         device_id=found.device_id,
         seen_at=seen.seen_at,
         online_since=seen.online_since,
+        patience_ms=seen.patience_ms,
         reading=None,
     )
 

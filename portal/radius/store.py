@@ -19,6 +19,7 @@ class Seen:
     router_id: int
     seen_at: Moment
     online_since: Moment | None
+    patience_ms: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,7 @@ _PASS = ", ".join(f"p.{name} AS p_{name}" for name in passes.FIELDS)
 _DEVICE = (
     "SELECT d.id AS d_id, d.held_by, d.held_until, d.held_at, d.blocked_at, d.ticket_at, d.ticket_session,"
     " s.router_id AS s_router_id, s.seen_at AS s_seen_at, s.online_since AS s_online_since,"
+    " s.patience_ms AS s_patience_ms,"
     " (SELECT COUNT(*) FROM pass_devices u WHERE u.tenant_id = p.tenant_id AND u.pass_id = p.id"
     " AND u.device_id <> d.id) AS others,"
     " CASE WHEN p.id IS NULL THEN (SELECT MAX(v.added_at) FROM pass_devices v JOIN passes w"
@@ -70,7 +72,12 @@ def _found(found: Sequence[Row]) -> Found:
         hold=Hold(by=first["held_by"], until=first["held_until"], blocked=blocked, at=first["held_at"]),
         queue=[passes.from_row({name: row[f"p_{name}"] for name in passes.FIELDS}) for row in queue.values()],
         seen=[
-            Seen(router_id=row["s_router_id"], seen_at=row["s_seen_at"], online_since=row["s_online_since"])
+            Seen(
+                router_id=row["s_router_id"],
+                seen_at=row["s_seen_at"],
+                online_since=row["s_online_since"],
+                patience_ms=row["s_patience_ms"],
+            )
             for row in seen.values()
         ],
         alone=first["shared"] is None and not any(row["others"] for row in queue.values()),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from portal.errors import Misconfigured
 from portal.radius.names import Named, class_of, named_by
 from portal.radius.packet import MOST_BYTES, Attributes, BadPacket, login_of, mac_in, read
+from portal.radius.terms import Terms
 from portal.settings import load, refuse_unsafe
 from tests.radius.stage import MAC, OTHER, SECRET, TOKEN, Stage
 
@@ -161,8 +162,9 @@ def test_a_short_token_is_refused_where_there_is_radius_and_nowhere_else() -> No
 
 
 async def test_somebody_elses_class_or_ticket_is_worth_nothing(bando: Stage) -> None:
-    made = class_of(bando.vault, bando.tenant.id, bando.router_id, Named(7, 9))
-    assert named_by(bando.vault, bando.tenant.id, bando.router_id, made) == (7, 9)
+    named = Named(7, 9, 1_800_000_000_000, Terms(until=1_800_000_360_000, bytes=None, up=None, down=5_000_000))
+    made = class_of(bando.vault, bando.tenant.id, bando.router_id, named)
+    assert named_by(bando.vault, bando.tenant.id, bando.router_id, made) == named
     assert named_by(bando.vault, bando.tenant.id, bando.router_id + 1, made) is None
     assert named_by(bando.vault, bando.tenant.id + 1, bando.router_id, made) is None
     for n in range(len(made)):
