@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8443
 
-.PHONY: audit simulate lock pictures run test check lint types sweep bench migration manual clean help
+.PHONY: audit simulate lock pictures run test test-postgres check lint types sweep bench migration manual clean help
 
 help:  ## show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -24,6 +24,9 @@ run: $(VENV)/ready  ## start the whole sandbox world: router, phone, M-Pesa, por
 # Several processes read the same tests: what one of them has compiled the others need not compile again.
 test: $(VENV)/ready lint types  ## lint, types and all tests
 	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $${BANDO_WORKERS:-4} --dist loadfile --no-loadscope-reorder
+
+test-postgres: $(VENV)/ready  ## the same tests on PostgreSQL
+	BANDO_TEST_ENGINE=postgresql PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $${BANDO_WORKERS:-4} --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

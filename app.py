@@ -6,15 +6,16 @@ import asyncio
 import fcntl
 import gc
 import os
+import signal
 import socket
-import sqlite3
 import ssl
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 import click
 import httpx
@@ -27,27 +28,32 @@ from commands.ground import clock_for, must_be_usable, trust_for
 from portal.access import record
 from portal.access.catalog import Catalog
 from portal.access.trials import Trials
-from portal.clock import Clock, Moment
+from portal.clock import SECOND, Clock, Moment
 from portal.console import site as console
 from portal.console.doors import Services as ConsoleServices
-from portal.db import Database, Observe, quiet
+from portal.db import Database, Observe, open_database, quiet
+from portal.db.failures import ENGINE_FAILS
+from portal.db.serving import must_be_free
 from portal.errors import BandoError, Misconfigured
 from portal.health import Health
 from portal.imports.room import Imports
 from portal.keys.ring import ring_of
 from portal.keys.rotation import Rotation
-from portal.listening import Beside, Listening, allow_many_connections
+from portal.listening import Beside, LeavingServer, Listening, allow_many_connections
 from portal.logs import AccessLog, configure
-from portal.loops import Every, Supervisor
+from portal.loops import Every, Loop, Supervisor, bells
 from portal.messages.gateways import gateway_of
 from portal.messages.room import Messages
-from portal.mikrotik.keepers import Keepers
+from portal.mikrotik.keepers import LOOK_EVERY_MS, Keepers
+from portal.mikrotik.names import Names
 from portal.money import Money
 from portal.pages import routes as pages
 from portal.pages.doors import Services
+from portal.payments.line import AT_ONCE
 from portal.payments.paystack import Paystack
 from portal.payments.room import Payments
 from portal.payments.statements import known
+from portal.place import Server
 from portal.privacy.closed.room import Closed
 from portal.privacy.erasing.room import Erasing
 from portal.privacy.incidents import store as incidents
@@ -56,8 +62,10 @@ from portal.privacy.retention.room import Retention
 from portal.privacy.retention.service import broke_off
 from portal.privacy.rights import store as requests
 from portal.privacy.rights.clocks import RIGHTS
+from portal.processes.leases import LOOPS, Leases
 from portal.processors.gate import Gate
 from portal.radius import site as radius
+from portal.radius import tickets
 from portal.radius.doors import Doors
 from portal.radius.watching.watch import Watch as RadiusWatch
 from portal.settings import Settings, load, refuse_unsafe
@@ -68,9 +76,14 @@ from portal.vouchers.room import Vouchers
 from portal.watch.looking import Sources
 from portal.watch.room import Watch
 from portal.watch.rules import Balance, Deadline, Expiring
+from workers import Workers, end_with
+
+Part = Literal["all", "web", "work"]  # what a process does: everything, answer, or keep routers and run loops
 
 # A statement of the writer thread lets the event loop in; at the usual 5 ms it would wait as long to come back.
 SWITCH_S = 0.0005
+# To all providers together; each host has a bound of its own, so that none can use them all up.
+CALLS = httpx.Limits(max_connections=8 * AT_ONCE, max_keepalive_connections=32)
 BACKLOG = 4096  # a whole site may come back at once after a power cut
 COLLECT = (20_000, 20, 20)  # a request leaves next to nothing behind that only the collector can find
 FURTHER = (Paystack,)  # the payment providers beside M-Pesa
@@ -101,29 +114,49 @@ class Bando:
     closed: Closed
     http: httpx.AsyncClient
     supervisor: Supervisor
+    leases: Leases | None  # None: this process is the only one
+    part: Part
     web: ASGIApp
     radius: Beside | None  # where FreeRADIUS asks, if it does
     radius_watch: RadiusWatch
 
     async def start(self) -> None:
-        """Take up the work where it was left, then run the loops."""
+        """Take up the work where it was left, then run the loops that are this process's."""
+        await self.db.share()
         await self.catalog.refresh()
-        await self.payments.start()
-        await self.watch.start()
-        await self.messages.start()
-        ends = Every("ends", ENDS_EVERY_MS, self._let_time_act, self.clock)
-        rooms = (
-            *(*self.payments.loops, *self.vouchers.loops, *self.staff.loops, *self.watch.loops),
-            *(self.reminders.loop, self.imports.loop, self.retention.loop, self.erasing.loop, self.closed.loop),
-            *(self.rotation.loop, *self.messages.loops),
-        )
-        self.supervisor.start([self.keepers.loop, self.radius_watch.loop, ends, *rooms])
-        if self.radius is not None:
+        bells(self.db, [self.keepers.loop, *self._work()])
+        if self.part != "web":
+            await self.payments.start(alone=self.leases is None)
+            await self.watch.start()
+            await self.messages.start()
+        self._start_loops()
+        if self.radius is not None and self.part != "work":
             await self.radius.start()
         # What is there now stays: the collector need not look at it again (p99 35 -> 12 ms, design 5).
         gc.collect()
         gc.freeze()
         gc.set_threshold(*COLLECT)
+
+    def _start_loops(self) -> None:
+        if self.leases is None:
+            self.supervisor.start([self.keepers.loop, self.payments.inbox, *self._work()])
+        elif self.part == "web":  # what it has taken in, it settles; the rest is for those who work
+            follow = Every("catalog", LOOK_EVERY_MS, self.catalog.refresh, self.clock)
+            self.supervisor.start([follow, self.payments.inbox])
+        else:
+            stranded = Every("stranded payments", 15 * SECOND, self.payments.take_up_stranded, self.clock)
+            self.supervisor.start([self.leases.loop, self.keepers.loop])
+            self.supervisor.start([stranded, self.payments.inbox, *self._work()], partial(self.leases.fence, LOOPS))
+
+    def _work(self) -> Sequence[Loop]:
+        """What only one process does at a time."""
+        ends = Every("ends", ENDS_EVERY_MS, self._let_time_act, self.clock)
+        payments = (each for each in self.payments.loops if each is not self.payments.inbox)
+        return (
+            *(ends, *payments, *self.vouchers.loops, *self.staff.loops, *self.watch.loops),
+            *(self.reminders.loop, self.imports.loop, self.retention.loop, self.erasing.loop, self.closed.loop),
+            *(self.rotation.loop, *self.messages.loops, self.radius_watch.loop),
+        )
 
     async def _let_time_act(self) -> int:
         done = 0
@@ -141,23 +174,30 @@ class Bando:
         await self.supervisor.stop()
         await self.keepers.stop()
         await self.radius_watch.stop()
+        if self.leases is not None:
+            await self.leases.leave()
         self.staff.close()
         await self.http.aclose()
         await self.db.aclose()
         gc.unfreeze()
 
 
-def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = quiet) -> Bando:
+def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = quiet, part: Part = "all") -> Bando:
     """Build every object once; nothing runs before `start`."""
     refuse_unsafe(settings)
     clock = clock or clock_for(settings)
-    db = Database(settings.database, observe=observe)
+    db = open_database(settings.place, observe=observe)
     ring = ring_of(settings.secret_key.encode(), db, clock)
     vault, rotation = ring.vault, Rotation(db, ring, clock)
     catalog = Catalog(db)
-    keepers = Keepers(db=db, clock=clock, vault=vault, settings=settings, catalog=catalog, observe=observe)
-    http = httpx.AsyncClient(verify=trust_for(settings), timeout=httpx.Timeout(20, connect=10), trust_env=False)
-    payments = Payments(db, vault, clock, catalog, settings, http, observe, further=FURTHER)
+    leases, names = None if part == "all" else Leases(db, clock), Names()
+    keepers = Keepers(
+        db=db, clock=clock, vault=vault, settings=settings, catalog=catalog, observe=observe, resolve=names, work=leases
+    )
+    http = httpx.AsyncClient(
+        verify=trust_for(settings), timeout=httpx.Timeout(20, connect=10), limits=CALLS, trust_env=False
+    )
+    payments = Payments(db, vault, clock, catalog, settings, http, observe, further=FURTHER, shared=leases is not None)
     vouchers = Vouchers(db, vault, clock, catalog, settings, keepers.sees)
     staff = StaffRoom(db, vault, clock)
     reminders = Reminders(db, clock, lambda: [each.tenant for each in catalog.all()])
@@ -166,7 +206,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     gateway, gate = gateway_of(settings, http), Gate(db, clock)
     messages = Messages(db, vault, clock, catalog, gateway, registered=gate)
     sources = Sources(balances=_balances, expiring=_expiring, deadlines=_deadlines, broke_off=broke_off)
-    watch = Watch(db, vault, clock, catalog, settings, trust_for(settings), sources=sources)
+    watch = Watch(db, vault, clock, catalog, settings, trust_for(settings), sources=sources, look_up=Names())
     retention = Retention(db, vault, clock)
     closed = Closed(db, vault, clock)
     supervisor = Supervisor(clock)
@@ -190,6 +230,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         vouchers=vouchers,
         trials=Trials(db, clock, keepers.sees),
         messages=messages,
+        ticket=tickets.issue,
         observe=access_log,
     )
     bando = Bando(
@@ -211,6 +252,8 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         closed=closed,
         http=http,
         supervisor=supervisor,
+        leases=leases,
+        part=part,
         web=Starlette(),
         radius=_radius(settings, doors),
         radius_watch=RadiusWatch(db=db, clock=clock, vault=vault, settings=settings, catalog=catalog),
@@ -236,6 +279,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         watch=watch,
         erasing=erasing,
         carrier=messages.mark,
+        resolve=names,
         observe=access_log,
     )
     guest_pages = pages.site(services, more=health.routes(), lifespan=lifespan)
@@ -314,6 +358,8 @@ def ready(settings: Settings) -> None:
     """What must be right before serving; raises `Misconfigured`."""
     refuse_unsafe(settings)
     must_be_usable(settings)
+    if isinstance(settings.place, Server):
+        must_be_free(settings.place)
     if settings.tls_cert:
         try:
             ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(settings.tls_cert, settings.tls_key)
@@ -325,12 +371,16 @@ def ready(settings: Settings) -> None:
 
 def listen(settings: Settings) -> socket.socket:
     """The socket to serve on; raises `Misconfigured` when it cannot be had."""
-    host, port = settings.listen_host, settings.listen_port
+    return listen_at(settings.listen_host, settings.listen_port, "BANDO_LISTEN")
+
+
+def listen_at(host: str, port: int, said_by: str) -> socket.socket:
+    """A socket at an address that a setting names; raises `Misconfigured`."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
-        raise Misconfigured(f"Cannot listen on {host}:{port}: {error.strerror}; check BANDO_LISTEN.") from error
+        raise Misconfigured(f"Cannot listen on {host}:{port}: {error.strerror}; check {said_by}.") from error
 
 
 def listen_beside(radius: Beside) -> None:
@@ -386,18 +436,92 @@ def cli(context: click.Context, env_file: Path | None) -> None:
 
 
 @cli.command()
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that answer.")
 @click.pass_obj
-def serve(settings: Settings) -> None:
-    """Serve the portal and keep the routers."""
+def serve(settings: Settings, workers: int) -> None:
+    """Serve the portal and keep the routers.
+
+    On PostgreSQL so many processes answer, and one more keeps the routers; SIGHUP exchanges them without a request
+    that fails.
+    """
     ready(settings)
     sys.setswitchinterval(SWITCH_S)
     allow_many_connections()
+    if isinstance(settings.place, Server):
+        with ExitStack() as stack:
+            sockets = [stack.enter_context(each) for each in _sockets(settings)]
+            _says(settings)
+            Workers(["work", *["web"] * workers], sockets).run()
+        return
+    if workers > 1:
+        raise Misconfigured("A database file is served by one process; for more of them see: bando db copy --help")
     with lock(settings.database), listen(settings) as listening:
         bando = build(settings)
         if bando.radius is not None:
             listen_beside(bando.radius)
-        click.echo(f"Bando serves {settings.public_url} on {settings.listen_host}:{settings.listen_port}")
+        _says(settings)
         uvicorn.Server(serve_settings(bando)).run([listening])
+
+
+def _sockets(settings: Settings) -> Iterator[socket.socket]:
+    """For guests and staff, and for FreeRADIUS if it asks here; raises `Misconfigured`."""
+    yield listen(settings)
+    if settings.radius_host:
+        yield listen_at(settings.radius_host, settings.radius_port, "BANDO_RADIUS_LISTEN")
+
+
+def _says(settings: Settings) -> None:
+    click.echo(f"Bando serves {settings.public_url} on {settings.listen_host}:{settings.listen_port}")
+
+
+@cli.command()
+@click.pass_obj
+def work(settings: Settings) -> None:
+    """Keep routers and do what is due, beside `bando serve`, on this machine or another one. PostgreSQL only."""
+    ready(settings)
+    if not isinstance(settings.place, Server):
+        raise Misconfigured("A database file is served by one process, which does all the work: bando serve")
+    allow_many_connections()
+    asyncio.run(_working(settings, lambda: click.echo("Bando works.")))
+
+
+@cli.command(hidden=True)
+@click.argument("part", type=click.Choice(["web", "work"]))
+@click.argument("lives", type=int)
+@click.argument("says", type=int)
+@click.argument("listening")
+@click.pass_obj
+def process(settings: Settings, part: Part, lives: int, says: int, listening: str) -> None:
+    """One of the processes of `bando serve`."""
+    end_with(lives)
+    sys.setswitchinterval(SWITCH_S)
+    allow_many_connections()
+
+    def started() -> None:
+        with suppress(BrokenPipeError):  # nobody waits for that when it is not exchanged
+            os.write(says, b"ready")
+        os.close(says)
+
+    if part == "work":
+        asyncio.run(_working(settings, started))
+        return
+    bando = build(settings, part=part)
+    first, *further = (socket.socket(fileno=int(each)) for each in listening.split(","))
+    if bando.radius is not None:
+        bando.radius.use(*further)
+    LeavingServer(serve_settings(bando), started).run([first])
+
+
+async def _working(settings: Settings, started: Callable[[], object]) -> None:
+    """Until SIGTERM or SIGINT."""
+    over = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, over.set)
+    bando = build(settings, part="work")
+    await bando.start()
+    started()
+    await over.wait()
+    await bando.stop()
 
 
 @cli.command()
@@ -420,5 +544,5 @@ def main() -> None:
     """Whatever an operator can mend is one sentence and exit code 1."""
     try:
         cli()
-    except (BandoError, OSError, sqlite3.Error) as failed:
+    except (BandoError, OSError, *ENGINE_FAILS) as failed:
         raise SystemExit(f"bando: {failed}") from None

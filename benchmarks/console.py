@@ -24,7 +24,7 @@ from benchmarks.ground import place, portal
 from benchmarks.year import Size, Year, fill
 from portal.console.desk import COOKIE
 from portal.console.site import SCREENS
-from portal.db import Database, open_connection
+from portal.db import open_connection, open_database
 from portal.staff.roles import may
 from portal.tenancy import store as tenancy
 from sandbox.world import Site
@@ -78,7 +78,7 @@ async def run(repeats: int) -> None:
 async def filled(site: Site, size: Size | None = None) -> Year:
     """The year of the sandbox's ISP, and of a smaller one."""
     now = site.clock.now()
-    db = Database(site.settings.database)
+    db = open_database(site.settings.database)
     other = await db.write(None, tenancy.add_tenant, "Next Door Wi-Fi", now)
     await db.aclose()
     began = time.perf_counter()

@@ -90,6 +90,12 @@ async def until(true: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
             await asyncio.sleep(0.005)
 
 
+def worked_s(pid: int) -> float:
+    """Seconds of processor time of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def mac_of(number: int) -> str:
     return f"02:00:00:{number >> 16 & 255:02X}:{number >> 8 & 255:02X}:{number & 255:02X}"
 

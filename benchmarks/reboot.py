@@ -23,7 +23,7 @@ from portal.access import store as access
 from portal.access.plans import Plan
 from portal.access.store import Cause
 from portal.clock import DAY
-from portal.db import Database
+from portal.db import open_database
 from portal.units import Unit
 from sandbox.mpesa.records import Push
 from sandbox.world import Site
@@ -105,7 +105,7 @@ async def _case(case: Case) -> None:
 
 async def _sell(site: Site) -> None:
     """A day's pass for each device, before the portal starts."""
-    db = Database(site.settings.database)
+    db = open_database(site.settings.database)
     plan = next(each for each in await db.read(site.tenant.id, access.plan_list) if each.span_ms == DAY)
     await db.write(site.tenant.id, _grants, plan, site.row.id, site.clock.now())
     await db.aclose()

@@ -26,7 +26,7 @@ from benchmarks.ground import address_of, mac_of, place, portal
 from portal.access import store as access
 from portal.clock import DAY
 from portal.db import executor, open_connection, quiet
-from portal.groups import positional
+from portal.db.groups import positional
 from portal.pages.context import Context, seal_context
 from portal.units import Unit, drive
 from portal.vouchers import batches, codes, guesses, redeem, store

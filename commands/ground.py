@@ -6,7 +6,7 @@ import asyncio
 import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,12 +15,13 @@ from zoneinfo import ZoneInfo
 import click
 
 from portal.clock import Clock, Moment, SystemClock, TravelClock, as_datetime
-from portal.db import Database, executor, open_connection, quiet
+from portal.db import Database, Execute, at_once, open_database
+from portal.db.roles import sees_too_much
 from portal.errors import Misconfigured
-from portal.groups import Execute
 from portal.keys import store as keys
 from portal.keys.ring import Ring, WrongKey, ring_of, vault_for_units
 from portal.migrate import is_current
+from portal.place import Place, Server
 from portal.seal import Vault
 from portal.settings import Settings
 from portal.tenancy import store as tenancy
@@ -91,19 +92,20 @@ def trust_for(settings: Settings) -> ssl.SSLContext:
 
 def must_be_usable(settings: Settings) -> None:
     """The database is there, migrated, and sealed with this key; raises `Misconfigured`."""
-    if not is_current(settings.database):
-        raise Misconfigured(f"{settings.database} is not at the present schema; run: bando migrate")
+    if not is_current(settings.place):
+        raise Misconfigured(f"{settings.place} is not at the present schema; run: bando migrate")
+    if isinstance(settings.place, Server) and (unsafe := sees_too_much(settings.place)):
+        raise Misconfigured(f"{unsafe} Serve as the role bando_app of deploy/postgresql/roles.sql.")
     if not sealed_with_this_key(settings):
         raise WrongKey
 
 
-def sealed_with_this_key(settings: Settings, *, look_only: bool = False) -> bool:
-    """Whether what is sealed in the database will open.
+def sealed_with_this_key(settings: Settings, place: Place | None = None, *, look_only: bool = False) -> bool:
+    """Whether what is sealed in the database, or at another place, will open.
 
     The first key that is used is remembered by its mark, unless somebody only looks.
     """
-    with closing(open_connection(settings.database, read_only=look_only)) as connection:
-        run = executor(connection, quiet)
+    with at_once(place or settings.place, write=not look_only) as run:
         try:
             mark = snapshot_vault(settings, run).index(0, "key", "mark").hex()
         except WrongKey:
@@ -121,7 +123,7 @@ async def opened(settings: Settings) -> AsyncIterator[Ground]:
     """The installation of these settings; raises `Misconfigured` when it is not migrated."""
     must_be_usable(settings)
     clock = clock_for(settings)
-    db = Database(settings.database)
+    db = open_database(settings.place)
     try:
         yield Ground(settings=settings, db=db, ring=ring_of(settings.secret_key.encode(), db, clock), clock=clock)
     finally:

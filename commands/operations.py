@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 from functools import partial
 
 import click
@@ -13,9 +13,10 @@ import httpx
 from commands.ground import clock_for, must_be_usable, sealed_with_this_key, snapshot_vault, trust_for
 from portal import check as invariants
 from portal.clock import Clock
-from portal.db import Database, executor, open_connection, quiet
+from portal.db import Database, at_once, open_database
 from portal.doctor import examine, healthy, report
-from portal.doctor_database import check_database
+from portal.doctor_database import check_place
+from portal.errors import Misconfigured
 from portal.findings import Finding, fault
 from portal.keys.examine import lost, shut
 from portal.keys.ring import vault_of
@@ -23,6 +24,7 @@ from portal.migrate import migrate as bring_up
 from portal.payments import accounts
 from portal.payments.examination import check_accounts
 from portal.payments.room import Make, built
+from portal.place import Place, Server, server_at
 from portal.privacy.incidents.examination import check_incidents
 from portal.processors.gate import Gate
 from portal.settings import Settings
@@ -33,8 +35,20 @@ from portal.tenancy import store as tenancy
 @click.pass_obj
 def migrate(settings: Settings) -> None:
     """Make the database, or bring it to the present schema."""
-    bring_up(settings.database)
-    click.echo(f"{settings.database} is at the present schema.")
+    owner, app, platform = ways_to_migrate(settings)
+    bring_up(owner, app=app, platform=platform)
+    click.echo(f"{settings.place} is at the present schema.")
+
+
+def ways_to_migrate(settings: Settings) -> tuple[Place, str, str]:
+    """The database as its owner, and the names of the other two roles; raises `Misconfigured`."""
+    if not isinstance(settings.place, Server):
+        return settings.place, "", ""
+    if not settings.database_owner_url:
+        raise Misconfigured("BANDO_DATABASE_OWNER_URL is empty; tables are made by the role that owns them.")
+    owner = server_at(settings.database_owner_url, "BANDO_DATABASE_OWNER_URL")
+    platform = settings.database_platform_url
+    return owner, settings.place.user, server_at(platform, "BANDO_DATABASE_PLATFORM_URL").user if platform else ""
 
 
 @click.command()
@@ -43,9 +57,7 @@ def check(settings: Settings) -> None:
     """Check the invariants: money, passes and receipts agree, the audit log is whole, and the keys fit."""
 
     must_be_usable(settings)
-    with closing(open_connection(settings.database, read_only=True)) as connection:
-        connection.execute("BEGIN")  # one snapshot, whatever is written meanwhile
-        run = executor(connection, quiet)
+    with at_once(settings.place) as run:  # one snapshot, whatever is written meanwhile
         found = [
             *invariants.whole(run, snapshot_vault(settings, run), clock_for(settings).now()),
             *shut(run, settings.secret_key.encode()),
@@ -70,7 +82,7 @@ def doctor(settings: Settings) -> None:
 
 async def _examined(settings: Settings) -> list[Finding]:
     clock = clock_for(settings)
-    if not healthy(check_database(settings.database)):
+    if not healthy(check_place(settings.place)):
         return await examine(settings, clock)
     if not sealed_with_this_key(settings, look_only=True):
         sentence = "BANDO_SECRET_KEY is not the key that this database was sealed with."
@@ -84,15 +96,15 @@ async def _examined(settings: Settings) -> list[Finding]:
 
 def _check_keys(settings: Settings) -> Iterator[Finding]:
     """A database that was put together from two, or a key that was altered there."""
-    with closing(open_connection(settings.database, read_only=True)) as connection:
-        for sentence in shut(executor(connection, quiet), settings.secret_key.encode()):
+    with at_once(settings.place) as run:
+        for sentence in shut(run, settings.secret_key.encode()):
             yield fault("keys-shut", f"{sentence}.", "Put the latest backup back, or the master key that fits.")
 
 
 async def _with_accounts_and_routers(settings: Settings, clock: Clock) -> list[Finding]:
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(httpx.AsyncClient(verify=trust_for(settings), trust_env=False))
-        db = Database(settings.database)
+        db = open_database(settings.place)
         stack.push_async_callback(db.aclose)
         gate = Gate(db, clock, tells=False)
         vault = vault_of(settings.secret_key.encode(), db, clock)

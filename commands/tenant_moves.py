@@ -58,7 +58,7 @@ async def _pack(ground: Ground, name: str, file: Path, passphrase: bytes) -> Non
     found = await ground.tenant(name)
     now = ground.clock.now()
     with progress() as say:
-        parts = pack.packed(ground.db.path, ground.vault, found, passphrase, now, say)
+        parts = pack.packed(ground.db.place, ground.vault, found, passphrase, now, say)
         try:
             await ground.db.write(found.id, pack.act, ground.vault, "command", now)
         except ChainBroken as broken:

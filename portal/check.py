@@ -10,7 +10,7 @@ from collections.abc import Callable
 from portal import check_books
 from portal.audit import store as audit
 from portal.clock import HOUR, MINUTE, Moment
-from portal.groups import Execute
+from portal.db import Execute
 from portal.seal import Vault
 from portal.tenancy import store as tenancy
 from portal.units import Unit, drive, rows

@@ -17,7 +17,7 @@ import httpx
 
 from portal.clock import MINUTE, SECOND, Clock, as_datetime
 from portal.db import Database
-from portal.doctor_database import check_database
+from portal.doctor_database import check_place
 from portal.doctor_journal import check_journal
 from portal.doctor_web import check_public_url
 from portal.findings import Finding, fault, healthy, report, warning
@@ -49,7 +49,7 @@ async def examine(
 ) -> list[Finding]:
     """Everything that is wrong. `time_url` is any page of M-Pesa, whose Date header is compared with our clock."""
     found = [
-        *await asyncio.to_thread(check_database, settings.database),
+        *await asyncio.to_thread(check_place, settings.place),
         *check_clock(clock),
         *check_secrets(settings),
         *await check_public_url(settings, clock),

@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from portal.db.roles import sees_too_much
+from portal.errors import BandoError
 from portal.findings import Finding, fault, warning
 from portal.migrate import is_current
+from portal.place import Place, Server
 
 # SQLite's WAL needs shared memory and honest locks, which network file systems do not give.
 NETWORK = frozenset(
@@ -17,6 +20,24 @@ NETWORK = frozenset(
 )
 MOUNTS = Path("/proc/mounts")
 SPARE_BYTES = 256 << 20
+
+
+def check_place(place: Place) -> list[Finding]:
+    """All that is wrong with the database; changes nothing in it."""
+    return list(_server(place)) if isinstance(place, Server) else check_database(place)
+
+
+def _server(server: Server) -> Iterator[Finding]:
+    try:
+        current, unsafe = is_current(server), sees_too_much(server)
+    except BandoError as broken:
+        yield fault("database-broken", str(broken), "Start the server, or correct DATABASE_URL.")
+        return
+    if not current:
+        sentence = f"The database {server.database} has another schema than this version of Bando."
+        yield fault("database-old", sentence, "Make a backup, then run: bando migrate.")
+    elif unsafe:
+        yield fault("database-role", unsafe, "Serve as the role bando_app of deploy/postgresql/roles.sql.")
 
 
 def check_database(path: Path, *, mounts: Path = MOUNTS) -> list[Finding]:

@@ -10,15 +10,20 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import cast
+from types import FrameType
+from typing import Any, ClassVar, cast
+from weakref import WeakSet
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD = 32 * 1024  # bytes: address, headers and framing; the longest address of ours has about 6 000
 REQUEST_S = 20.0  # a form of 200 bytes arrives in this time over any network that a page came through
+LEAVE_S = 3.0  # how long a connection may be idle before it is closed under whoever might use it next
+CLOSE_S = 1.0  # how long the other side may take to say goodbye
 MAX_WAITING = 8  # browsers send none before they have the answer to the last; uvicorn keeps 10 kB for each
 
 
@@ -26,11 +31,18 @@ class Listening(HttpToolsProtocol):
     """One connection."""
 
     request_s = REQUEST_S
+    leaving = False  # whether this process takes no further request on a connection
+    arriving: ClassVar[WeakSet[Listening]] = WeakSet()  # accepted, and still agreeing on a key
     _due: float | None = None  # when the request that is arriving must be whole
     _look: asyncio.TimerHandle | None = None  # looks whether it is; one for many requests
     _around = 0  # bytes since the request began that were not body
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.arriving.add(self)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.arriving.discard(self)
         super().connection_made(cast(asyncio.Transport, transport))  # uvicorn says what asyncio only implies
         self._arm()
 
@@ -55,6 +67,11 @@ class Listening(HttpToolsProtocol):
         self._arm()
         super().on_message_begin()
 
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        if self.leaving and self.cycle is not None:
+            self.cycle.keep_alive = False  # and its answer says so
+
     def on_body(self, body: bytes) -> None:
         self._around -= len(body)
         super().on_body(body)
@@ -63,6 +80,15 @@ class Listening(HttpToolsProtocol):
         self._around = 0
         self._due = None
         super().on_message_complete()
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self.loop.call_later(CLOSE_S, self._cut_off)
+
+    def _cut_off(self) -> None:
+        """Whoever does not answer to a goodbye, as a browser's idle connection, has nothing more to get."""
+        if self.transport.is_closing() and not self.transport.get_write_buffer_size():
+            self.transport.abort()
 
     def _arm(self) -> None:
         self._due = self.loop.time() + self.request_s
@@ -80,6 +106,39 @@ class Listening(HttpToolsProtocol):
             self._look = self.loop.call_at(self._due, self._too_slow)
 
 
+class LeavingServer(uvicorn.Server):
+    """Leaves without a request that fails, when others listen on the same socket.
+
+    At the first signal it accepts no connection any more, and each that it has ends with its next answer; then it
+    stops as ever. `started` is told once when it answers.
+    """
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None] = lambda: None) -> None:
+        super().__init__(config)
+        self._started = started
+        self._leaving_at: float | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._started()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._leaving_at is None:
+            self._leaving_at = time.monotonic()
+        else:
+            super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._leaving_at is not None and not Listening.leaving:
+            Listening.leaving = True
+            for each in self.servers:
+                each.close()
+        over = self._leaving_at is not None and time.monotonic() - self._leaving_at >= LEAVE_S
+        done = Listening.leaving and not self.server_state.connections and not Listening.arriving
+        return (await super().on_tick(counter)) or over or done
+
+
 class Beside(uvicorn.Server):
     """A further listener in the same process and on the same event loop; signals are the first one's business."""
 
@@ -95,6 +154,10 @@ class Beside(uvicorn.Server):
         """Where it listens; the configuration may have said 0."""
         assert self._socket is not None
         return int(self._socket.getsockname()[1])
+
+    def use(self, listening: socket.socket) -> None:
+        """Listen here, where other processes may listen as well."""
+        self._socket = listening
 
     def bind(self) -> None:
         """Take the address; raises `OSError`."""

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import Protocol, TypeVar
 
 import structlog
 
 from portal.clock import SECOND, Clock, Moment
+from portal.db import Database
+from portal.db.fences import Fence, LeaseLost, held
 
 T = TypeVar("T")
 
 log = structlog.get_logger("bando.loops")
 
+LOOK_AGAIN_MS = SECOND // 2  # whether the work is ours now
 BACK_OFF_MS = (1 * SECOND, 2 * SECOND, 5 * SECOND, 15 * SECOND)
 
 
@@ -32,6 +36,43 @@ class Loop(Protocol):
         """Until the next run is due."""
 
 
+class Bell:
+    """Says to a loop that there is something to do; `far` says it to the process that runs this loop now."""
+
+    def __init__(self) -> None:
+        self._rung = asyncio.Event()
+        self.far: Callable[[], object] | None = None
+
+    def ring(self) -> None:
+        self.near()
+        if self.far is not None:
+            self.far()
+
+    def near(self) -> None:
+        """For this process alone."""
+        self._rung.set()
+
+    def clear(self) -> None:
+        self._rung.clear()
+
+    async def wait(self) -> None:
+        await self._rung.wait()
+
+
+def bells(db: Database, loops: Iterable[Loop]) -> None:
+    """Let the bell of each of these loops be heard in every process."""
+    for loop in loops:
+        bell = getattr(loop, "bell", None)
+        if isinstance(bell, Bell):
+            topic = f"loop:{loop.name}"
+            db.listen(topic, partial(_near, bell))
+            bell.far = partial(db.ring, topic)
+
+
+def _near(bell: Bell, _tenant: int, _key: int) -> None:
+    bell.near()
+
+
 class Every:
     """A loop that runs `once` after each `period_ms`, or at once when `wake` is called."""
 
@@ -40,18 +81,18 @@ class Every:
         self.period_ms = period_ms
         self._once = once
         self._clock = clock
-        self._woken = asyncio.Event()
+        self.bell = Bell()
 
     async def run_once(self) -> object:
-        self._woken.clear()
+        self.bell.clear()
         return await self._once()
 
     def wake(self) -> None:
         """Run again at once."""
-        self._woken.set()
+        self.bell.ring()
 
     async def wait(self) -> None:
-        await first(self._clock.sleep(self.period_ms), self._woken.wait())
+        await first(self._clock.sleep(self.period_ms), self.bell.wait())
 
 
 async def for_each(
@@ -106,26 +147,56 @@ async def first(*waits: Awaitable[object]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+Lease = Callable[[], Fence | None]
+NO_FENCE = Fence("", 0)
+
+
+async def _taken_up(loop: Loop) -> None:
+    """Let it see what whoever did this before has left behind."""
+    take_up = getattr(loop, "take_up", None)
+    if take_up is not None:
+        await take_up()
+
+
+def always() -> Fence | None:
+    """There is one process."""
+    return NO_FENCE
+
+
 class Supervisor:
     """Runs loops, and knows when each last succeeded."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._of_others: set[str] = set()  # what another process does now
         self._periods: dict[str, int] = {}
         self._stopping = asyncio.Event()
         self.last_success: dict[str, Moment] = {}
 
-    def start(self, loops: Sequence[Loop]) -> None:
+    def start(self, loops: Sequence[Loop], lease: Lease = always) -> None:
+        """Run these, whenever `lease` gives the fence under which they may write."""
         for loop in loops:
             self._periods[loop.name] = loop.period_ms if isinstance(loop, Every) else 0
-            self._tasks[loop.name] = asyncio.create_task(self._run(loop), name=f"loop {loop.name}")
+            self._tasks[loop.name] = asyncio.create_task(self._run(loop, lease), name=f"loop {loop.name}")
 
-    async def _run(self, loop: Loop) -> None:
+    async def _run(self, loop: Loop, lease: Lease) -> None:
         failures = 0
         while not self._stopping.is_set():
+            fence = lease()
+            if fence is None:
+                self._of_others.add(loop.name)
+                await first(self._clock.sleep(LOOK_AGAIN_MS), self._stopping.wait())
+                continue
+            self._of_others.discard(loop.name)
             try:
+                if held.get() != fence:
+                    held.set(fence)
+                    await _taken_up(loop)
                 await loop.run_once()
+            except LeaseLost:
+                log.info("another process goes on", loop=loop.name)
+                await first(self._clock.sleep(LOOK_AGAIN_MS), self._stopping.wait())
             except Exception as failed:  # a bug in one round must not end a loop that all guests depend on
                 log.error("loop failed", loop=loop.name, error=type(failed).__name__, exc_info=failed)
                 pause = BACK_OFF_MS[min(failures, len(BACK_OFF_MS) - 1)]
@@ -139,7 +210,8 @@ class Supervisor:
     def stale(self, older_than_ms: int) -> list[str]:
         """Loops that have not succeeded for so long after they should have: some are due once an hour only."""
         limit = self._clock.now() - older_than_ms
-        return sorted(name for name in self._tasks if self.last_success.get(name, 0) + self._periods[name] < limit)
+        ours = self._tasks.keys() - self._of_others
+        return sorted(name for name in ours if self.last_success.get(name, 0) + self._periods[name] < limit)
 
     async def stop(self, patience_s: float = 10) -> None:
         """Ask every loop to finish what it has in hand; those that do not are cancelled."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from portal.errors import Misconfigured
+from portal.place import Place, server_at
 
 # Known to everybody, so that the sandbox starts by itself; refused in production.
 SANDBOX_KEY = "bando-sandbox-key-that-everybody-knows-0000"
@@ -46,6 +47,9 @@ SETTINGS = tuple(
     for name, default, text in (
         ("BANDO_MODE", "production", "production, or sandbox for trying things out"),
         ("BANDO_DATABASE", "var/bando.db", "path of the SQLite file"),
+        ("DATABASE_URL", "", "a PostgreSQL database instead, as the role that may not see past its tenant"),
+        ("BANDO_DATABASE_OWNER_URL", "", "the same as the role that owns its tables; for bando migrate alone"),
+        ("BANDO_DATABASE_PLATFORM_URL", "", "the same as the role that sees all tenants; for bando db alone"),
         ("BANDO_SECRET_KEY", SANDBOX_KEY, "master key, at least 32 characters; keep it outside the database"),
         ("BANDO_SECRET_KEY_FILE", "", "file that holds the master key instead; its owner alone may read it"),
         ("BANDO_PUBLIC_URL", "https://localhost:8443", "address under which phones and M-Pesa reach the portal"),
@@ -95,6 +99,9 @@ class Settings:
 
     mode: str
     database: Path
+    database_url: str = field(repr=False)  # each may hold a password
+    database_owner_url: str = field(repr=False)
+    database_platform_url: str = field(repr=False)
     secret_key: str = field(repr=False)  # never whole in a log or a traceback (R7)
     secret_key_file: str
     public_url: str
@@ -136,6 +143,11 @@ class Settings:
     @property
     def sandbox(self) -> bool:
         return self.mode == "sandbox"
+
+    @property
+    def place(self) -> Place:
+        """Where the records are."""
+        return server_at(self.database_url, "DATABASE_URL") if self.database_url else self.database
 
 
 def read_env_file(path: Path) -> dict[str, str]:
@@ -192,7 +204,16 @@ _LONGEST_KEY = 4096  # bytes; whatever is longer is no key
 
 
 # Read by the test suite and the Makefile, not by the service.
-_OTHER = frozenset({"BANDO_REQUIRE_BROWSER", "BANDO_ENV_FILE", "BANDO_CHROMIUM", "BANDO_SWEEP", "BANDO_WORKERS"})
+_OTHER = frozenset(
+    {
+        "BANDO_REQUIRE_BROWSER",
+        "BANDO_ENV_FILE",
+        "BANDO_CHROMIUM",
+        "BANDO_SWEEP",
+        "BANDO_WORKERS",
+        "BANDO_TEST_ENGINE",
+    }
+)
 
 
 def _checked(text: Mapping[str, str]) -> Settings:
@@ -201,6 +222,9 @@ def _checked(text: Mapping[str, str]) -> Settings:
     return Settings(
         mode=_word(text, "BANDO_MODE", ("production", "sandbox")),
         database=Path(text["BANDO_DATABASE"]),
+        database_url=_server(text, "DATABASE_URL"),
+        database_owner_url=_server(text, "BANDO_DATABASE_OWNER_URL"),
+        database_platform_url=_server(text, "BANDO_DATABASE_PLATFORM_URL"),
         secret_key=text["BANDO_SECRET_KEY"],
         secret_key_file=text["BANDO_SECRET_KEY_FILE"],
         public_url=_url(text["BANDO_PUBLIC_URL"]),
@@ -239,6 +263,12 @@ def _checked(text: Mapping[str, str]) -> Settings:
         clock_file=text["BANDO_CLOCK_FILE"],
         log_level=_word(text, "BANDO_LOG_LEVEL", ("debug", "info", "warning", "error")),
     )
+
+
+def _server(text: Mapping[str, str], name: str) -> str:
+    if text[name]:
+        server_at(text[name], name)
+    return text[name]
 
 
 def _word(text: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -12,15 +13,17 @@ from typing import Any
 from portal.access import store as access
 from portal.access.plans import Plan
 from portal.clock import DAY, HOUR, TravelClock
-from portal.db import Database
+from portal.db import Database, open_database
 from portal.keys.ring import vault_of
 from portal.migrate import migrate
 from portal.money import Money
+from portal.place import Place
 from portal.processors.registry import Processor
 from portal.seal import Vault, new_public
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
 from portal.units import Unit
+from tests import postgres
 
 MASTER = b"a master key of the tests, 32 bytes and more"
 
@@ -38,6 +41,16 @@ def fresh_file(folder: Path, name: str = "bando.db") -> Path:
     path = folder / name
     shutil.copyfile(template(), path)
     return path
+
+
+def on_postgres() -> bool:
+    """Whether the tests run on PostgreSQL: `make test-postgres`."""
+    return os.environ.get("BANDO_TEST_ENGINE") == "postgresql"
+
+
+def fresh_place(folder: Path, name: str = "bando.db") -> Place:
+    """A migrated, empty database of the engine that is tested."""
+    return postgres.fresh_database() if on_postgres() else fresh_file(folder, name)
 
 
 def a_plan(**changes: Any) -> Plan:
@@ -93,10 +106,10 @@ def add_router(vault: Vault, now: int, **changes: Any) -> Unit[int]:
     return (yield from tenancy.add_router(vault, now, **fields))
 
 
-async def seed(folder: Path, *, clock: TravelClock | None = None, **router: Any) -> Seed:
+async def seed(folder: Path, *, clock: TravelClock | None = None, place: Place | None = None, **router: Any) -> Seed:
     """A database with an ISP in it; `router` changes the router's fields (host, port, fingerprint, …)."""
     clock = clock or TravelClock()
-    db = Database(fresh_file(folder))
+    db = open_database(place or fresh_place(folder))
     tenant = await db.write(None, tenancy.add_tenant, "Kilimani Wi-Fi", clock.now(), support_phone="0700 000 000")
     vault = vault_of(MASTER, db, clock).of(tenant.id)
     router_id = await db.write(tenant.id, add_router, vault, clock.now(), **router)

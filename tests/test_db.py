@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from portal.db import GROUP, Database, DatabaseClosed, open_connection
+from portal.db import GROUP, DatabaseClosed, Sqlite, open_connection
 from portal.errors import Refused
 from portal.units import Conflict, Signal, Sql, TenantMissing, Unit, insert, one, rows, value
 from tests.support import fresh_file
@@ -46,7 +46,7 @@ class Gate:
         self.entered.set()
         assert self.opened.wait(PATIENCE_S)
 
-    async def hold(self, db: Database) -> asyncio.Task[None]:
+    async def hold(self, db: Sqlite) -> asyncio.Task[None]:
         """The task that holds the writer; it does by the time this returns."""
         task = asyncio.create_task(db.write(None, self.unit))
         assert await asyncio.to_thread(self.entered.wait, PATIENCE_S)
@@ -59,8 +59,8 @@ def watch() -> Watch:
 
 
 @pytest.fixture
-async def db(tmp_path: Path, watch: Watch) -> AsyncIterator[Database]:
-    made = Database(fresh_file(tmp_path), observe=watch)
+async def db(tmp_path: Path, watch: Watch) -> AsyncIterator[Sqlite]:
+    made = Sqlite(fresh_file(tmp_path), observe=watch)
     for name in ("one", "two"):
         await made.write(None, add_tenant, name)
     watch.seen.clear()
@@ -99,7 +99,7 @@ def on_disk(path: Path) -> set[str]:
 # --- groups and durability ---
 
 
-async def test_units_that_wait_share_one_commit(db: Database, watch: Watch) -> None:
+async def test_units_that_wait_share_one_commit(db: Sqlite, watch: Watch) -> None:
     gate = Gate()
     first = await gate.hold(db)
     others = [asyncio.create_task(db.write(1, add, f"{n:02}")) for n in range(30)]
@@ -111,7 +111,7 @@ async def test_units_that_wait_share_one_commit(db: Database, watch: Watch) -> N
     assert len(await db.read(1, macs)) == 30
 
 
-async def test_a_group_has_an_upper_end_so_that_nobody_waits_for_ever(db: Database, watch: Watch) -> None:
+async def test_a_group_has_an_upper_end_so_that_nobody_waits_for_ever(db: Sqlite, watch: Watch) -> None:
     gate = Gate()
     first = await gate.hold(db)
     others = [asyncio.create_task(db.write(1, add, f"{n:04}")) for n in range(GROUP + 1)]
@@ -131,7 +131,7 @@ async def test_nobody_is_answered_before_the_commit(tmp_path: Path) -> None:
             about_to_commit.set()
             assert go_on.wait(PATIENCE_S)
 
-    db = Database(fresh_file(tmp_path), observe=observe)
+    db = Sqlite(fresh_file(tmp_path), observe=observe)
     await db.write(None, add_tenant, "one")
     armed = True
     task = asyncio.create_task(db.write(1, add, "AA"))
@@ -146,7 +146,7 @@ async def test_nobody_is_answered_before_the_commit(tmp_path: Path) -> None:
     assert (answered_before, seen_before, seen_after) == (False, set(), {"AA"})
 
 
-async def test_a_commit_that_fails_is_told_to_everyone_in_its_group_and_the_next_one_works(db: Database) -> None:
+async def test_a_commit_that_fails_is_told_to_everyone_in_its_group_and_the_next_one_works(db: Sqlite) -> None:
     def debt() -> Unit[None]:
         yield Sql("PRAGMA defer_foreign_keys=ON", {})
         yield from insert("devices", mac="AA", person_id=99, created_at=0, last_seen_at=0)
@@ -179,7 +179,7 @@ def test_a_commit_reaches_the_disk_before_it_returns(tmp_path: Path) -> None:
 # --- isolation ---
 
 
-async def test_a_unit_that_raises_is_rolled_back_alone(db: Database, watch: Watch) -> None:
+async def test_a_unit_that_raises_is_rolled_back_alone(db: Sqlite, watch: Watch) -> None:
     gate = Gate()
     first = await gate.hold(db)
     made = [
@@ -198,7 +198,7 @@ async def test_a_unit_that_raises_is_rolled_back_alone(db: Database, watch: Watc
     assert on_disk(db.path) == {"AA", "DD"}
 
 
-async def test_broken_sql_fails_its_own_unit_only(db: Database) -> None:
+async def test_broken_sql_fails_its_own_unit_only(db: Sqlite) -> None:
     def broken() -> Unit[None]:
         yield from add("AA")
         yield Sql("SELECT nonsense", {})
@@ -209,7 +209,7 @@ async def test_broken_sql_fails_its_own_unit_only(db: Database) -> None:
     assert await db.read(1, macs) == ["BB"]
 
 
-async def test_a_conflict_is_thrown_into_the_unit_and_what_it_did_before_stays(db: Database) -> None:
+async def test_a_conflict_is_thrown_into_the_unit_and_what_it_did_before_stays(db: Sqlite) -> None:
     await db.write(1, add, "AA")
 
     def unit() -> Unit[str]:
@@ -225,7 +225,7 @@ async def test_a_conflict_is_thrown_into_the_unit_and_what_it_did_before_stays(d
     assert await db.read(1, macs) == ["AA", "BB", "CC"]
 
 
-async def test_a_conflict_that_is_not_mended_reaches_the_caller(db: Database) -> None:
+async def test_a_conflict_that_is_not_mended_reaches_the_caller(db: Sqlite) -> None:
     await db.write(1, add, "AA")
     with pytest.raises(Conflict):
         await db.write(1, add, "AA")
@@ -233,7 +233,7 @@ async def test_a_conflict_that_is_not_mended_reaches_the_caller(db: Database) ->
     assert await db.write(2, add, "AA") > 0
 
 
-async def test_a_statement_without_its_tenant_is_refused(db: Database) -> None:
+async def test_a_statement_without_its_tenant_is_refused(db: Sqlite) -> None:
     def foreign() -> Unit[Any]:
         return (yield from one("SELECT * FROM devices WHERE mac = :mac", mac="AA"))
 
@@ -251,7 +251,7 @@ async def test_a_statement_without_its_tenant_is_refused(db: Database) -> None:
     assert await db.read(2, own) is None
 
 
-async def test_a_unit_that_is_refused_for_its_tenant_leaves_nothing_behind(db: Database) -> None:
+async def test_a_unit_that_is_refused_for_its_tenant_leaves_nothing_behind(db: Sqlite) -> None:
     def unit() -> Unit[None]:
         yield from add("AA")
         yield Sql("DELETE FROM devices", {})
@@ -262,7 +262,7 @@ async def test_a_unit_that_is_refused_for_its_tenant_leaves_nothing_behind(db: D
     assert await db.read(1, macs) == []
 
 
-async def test_foreign_keys_are_held(db: Database) -> None:
+async def test_foreign_keys_are_held(db: Sqlite) -> None:
     with pytest.raises(Conflict):
         await db.write(99, add, "AA")
 
@@ -270,7 +270,7 @@ async def test_foreign_keys_are_held(db: Database) -> None:
 # --- cancelled callers ---
 
 
-async def test_a_cancelled_callers_write_is_done_whole(db: Database) -> None:
+async def test_a_cancelled_callers_write_is_done_whole(db: Sqlite) -> None:
     def two() -> Unit[None]:
         yield from add("AA")
         yield from add("BB")
@@ -287,7 +287,7 @@ async def test_a_cancelled_callers_write_is_done_whole(db: Database) -> None:
     assert await db.write(1, macs) == ["AA", "BB"]
 
 
-async def test_a_cancelled_caller_does_not_hurt_its_group(db: Database) -> None:
+async def test_a_cancelled_caller_does_not_hurt_its_group(db: Sqlite) -> None:
     gate = Gate()
     first = await gate.hold(db)
     gone = asyncio.create_task(db.write(1, add_then_fail, "AA", Refused("no")))
@@ -310,7 +310,7 @@ def add_and_signal(mac: str, error: Exception | None = None) -> Unit[None]:
         raise error
 
 
-async def test_signals_are_heard_after_the_commit(db: Database) -> None:
+async def test_signals_are_heard_after_the_commit(db: Sqlite) -> None:
     heard: list[tuple[int, set[str]]] = []
     db.listen("wake", lambda tenant, _: heard.append((tenant, on_disk(db.path))))
     await db.write(2, add_and_signal, "AA")
@@ -318,7 +318,7 @@ async def test_signals_are_heard_after_the_commit(db: Database) -> None:
     assert heard == [(2, {"AA"})]
 
 
-async def test_signals_are_heard_before_the_caller_goes_on(db: Database) -> None:
+async def test_signals_are_heard_before_the_caller_goes_on(db: Sqlite) -> None:
     heard: list[int] = []
     db.listen("wake", lambda _, key: heard.append(key))
     for n in range(5):
@@ -326,7 +326,7 @@ async def test_signals_are_heard_before_the_caller_goes_on(db: Database) -> None
         assert len(heard) == n + 1
 
 
-async def test_a_unit_that_was_rolled_back_signals_nothing(db: Database) -> None:
+async def test_a_unit_that_was_rolled_back_signals_nothing(db: Sqlite) -> None:
     heard: list[int] = []
     db.listen("wake", lambda _, key: heard.append(key))
     with pytest.raises(Refused):
@@ -336,7 +336,7 @@ async def test_a_unit_that_was_rolled_back_signals_nothing(db: Database) -> None
     assert heard == []
 
 
-async def test_a_cancelled_callers_signals_are_heard_all_the_same(db: Database) -> None:
+async def test_a_cancelled_callers_signals_are_heard_all_the_same(db: Sqlite) -> None:
     heard: list[int] = []
     db.listen("wake", lambda _, key: heard.append(key))
     gate = Gate()
@@ -351,7 +351,7 @@ async def test_a_cancelled_callers_signals_are_heard_all_the_same(db: Database) 
     assert len(heard) == 1
 
 
-async def test_who_no_longer_listens_hears_nothing(db: Database) -> None:
+async def test_who_no_longer_listens_hears_nothing(db: Sqlite) -> None:
     heard: list[int] = []
 
     def listener(_: int, key: int) -> None:
@@ -367,7 +367,7 @@ async def test_who_no_longer_listens_hears_nothing(db: Database) -> None:
 # --- reads ---
 
 
-async def test_a_read_is_one_snapshot(db: Database) -> None:
+async def test_a_read_is_one_snapshot(db: Sqlite) -> None:
     in_the_middle, go_on = threading.Event(), threading.Event()
 
     def twice() -> Unit[tuple[int, int]]:
@@ -385,14 +385,14 @@ async def test_a_read_is_one_snapshot(db: Database) -> None:
     assert await db.read(1, count) == 1
 
 
-async def test_a_read_cannot_write(db: Database) -> None:
+async def test_a_read_cannot_write(db: Sqlite) -> None:
     with pytest.raises(sqlite3.OperationalError):
         await db.read(1, add, "AA")
 
     assert await db.read(1, count) == 0
 
 
-async def test_a_read_that_raises_leaves_its_connection_usable(db: Database) -> None:
+async def test_a_read_that_raises_leaves_its_connection_usable(db: Sqlite) -> None:
     def fails() -> Unit[None]:
         yield from count()
         raise Refused("no")
@@ -404,23 +404,23 @@ async def test_a_read_that_raises_leaves_its_connection_usable(db: Database) -> 
     assert await db.read(1, count) == 0
 
 
-async def test_a_read_on_the_loops_own_thread_sees_what_is_committed_and_is_guarded_too(db: Database) -> None:
+async def test_a_read_on_the_loops_own_thread_sees_what_is_committed_and_is_guarded_too(db: Sqlite) -> None:
     def foreign() -> Unit[Any]:
         return (yield from rows("SELECT * FROM devices"))
 
     await db.write(1, add, "AA")
     with pytest.raises(TenantMissing):
-        db.read_here(1, foreign)
+        await db.read_here(1, foreign)
     with pytest.raises(sqlite3.OperationalError):
-        db.read_here(1, add, "BB")
+        await db.read_here(1, add, "BB")
 
-    assert (db.read_here(1, macs), db.read_here(2, macs)) == (["AA"], [])
+    assert (await db.read_here(1, macs), await db.read_here(2, macs)) == (["AA"], [])
 
 
-async def test_a_read_does_not_wait_for_the_writer(db: Database) -> None:
+async def test_a_read_does_not_wait_for_the_writer(db: Sqlite) -> None:
     gate = Gate()
     first = await gate.hold(db)
-    seen = (db.read_here(1, count), await db.read(1, count))
+    seen = (await db.read_here(1, count), await db.read(1, count))
     gate.opened.set()
     await first
 
@@ -431,7 +431,7 @@ async def test_a_read_does_not_wait_for_the_writer(db: Database) -> None:
 
 
 async def test_closing_finishes_what_waits(tmp_path: Path) -> None:
-    db = Database(fresh_file(tmp_path))
+    db = Sqlite(fresh_file(tmp_path))
     await db.write(None, add_tenant, "one")
     gate = Gate()
     first = await gate.hold(db)
@@ -446,11 +446,11 @@ async def test_closing_finishes_what_waits(tmp_path: Path) -> None:
 
 
 async def test_a_closed_database_says_so(tmp_path: Path) -> None:
-    db = Database(fresh_file(tmp_path))
+    db = Sqlite(fresh_file(tmp_path))
     await db.aclose()
     await db.aclose()
     for act in (db.read, db.write):
         with pytest.raises(DatabaseClosed):
             await act(1, count)
     with pytest.raises(DatabaseClosed):
-        db.read_here(1, count)
+        await db.read_here(1, count)

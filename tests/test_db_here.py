@@ -14,7 +14,7 @@ from time import perf_counter
 
 import pytest
 
-from portal.db import GROUP, Database, open_connection
+from portal.db import GROUP, Sqlite, open_connection
 from portal.units import Conflict, Signal, Sql, Unit, insert, value
 from tests.support import fresh_file
 
@@ -53,8 +53,8 @@ def fill(size: int) -> Unit[None]:
 
 
 @pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    made = Database(fresh_file(tmp_path))
+async def db(tmp_path: Path) -> AsyncIterator[Sqlite]:
+    made = Sqlite(fresh_file(tmp_path))
     await made.write(None, add_tenant)
     yield made
     async with asyncio.timeout(PATIENCE_S):
@@ -67,11 +67,11 @@ async def soon(*waiting: asyncio.Future[int] | asyncio.Task[int]) -> list[int | 
         return await asyncio.gather(*waiting, return_exceptions=True)
 
 
-def here(db: Database, number: int) -> asyncio.Task[int]:
+def here(db: Sqlite, number: int) -> asyncio.Task[int]:
     return asyncio.create_task(db.write_here(1, add, f"here-{number}"))
 
 
-def there(db: Database, number: int) -> asyncio.Task[int]:
+def there(db: Sqlite, number: int) -> asyncio.Task[int]:
     return asyncio.create_task(db.write(1, add, f"there-{number}"))
 
 
@@ -81,7 +81,7 @@ def there(db: Database, number: int) -> asyncio.Task[int]:
 @pytest.mark.parametrize("many", [1, GROUP, GROUP + 1, 3 * GROUP])
 async def test_closing_finishes_what_waits(tmp_path: Path, many: int) -> None:
     path = fresh_file(tmp_path)
-    db = Database(path)
+    db = Sqlite(path)
     await db.write(None, add_tenant)
     waiting = [here(db, n) for n in range(many)]
     await asyncio.sleep(0)  # they have begun; more than a group of them wait for the next one
@@ -94,7 +94,7 @@ async def test_closing_finishes_what_waits(tmp_path: Path, many: int) -> None:
 
 async def test_closing_while_the_writer_thread_has_its_turn_finishes_both(tmp_path: Path) -> None:
     for delay in (0.0, 0.0005, 0.001, 0.002):
-        db = Database(fresh_file(tmp_path, f"{delay}.db"))
+        db = Sqlite(fresh_file(tmp_path, f"{delay}.db"))
         await db.write(None, add_tenant)
         waiting = [task for n in range(200) for task in (there(db, n), here(db, n))]
         await asyncio.sleep(delay)
@@ -105,7 +105,7 @@ async def test_closing_while_the_writer_thread_has_its_turn_finishes_both(tmp_pa
 
 def test_closing_from_another_thread_waits_for_the_group_that_is_running(tmp_path: Path) -> None:
     """Nobody would commit it, if the thread that commits were told to end before."""
-    db = Database(fresh_file(tmp_path))
+    db = Sqlite(fresh_file(tmp_path))
     running, closing_begun = threading.Event(), threading.Event()
 
     def waits(mac: str) -> Unit[int]:
@@ -142,7 +142,7 @@ def test_closing_from_another_thread_waits_for_the_group_that_is_running(tmp_pat
 # --- the engine fails ---
 
 
-async def test_a_transaction_that_cannot_begin_is_told_and_the_next_one_works(db: Database) -> None:
+async def test_a_transaction_that_cannot_begin_is_told_and_the_next_one_works(db: Sqlite) -> None:
     """Anything but "busy": a bad disk, no memory."""
     await soon(here(db, 0))
     assert db._writing is not None
@@ -153,7 +153,7 @@ async def test_a_transaction_that_cannot_begin_is_told_and_the_next_one_works(db
     assert all(isinstance(each, int) for each in await soon(here(db, 3), there(db, 3)))
 
 
-async def test_a_commit_that_cannot_be_undone_either_is_not_acknowledged(db: Database) -> None:
+async def test_a_commit_that_cannot_be_undone_either_is_not_acknowledged(db: Sqlite) -> None:
     await soon(here(db, 0))
     assert db._writing is not None
 
@@ -170,7 +170,7 @@ async def test_a_commit_that_cannot_be_undone_either_is_not_acknowledged(db: Dat
     assert await db.read(1, has, "here-1") == 0
 
 
-async def test_a_full_disk_is_told_and_nothing_is_half_written(db: Database) -> None:
+async def test_a_full_disk_is_told_and_nothing_is_half_written(db: Sqlite) -> None:
     await soon(here(db, 0))
     assert db._writing is not None
     pages = db._writing.execute("PRAGMA page_count").fetchone()[0]
@@ -188,11 +188,11 @@ NO_MEMORY = """
 import asyncio, os, sqlite3, sys
 from contextlib import suppress
 from pathlib import Path
-from portal.db import Database
+from portal.db import Sqlite
 from tests.test_db_here import add, add_tenant, soon
 
 async def whole():
-    db = Database(Path(sys.argv[1]))
+    db = Sqlite(Path(sys.argv[1]))
     write = getattr(db, sys.argv[2])
     await db.write(None, add_tenant)
     await write(1, add, "first")
@@ -226,7 +226,7 @@ def goes_on(mac: str) -> Unit[int]:
 
 
 @pytest.mark.parametrize("path", ["write", "write_here"])
-async def test_no_unit_goes_on_after_its_transaction_was_lost(db: Database, path: str) -> None:
+async def test_no_unit_goes_on_after_its_transaction_was_lost(db: Sqlite, path: str) -> None:
     """Each statement after it would be written at once, and for good."""
     write = getattr(db, path)
     jobs = ((add, "before"), (goes_on, "lost"), (add, "after"))
@@ -242,7 +242,7 @@ def stops() -> Unit[int]:
     raise StopIteration
 
 
-async def test_an_error_that_no_future_takes_keeps_nobody_waiting(db: Database) -> None:
+async def test_an_error_that_no_future_takes_keeps_nobody_waiting(db: Sqlite) -> None:
     found = await soon(here(db, 1), asyncio.create_task(db.write_here(1, stops)), here(db, 2))
     assert [type(each) for each in found] == [int, RuntimeError, int]
 
@@ -252,7 +252,7 @@ class Stopped(BaseException):
 
 
 @pytest.mark.parametrize("error", [ValueError("mine"), Stopped()])
-async def test_a_unit_that_raises_in_a_group_is_undone_alone(db: Database, error: BaseException) -> None:
+async def test_a_unit_that_raises_in_a_group_is_undone_alone(db: Sqlite, error: BaseException) -> None:
     broken = asyncio.create_task(db.write_here(1, add_and_raise, "broken", error))
     found = await soon(here(db, 1), broken, here(db, 2))
     assert isinstance(found[0], int)
@@ -261,7 +261,7 @@ async def test_a_unit_that_raises_in_a_group_is_undone_alone(db: Database, error
     assert await db.read(1, count) == 2
 
 
-async def test_after_a_refusal_the_next_group_is_not_run_twice(db: Database) -> None:
+async def test_after_a_refusal_the_next_group_is_not_run_twice(db: Sqlite) -> None:
     """Or whoever is refused again and again would make everybody's work double."""
     ran: list[str] = []
 
@@ -282,7 +282,7 @@ async def test_after_a_refusal_the_next_group_is_not_run_twice(db: Database) -> 
     assert not db._apart
 
 
-async def test_a_group_that_is_run_again_tells_its_listeners_once(db: Database) -> None:
+async def test_a_group_that_is_run_again_tells_its_listeners_once(db: Sqlite) -> None:
     heard: list[int] = []
     db.listen("made", lambda _, key: heard.append(key))
     first = asyncio.create_task(db.write_here(1, add_and_signal, "signals", "made"))
@@ -293,7 +293,7 @@ async def test_a_group_that_is_run_again_tells_its_listeners_once(db: Database) 
 
 
 async def test_a_group_that_loses_its_turn_before_it_is_run_again_goes_to_the_writer(
-    db: Database, monkeypatch: pytest.MonkeyPatch
+    db: Sqlite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process may begin to write in between."""
     turns = iter([True, False])
@@ -311,7 +311,7 @@ async def test_a_group_that_loses_its_turn_before_it_is_run_again_goes_to_the_wr
     assert all(isinstance(each, int) for each in await soon(here(db, 3), there(db, 3)))
 
 
-async def test_a_listener_that_raises_keeps_nobody_waiting(db: Database) -> None:
+async def test_a_listener_that_raises_keeps_nobody_waiting(db: Sqlite) -> None:
     heard: list[int] = []
 
     def raises(_tenant: int, _key: int) -> None:
@@ -328,7 +328,7 @@ async def test_a_listener_that_raises_keeps_nobody_waiting(db: Database) -> None
 # --- waiters ---
 
 
-async def test_a_cancelled_waiter_is_written_whole_and_hurts_nobody(db: Database) -> None:
+async def test_a_cancelled_waiter_is_written_whole_and_hurts_nobody(db: Sqlite) -> None:
     waiting = [here(db, n) for n in range(2 * GROUP)]
     await asyncio.sleep(0)
     for each in waiting[::2]:
@@ -339,7 +339,7 @@ async def test_a_cancelled_waiter_is_written_whole_and_hurts_nobody(db: Database
     assert await db.read(1, count) == 2 * GROUP + 1
 
 
-async def test_neither_path_starves_the_other(db: Database) -> None:
+async def test_neither_path_starves_the_other(db: Sqlite) -> None:
     stop = asyncio.Event()
     done = {"here": 0, "there": 0}
 
@@ -362,7 +362,7 @@ async def test_neither_path_starves_the_other(db: Database) -> None:
 
 def test_threads_with_loops_of_their_own_write_beside(tmp_path: Path) -> None:
     """The first loop is at home; the others go by the writer thread."""
-    db = Database(fresh_file(tmp_path))
+    db = Sqlite(fresh_file(tmp_path))
     found: list[int] = []
 
     async def write_some(name: str) -> None:
@@ -387,7 +387,7 @@ def test_threads_with_loops_of_their_own_write_beside(tmp_path: Path) -> None:
 
 
 def test_a_loop_that_ended_with_work_left_does_not_keep_the_others(tmp_path: Path) -> None:
-    db = Database(fresh_file(tmp_path))
+    db = Sqlite(fresh_file(tmp_path))
 
     async def leaves() -> None:
         await db.write(None, add_tenant)
@@ -419,7 +419,7 @@ connection.execute("COMMIT")
 """
 
 
-async def test_the_event_loop_goes_on_while_another_process_writes_for_long(db: Database) -> None:
+async def test_the_event_loop_goes_on_while_another_process_writes_for_long(db: Sqlite) -> None:
     await soon(here(db, 0))
     with subprocess.Popen([sys.executable, "-c", HOLD, str(db.path), "1.5"], stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
@@ -439,7 +439,7 @@ async def test_the_event_loop_goes_on_while_another_process_writes_for_long(db: 
 
 async def test_nobody_is_answered_before_the_commit_however_the_paths_mix(tmp_path: Path) -> None:
     """Another connection sees what was acknowledged, at once."""
-    db = Database(fresh_file(tmp_path))
+    db = Sqlite(fresh_file(tmp_path))
     await db.write(None, add_tenant)
     other = open_connection(db.path, read_only=True)
 

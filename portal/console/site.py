@@ -135,7 +135,7 @@ async def _open(services: Services, screen: Screen, request: Request) -> Respons
     """Let somebody in who may be here."""
     alone = screen.method == "GET" and "hx-request" in request.headers
     present = await services.staff.enter(request.cookies.get(COOKIE, ""), alone=alone)
-    view = visiting.own_view(services, present) if present else None
+    view = await visiting.own_view(services, present) if present else None
     if present is None or view is None:
         if alone:
             return Response(status_code=204, headers={"hx-redirect": "/console/login"})

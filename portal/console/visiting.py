@@ -29,11 +29,11 @@ class Visit:
     until: Moment
 
 
-def own_view(services: Services, present: Present) -> TenantView | None:
+async def own_view(services: Services, present: Present) -> TenantView | None:
     """The ISP somebody works at, or the platform."""
     if present.staff.role != roles.PLATFORM:
         return services.catalog.tenant(present.tenant_id)
-    found = services.db.read_here(None, tenancy.tenant, present.tenant_id)
+    found = await services.db.read_here(None, tenancy.tenant, present.tenant_id)
     if found is None or found.kind != "platform":
         return None
     return TenantView(tenant=found, routers=MappingProxyType({}), plans=())
@@ -45,7 +45,7 @@ async def visit_of(services: Services, present: Present, path: str) -> Visit | N
     if looks_at is None or present.staff.role != roles.PLATFORM or path.startswith(OWN):
         return None
     view, now = services.catalog.tenant(looks_at), services.clock.now()
-    window = services.db.read_here(looks_at, windows.current, now) if view is not None else None
+    window = await services.db.read_here(looks_at, windows.current, now) if view is not None else None
     if view is None or window is None or window.id != present.login.looks_window:
         await services.db.write(present.tenant_id, logins.look_at, present.login.id, None)
         return None

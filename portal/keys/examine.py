@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from portal.groups import Execute
+from portal.db import Execute
 from portal.keys import store
 from portal.keys.cells import CELLS
 from portal.keys.ring import place_of

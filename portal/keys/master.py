@@ -6,29 +6,18 @@ could be made again. It is kept as the root, wrapped by the new one.
 
 from __future__ import annotations
 
-from contextlib import closing
-from pathlib import Path
-
 from portal.clock import Moment
-from portal.db import executor, open_connection, quiet
-from portal.groups import Execute, begin
+from portal.db import Execute, Place, at_once
 from portal.keys import store
 from portal.keys.ring import ROOT, WrongKey, place_of, root_of
 from portal.seal import NotOurs, Wrapping
 from portal.units import Unit, drive
 
 
-def exchange(database: Path, old: bytes, new: bytes, now: Moment) -> int:
+def exchange(place: Place, old: bytes, new: bytes, now: Moment) -> int:
     """Wrap everything with another master key; gives how many keys. Raises `WrongKey`, and then nothing is changed."""
-    with closing(open_connection(database)) as connection:
-        begin(connection)
-        try:
-            done = _exchanged(executor(connection, quiet), old, new, now)
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
-    return done
+    with at_once(place, write=True) as run:
+        return _exchanged(run, old, new, now)
 
 
 def _exchanged(run: Execute, old: bytes, new: bytes, now: Moment) -> int:

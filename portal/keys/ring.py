@@ -12,14 +12,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from portal.clock import Clock, Moment
-from portal.db import Database, executor, open_connection, quiet
+from portal.db import Database
 from portal.errors import Misconfigured
-from portal.groups import begin
 from portal.keys import store
 from portal.keys.store import Known
 from portal.seal import NAME, Key, NotOurs, Vault, Wrapping, new_key
@@ -102,14 +100,8 @@ class Ring:
             return self._opened(tenant, drive(self._make(tenant), tenant, unit.execute))
         if self._db is None:
             return None
-        with closing(open_connection(self._db.path)) as connection:  # nobody's look-up waits for its turn to write
-            begin(connection)
-            try:
-                drive(self._make(tenant), tenant, executor(connection, quiet))
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
+        with self._db.at_once(tenant, write=True) as run:  # nobody's look-up waits for its turn to write
+            drive(self._make(tenant), tenant, run)
         return self._committed(tenant)
 
     def _make(self, tenant: int) -> Unit[Known]:
@@ -144,8 +136,8 @@ class Ring:
 
     def _beside(self, tenant: int | None, unit: Callable[..., Unit[T]], *args: Any) -> T:
         assert self._db is not None
-        with self._db.beside() as connection:
-            return drive(unit(*args), tenant, executor(connection, quiet))
+        with self._db.beside() as run:
+            return drive(unit(*args), tenant, run)
 
 
 def _whose(tenant: int | None) -> int | None:
@@ -156,8 +148,8 @@ def _whose(tenant: int | None) -> int | None:
 
 def ring_of(master: bytes, db: Database, clock: Clock) -> Ring:
     """The keys of a database; raises `WrongKey`."""
-    with db.beside() as connection:
-        wrapped = drive(store.root(), None, executor(connection, quiet))
+    with db.beside() as run:
+        wrapped = drive(store.root(), None, run)
     return Ring(master, wrapped, clock.now, db)
 
 

@@ -10,7 +10,6 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -21,9 +20,8 @@ from portal.backup.sealed import sealed
 from portal.books import ledger
 from portal.books import store as books
 from portal.clock import Moment
-from portal.db import executor, open_connection, quiet
+from portal.db import Execute, Place, at_once
 from portal.errors import Misconfigured
-from portal.groups import Execute
 from portal.migrate import revision_of
 from portal.moving import store
 from portal.moving.anew import payer
@@ -63,11 +61,11 @@ def act(vault: Vault, actor: str, now: Moment) -> Unit[int]:
     return audit.append(vault, actor=actor, act="export.move", subject="records", payload={}, now=now, money=True)
 
 
-def packed(database: Path, vault: Vault, tenant: Tenant, passphrase: bytes, now: Moment, say: Say) -> Iterator[bytes]:
+def packed(place: Place, vault: Vault, tenant: Tenant, passphrase: bytes, now: Moment, say: Say) -> Iterator[bytes]:
     """The bytes of the sealed file; raises `Misconfigured` for an ISP that was erased."""
     if tenant.erased_at is not None:
         raise Misconfigured(f"{tenant.name} was erased; only its books are left (bando tenant export).")
-    return sealed(MOVE, passphrase, _snapshot(database, vault, tenant, now, say))
+    return sealed(MOVE, passphrase, _snapshot(place, vault, tenant, now, say))
 
 
 def spooled(parts: Iterator[bytes], folder: Path) -> BinaryIO:
@@ -83,10 +81,9 @@ def spooled(parts: Iterator[bytes], folder: Path) -> BinaryIO:
     return held
 
 
-def _snapshot(database: Path, vault: Vault, tenant: Tenant, now: Moment, say: Say) -> Iterator[bytes]:
-    with closing(open_connection(database, read_only=True)) as connection:
-        connection.execute("BEGIN")  # one moment for all tables; nobody who writes waits for it
-        yield from lines(executor(connection, quiet), vault, tenant, revision_of(database) or "", now, say)
+def _snapshot(place: Place, vault: Vault, tenant: Tenant, now: Moment, say: Say) -> Iterator[bytes]:
+    with at_once(place) as run:  # one moment for all tables; nobody who writes waits for it
+        yield from lines(run, vault, tenant, revision_of(place) or "", now, say)
 
 
 def lines(run: Execute, vault: Vault, tenant: Tenant, schema: str, now: Moment, say: Say) -> Iterator[bytes]:

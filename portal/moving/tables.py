@@ -35,6 +35,7 @@ LEFT: Mapping[str, str] = {
     "guesses": "good for a day, and known by hashes under the old root key alone",
     "tombstones": "for backups from before an erasing; those of the old installation do not open at the new one",
     "support_windows": "they let the staff of the old platform in",
+    "sights": "what keepers saw a moment ago; those of the new installation look for themselves",
     "bulletin_reads": "of notices that the old platform wrote",
 }
 
@@ -47,6 +48,8 @@ OTHERS: Mapping[str, str] = {
     "login_tries": "of strangers, for a day",
     "open_guesses": "of strangers, for a day",
     "root_keys": "the new installation's own",
+    "provider_apps": "the new installation's own",
+    "leases": "the new installation's own",
 }
 
 # Keyed hashes that are made anew under the root key of the new installation, and what of. Where that is not known any

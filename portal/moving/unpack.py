@@ -13,9 +13,9 @@ from portal.audit import store as audit
 from portal.backup.copying import Say
 from portal.backup.sealed import Unusable, read
 from portal.clock import Moment
-from portal.db import executor, open_connection, quiet
+from portal.db import Execute, executor, open_connection, quiet
+from portal.db.groups import ENGINE_FAILS, begin, of_the_machine
 from portal.errors import Misconfigured
-from portal.groups import ENGINE_FAILS, Execute, begin, of_the_machine
 from portal.keys import store as keys
 from portal.keys.ring import Ring, place_of, root_of
 from portal.migrate import revision_of

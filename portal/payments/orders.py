@@ -231,15 +231,18 @@ def _keep_ids(vault: Vault, tenant_id: int, one: Payment, ids: Accepted) -> Unit
     )
 
 
-def recover(now: Moment) -> Unit[list[int]]:
-    """After a start: what was being sent has an unknown outcome; what was not, is sent if the guest still waits."""
-    for payment_id in (yield from store.in_state(("submitting",), now)):
+def recover(now: Moment, age_ms: int = 0) -> Unit[list[int]]:
+    """After a start: what was being sent has an unknown outcome; what was not, is sent if the guest still waits.
+
+    `age_ms`: of what has stood so for that long; where other processes send as well.
+    """
+    for payment_id in (yield from store.in_state(("submitting",), now - age_ms)):
         after = payment.step("submitting", "restarted").state
         yield from store.change_payment(payment_id, state=after, next_query_at=now)
     for payment_id in (yield from store.in_state(("created",), now - payment.UNSENT_MS)):
         after = payment.step("created", "unsent").state
         yield from store.change_payment(payment_id, state=after, reason="not-sent")
-    return (yield from store.in_state(("created",), now))
+    return (yield from store.in_state(("created",), now - age_ms))
 
 
 def before_again(vault: Vault, token: str) -> Unit[tuple[Payment, Phone, str] | None]:

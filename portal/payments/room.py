@@ -8,8 +8,8 @@ from types import MappingProxyType
 
 import httpx
 
-from portal.access.catalog import Catalog
-from portal.clock import HOUR, Clock, Moment
+from portal.access.catalog import Catalog, TenantView
+from portal.clock import HOUR, SECOND, Clock, Moment
 from portal.db import Database
 from portal.errors import Refused
 from portal.loops import Every, Loop
@@ -33,6 +33,8 @@ from portal.seal import Vault
 from portal.settings import Settings
 from portal.units import Unit
 
+STRANDED_MS = 50 * SECOND  # a prompt is sent within 20 s of the click, and written down
+
 Make = Callable[[Line, Vault], Provider]  # how a provider is built
 
 
@@ -55,7 +57,8 @@ def built(
 class Payments:
     """Checkout, claims and inbox, with the loops they need. `observe` sees each call of a provider.
 
-    M-Pesa is always there; `further` says how to build the other providers that accounts may name.
+    M-Pesa is always there; `further` says how to build the other providers that accounts may name. `shared`: other
+    processes use the same apps at them.
     """
 
     def __init__(
@@ -68,14 +71,24 @@ class Payments:
         http: httpx.AsyncClient,
         observe: Callable[[str], None] = quiet,
         further: Sequence[Make] = (),
+        *,
+        shared: bool = False,
     ) -> None:
         self._db = db
         self._clock = clock
         self._catalog = catalog
         gate = Gate(db, clock)
-        self.provider = Daraja(http, vault, clock, observe, sources=settings.mpesa_sources, registered=gate)
+        self.provider = Daraja(
+            http,
+            vault,
+            clock,
+            observe,
+            sources=settings.mpesa_sources,
+            registered=gate,
+            shared=db if shared else None,
+        )
         self.providers = built(further, http, vault, clock, observe, self.provider, registered=gate)
-        self.queries = Queries(db, vault, clock, catalog, settings, self.providers)
+        self.queries = Queries(db, vault, clock, catalog, settings, self.providers, shared=shared)
         self.deadlines = Deadlines(db, vault, clock, catalog)
         self.inbox = Inbox(db, vault, clock, catalog, settings, self.providers)
         self.inbox.on_doubt = self.queries.wake
@@ -102,19 +115,28 @@ class Payments:
                 asked += await self.asking.balance(view)
         return asked
 
-    async def start(self) -> None:
+    async def start(self, *, alone: bool = True) -> None:
         """Pick up what the last run left; call it before the loops start and after the catalog is loaded.
 
         What was being sent has an unknown outcome; unsettled messages are settled by the inbox's first run.
         """
-        await self.refunds.start()
         for view in self._catalog.lasting():
             await self._db.write(view.tenant.id, _register, self.providers, self._clock.now())
-            for payment_id in await self._db.write(view.tenant.id, recover, self._clock.now()):
-                self.checkout.send(view.tenant, payment_id)
+            await self._take_up(view, 0 if alone else STRANDED_MS)
+
+    async def take_up_stranded(self) -> int:
+        """The same for what a process left that is gone: nothing is in a living one's hands for so long."""
+        for view in self._catalog.lasting():
+            await self._take_up(view, STRANDED_MS)
+        return 0
+
+    async def _take_up(self, view: TenantView, age_ms: int) -> None:
+        for payment_id in await self._db.write(view.tenant.id, recover, self._clock.now(), age_ms):
+            self.checkout.send(view.tenant, payment_id)
 
     async def stop(self) -> None:
         """Let the prompts in hand be sent and written down."""
+        await self.queries.drain()
         await self.asking.drain()
         await self.checkout.drain()
 

@@ -35,7 +35,7 @@ async def authorize(doors: Doors, given: Attributes) -> Answer:
     named = mac_in(login.name)
     if named == login.mac:
         # Whoever the router sees as this device needs no password: it is let in by what it is.
-        return _answer(doors, view, router, _stands(doors, router, login.mac, doors.clock.now()))
+        return _answer(doors, view, router, await _stands(doors, router, login.mac, doors.clock.now()))
     if named and not login.name.isalnum():
         return reject(wording.sentence("not-yours", view.tenant))
     return await _by_voucher(doors, view, router, login)
@@ -48,8 +48,8 @@ def _place(doors: Doors, login: Login) -> tuple[TenantView, Router]:
     return found
 
 
-def _stands(doors: Doors, router: Router, mac: str, now: Moment) -> Stands:
-    return doors.db.read_here(router.tenant_id, stands, mac, router.id, now)
+async def _stands(doors: Doors, router: Router, mac: str, now: Moment) -> Stands:
+    return await doors.db.read_here(router.tenant_id, stands, mac, router.id, now)
 
 
 def _answer(doors: Doors, view: TenantView, router: Router, found: Stands, *, ports: int = 1) -> Answer:
@@ -64,7 +64,7 @@ async def _by_ticket(doors: Doors, view: TenantView, router: Router, login: Logi
     now = doors.clock.now()
     if not _is_genuine(doors, router, login, ticket) or not ticket.good_at(now):
         return reject(wording.sentence("ticket", view.tenant))
-    found = _stands(doors, router, login.mac, now)
+    found = await _stands(doors, router, login.mac, now)
     if not _unused(found, ticket, login.session):
         return reject(wording.sentence("ticket", view.tenant))
     answer = _answer(doors, view, router, found)
@@ -107,5 +107,5 @@ async def _by_voucher(doors: Doors, view: TenantView, router: Router, login: Log
         await doors.vouchers.redeem(view, router, mac=login.mac, text=login.name, source=login.address, seen=True)
     except Refused as refused:
         return reject(wording.refused(refused, view.tenant))
-    found = _stands(doors, router, login.mac, doors.clock.now())
+    found = await _stands(doors, router, login.mac, doors.clock.now())
     return _answer(doors, view, router, found, ports=found.ports)

@@ -8,18 +8,9 @@ from dataclasses import dataclass
 from portal.access import passes
 from portal.access.allowance import Hold
 from portal.access.passes import Pass
+from portal.access.store import Presence
 from portal.clock import Moment
 from portal.units import Row, Unit, one, rows
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Seen:
-    """Since when a device is online at a router, and how fresh that is."""
-
-    router_id: int
-    seen_at: Moment
-    online_since: Moment | None
-    patience_ms: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +20,7 @@ class Found:
     device_id: int
     hold: Hold
     queue: Sequence[Pass]  # its own passes that have not ended
-    seen: Sequence[Seen]
+    seen: Sequence[Presence]  # where it was ever seen, without its counters
     alone: bool  # nobody else uses its passes, and it may use nobody else's
     last_end: str | None  # without a pass: why the one it bought last ended
     ticket_at: Moment | None  # when the one-time login was made that it used last, and by which session
@@ -45,7 +36,8 @@ _DEVICE = (
     " (SELECT COUNT(*) FROM pass_devices u WHERE u.tenant_id = p.tenant_id AND u.pass_id = p.id"
     " AND u.device_id <> d.id) AS others,"
     " CASE WHEN p.id IS NULL THEN (SELECT MAX(v.added_at) FROM pass_devices v JOIN passes w"
-    " ON +w.tenant_id = v.tenant_id AND w.id = v.pass_id WHERE v.tenant_id = d.tenant_id AND v.device_id = d.id AND w.state <> 'ended') END"
+    " ON +w.tenant_id = v.tenant_id AND w.id = v.pass_id"
+    " WHERE v.tenant_id = d.tenant_id AND v.device_id = d.id AND w.state <> 'ended') END"
     " AS shared,"
     " CASE WHEN p.id IS NULL THEN (SELECT e.end_reason FROM passes e WHERE e.tenant_id = d.tenant_id"
     " AND e.device_id = d.id AND e.state = 'ended' ORDER BY e.bought_at DESC LIMIT 1) END AS last_end,"
@@ -71,19 +63,22 @@ def _found(found: Sequence[Row]) -> Found:
         device_id=first["d_id"],
         hold=Hold(by=first["held_by"], until=first["held_until"], blocked=blocked, at=first["held_at"]),
         queue=[passes.from_row({name: row[f"p_{name}"] for name in passes.FIELDS}) for row in queue.values()],
-        seen=[
-            Seen(
-                router_id=row["s_router_id"],
-                seen_at=row["s_seen_at"],
-                online_since=row["s_online_since"],
-                patience_ms=row["s_patience_ms"],
-            )
-            for row in seen.values()
-        ],
+        seen=[_presence(row) for row in seen.values()],
         alone=first["shared"] is None and not any(row["others"] for row in queue.values()),
         last_end=first["last_end"],
         ticket_at=first["ticket_at"],
         ticket_session=first["ticket_session"],
+    )
+
+
+def _presence(row: Row) -> Presence:
+    return Presence(
+        router_id=row["s_router_id"],
+        device_id=row["d_id"],
+        seen_at=row["s_seen_at"],
+        online_since=row["s_online_since"],
+        reading=None,
+        patience_ms=row["s_patience_ms"],
     )
 
 

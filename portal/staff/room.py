@@ -123,8 +123,8 @@ class StaffRoom:
 
         `alone`: nobody asks, a page renews itself; that keeps no login open.
         """
-        tenant_id = self._tenant_of(token)
-        found = None if tenant_id is None else self._db.read_here(tenant_id, entrance.present, token_hash(token))
+        tenant_id = await self._tenant_of(token)
+        found = None if tenant_id is None else await self._db.read_here(tenant_id, entrance.present, token_hash(token))
         if tenant_id is None or found is None:
             return None
         (login, staff), now = found, self._clock.now()
@@ -137,13 +137,13 @@ class StaffRoom:
         key = self._vault.index(tenant_id, "login key", token)
         return Present(tenant_id=tenant_id, staff=staff, login=login, login_token_key=key)
 
-    def _tenant_of(self, token: str) -> int | None:
+    async def _tenant_of(self, token: str) -> int | None:
         """Whose token this is, by its beginning; names of tenants never change."""
         public = token.partition(".")[0]
         if len(token) > MAX_TOKEN or not token.isascii():
             return None
         if public not in self._tenants:
-            found = self._db.read_here(None, store.tenant_of, public)
+            found = await self._db.read_here(None, store.tenant_of, public)
             if found is None:
                 return None
             self._tenants[public] = found
@@ -232,7 +232,7 @@ class StaffRoom:
 
     async def take_link(self, token: str) -> Link | None:
         """What a link is good for; None when it is over."""
-        tenant_id = self._tenant_of(token)
+        tenant_id = await self._tenant_of(token)
         if tenant_id is None:
             return None
         return await self._db.read(tenant_id, entrance.look_at_link, self._vault, tenant_id, token, self._clock.now())

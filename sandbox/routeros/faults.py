@@ -41,6 +41,7 @@ class Faults:
     refuse: Literal["", "close", "rst"] = ""  # what a new connection gets instead of service
     cut_after_bytes: int | None = None  # cut the connection after so many more bytes of replies
     cut_with_rst: bool = False
+    silent_after_bytes: int | None = None  # a connection says nothing after so many bytes of replies
     stall_command: str | None = None  # the next command that begins so is answered late (once) ...
     stall_ms: float | None = None  # ... by this much, or never
     fatal_next: str | None = None  # the next command gets !fatal with this reason

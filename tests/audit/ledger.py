@@ -13,8 +13,7 @@ from typing import Any
 from portal.audit import store
 from portal.audit.chain import Broken, Head, Walk
 from portal.clock import DAY, Moment
-from portal.db import open_connection
-from portal.groups import executor, quiet
+from portal.db import executor, open_connection, quiet
 from portal.seal import Vault
 from portal.tenancy import store as tenancy
 from portal.units import Row, Unit, drive

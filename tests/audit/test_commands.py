@@ -11,8 +11,7 @@ import pytest
 
 from portal.audit import store
 from portal.clock import Moment
-from portal.db import open_connection
-from portal.groups import executor, quiet
+from portal.db import executor, open_connection, quiet
 from portal.seal import Vault
 from portal.tenancy import store as tenancy
 from portal.units import Unit, drive

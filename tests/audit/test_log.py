@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from portal.audit import store
 from portal.audit.chain import ChainBroken, Entry, canonical, digest, link
+from portal.db import executor, quiet
 from portal.errors import Refused
-from portal.groups import executor, quiet
 from portal.seal import Vault
 from portal.units import Row, Sql, Unit, drive
 from tests.audit.ledger import Ledger, a_ledger, an_act

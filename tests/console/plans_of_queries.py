@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from portal.db import open_connection
-from portal.groups import positional
+from portal.db.groups import positional
 from portal.units import Row, Unit, drive
 from tests.support import Seed
 

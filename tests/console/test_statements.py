@@ -18,8 +18,8 @@ from benchmarks.console import named
 from benchmarks.year import Size, Year, fill
 from portal.console.desk import COOKIE
 from portal.console.site import SCREENS, site
-from portal.db import Database, executor, open_connection, quiet
-from portal.groups import positional
+from portal.db import Sqlite, executor, open_connection, quiet
+from portal.db.groups import positional
 from portal.staff.roles import may
 from portal.units import Row, bind, drive
 from portal.units import Sql as Statement
@@ -43,7 +43,7 @@ _NAMED = re.compile(r"(?:FROM|JOIN)\s+([a-z_]+)(?:\s+(?:AS\s+)?(?!WHERE|JOIN|LEF
 _STEP = re.compile(r"(SCAN|SEARCH) (\w+)(.*)")
 
 
-class Overheard(Database):
+class Overheard(Sqlite):
     """A database that remembers what was read."""
 
     def __init__(self, path: Path) -> None:

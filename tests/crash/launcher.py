@@ -21,7 +21,7 @@ from typing import Any
 import uvicorn
 
 import app
-import portal.db
+import portal.db.sqlite
 from portal.clock import TravelClock
 from portal.logs import configure
 from portal.settings import load
@@ -29,7 +29,7 @@ from tests.crash import stock
 from tests.crash.points import Points
 from tests.vouchers import unguarded
 
-_careful = portal.db.open_connection
+_careful = portal.db.sqlite.open_connection
 
 
 def careless(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -45,7 +45,7 @@ def serve(order: dict[str, Any]) -> None:
     settings = load(order["settings"])
     app.ready(settings)
     if order.get("careless"):
-        portal.db.open_connection = careless
+        portal.db.sqlite.open_connection = careless
     unguarded.remove(order.get("without", ()))
     observe = Points(Path(order["points"])) if order.get("points") else portal.db.quiet
     with app.lock(settings.database):

@@ -13,7 +13,7 @@ from typing import Any
 
 from portal.access import store as access
 from portal.clock import DAY, SystemClock
-from portal.db import Database
+from portal.db import Database, open_database
 from portal.keys.ring import vault_of
 from portal.tenancy import store as tenancy
 from portal.vouchers import codes, store
@@ -27,7 +27,7 @@ def run(order: dict[str, Any]) -> None:
 
 
 async def _run(order: dict[str, Any]) -> None:
-    db = Database(Path(order["database"]), observe=Points(Path(order["points"])))
+    db = open_database(Path(order["database"]), observe=Points(Path(order["points"])))
     stock = await batches_of(db, order["key"])
     told = os.open(order["told"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 

@@ -14,6 +14,7 @@ from portal.mikrotik.addresses import Policy
 from portal.schema import metadata
 from portal.settings import load
 from portal.tenancy import store as tenancy
+from portal.tenancy.store import Router
 from portal.units import Row, Unit, rows
 from portal.vouchers.room import Vouchers
 from tests.support import Seed
@@ -63,12 +64,17 @@ async def everything(s: Seed) -> dict[str, list[Row]]:
     return made
 
 
+async def everybody(_router: Router, _mac: str) -> bool:
+    """The router says that it is there."""
+    return True
+
+
 async def door(s: Seed, **settings: Any) -> Vouchers:
     """The voucher door of a serving process that has just started."""
     catalog = Catalog(s.db)
     await catalog.refresh()
     made = load({"BANDO_MODE": "sandbox", "BANDO_PUBLIC_URL": "http://127.0.0.1:1", **settings})
-    return Vouchers(s.db, s.vault, s.clock, catalog, made, lambda *_: True)
+    return Vouchers(s.db, s.vault, s.clock, catalog, made, everybody)
 
 
 async def enter(s: Seed, vouchers: Vouchers, code: str, n: int, **more: Any) -> Any:

@@ -11,7 +11,7 @@ import pytest
 
 from portal.audit import store as audit
 from portal.clock import SystemClock
-from portal.db import Database
+from portal.db import Database, open_database
 from portal.keys.ring import vault_of
 from portal.people import store as people
 from portal.phone import Phone
@@ -27,7 +27,7 @@ PHONE = Phone("254712345678")
 
 @asynccontextmanager
 async def database(shell: Shell, name: str = "bando.db") -> AsyncIterator[Database]:
-    db = Database(shell.folder / name)
+    db = open_database(shell.folder / name)
     yield db
     await db.aclose()
 

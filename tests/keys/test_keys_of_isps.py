@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.db import Database
+from portal.db import Sqlite, open_database
 from portal.errors import BandoError, Misconfigured
 from portal.keys import store
 from portal.keys.ring import FRESH_S, Ring, WrongKey, ring_of, vault_of
@@ -133,7 +133,7 @@ async def test_no_key_lies_in_the_database_as_it_is(tmp_path: Path) -> None:
 
 async def made_elsewhere(home: Seed) -> tuple[bytes, bytes]:
     """The name of a newer key that another process has made, and what it sealed with it."""
-    db = Database(home.db.path)
+    db = open_database(home.db.path)
     ring = ring_of(MASTER, db, home.clock)
     made = await db.write(home.tenant.id, ring.make, home.tenant.id)
     sealed = await db.write(home.tenant.id, sealing, ring.vault, "elsewhere")
@@ -185,8 +185,9 @@ async def test_keys_cost_no_statement_for_each_value(tmp_path: Path) -> None:
     home, _ = await two(tmp_path)
     sealed = await home.write(sealing, home.vault)
     asked: list[str] = []
-    with home.db.beside() as connection:
-        connection.set_trace_callback(asked.append)
+    assert isinstance(home.db, Sqlite)
+    assert home.db._beside is not None
+    home.db._beside.set_trace_callback(asked.append)
     begun = time.monotonic()
     for _ in range(300):
         home.vault.seal("x", **HERE)

@@ -64,8 +64,8 @@ async def test_none_lies_in_the_database_its_log_or_a_backup(there: Planted, tmp
 
     assert there.in_(lying(tmp_path)) == set()
     assert b"Kilimani Wi-Fi" in lying(tmp_path)
-    with home.db.beside() as connection:
-        connection.execute("UPDATE tenants SET name = ?", (PHONE,))
+    with home.db.beside() as run:
+        run("UPDATE tenants SET name = :name", {"name": PHONE})
     assert there.in_(lying(tmp_path)) == {"a phone number"}  # the control: it would be found
 
 

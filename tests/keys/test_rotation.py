@@ -12,7 +12,7 @@ import pytest
 
 from portal.audit import store as audit
 from portal.clock import DAY, HOUR, MINUTE
-from portal.db import Database, executor, quiet
+from portal.db import open_database
 from portal.keys import rotation, store
 from portal.keys.cells import CELLS, SEALED
 from portal.keys.examine import lost, under_heads
@@ -181,8 +181,8 @@ async def test_what_an_erased_isp_left_in_sealed_columns_keeps_no_rotation_from_
     other = await house.erased()
     left = sum(many for head, many in (await house.under(other.id)).items() if head.startswith(b"gone:"))
     assert left > EACH
-    with house.home.db.beside() as connection:
-        assert lost(executor(connection, quiet)) == []
+    with house.home.db.beside() as run:
+        assert lost(run) == []
     turns = await house.room.rotate(await house.room.everybody(), "command")
 
     assert {turn.tenant.id: turn.shut for turn in turns} == {house.home.tenant.id: 0, other.id: 0}
@@ -195,7 +195,7 @@ async def test_what_an_erased_isp_left_in_sealed_columns_keeps_no_rotation_from_
 
 async def test_what_another_process_seals_before_it_hears_of_the_key_is_found_too(house: House) -> None:
     """A portal writes somebody down under the old key, in a column that the first look has passed by then."""
-    tenant, db = house.home.tenant.id, Database(house.home.db.path)
+    tenant, db = house.home.tenant.id, open_database(house.home.db.path)
     (old,) = await house.known()
     portal = vault_of(MASTER, db, house.home.clock).of(tenant)
     sealed = portal.seal(b"k" * 32, table="persons", row="late", column="key_sealed")
@@ -287,6 +287,6 @@ async def test_without_that_look_it_would_be_lost(house: House) -> None:
 
     with pytest.raises(NotOurs):
         await house.all_open(house.ring.vault)
-    with house.home.db.beside() as connection:
-        (sentence,) = lost(executor(connection, quiet))
+    with house.home.db.beside() as run:
+        (sentence,) = lost(run)
     assert re.fullmatch(r"Kilimani Wi-Fi: \d+ sealed values are under a key that is not there", sentence)

@@ -64,4 +64,4 @@ async def test_a_router_without_a_keeper_sees_nobody(site: Site) -> None:
     db, vault = site.seed.db, site.seed.vault
     keepers = Keepers(db=db, clock=site.clock, vault=vault, settings=SETTINGS, catalog=Catalog(db))
 
-    assert not keepers.sees(site.row.id, MAC)
+    assert not await keepers.sees(site.row, MAC)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from portal.clock import Moment
-from portal.db import Database, executor, open_connection, quiet
+from portal.db import executor, open_connection, open_database, quiet
 from portal.keys import store as keys
 from portal.keys.ring import vault_for_units, vault_of
 from portal.moving import pack, unpack
@@ -89,7 +89,7 @@ def there(folder: Path, tenant: int, master: bytes = THERE) -> Iterator[There]:
 @asynccontextmanager
 async def arrived(folder: Path, home: Seed) -> AsyncIterator[Seed]:
     """The ISP at the new installation, with an engine of its own."""
-    db = Database(folder / "bando.db")
+    db = open_database(folder / "bando.db")
     vault = vault_of(THERE, db, home.clock).of(home.tenant.id)
     try:
         yield replace(home, db=db, vault=vault)

@@ -20,7 +20,7 @@ import asyncio, sys
 from pathlib import Path
 from dataclasses import replace
 from portal.clock import TravelClock
-from portal.db import Database
+from portal.db import Database, open_database
 from portal.keys.ring import vault_of
 from portal.moving import pack, unpack
 from portal.tenancy import store
@@ -28,7 +28,7 @@ from tests.moving.move import THERE, WORDS, silent
 from tests.support import MASTER
 here, file, place, now = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
 async def packed():
-    db = Database(here)
+    db = open_database(here)
     (tenant,) = await db.read(None, store.tenants)
     vault = vault_of(MASTER, db, TravelClock(start=now))
     with file.open("wb") as out:

@@ -221,6 +221,13 @@ async def house(
         unseen: set[str] = set()
         gateway, gate = gateway_of(settings, http), Gate(home.db, home.clock)
         messages = Messages(home.db, home.vault, home.clock, catalog, gateway, registered=gate)
+
+        async def there(_router: Router, _mac: str) -> bool:
+            return True
+
+        async def seen_there(_router: Router, mac: str) -> bool:
+            return mac not in unseen
+
         services = Services(
             db=home.db,
             vault=home.vault,
@@ -228,8 +235,8 @@ async def house(
             catalog=catalog,
             settings=settings,
             payments=payments,
-            vouchers=Vouchers(home.db, home.vault, home.clock, catalog, settings, lambda _router, _mac: True),
-            trials=Trials(home.db, home.clock, lambda _router, mac: mac not in unseen),
+            vouchers=Vouchers(home.db, home.vault, home.clock, catalog, settings, there),
+            trials=Trials(home.db, home.clock, seen_there),
             messages=messages,
             observe=lambda method, route, status, _: seen.append((method, route, status)),
         )

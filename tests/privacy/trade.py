@@ -10,7 +10,7 @@ from portal.access import store as access
 from portal.books import ledger as books
 from portal.books import store as sums
 from portal.clock import DAY, MINUTE, TravelClock
-from portal.db import Database
+from portal.db import open_database
 from portal.privacy.erasing.room import Erasing
 from portal.privacy.retention.room import Retention
 from portal.sessions.meter import Reading
@@ -26,7 +26,7 @@ class Trade:
         self.ledger = Ledger(path)
         self.clock = TravelClock(start=START)
         self.clock.run_at(0)
-        self.db = Database(path)
+        self.db = open_database(path)
         self.room = Retention(self.db, self.ledger.vault, self.clock)
         self.erasing = Erasing(self.db, self.ledger.vault, self.clock)
 

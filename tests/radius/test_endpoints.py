@@ -162,7 +162,7 @@ def test_a_short_token_is_refused_where_there_is_radius_and_nowhere_else() -> No
 
 
 async def test_somebody_elses_class_or_ticket_is_worth_nothing(bando: Stage) -> None:
-    named = Named(7, 9, 1_800_000_000_000, Terms(until=1_800_000_360_000, bytes=None, up=None, down=5_000_000))
+    named = Named(7, 9, 1_000, Terms(until=2_000, bytes=3, up=None, down=4))
     made = class_of(bando.vault, bando.tenant.id, bando.router_id, named)
     assert named_by(bando.vault, bando.tenant.id, bando.router_id, made) == named
     assert named_by(bando.vault, bando.tenant.id, bando.router_id + 1, made) is None

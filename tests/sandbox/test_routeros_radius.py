@@ -64,7 +64,7 @@ async def test_a_disabled_local_user_is_not_looked_for_elsewhere() -> None:
 
 
 async def test_the_accept_is_obeyed() -> None:
-    words = {"Session_Timeout": 600, "Idle_Timeout": 300, "Mikrotik_Rate_Limit": "1M/2M"}
+    words: dict[str, Value] = {"Session_Timeout": 600, "Idle_Timeout": 300, "Mikrotik_Rate_Limit": "1M/2M"}
     async with site(accepts(**words, Mikrotik_Total_Limit=5, Mikrotik_Total_Limit_Gigawords=1)) as here:
         await here.login()
         row = active(here.router)

@@ -11,7 +11,7 @@ import pytest
 
 from portal.audit import store as audit
 from portal.clock import SystemClock
-from portal.db import Database
+from portal.db import open_database
 from portal.keys.ring import vault_for_units, vault_of
 from portal.staff import store
 from portal.staff.room import StaffRoom
@@ -35,7 +35,7 @@ async def shell(tmp_path: Path, forks: Forks) -> Shell:
 @asynccontextmanager
 async def room_of(shell: Shell) -> AsyncIterator[StaffRoom]:
     """What the service would have."""
-    db = Database(shell.folder / "bando.db")
+    db = open_database(shell.folder / "bando.db")
     room = StaffRoom(db, vault_of(KEY.encode(), db, SystemClock()), SystemClock())
     try:
         yield room
@@ -76,7 +76,7 @@ async def test_an_account_with_a_password_is_usable_at_once(shell: Shell) -> Non
 
     async with room_of(shell) as room:
         assert (await room.log_in(EMAIL, PASSWORD, "", address=OFFICE, browser="")).staff.role == "owner"
-        db, tenant = Database(shell.folder / "bando.db"), 1
+        db, tenant = open_database(shell.folder / "bando.db"), 1
         acts = await db.read(tenant, audit.page, None, 10)
         found = await db.read(tenant, store.all_staff)
         assert await db.read(tenant, audit.verify_all, vault_for_units(KEY.encode(), None)) is None

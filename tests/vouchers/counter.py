@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from sqlite3 import Row, connect
 
-from portal.groups import executor, quiet
+from portal.db import executor, quiet
 from portal.keys.ring import vault_for_units
 from portal.seal import Vault
 from portal.units import Unit, drive, rows

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from portal.clock import Moment
-from portal.db import Database
+from portal.db import Database, open_database
 from portal.seal import Vault
 from portal.units import Unit
 from portal.vouchers import guesses
@@ -86,7 +86,7 @@ class Door:
     async def restart(self) -> None:
         """Another process on the same file."""
         await self.db.aclose()
-        self.made.db = Database(self.db.path)
+        self.made.db = open_database(self.db.path)
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from portal.db import Database
+from portal.db import Database, open_database
 from portal.errors import Refused
 from portal.seal import Vault
 from portal.vouchers import batches, guesses, redeem, store
@@ -71,7 +71,7 @@ async def _line(process: Process) -> str:
 async def main() -> None:
     order = json.loads(sys.stdin.readline())
     unguarded.remove(order["without"])
-    db, vault = Database(Path(order["database"])), Vault(MASTER)
+    db, vault = open_database(Path(order["database"])), Vault(MASTER)
     asks = [_ask(vault, order, n, code) for n, code in enumerate(order["codes"])]
     seen = [await db.read(order["tenant"], store.by_code, ask.code) for ask in asks]
     print("ready", flush=True)

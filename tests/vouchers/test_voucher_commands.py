@@ -20,7 +20,7 @@ from portal.access import admission
 from portal.access import store as access
 from portal.access.store import Cause
 from portal.clock import SystemClock
-from portal.db import Database
+from portal.db import Database, open_database
 from portal.keys.ring import vault_for_units
 from portal.tenancy import store as tenancy
 from portal.units import Unit, rows
@@ -45,7 +45,7 @@ async def shell(tmp_path: Path, forks: Forks) -> Shell:
 
 @asynccontextmanager
 async def database(shell: Shell) -> AsyncIterator[Database]:
-    db = Database(shell.folder / "bando.db")
+    db = open_database(shell.folder / "bando.db")
     try:
         yield db
     finally:

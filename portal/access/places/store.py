@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from portal.access.many.store import chunks
+from portal.access.places.sights import Told
 from portal.access.store import Presence, read_presence
 from portal.clock import DAY, MINUTE, Moment
 from portal.sql import any_of
-from portal.units import Row, Sql, Unit, rows
+from portal.units import Row, Sql, Unit, one, rows
 
 SLOT_MS = 15 * MINUTE
 KEPT_MS = 396 * DAY  # thirteen months, so that a month can be held against that of a year ago
@@ -83,3 +86,25 @@ def online_counts(since: Moment) -> Unit[Sequence[Row]]:
             since=since,
         )
     )
+
+
+# --- what keepers tell other processes ---
+
+
+def tell(router_id: int, columns: Mapping[str, Any]) -> Unit[None]:
+    """What the keeper of a router saw there just now."""
+    yield Sql(
+        "INSERT INTO sights (tenant_id, router_id, read_at, marks, told)"
+        " VALUES (:tenant, :router_id, :read_at, :marks, :told) ON CONFLICT (tenant_id, router_id) DO UPDATE SET"
+        " read_at = excluded.read_at, marks = excluded.marks, told = excluded.told",
+        {"router_id": router_id, **columns},
+    )
+
+
+def told_of(router_id: int) -> Unit[Told | None]:
+    """What was told last; None when nothing was."""
+    text = "SELECT * FROM sights WHERE tenant_id = :tenant AND router_id = :router_id"
+    row = yield from one(text, router_id=router_id)
+    if row is None:
+        return None
+    return Told(read_at=row["read_at"], marks=bytes(row["marks"]), more=json.loads(row["told"]))

@@ -6,7 +6,6 @@ others.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -15,6 +14,7 @@ from portal.access import store as access
 from portal.access.catalog import TenantView
 from portal.access.hours import GRACE_MS, local_day
 from portal.access.passes import Pass
+from portal.access.places.sights import Sees
 from portal.access.plans import Plan
 from portal.access.store import Cause, Device
 from portal.access.trials import store
@@ -27,8 +27,6 @@ from portal.units import Unit
 CAUSE = "trial"
 CAP = 200  # per router and day, where a plan says nothing else
 USE_BY_MS = DAY  # a trial that nobody uses makes way for the next one
-
-Sees = Callable[[int, str], bool]  # whether this router itself says that this MAC is there
 
 
 def again_on(plan: Plan, last: str, today: date) -> date | None:
@@ -107,7 +105,7 @@ class Trials:
         plan = view.trial_at(router.id, now) or view.trial_at(router.id, now - GRACE_MS)
         if plan is None or not view.tenant.active or router.tenant_id != view.tenant.id:
             raise Refused("trial-off", status=409)
-        if not self._sees(router.id, mac):
+        if not await self._sees(router, mac):
             raise Refused("trial-unseen", status=409)
         tap = Tap(plan=plan, mac=mac, router_id=router.id, today=local_day(now, timezone))
         return await self._db.write(view.tenant.id, take, tap, now)

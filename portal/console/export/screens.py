@@ -67,9 +67,9 @@ async def move(desk: Desk) -> Response:
 
 async def _packed(desk: Desk, passphrase: bytes) -> BinaryIO:
     await desk.act("export.move", "records", tables.leaves, money=True)
-    database, vault, tenant = desk.services.db.path, desk.services.vault, desk.view.tenant
-    parts = pack.packed(database, vault, tenant, passphrase, desk.now, pack.in_silence)
-    return await desk.services.packing.spooled(parts, database.parent)
+    place, vault, tenant = desk.services.db.place, desk.services.vault, desk.view.tenant
+    parts = pack.packed(place, vault, tenant, passphrase, desk.now, pack.in_silence)
+    return await desk.services.packing.spooled(parts, desk.services.settings.database.parent)
 
 
 def _passphrase(desk: Desk) -> bytes:

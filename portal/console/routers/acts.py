@@ -123,7 +123,6 @@ async def switch(desk: Desk, router: Router, why: str, word: str) -> Response:
 async def allow(desk: Desk, router: Router, why: str, _: str) -> Response:
     """Let the removal happen at the next look."""
     await _act(desk, "router.allow", router, store.allow, desk.now, after={"name": router.name, "reason": why})
-    keeper = desk.services.keepers.keeper(router.id) if desk.services.keepers else None
-    if keeper is not None:
-        keeper.poll()
+    if desk.services.keepers is not None:
+        desk.services.keepers.poll(router)
     return desk.go(f"/console/routers/{router.id}", "router-allowed")

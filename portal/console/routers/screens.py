@@ -33,11 +33,11 @@ async def routers(desk: Desk) -> Response:
 async def router(desk: Desk) -> Response:
     """One router: what is known of it. It is not asked anything here, so the page is there at once."""
     known = await desk.read(store.known, acts.number(desk), desk.now - FRESH_MS)
-    return desk.page("router", **_about(desk, known.router), known=known, advice=advice, grouped=grouped, **WORDS)
+    return desk.page("router", **await _about(desk, known.router), known=known, advice=advice, grouped=grouped, **WORDS)
 
 
-def _about(desk: Desk, found: Router) -> dict[str, Any]:
-    keeper = desk.services.keepers.keeper(found.id) if desk.services.keepers else None
+async def _about(desk: Desk, found: Router) -> dict[str, Any]:
+    keeper = await desk.services.keepers.seen(found) if desk.services.keepers else None
     return {
         "router": found,
         "state": state_of(found, desk.now),

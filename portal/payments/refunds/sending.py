@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Protocol
 
 import structlog
@@ -11,7 +10,7 @@ from portal.access.catalog import Catalog, TenantView
 from portal.clock import SECOND, Clock
 from portal.db import Database
 from portal.errors import ProviderRefused, ProviderUnknown
-from portal.loops import first
+from portal.loops import Bell, first
 from portal.money import Money
 from portal.payments.accounts import MpesaAccount
 from portal.payments.refunds import store, units
@@ -47,21 +46,21 @@ class Refunds:
         self._catalog = catalog
         self._public_url = public_url
         self._gateway = gateway
-        self._woken = asyncio.Event()
+        self.bell = Bell()
 
     def wake(self) -> None:
         """A refund may have been approved."""
-        self._woken.set()
+        self.bell.ring()
 
-    async def start(self) -> None:
-        """What was being sent when the last run ended has an unknown outcome."""
+    async def take_up(self) -> None:
+        """What was being sent when the last run ended, here or in another process, has an unknown outcome."""
         for view in self._catalog.all():
             if await self._db.read(view.tenant.id, store.in_state, ("submitting",)):
                 await self._db.write(view.tenant.id, units.recover, self._clock.now())
 
     async def run_once(self) -> int:
         """Send what is approved; how much that was."""
-        self._woken.clear()
+        self.bell.clear()
         sent = 0
         for view in self._catalog.all():
             if await self._db.read(view.tenant.id, units.anything_overdue, self._clock.now()):
@@ -89,4 +88,4 @@ class Refunds:
             return failed
 
     async def wait(self) -> None:
-        await first(self._woken.wait(), self._clock.sleep(LOOK_EVERY_MS))
+        await first(self.bell.wait(), self._clock.sleep(LOOK_EVERY_MS))

@@ -65,6 +65,7 @@ ENDS: Mapping[str, str] = MappingProxyType(
         "usage": GONE,
         "usage_hours": GONE,
         "presence": GONE,
+        "sights": GONE,
         "pass_devices": GONE,
         "notes": GONE,
         "trials": GONE,

@@ -201,7 +201,8 @@ def bury(kind: str, mark: bytes, now: Moment) -> Unit[None]:
     """Remember that this was erased; once more is later."""
     yield Sql(
         "INSERT INTO tombstones (tenant_id, kind, mark, erased_at) VALUES (:tenant, :kind, :mark, :now)"
-        " ON CONFLICT (tenant_id, kind, mark) DO UPDATE SET erased_at = MAX(tombstones.erased_at, excluded.erased_at)",
+        " ON CONFLICT (tenant_id, kind, mark) DO UPDATE SET erased_at ="
+        " CASE WHEN excluded.erased_at > tombstones.erased_at THEN excluded.erased_at ELSE tombstones.erased_at END",
         {"kind": kind, "mark": mark, "now": now},
     )
 

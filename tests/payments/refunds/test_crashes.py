@@ -110,7 +110,7 @@ async def lived(shop: Shop, gateway: Gateway, fuse: Fuse, result: str | None) ->
     """A refund from the form to its result, in a process that may die on the way."""
     process = Process(shop, gateway, fuse)
     room = process.room()
-    await room.start()
+    await room.take_up()
     refund_id = await process.write(1, ask_once, *ask(shop))
     await room.run_once()
     await room.run_once()

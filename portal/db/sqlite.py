@@ -5,7 +5,7 @@ with synchronous=FULL, so the commit has reached the disk). The units of `write`
 of `write_here` on the event loop's; `_turn` says whose turn it is. Reads run a whole unit in one thread hop, in one
 snapshot.
 
-Nothing else opens a transaction; PostgreSQL will be a second class with the same methods.
+Nothing else opens a transaction.
 """
 
 from __future__ import annotations
@@ -17,24 +17,17 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-import structlog
-
-from portal.errors import BandoError
-from portal.groups import ENGINE_FAILS, Group, Job, Observe, begin, begun, executor, quiet
+from portal.db.base import Database, DatabaseClosed, Execute, Observe, quiet
+from portal.db.groups import ENGINE_FAILS, Group, Job, begin, begun, executor
 from portal.units import Unit, drive
 
-__all__ = ["Database", "DatabaseClosed", "Listener", "Observe", "executor", "open_connection", "quiet"]
-
 T = TypeVar("T")
-Listener = Callable[[int, int], None]
-
-_log = structlog.get_logger("bando.db")
 
 GROUP = 128  # units in one commit; more only lengthens the wait of the first
 READERS = 4
@@ -50,10 +43,6 @@ PRAGMAS = (
     "cache_size=-32768",  # KiB: codes lie scattered over their index, and 2 MB hold too little of it
     "wal_autocheckpoint=4000",  # pages; scattered pages are written once for many commits
 )
-
-
-class DatabaseClosed(BandoError):
-    """The database is closed."""
 
 
 def open_connection(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -74,15 +63,31 @@ def _next(jobs: deque[Job]) -> Job | None:
         return None
 
 
-class Database:
-    """`await db.write(tenant, unit, *args)` and `await db.read(tenant, unit, *args)`."""
+@contextmanager
+def at_once(path: Path, *, write: bool = False) -> Iterator[Execute]:
+    """A transaction on a connection of its own: one snapshot, or alone in writing; committed if nothing is raised."""
+    with closing(open_connection(path, read_only=not write)) as connection:
+        if write:
+            begin(connection)
+        else:
+            connection.execute("BEGIN")
+        try:
+            yield executor(connection, quiet)
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+
+class Sqlite(Database):
+    """A database file of this machine, served by one process."""
 
     def __init__(self, path: Path, *, observe: Observe = quiet) -> None:
-        self.path = path
+        super().__init__(path)
         self._observe = observe
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._closed = False
-        self._listeners: dict[str, list[Listener]] = defaultdict(list)
         self._local = threading.local()
         self._kept: list[sqlite3.Connection] = []
         self._one_beside = threading.Lock()
@@ -100,14 +105,6 @@ class Database:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="bando-read")
         self._writer = threading.Thread(target=self._write_loop, name="bando-write", daemon=True)
         self._writer.start()
-
-    def listen(self, topic: str, listener: Listener) -> None:
-        """Call `listener(tenant, key)` on the event loop after a commit that signalled `topic`."""
-        self._listeners[topic].append(listener)
-
-    def unlisten(self, topic: str, listener: Listener) -> None:
-        """Stop calling `listener`."""
-        self._listeners[topic].remove(listener)
 
     async def write(self, tenant: int | None, unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any) -> T:
         """Run a unit in a durable transaction; what it raises rolls back this unit alone."""
@@ -147,7 +144,7 @@ class Database:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self._read, tenant, unit, args, kwargs)
 
-    def read_here(self, tenant: int | None, unit: Callable[..., Unit[T]], *args: Any) -> T:
+    async def read_here(self, tenant: int | None, unit: Callable[..., Unit[T]], *args: Any) -> T:
         """Run a unit that reads a few indexed rows on the event loop's own thread.
 
         A thread hop costs more than such a read (design 5 measured 0.86 against 0.76 of a static answer), and WAL
@@ -168,7 +165,7 @@ class Database:
             connection.execute("ROLLBACK")
 
     @contextmanager
-    def beside(self) -> Iterator[sqlite3.Connection]:
+    def beside(self) -> Iterator[Execute]:
         """A connection for a row or two, whatever this thread is in the midst of, and even when all is closed.
 
         It sees what is committed, and nothing of a unit that runs.
@@ -176,11 +173,14 @@ class Database:
         with self._one_beside:
             if self._closed:
                 with closing(open_connection(self.path)) as once:
-                    yield once
+                    yield executor(once, quiet)
                 return
             if self._beside is None:
                 self._beside = open_connection(self.path)
-            yield self._beside
+            yield executor(self._beside, quiet)
+
+    def at_once(self, tenant: int | None = None, *, write: bool = False) -> AbstractContextManager[Execute]:
+        return at_once(self.path, write=write)
 
     def _reading_connection(self) -> sqlite3.Connection:
         if not hasattr(self._local, "connection"):
@@ -341,7 +341,8 @@ class Database:
     def _deliver(self, jobs: list[Job]) -> None:
         for job in jobs:
             if job.error is None:
-                self._tell(job)
+                self._tell(job.tenant, job.signals)
+            assert job.future is not None
             if job.future.cancelled():
                 continue
             if isinstance(job.error, StopIteration):  # no future takes it, and the others would wait for ever
@@ -350,11 +351,3 @@ class Database:
                 job.future.set_exception(job.error)
             else:
                 job.future.set_result(job.result)
-
-    def _tell(self, job: Job) -> None:
-        for signal in job.signals:
-            for listener in tuple(self._listeners[signal.topic]):
-                try:
-                    listener(job.tenant or 0, signal.key)
-                except Exception:  # or everyone who was written with it would wait for ever
-                    _log.exception("listener failed", topic=signal.topic)

@@ -12,10 +12,9 @@ from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
+from portal.db.base import Execute, Observe, quiet
+from portal.db.fences import Fence
 from portal.units import Conflict, Row, Signal, Unit, drive, picker
-
-Observe = Callable[[str], None]
-Execute = Callable[[str, Mapping[str, Any]], Sequence[Row]]
 
 PATIENCE_S = 5.0  # for the turn to write; nobody holds it for longer than some ms
 ENGINE_FAILS = (sqlite3.Error, MemoryError)  # what a statement of the engine raises; it may find no memory, too
@@ -26,10 +25,6 @@ def of_the_machine(failed: BaseException) -> bool:
     if isinstance(failed, sqlite3.OperationalError):
         return failed.sqlite_errorcode & 0xFF != sqlite3.SQLITE_ERROR
     return isinstance(failed, MemoryError)
-
-
-def quiet(_: str) -> None:
-    """Nobody watches."""
 
 
 def begin(connection: sqlite3.Connection) -> None:
@@ -99,8 +94,9 @@ class Job:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[Any]
+    future: asyncio.Future[Any] | None  # None: whoever asked runs it
     signals: list[Signal] = field(default_factory=list)
+    fence: Fence | None = None
     result: Any = None
     error: BaseException | None = None
 

@@ -1,0 +1,181 @@
+"""The units of one tenant that wait: one transaction, one lock, one commit."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import asyncpg
+from sqlalchemy.util import greenlet_spawn
+
+from portal.db.base import Execute, Observe
+from portal.db.connections import AGAIN, AWAY, Connections, DatabaseAway, begin, begin_beside, executor, waiting
+from portal.db.fences import under
+from portal.db.groups import Job
+from portal.units import drive
+
+GROUP = 64  # units in one commit; more only lengthens the wait of the first
+TRIES = 5  # of a group that met the transaction of another tenant
+
+Tell = Callable[[int | None, Sequence[Any]], None]
+
+
+async def run_group(
+    connections: Connections, tenant: int | None, queue: deque[Job], observe: Observe, tell: Tell
+) -> None:
+    """Run the units that wait now, and tell everyone what came of theirs."""
+    jobs: list[Job] = []
+    try:
+        async with connections.one() as connection:
+            while queue and len(jobs) < GROUP:  # not earlier: those that came while none was free come along
+                jobs.append(queue.popleft())
+            await _Group(connection, tenant, jobs, observe).run()
+    except BaseException as broken:  # whatever it is, nobody may be told that it was written
+        jobs = jobs or _all(queue)
+        _give_up(jobs, DatabaseAway() if isinstance(broken, AWAY) else broken)
+        if not isinstance(broken, Exception):
+            raise
+    finally:
+        for job in jobs:
+            _deliver(job, tell)
+
+
+def _all(queue: deque[Job]) -> list[Job]:
+    """Nobody gets a connection: all of them hear it, instead of each waiting for a try of their own."""
+    found = list(queue)
+    queue.clear()
+    return found
+
+
+def _give_up(jobs: Sequence[Job], broken: BaseException) -> None:
+    for job in jobs:
+        job.error = broken
+        job.signals.clear()
+
+
+def _deliver(job: Job, tell: Tell) -> None:
+    assert job.future is not None
+    if job.error is None:
+        tell(job.tenant, job.signals)
+    if job.future.done():  # whoever waited has gone
+        return
+    if isinstance(job.error, StopIteration):  # no future takes it, and the others would wait for ever
+        job.future.set_exception(RuntimeError("a unit raised StopIteration"))
+    elif job.error is not None:
+        job.future.set_exception(job.error)
+    else:
+        job.future.set_result(job.result)
+
+
+class _Group:
+    """A transaction, and the jobs in it."""
+
+    def __init__(
+        self, connection: asyncpg.Connection, tenant: int | None, jobs: Sequence[Job], observe: Observe
+    ) -> None:
+        self._connection = connection
+        self._tenant = tenant
+        self._jobs = jobs
+        self._observe = observe
+
+    async def run(self) -> None:
+        """All together, else each by itself, else again."""
+        for attempt in range(TRIES):
+            try:
+                if len(self._jobs) == 1 or not await self._together():
+                    await self._one_by_one()
+                return
+            except AGAIN:
+                if attempt == TRIES - 1:
+                    raise
+
+    async def _together(self) -> bool:
+        """Without a savepoint each; False when one was refused: then all is undone."""
+        execute = await self._begin()
+        try:
+            for job in self._jobs:
+                await self._drive(job, execute)
+        except (*AWAY, *AGAIN):
+            await self._roll_back()
+            raise
+        except BaseException:  # each of them hears its own error the second time
+            await self._roll_back()
+            return False
+        await self._commit()
+        return True
+
+    async def _one_by_one(self) -> None:
+        execute = await self._begin()
+        try:
+            for job in self._jobs:
+                await self._apart(job, execute)
+        except BaseException:
+            await self._roll_back()
+            raise
+        await self._commit()
+
+    async def _apart(self, job: Job, execute: Execute) -> None:
+        """A unit that can be undone alone."""
+        alone = len(self._jobs) == 1
+        if not alone:
+            await self._connection.execute("SAVEPOINT unit")
+        try:
+            await self._drive(job, execute)
+        except (*AWAY, *AGAIN):
+            raise
+        except BaseException as refused:  # whatever stops a unit belongs to its caller, and half of it to nobody
+            job.error = refused
+            job.signals.clear()
+            if alone:
+                await self._connection.execute("ROLLBACK AND CHAIN")
+            else:
+                await self._connection.execute("ROLLBACK TO SAVEPOINT unit")
+        if not alone:
+            await self._connection.execute("RELEASE SAVEPOINT unit")
+
+    async def _drive(self, job: Job, execute: Execute) -> None:
+        job.error = None
+        job.signals.clear()
+        unit = job.unit(*job.args, **job.kwargs)
+        unit = unit if job.fence is None else under(job.fence, unit)
+        job.result = await greenlet_spawn(drive, unit, job.tenant, execute, job.signals)
+
+    async def _begin(self) -> Execute:
+        await self._connection.execute(begin(self._tenant, write=True))
+        return executor(waiting(self._connection), self._tenant, self._observe)
+
+    async def _commit(self) -> None:
+        self._observe("commit:before")
+        await self._connection.execute("COMMIT")
+        self._observe("commit:after")
+
+    async def _roll_back(self) -> None:
+        if not self._connection.is_closed():
+            await self._connection.execute("ROLLBACK")
+
+
+class NotAlone(Exception):
+    """A unit wants its tenant to itself, and ran beside others."""
+
+
+async def run_beside(connection: asyncpg.Connection, job: Job, subjects: Collection[str], observe: Observe) -> None:
+    """Run a unit beside others of its tenant, in a transaction of its own; raises whatever it raises."""
+    job.signals.clear()
+    unit = job.unit(*job.args, **job.kwargs)
+    unit = unit if job.fence is None else under(job.fence, unit)
+    await connection.execute(begin_beside(job.tenant, subjects))
+    try:
+        execute = executor(waiting(connection), job.tenant, observe)
+        job.result = await greenlet_spawn(drive, unit, job.tenant, execute, job.signals, _not_alone)
+        observe("commit:before")
+        await connection.execute("COMMIT")
+        observe("commit:after")
+    except BaseException:
+        if not connection.is_closed():
+            await connection.execute("ROLLBACK")
+        raise
+
+
+def _not_alone() -> None:
+    raise NotAlone

@@ -1,0 +1,1 @@
+"""More than one process on one database: who does what, and what happens when one of them dies."""
