@@ -71,7 +71,8 @@ FIELDS = tuple(Pass.__dataclass_fields__)
 def from_row(row: Mapping[str, Any]) -> Pass:
     """A pass from a row of `passes`."""
     fields = {name: row[name] for name in FIELDS}
-    return Pass(**{**fields, "sites": read_sites(fields["sites"])})
+    fields["sites"] = read_sites(fields["sites"])
+    return Pass(**fields)
 
 
 def bought(plan: Plan, device_id: int, position: int, now: Moment, state: State = "queued") -> Pass:

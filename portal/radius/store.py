@@ -28,20 +28,20 @@ class Found:
 
 
 # MAX and not COUNT, which SQLite would count in an index that covers it: through all pass_devices of the ISP.
-_PASS = ", ".join(f"p.{name} AS p_{name}" for name in passes.FIELDS)
+# The columns of the pass come first: they are the most, and are looked for by their names.
+_PASS = ", ".join(f"p.{name}" for name in passes.FIELDS)
 _DEVICE = (
-    "SELECT d.id AS d_id, d.held_by, d.held_until, d.held_at, d.blocked_at, d.ticket_at, d.ticket_session,"
+    f"SELECT {_PASS}, d.id AS d_id, d.held_by, d.held_until, d.held_at, d.blocked_at, d.ticket_at, d.ticket_session,"
     " s.router_id AS s_router_id, s.seen_at AS s_seen_at, s.online_since AS s_online_since,"
     " s.patience_ms AS s_patience_ms,"
-    " (SELECT COUNT(*) FROM pass_devices u WHERE u.tenant_id = p.tenant_id AND u.pass_id = p.id"
-    " AND u.device_id <> d.id) AS others,"
+    " CASE WHEN p.max_devices > 1 THEN (SELECT COUNT(*) FROM pass_devices u WHERE u.tenant_id = p.tenant_id"
+    " AND u.pass_id = p.id AND u.device_id <> d.id) END AS others,"
     " CASE WHEN p.id IS NULL THEN (SELECT MAX(v.added_at) FROM pass_devices v JOIN passes w"
     " ON +w.tenant_id = v.tenant_id AND w.id = v.pass_id"
     " WHERE v.tenant_id = d.tenant_id AND v.device_id = d.id AND w.state <> 'ended') END"
     " AS shared,"
     " CASE WHEN p.id IS NULL THEN (SELECT e.end_reason FROM passes e WHERE e.tenant_id = d.tenant_id"
-    " AND e.device_id = d.id AND e.state = 'ended' ORDER BY e.bought_at DESC LIMIT 1) END AS last_end,"
-    f" {_PASS} FROM devices d"
+    " AND e.device_id = d.id AND e.state = 'ended' ORDER BY e.bought_at DESC LIMIT 1) END AS last_end FROM devices d"
     " LEFT JOIN passes p ON p.tenant_id = d.tenant_id AND p.device_id = d.id AND p.state <> 'ended'"
     " LEFT JOIN presence s ON s.tenant_id = d.tenant_id AND s.device_id = d.id"
     " WHERE d.tenant_id = :tenant AND d.mac = :mac"
@@ -56,13 +56,13 @@ def device(mac: str) -> Unit[Found | None]:
 
 def _found(found: Sequence[Row]) -> Found:
     first = found[0]
-    queue = {row["p_id"]: row for row in found if row["p_id"] is not None}
+    queue = {row["id"]: row for row in found if row["id"] is not None}
     seen = {row["s_router_id"]: row for row in found if row["s_router_id"] is not None}
     blocked = first["blocked_at"] is not None
     return Found(
         device_id=first["d_id"],
         hold=Hold(by=first["held_by"], until=first["held_until"], blocked=blocked, at=first["held_at"]),
-        queue=[passes.from_row({name: row[f"p_{name}"] for name in passes.FIELDS}) for row in queue.values()],
+        queue=[passes.from_row(row) for row in queue.values()],
         seen=[_presence(row) for row in seen.values()],
         alone=first["shared"] is None and not any(row["others"] for row in queue.values()),
         last_end=first["last_end"],
