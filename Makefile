@@ -18,8 +18,8 @@ $(VENV)/ready: requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-run: $(VENV)/ready  ## start the whole sandbox world: router, phone, M-Pesa, portal; PAYSTACK=page or prompt pays through Paystack
-	@BANDO_MODE=sandbox $(BIN)/bando sandbox --port $(PORT) $(if $(PAYSTACK),--paystack $(PAYSTACK))
+run: $(VENV)/ready  ## start the whole sandbox world: router, phone, M-Pesa, portal; PAYSTACK=page or prompt pays through Paystack, RADIUS=1 has a router that asks RADIUS
+	@BANDO_MODE=sandbox $(BIN)/bando sandbox --port $(PORT) $(if $(PAYSTACK),--paystack $(PAYSTACK)) $(if $(RADIUS),--radius)
 
 # Several processes read the same tests: what one of them has compiled the others need not compile again.
 test: $(VENV)/ready lint types  ## lint, types and all tests

@@ -82,6 +82,7 @@ SETTINGS = tuple(
         ("BANDO_DATA_PROTECTION_CONTACT", "", "who answers for personal data at whoever runs this installation"),
         ("BANDO_RADIUS_LISTEN", "", "address and port at which FreeRADIUS asks; empty: no RADIUS"),
         ("BANDO_RADIUS_TOKEN", "", "what FreeRADIUS shows there, at least 32 characters"),
+        ("BANDO_RADIUS_SERVER", "127.0.0.1:1812", "where FreeRADIUS takes logins, for bando doctor"),
         (
             "BANDO_RADIUS_INPUT",
             "client",
@@ -136,6 +137,7 @@ class Settings:
     radius_host: str
     radius_port: int
     radius_token: str = field(repr=False)
+    radius_server: tuple[str, int]
     radius_input: str
     clock_file: str
     log_level: str
@@ -259,6 +261,7 @@ def _checked(text: Mapping[str, str]) -> Settings:
         radius_host=radius_host,
         radius_port=radius_port,
         radius_token=text["BANDO_RADIUS_TOKEN"],
+        radius_server=_listen(text, "BANDO_RADIUS_SERVER"),
         radius_input=_word(text, "BANDO_RADIUS_INPUT", ("client", "router")),
         clock_file=text["BANDO_CLOCK_FILE"],
         log_level=_word(text, "BANDO_LOG_LEVEL", ("debug", "info", "warning", "error")),

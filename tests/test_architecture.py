@@ -139,9 +139,10 @@ MAY: dict[str, set[str]] = {
     },
     # what another system left behind becomes plans, vouchers and passes
     "imports": {"access", "tenancy", "vouchers", "mikrotik", "db", "loops"},
-    "doctor": {"db", "tenancy", "mikrotik", "doctor_database", "doctor_journal", "doctor_web"},
+    "doctor": {"db", "tenancy", "mikrotik", "doctor_database", "doctor_journal", "doctor_radius", "doctor_web"},
     "doctor_database": {"db", "migrate"},
     "doctor_journal": set(),
+    "doctor_radius": {"tenancy"},
     "doctor_web": set(),
     "health": {"db", "loops", "mikrotik", "vouchers", "watch"},
     # asked by FreeRADIUS; `mikrotik` is for the router's spelling of MACs and rates
@@ -178,7 +179,15 @@ BORDERS: dict[str, tuple[str, ...]] = {
     "jinja2": ("pages", "console"),
     "multipart": ("pages", "web"),
     "itsdangerous": ("pages", "console"),
-    "httpx": ("payments/daraja", "payments/line", "payments/room", "doctor", "watch/deliver", "messages/gateways"),
+    "httpx": (
+        "payments/daraja",
+        "payments/line",
+        "payments/room",
+        "doctor",
+        "doctor_radius",
+        "watch/deliver",
+        "messages/gateways",
+    ),
     "smtplib": ("watch/deliver",),
     "librouteros": ("mikrotik/sentences", "mikrotik/wire"),
     "sqlite3": ("db", "doctor_database", "migrate", "backup"),

@@ -112,6 +112,7 @@ SAID = {
     "router-saved": "Saved.",
     "router-again": "Saved. The set-up script has changed with it: import it again.",
     "router-password": "The API has a new password. The router knows it once this script is imported.",
+    "router-secret": "It has a new RADIUS secret. The router knows it once this script is imported.",
     "router-off": "The router is switched off. Nobody was put offline; nobody new gets in.",
     "router-on": "The router is switched on. Bando connects now.",
     "imported": "It is imported.",
