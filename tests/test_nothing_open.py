@@ -43,7 +43,7 @@ def waits_inside(tree: ast.AST) -> Iterator[int]:
     """The lines at which something is awaited inside of a transaction of one's own."""
     for node in ast.walk(tree):
         if isinstance(node, ast.With | ast.AsyncWith) and any(_opens(each.context_expr) for each in node.items):
-            yield from (each.lineno for each in _of_this_function(node.body) if _is_wait(each))
+            yield from (getattr(each, "lineno", 0) for each in _of_this_function(node.body) if _is_wait(each))
 
 
 def _opens(expression: ast.expr) -> bool:

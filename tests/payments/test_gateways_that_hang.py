@@ -23,7 +23,7 @@ from sandbox.net import listen
 from tests.payments.road import OTHER_MAC, OTHER_PHONE, PASSKEY, Road, road
 from tests.support import anybody
 
-OTHER = {"shortcode": "600111", "consumer_key": "another-key", "consumer_secret": "another-secret"}
+OTHER: dict[str, Any] = {"shortcode": "600111", "consumer_key": "another-key", "consumer_secret": "another-secret"}
 
 
 @asynccontextmanager
