@@ -21,7 +21,7 @@ from portal.errors import Misconfigured
 from portal.keys import store as keys
 from portal.keys.ring import Ring, WrongKey, ring_of, vault_for_units
 from portal.migrate import is_current
-from portal.place import Server
+from portal.place import Place, Server
 from portal.seal import Vault
 from portal.settings import Settings
 from portal.tenancy import store as tenancy
@@ -100,12 +100,12 @@ def must_be_usable(settings: Settings) -> None:
         raise WrongKey
 
 
-def sealed_with_this_key(settings: Settings, *, look_only: bool = False) -> bool:
-    """Whether what is sealed in the database will open.
+def sealed_with_this_key(settings: Settings, place: Place | None = None, *, look_only: bool = False) -> bool:
+    """Whether what is sealed in the database, or at another place, will open.
 
     The first key that is used is remembered by its mark, unless somebody only looks.
     """
-    with at_once(settings.place, write=not look_only) as run:
+    with at_once(place or settings.place, write=not look_only) as run:
         try:
             mark = snapshot_vault(settings, run).index(0, "key", "mark").hex()
         except WrongKey:

@@ -194,6 +194,9 @@ devices = Table(
     plain("held_until", Whole),
     plain("held_at", Whole),
     plain("blocked_at", Whole),
+    # The one-time login of RADIUS that it used last: when that was made, and by which session it was used.
+    plain("ticket_at", Whole),
+    plain("ticket_session", Text),
     UniqueConstraint("tenant_id", "mac"),
     Index(None, "tenant_id", "last_router_id", "last_seen_at"),
     part("tenant_id", "blocked_at", where="blocked_at IS NOT NULL"),  # each poll asks
@@ -303,6 +306,8 @@ presence = Table(
     personal("address", Text, purpose="help a guest who reads out their address", keep="session"),
     plain("rate_up", Whole),  # bit/s between the last two readings; NULL when that cannot be said
     plain("rate_down", Whole),
+    # By how much longer its silence means nothing than at a router that is polled: a RADIUS router tells so seldom.
+    plain("patience_ms", Whole, nullable=False, server_default="0"),
     UniqueConstraint("tenant_id", "router_id", "device_id"),
     Index(None, "tenant_id", "device_id", "router_id"),
     Index(None, "tenant_id", "online_since"),

@@ -27,6 +27,7 @@ CALLS = {
     "portal/mikrotik/addresses.py": "the name of a router; a probe that sends nothing",
     "portal/mikrotik/visit.py": "the name of the portal, as a router should know it",
     "portal/mikrotik/wire.py": "a router of an ISP",
+    "portal/radius/watching/wire.py": "a router of an ISP, with Disconnect and CoA",
     "portal/vouchers/printer_line.py": "a printer that staff name on the command line",
     "portal/watch/deliver.py": "a webhook of an ISP; the operator's mail server",
 }

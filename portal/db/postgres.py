@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy.util import greenlet_spawn
 
@@ -22,7 +22,7 @@ from portal.db.base import Database, DatabaseClosed, Execute, Observe, quiet
 from portal.db.connections import AGAIN, AWAY, Connections, DatabaseAway, begin, executor, waiting
 from portal.db.fences import current
 from portal.db.groups import Job
-from portal.db.pg_groups import run_group
+from portal.db.pg_groups import NotAlone, run_beside, run_group
 from portal.db.wakeups import Wakeups
 from portal.place import Server
 from portal.units import Signal, Unit, drive
@@ -70,6 +70,24 @@ class Postgres(Database):
         return await future
 
     async def write_here(self, tenant: int | None, unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any) -> T:
+        return await self.write(tenant, unit, *args, **kwargs)
+
+    async def write_beside(
+        self, tenant: int | None, subjects: Collection[str], unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any
+    ) -> T:
+        job = Job(tenant, unit, args, kwargs, self._here(), None, fence=current())
+        for _ in range(TRIES):
+            try:
+                async with self._writers.one() as connection:
+                    await run_beside(connection, job, subjects, self._observe)
+            except NotAlone:
+                break
+            except AGAIN:
+                continue
+            except AWAY as gone:
+                raise DatabaseAway from gone
+            self._tell(tenant, job.signals)
+            return cast(T, job.result)
         return await self.write(tenant, unit, *args, **kwargs)
 
     async def read(self, tenant: int | None, unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any) -> T:

@@ -37,6 +37,7 @@ SEALED: Mapping[str, str] = {
     "persons.key_sealed": "persons|{ref}|key_sealed",
     "routers.password_sealed": "routers|{public}|password_sealed",
     "routers.radius_secret_sealed": "routers|{public}|radius_secret_sealed",
+    "sessions.login_sealed": "sessions|{device_id}|{started_at}|{router_id}|login_sealed",
     "staff.email_sealed": "staff|{public}|email",
     "staff.totp_sealed": "staff|{public}|totp_sealed",
     "vouchers.code_sealed": "vouchers|{tenant_id}|{label}|code_sealed",

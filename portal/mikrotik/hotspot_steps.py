@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from portal.mikrotik import radius_steps
 from portal.mikrotik.router_files import files
 from portal.mikrotik.router_steps import FILTER, NAT, PROFILE, SERVER, rule
 from portal.mikrotik.script import Act, Raw, Row, Step, Words, block, found, quote, refuse, when
@@ -16,7 +17,8 @@ def hotspot_side(options: ScriptOptions) -> list[Step]:
     """The network of the guests, the hotspot in it, its pages and what is open before paying."""
     network = [] if options.adopt else _network(options)
     server = _adopted_server(options) if options.adopt else _server(options)
-    return [*network, *_dns(options), *_pages(options), *server, *_garden(options), *_traffic(options)]
+    asks = [radius_steps.switched(options), *(radius_steps.guest_defaults(options) if options.radius else [])]
+    return [*network, *_dns(options), *_pages(options), *server, *asks, *_garden(options), *_traffic(options)]
 
 
 def _network(options: ScriptOptions) -> list[Step]:
@@ -86,7 +88,7 @@ def _folder(options: ScriptOptions) -> list[str]:
 def _pages(options: ScriptOptions) -> list[Step]:
     return [
         _page(options, name, body.decode())
-        for name, body in files(options.portal_url, options.router_public).items()
+        for name, body in files(options.portal_url, options.router_public, options.mode).items()
     ]  # fmt: skip
 
 
@@ -126,7 +128,8 @@ def _server(options: ScriptOptions) -> list[Step]:
     """No http-chap: its answer needs JavaScript, and pages of another host cannot give it."""
     ways = "http-pap,https,mac-cookie" if options.certificate else "http-pap,mac-cookie"
     trusted = {"ssl-certificate": options.certificate} if options.certificate else {}
-    profile: Words = {"hotspot-address": options.gateway, "dns-name": Raw(quote(options.dns_name)), "login-by": ways}
+    how: Words = radius_steps.profile_words(options) if options.radius else {"login-by": ways}
+    profile: Words = {"hotspot-address": options.gateway, "dns-name": Raw(quote(options.dns_name)), **how}
     server = {
         "interface": options.hotspot_interface,
         "address-pool": "none",
@@ -157,12 +160,13 @@ def _adopted_server(options: ScriptOptions) -> list[Step]:
     """The server stays; its old profile stays too, so that one command leads back."""
     server = found(SERVER, {"interface": options.interface})
     old = f"[{PROFILE} find name=[{SERVER} get {server} profile]]"
+    how: Words = radius_steps.profile_words(options) if options.radius else {"login-by": "http-pap,mac-cookie"}
     same: Words = {name: Raw(f"[{PROFILE} get {old} {name}]") for name in ("hotspot-address", "dns-name")}
     other = f'[{SERVER} get {server} profile] != "bando"'
     back = f':put ("bando: the old profile was " . [{SERVER} get {server} profile])'
     switch = when(other, back, f'{SERVER} set {server} profile="bando"')
     return [
-        _profile(options, {**same, "login-by": "http-pap,mac-cookie"}),
+        _profile(options, {**same, **how}),
         Act(what="our profile on the hotspot server", script=switch, unless=other),
     ]
 

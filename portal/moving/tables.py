@@ -48,6 +48,7 @@ OTHERS: Mapping[str, str] = {
     "login_tries": "of strangers, for a day",
     "open_guesses": "of strangers, for a day",
     "root_keys": "the new installation's own",
+    "provider_apps": "the new installation's own",
     "leases": "the new installation's own",
 }
 

@@ -14,9 +14,10 @@ async def router_file(services: Services, request: Request) -> Response:
     """One file of a router, byte for byte as the set-up script compares it."""
     public = request.path_params["router"]
     name = request.path_params["name"]
-    if services.catalog.router_by_public(public) is None:
+    found = services.catalog.router_by_public(public)
+    if found is None:
         raise HTTPException(404)
-    content = files(services.settings.public_url, public).get(name)
+    content = files(services.settings.public_url, public, found[1].mode).get(name)
     if content is None:
         raise HTTPException(404)
     return Response(content, media_type="application/octet-stream")

@@ -21,6 +21,7 @@ from portal.errors import ProviderError, ProviderRefused
 from portal.loops import Bell, first
 from portal.payments import channels, inbox, payment, settle, store
 from portal.payments.accounts import Account, get_account
+from portal.payments.apps import store as apps
 from portal.payments.counts import store as counts
 from portal.payments.limits import GUESS_KEPT_MS
 from portal.payments.mpesa_notices import READERS
@@ -134,8 +135,18 @@ class Queries:
     name = "payments queries"
 
     def __init__(
-        self, db: Database, vault: Vault, clock: Clock, catalog: Catalog, settings: Settings, providers: Providers
+        self,
+        db: Database,
+        vault: Vault,
+        clock: Clock,
+        catalog: Catalog,
+        settings: Settings,
+        providers: Providers,
+        *,
+        shared: bool = False,
     ) -> None:
+        self._shared = shared  # other processes ask the same apps, one after another
+        self._usual_ms = settings.mpesa_query_every_ms
         self._db = db
         self._vault = vault
         self._clock = clock
@@ -146,6 +157,17 @@ class Queries:
         self.bell = Bell()
         self._next: Moment | None = None
         self._asking: dict[bytes, asyncio.Task[int]] = {}  # by app: its question that is not answered yet
+
+    async def take_up(self) -> None:
+        """Go on at the pace of the process that asked before."""
+        if self._shared:
+            for app, (spacing, ready) in (await self._db.read(None, apps.paces)).items():
+                self._paces[app] = Pace(usual_ms=self._usual_ms, spacing_ms=spacing, ready_at=ready)
+
+    async def _set_pace(self, app: bytes, pace: Pace) -> None:
+        self._paces[app] = pace
+        if self._shared:
+            await self._db.write(None, apps.set_pace, app, pace.spacing_ms, pace.ready_at)
 
     def wake(self) -> None:
         """There may be something new to ask."""
@@ -214,7 +236,7 @@ class Queries:
         try:
             answer = await self._providers[question.account.provider].ask(question.account, checkout, now)
         except ProviderError as failed:
-            self._paces[app] = self._paces[app].refused(self._clock.now())
+            await self._set_pace(app, self._paces[app].refused(self._clock.now()))
             log.warning("query failed", payment=question.payment.public, kind=type(failed).__name__)
             if isinstance(failed, ProviderRefused) and failed.reason == "config":
                 tenant_id = question.tenant.tenant.id
@@ -225,9 +247,9 @@ class Queries:
     async def _take(self, question: Question, answer: Heard) -> int:
         app, now = question.account.app_index, self._clock.now()
         if answer.throttled:
-            self._paces[app] = self._paces[app].refused(now, answer.retry_after_ms)
+            await self._set_pace(app, self._paces[app].refused(now, answer.retry_after_ms))
             return 0
-        self._paces[app] = self._paces[app].asked(now)
+        await self._set_pace(app, self._paces[app].asked(now))
         tenant = question.tenant.tenant
         again = await self._db.write(
             tenant.id,

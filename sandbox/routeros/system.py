@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _CONTENTS_MAX = 61_250  # measured on 7.24.4, facts/mikrotik.md 4.4
 _SERVICES = {"telnet": 23, "ftp": 21, "www": 80, "ssh": 22, "www-ssl": 443, "api": 8728, "winbox": 8291}
 _SERVICES["api-ssl"] = 8729
-_BOOT_WITHOUT_CLOCK = datetime(1970, 1, 2, tzinfo=UTC)
+BOOT_WITHOUT_CLOCK = int(datetime(1970, 1, 2, tzinfo=UTC).timestamp() * 1000)
 
 
 def furnish(router: SandboxRouter) -> None:
@@ -188,9 +188,7 @@ def _resource(router: SandboxRouter) -> dict[str, str]:
 
 
 def _clock(router: SandboxRouter) -> dict[str, str]:
-    now = as_datetime(router.clock.now())
-    if router.faults.clock_1970:
-        now = as_datetime(int(_BOOT_WITHOUT_CLOCK.timestamp() * 1000) + router.uptime_ms)
+    now = as_datetime(router.own_time())
     date = f"{now:%Y-%m-%d}" if router.version >= (7, 10) else f"{now:%b/%d/%Y}".lower()
     return {"time": f"{now:%H:%M:%S}", "date": date}
 

@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import Text
 
 from portal.columns import metadata
-from portal.db import executor, quiet
 from portal.keys import store as keys
 from portal.keys.ring import vault_for_units
 from portal.people import store as people
@@ -170,7 +169,7 @@ async def test_a_restored_backup_loses_messages_and_words_that_name_them(trade: 
     there = Planted(home.with_name("else.db"))
     loose = there.rows("SELECT body_sealed FROM inbox WHERE channel = 'c2b-validate' ORDER BY id")
     assert [row["body_sealed"] is None for row in loose] == [True, False]
-    run = executor(there.connection, quiet)
+    run = there.connection.run
     vault = vault_for_units(MASTER, drive(keys.root(), None, run))
     assert unlike(drive(words(vault, ids), trade.ledger.tenant.id, run), BLOTTED) == {}
     there.connection.close()
