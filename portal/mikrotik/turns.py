@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager
 
 PLACES = 512  # connections being set up
 KEPT = 128  # of these places, for routers that were well
-STARTS = 64  # in a second; each is 3 to 6 ms of processor until the router is known
+STARTS = 100  # in a second; each is about 2 ms of processor until the router agrees
 BURST = 64  # that are begun without waiting
 SHARE = 4  # of so many turns one is for those in trouble, if one of them waits
 
