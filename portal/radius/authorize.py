@@ -11,6 +11,7 @@ from portal.access.catalog import TenantView
 from portal.clock import Moment
 from portal.errors import Refused
 from portal.radius import store, tickets, wording
+from portal.radius.contact import heard
 from portal.radius.doors import Doors
 from portal.radius.names import Named, class_of
 from portal.radius.packet import Attributes, BadPacket, Login, login_of, mac_in
@@ -27,6 +28,9 @@ async def authorize(doors: Doors, given: Attributes) -> Answer:
     """The answer to an Access-Request."""
     login = login_of(given)
     view, router = _place(doors, login)
+    await heard(doors, router)
+    if doors.hosts is not None:
+        doors.hosts.note(router.id, login.mac)
     if not (view.tenant.active and router.active):
         return reject(wording.sentence("off", view.tenant))
     ticket = tickets.read(login.name)
@@ -104,7 +108,7 @@ async def _by_voucher(doors: Doors, view: TenantView, router: Router, login: Log
         return reject(wording.sentence("password", view.tenant))
     try:
         # The router says so itself that this device is there.
-        await doors.vouchers.redeem(view, router, mac=login.mac, text=login.name, source=login.address, seen=True)
+        await doors.vouchers.redeem(view, router, mac=login.mac, text=login.name, source=login.source, seen=True)
     except Refused as refused:
         return reject(wording.refused(refused, view.tenant))
     found = await _stands(doors, router, login.mac, doors.clock.now())

@@ -11,16 +11,17 @@ from typing import Any
 import app
 from portal.access import admission
 from portal.access import store as access
+from portal.access.catalog import Catalog
 from portal.access.passes import Pass
 from portal.access.plans import Plan
 from portal.access.store import Cause
 from portal.clock import TravelClock
+from portal.keys.ring import vault_of
 from portal.settings import Settings, load
 from portal.tenancy import store as tenancy
-from portal.tenancy.store import Tenant
 from portal.units import Unit, update
 from tests.radius.freeradius import FreeRadius, Reply, running
-from tests.support import MASTER, a_plan, add_router, fresh_file
+from tests.support import MASTER, Seed, a_plan, add_router, fresh_file
 
 TOKEN = "the token of the tests, 32 characters"
 SECRET = "a secret of sixteen bytes and more"
@@ -52,15 +53,11 @@ def in_radius_mode(vault: Any, router_id: int, source: str, secret: str = SECRET
 
 
 @dataclass(kw_only=True)
-class Stage:
+class Stage(Seed):
     """Everything that a test of RADIUS wants."""
 
     bando: app.Bando
-    radius: FreeRadius | None
-    clock: TravelClock
-    tenant: Tenant
-    router_id: int
-    plan: Plan
+    radius: FreeRadius | None = None
 
     @property
     def url(self) -> str:
@@ -68,20 +65,13 @@ class Stage:
         return f"http://127.0.0.1:{self.bando.radius.port}"
 
     @property
-    def vault(self) -> Any:
-        return self.bando.vouchers._vault.of(self.tenant.id)
+    def server(self) -> FreeRadius:
+        assert self.radius is not None
+        return self.radius
 
-    async def write(self, unit: Any, *args: Any, **kwargs: Any) -> Any:
-        return await self.bando.db.write(self.tenant.id, unit, *args, **kwargs)
-
-    async def read(self, unit: Any, *args: Any, **kwargs: Any) -> Any:
-        return await self.bando.db.read(self.tenant.id, unit, *args, **kwargs)
-
-    async def plan_of(self, **changes: Any) -> Plan:
-        """A further plan on sale."""
-        plan = a_plan(**changes)
-        plan_id = await self.write(access.add_plan, plan, self.clock.now())
-        return Plan(**{**plan.__dict__, "id": plan_id})
+    @property
+    def catalog(self) -> Catalog:
+        return self.bando.catalog
 
     async def grant(self, mac: str = MAC, plan: Plan | None = None) -> Pass:
         """A pass for this device."""
@@ -99,11 +89,10 @@ class Stage:
 
     async def login(
         self, name: str = MAC, password: str = "", *, mac: str = MAC, source: str = "127.0.0.1", secret: str = SECRET,
-        session: str = "81000001", more: Mapping[str, str | int] | None = None,
+        session: str = "81000001", more: Mapping[str, str | int | None] | None = None,
     ) -> Reply:  # fmt: skip
         """An Access-Request as RouterOS sends it, by radclient; its answer."""
-        assert self.radius is not None
-        asked: dict[str, str | int] = {
+        asked: dict[str, str | int | None] = {
             "User-Name": name,
             "User-Password": password,
             "Calling-Station-Id": mac,
@@ -116,7 +105,7 @@ class Stage:
             **(more or {}),
         }
         wanted = {key: value for key, value in asked.items() if value is not None}
-        return await self.radius.ask(wanted, secret=secret, source=source)
+        return await self.server.ask(wanted, secret=secret, source=source)
 
 
 @asynccontextmanager
@@ -125,10 +114,10 @@ async def stage(folder: Path, *, with_radius: bool = True, **more: str) -> Async
     clock = TravelClock()
     bando = app.build(settings_in(folder, **more), clock=clock)
     tenant = await bando.db.write(None, tenancy.add_tenant, "Kilimani Wi-Fi", clock.now())
-    vault = bando.vouchers._vault.of(tenant.id)
+    vault = vault_of(MASTER, bando.db, clock).of(tenant.id)
     router_id = await bando.db.write(tenant.id, add_router, vault, clock.now())
     await bando.db.write(tenant.id, in_radius_mode, vault, router_id, "127.0.0.1")
-    made = Stage(bando=bando, radius=None, clock=clock, tenant=tenant, router_id=router_id, plan=a_plan())
+    made = Stage(bando=bando, db=bando.db, vault=vault, clock=clock, tenant=tenant, router_id=router_id, plan=a_plan())
     made.plan = await made.plan_of()
     await bando.start()
     try:

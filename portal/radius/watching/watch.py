@@ -39,6 +39,7 @@ log = structlog.get_logger("bando.radius")
 LOOK_EVERY_MS = 1 * SECOND  # how soon a change by another process is seen
 ALL_EVERY_MS = 30 * SECOND  # how often everybody who is online is looked at
 SWEEP_EVERY_MS = MINUTE  # how often sessions are looked for of which nothing is heard any more
+GAP_MS = 2 * MINUTE  # whoever has not looked for longer was not there to hear anybody
 STOPPING_MS = 20 * SECOND  # within which the Stop of a session comes that was disconnected
 QUIET_MS = (10 * SECOND, 30 * SECOND, 2 * MINUTE, 5 * MINUTE)  # how long a router that did not answer is left alone
 PER_ROUTER = 4  # requests that wait for one router
@@ -78,6 +79,7 @@ class Watch:
         self._listening: set[int] = set()
         self._slots = asyncio.Semaphore(IN_ALL)
         self._since: Moment | None = None  # since when packets could be taken without a gap, as far as it knows
+        self._looked_at: Moment = 0
         self.sent: dict[tuple[Sent, wire.Said], int] = {}
         self.loop = Every("radius watch", LOOK_EVERY_MS, self.look, clock)
 
@@ -89,7 +91,9 @@ class Watch:
             self._since = None  # while the database was away, packets went into the spool: nobody was silent
             raise
         now = self._clock.now()
-        self._since = now if self._since is None else self._since
+        if self._since is None or now - self._looked_at > GAP_MS:
+            self._since = now
+        self._looked_at = now
         for each in self._watched.values():
             if (each.task is None or each.task.done()) and self._has_work(each, now):
                 each.task = asyncio.create_task(self._see_to(each, now), name=f"radius {each.router.public}")
