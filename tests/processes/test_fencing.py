@@ -147,6 +147,8 @@ async def test_who_stood_still_while_another_took_over_writes_nothing(tmp_path: 
         await until(lambda: traffic.is_told(made), 15, "the truth")
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(os.environ.get("BANDO_SWEEP") != "1", reason="shows that the one above can fail: make sweep")
 async def test_without_the_fence_it_counts_twice(tmp_path: Path, launcher: Launcher) -> None:
     async with (
         town(tmp_path, launcher, routers=1, BANDO_POLL_EVERY="60") as made,
