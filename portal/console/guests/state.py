@@ -53,7 +53,9 @@ def site_name(routers: Mapping[int, Router], router_id: int | None) -> str:
 
 
 def silent(router: Router, now: Moment) -> bool:
-    """Whether a router that should answer does not."""
+    """Whether a router that should answer does not; one that asks RADIUS is not called at all."""
+    if router.mode == "radius":
+        return False
     return router.active and (router.last_contact_at is None or now - router.last_contact_at > SILENT_MS)
 
 
