@@ -24,6 +24,7 @@ from benchmarks import (
     starvation,
 )
 from benchmarks.figures import machine
+from benchmarks.radius import accounting, authorize
 
 BENCHMARKS: dict[str, tuple[Callable[[int], Coroutine[Any, Any, None]], int]] = {
     "beside": (beside.run, 2),
@@ -35,6 +36,8 @@ BENCHMARKS: dict[str, tuple[Callable[[int], Coroutine[Any, Any, None]], int]] = 
     "metering": (metering.run, 2),
     "press": (press.run, 5),
     "purge": (purge.run, 2),
+    "radius": (authorize.run, 3),
+    "radius-accounting": (accounting.run, 2),
     "reboot": (reboot.run, 5),
     "redeem": (redeem.run, 5),
     "server": (server.run, 3),

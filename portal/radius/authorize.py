@@ -108,7 +108,7 @@ async def _by_voucher(doors: Doors, view: TenantView, router: Router, login: Log
         return reject(wording.sentence("password", view.tenant))
     try:
         # The router says so itself that this device is there.
-        await doors.vouchers.redeem(view, router, mac=login.mac, text=login.name, source=login.address, seen=True)
+        await doors.vouchers.redeem(view, router, mac=login.mac, text=login.name, source=login.source, seen=True)
     except Refused as refused:
         return reject(wording.refused(refused, view.tenant))
     found = await _stands(doors, router, login.mac, doors.clock.now())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -28,12 +29,21 @@ class BadPacket(BandoError):
 class Attributes:
     """The attributes of one packet; of several with the same name the first one counts."""
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = values
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self._given = given  # as `rlm_rest` wraps them: most of them nobody asks for
+
+    def _value(self, name: str) -> Any:
+        found = self._given.get(name)
+        if found is None:
+            return None
+        values = found.get("value") if isinstance(found, dict) else None
+        if not isinstance(values, list) or not values:
+            raise BadPacket(f"{name} has no value")
+        return values[0]
 
     def text(self, name: str) -> str:
         """A text; empty when there is none."""
-        found = self._values.get(name)
+        found = self._value(name)
         if found is None:
             return ""
         if not isinstance(found, str) or len(found) > 2 * LONGEST + 2:
@@ -42,12 +52,14 @@ class Attributes:
 
     def word(self, name: str) -> str:
         """A name out of a list, or its number, as FreeRADIUS happens to say it; empty when there is none."""
-        found = self._values.get(name, "")
+        found = self._value(name)
         return str(found) if isinstance(found, int) else self.text(name)
 
     def whole(self, name: str) -> int:
         """A whole number from 0 up; 0 when there is none."""
-        found = self._values.get(name, 0)
+        found = self._value(name)
+        if found is None:
+            return 0
         if isinstance(found, str) and found.isascii() and found.isdigit() and len(found) < 20:
             found = int(found)
         if not isinstance(found, int) or isinstance(found, bool) or not 0 <= found < 2**63:
@@ -68,7 +80,7 @@ class Attributes:
         """An IP address; empty when there is none."""
         found = self.text(name)
         try:
-            return str(ip_address(found)) if found else ""
+            return _address(found) if found else ""
         except ValueError:
             raise BadPacket(f"{name} is no address") from None
 
@@ -77,22 +89,20 @@ class Attributes:
         return mac_in(self.text(name))
 
 
+@lru_cache(maxsize=4096)
+def _address(text: str) -> str:
+    return str(ip_address(text))
+
+
 def read(body: bytes) -> Attributes:
     """The attributes in a body of `rlm_rest`; raises `BadPacket`."""
     try:
-        found = json.loads(body)
+        found = json.loads(body.decode(errors="replace"))  # what a guest typed may be in no code that we know
     except (ValueError, RecursionError):
         raise BadPacket("no JSON") from None
     if not isinstance(found, dict):
         raise BadPacket("no attributes")
-    return Attributes({name: _first(name, each) for name, each in found.items()})
-
-
-def _first(name: str, given: object) -> object:
-    values = given.get("value") if isinstance(given, dict) else None
-    if not isinstance(values, list) or not values:
-        raise BadPacket("an attribute without a value")
-    return values[0]
+    return Attributes(found)
 
 
 def mac_in(text: str) -> str:
@@ -124,7 +134,6 @@ class Login:
     chap: Chap | None
     mac: str  # as the router sees it
     session: str  # Acct-Session-Id, which a request that is sent again has again
-    address: str  # of the device, in the router's network
 
 
 def login_of(given: Attributes) -> Login:
@@ -140,7 +149,6 @@ def login_of(given: Attributes) -> Login:
         chap=_chap(given),
         mac=mac,
         session=given.text("Acct-Session-Id"),
-        address=given.address("Framed-IP-Address"),
     )
 
 

@@ -13,7 +13,6 @@ from portal.access import admission, passes
 from portal.access.admission import online_by
 from portal.access.allowance import FREE, Allowance, Hold, allowance, good_at
 from portal.access.passes import Pass
-from portal.access.store import Presence
 from portal.clock import Moment
 from portal.radius import store
 from portal.radius.store import Found
@@ -49,33 +48,27 @@ def _queue(found: Found, now: Moment) -> list[Pass] | None:
     """Its passes as time has left them; None when others have a part in it."""
     if not found.alone:
         return None
-    sights = [(_presence(found, each), 0) for each in found.seen]
+    sights = [(each, 0) for each in found.seen]
     stepped = passes.advance(found.queue, lambda one: online_by(one, sights, now), now)
     left = [each for each in stepped if each.state != "ended"]
     return left if left or not found.queue else None  # it may use another's from now on
 
 
-def _presence(found: Found, seen: store.Seen) -> Presence:
-    return Presence(
-        router_id=seen.router_id,
-        device_id=found.device_id,
-        seen_at=seen.seen_at,
-        online_since=seen.online_since,
-        reading=None,
-    )
-
-
 def _stands(found: Found, queue: Sequence[Pass], allowed: Allowance | None, now: Moment, router_id: int) -> Stands:
-    over = [passes.as_of(each, now).end_reason for each in found.queue]  # and nobody has written it down yet
-    last_end = next((each for each in reversed(over) if each), found.last_end)
     return Stands(
         device_id=found.device_id,
         allowance=allowed,
-        why="" if allowed else why_not(queue, now, hold=found.hold, router_id=router_id, last_end=last_end),
+        why="" if allowed else _why(found, queue, now, router_id),
         ports=queue[0].max_devices if queue else 1,
         ticket_at=found.ticket_at,
         ticket_session=found.ticket_session,
     )
+
+
+def _why(found: Found, queue: Sequence[Pass], now: Moment, router_id: int) -> str:
+    over = [passes.as_of(each, now).end_reason for each in found.queue]  # and nobody has written it down yet
+    last_end = next((each for each in reversed(over) if each), found.last_end)
+    return why_not(queue, now, hold=found.hold, router_id=router_id, last_end=last_end)
 
 
 def why_not(

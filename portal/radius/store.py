@@ -8,17 +8,9 @@ from dataclasses import dataclass
 from portal.access import passes
 from portal.access.allowance import Hold
 from portal.access.passes import Pass
+from portal.access.store import Presence
 from portal.clock import Moment
-from portal.units import Row, Unit, one, rows
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Seen:
-    """Since when a device is online at a router, and how fresh that is."""
-
-    router_id: int
-    seen_at: Moment
-    online_since: Moment | None
+from portal.units import Row, Unit, one, picker, rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +20,7 @@ class Found:
     device_id: int
     hold: Hold
     queue: Sequence[Pass]  # its own passes that have not ended
-    seen: Sequence[Seen]
+    seen: Sequence[Presence]  # where it was ever seen, without its counters
     alone: bool  # nobody else uses its passes, and it may use nobody else's
     last_end: str | None  # without a pass: why the one it bought last ended
     ticket_at: Moment | None  # when the one-time login was made that it used last, and by which session
@@ -36,18 +28,20 @@ class Found:
 
 
 # MAX and not COUNT, which SQLite would count in an index that covers it: through all pass_devices of the ISP.
-_PASS = ", ".join(f"p.{name} AS p_{name}" for name in passes.FIELDS)
+# The columns of the pass come first: they are the most, and are looked for by their names.
+_PASS = ", ".join(f"p.{name}" for name in passes.FIELDS)
 _DEVICE = (
-    "SELECT d.id AS d_id, d.held_by, d.held_until, d.held_at, d.blocked_at, d.ticket_at, d.ticket_session,"
+    f"SELECT {_PASS}, d.id AS d_id, d.held_by, d.held_until, d.held_at, d.blocked_at, d.ticket_at, d.ticket_session,"
     " s.router_id AS s_router_id, s.seen_at AS s_seen_at, s.online_since AS s_online_since,"
-    " (SELECT COUNT(*) FROM pass_devices u WHERE u.tenant_id = p.tenant_id AND u.pass_id = p.id"
-    " AND u.device_id <> d.id) AS others,"
+    " s.patience_ms AS s_patience_ms,"
+    " CASE WHEN p.max_devices > 1 THEN (SELECT COUNT(*) FROM pass_devices u WHERE u.tenant_id = p.tenant_id"
+    " AND u.pass_id = p.id AND u.device_id <> d.id) END AS others,"
     " CASE WHEN p.id IS NULL THEN (SELECT MAX(v.added_at) FROM pass_devices v JOIN passes w"
-    " ON +w.tenant_id = v.tenant_id AND w.id = v.pass_id WHERE v.tenant_id = d.tenant_id AND v.device_id = d.id AND w.state <> 'ended') END"
+    " ON +w.tenant_id = v.tenant_id AND w.id = v.pass_id"
+    " WHERE v.tenant_id = d.tenant_id AND v.device_id = d.id AND w.state <> 'ended') END"
     " AS shared,"
     " CASE WHEN p.id IS NULL THEN (SELECT e.end_reason FROM passes e WHERE e.tenant_id = d.tenant_id"
-    " AND e.device_id = d.id AND e.state = 'ended' ORDER BY e.bought_at DESC LIMIT 1) END AS last_end,"
-    f" {_PASS} FROM devices d"
+    " AND e.device_id = d.id AND e.state = 'ended' ORDER BY e.bought_at DESC LIMIT 1) END AS last_end FROM devices d"
     " LEFT JOIN passes p ON p.tenant_id = d.tenant_id AND p.device_id = d.id AND p.state <> 'ended'"
     " LEFT JOIN presence s ON s.tenant_id = d.tenant_id AND s.device_id = d.id"
     " WHERE d.tenant_id = :tenant AND d.mac = :mac"
@@ -60,23 +54,41 @@ def device(mac: str) -> Unit[Found | None]:
     return _found(found) if found else None
 
 
+_of_device = picker(
+    ("d_id", "held_by", "held_until", "held_at", "blocked_at", "ticket_at", "ticket_session", "shared", "last_end")
+)
+_of_presence = picker(("s_router_id", "s_seen_at", "s_online_since", "s_patience_ms"))
+
+
 def _found(found: Sequence[Row]) -> Found:
-    first = found[0]
-    queue = {row["p_id"]: row for row in found if row["p_id"] is not None}
-    seen = {row["s_router_id"]: row for row in found if row["s_router_id"] is not None}
-    blocked = first["blocked_at"] is not None
+    """Each row is one of its passes, if it has any, with one of the places where it was seen, if there are any."""
+    device_id, by, until, at, blocked_at, ticket_at, session, shared, last_end = _of_device(found[0])
+    queue: dict[int, Pass] = {}
+    seen: dict[int, Presence] = {}
+    others = 0
+    for row in found:
+        if row["id"] is not None and row["id"] not in queue:
+            queue[row["id"]] = passes.from_row(row)
+            others += row["others"] or 0
+        router_id, seen_at, online_since, patience_ms = _of_presence(row)
+        if router_id is not None:
+            seen[router_id] = Presence(
+                router_id=router_id,
+                device_id=device_id,
+                seen_at=seen_at,
+                online_since=online_since,
+                reading=None,
+                patience_ms=patience_ms,
+            )
     return Found(
-        device_id=first["d_id"],
-        hold=Hold(by=first["held_by"], until=first["held_until"], blocked=blocked, at=first["held_at"]),
-        queue=[passes.from_row({name: row[f"p_{name}"] for name in passes.FIELDS}) for row in queue.values()],
-        seen=[
-            Seen(router_id=row["s_router_id"], seen_at=row["s_seen_at"], online_since=row["s_online_since"])
-            for row in seen.values()
-        ],
-        alone=first["shared"] is None and not any(row["others"] for row in queue.values()),
-        last_end=first["last_end"],
-        ticket_at=first["ticket_at"],
-        ticket_session=first["ticket_session"],
+        device_id=device_id,
+        hold=Hold(by=by, until=until, blocked=blocked_at is not None, at=at),
+        queue=list(queue.values()),
+        seen=list(seen.values()),
+        alone=shared is None and not others,
+        last_end=last_end,
+        ticket_at=ticket_at,
+        ticket_session=session,
     )
 
 

@@ -26,6 +26,7 @@ bando {{
 	address = 127.0.0.1
 	auth_port = {auth}
 	acct_port = {acct}
+	spool = {folder}/spool
 }}
 prefix = /usr
 logdir = {folder}/log
@@ -83,6 +84,11 @@ class FreeRadius:
     process: asyncio.subprocess.Process
 
     @property
+    def spooled(self) -> int:
+        """Bytes that wait in the spool."""
+        return sum(each.stat().st_size for each in (self.folder / "spool").iterdir())
+
+    @property
     def log(self) -> str:
         return (self.folder / "log" / "bando.log").read_text()
 
@@ -134,7 +140,7 @@ def reply_in(said: str) -> Reply:
 def configure(folder: Path, url: str, token: str, lifetime: int = 120) -> tuple[int, int]:
     """deploy/freeradius as it stands, in a folder of its own, with what differs from place to place; its two ports."""
     shutil.copytree(RADDB, folder)
-    for each in ("log", "run"):
+    for each in ("log", "run", "spool"):
         (folder / each).mkdir()
     auth, acct = free_ports(2)
     (folder / "local.conf").write_text(LOCAL.format(url=url, token=token, auth=auth, acct=acct, folder=folder))

@@ -39,7 +39,8 @@ class Ear(asyncio.DatagramProtocol):
         word = (self.to_changes or self.answers) if asked.code is Code.COA_REQUEST else self.answers
         if word == "nothing":
             return
-        cause = [] if word == "yes" else [("Error-Cause", 503 if word == "gone" else 401)]
+        cause: list[tuple[str, str | int | bytes]] = [("Error-Cause", 503 if word == "gone" else 401)]
+        cause = [] if word == "yes" else cause
         code = (ACK if word == "yes" else NAK)[asked.code]
         answer = Packet(code=code, identifier=asked.identifier, attributes=cause)
         assert self.transport is not None

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from portal.errors import Misconfigured
 from portal.radius.names import Named, class_of, named_by
 from portal.radius.packet import MOST_BYTES, Attributes, BadPacket, login_of, mac_in, read
+from portal.radius.terms import Terms
 from portal.settings import load, refuse_unsafe
 from tests.radius.stage import MAC, OTHER, SECRET, TOKEN, Stage
 
@@ -54,7 +55,7 @@ async def test_only_a_router_in_radius_mode_is_a_client(bando: Stage) -> None:
     got = (await post(bando, "/radius/clients", said(Bando_Source="127.0.0.1"))).json()
     assert got["control:FreeRADIUS-Client-Secret"]["value"] == [SECRET]
     assert got["control:FreeRADIUS-Client-Require-MA"]["value"] == ["yes"]
-    assert all(each["do_xlat"] is False for each in got.values())
+    assert all(each["do_xlat"] is False for each in got.values()), "a secret may hold what FreeRADIUS would expand"
     assert (await post(bando, "/radius/clients", said(Bando_Source="127.0.0.2"))).status_code == 404
     assert (await post(bando, "/radius/authorize", by_mac(source="127.0.0.2"))).status_code == 400
 
@@ -66,7 +67,7 @@ async def test_only_a_router_in_radius_mode_is_a_client(bando: Stage) -> None:
         b"{",
         b"[]",
         b"null",
-        b'{"User-Name": "x"}',
+        b'{"Calling-Station-Id": "x"}',
         b'{"User-Name": {"value": []}}',
         b'{"User-Name": {"value": [{}]}}',
         b"[" * 100_000,
@@ -117,8 +118,12 @@ def test_a_mac_is_a_mac_or_nothing(text: str) -> None:
     assert not found or (len(found) == 17 and mac_in(found) == found)
 
 
+def wrapped(values: dict[str, Any]) -> Attributes:
+    return Attributes({name: {"value": [each]} for name, each in values.items()})
+
+
 def test_numbers_and_octets_are_what_they_should_be() -> None:
-    good = Attributes({"a": 7, "b": "0x0aff", "c": "12", "d": "::1"})
+    good = wrapped({"a": 7, "b": "0x0aff", "c": "12", "d": "::1"})
     assert (good.whole("a"), good.octets("b"), good.whole("c"), good.address("d")) == (7, b"\x0a\xff", 12, "::1")
     assert (good.whole("x"), good.octets("x"), good.text("x"), good.address("x")) == (0, None, "", "")
     for bad in ({"a": -1}, {"a": 2**63}, {"a": True}, {"a": "x"}, {"a": "0xzz"}, {"a": "1.2.3"}, {"a": [1]}):
@@ -126,7 +131,7 @@ def test_numbers_and_octets_are_what_they_should_be() -> None:
             if (bad["a"], kind) in ((True, "octets"), ("x", "text")):
                 continue
             with pytest.raises(BadPacket):
-                getattr(Attributes(bad), kind)("a")
+                getattr(wrapped(bad), kind)("a")
 
 
 @pytest.mark.parametrize(
@@ -161,8 +166,9 @@ def test_a_short_token_is_refused_where_there_is_radius_and_nowhere_else() -> No
 
 
 async def test_somebody_elses_class_or_ticket_is_worth_nothing(bando: Stage) -> None:
-    made = class_of(bando.vault, bando.tenant.id, bando.router_id, Named(7, 9))
-    assert named_by(bando.vault, bando.tenant.id, bando.router_id, made) == (7, 9)
+    named = Named(7, 9, 1_000, Terms(until=2_000, bytes=3, up=None, down=4))
+    made = class_of(bando.vault, bando.tenant.id, bando.router_id, named)
+    assert named_by(bando.vault, bando.tenant.id, bando.router_id, made) == named
     assert named_by(bando.vault, bando.tenant.id, bando.router_id + 1, made) is None
     assert named_by(bando.vault, bando.tenant.id + 1, bando.router_id, made) is None
     for n in range(len(made)):

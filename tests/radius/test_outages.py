@@ -102,7 +102,7 @@ async def test_no_log_of_freeradius_holds_a_secret_a_code_or_a_mac(
     assert await ask(house.server.auth_port, request(marked=False)[0], 0.3) is None
 
     async def fails(doors: Doors, given: Attributes) -> Answer:
-        raise ValueError(json.dumps(given._values))
+        raise ValueError(json.dumps(given._given))
 
     monkeypatch.setitem(site.ENDPOINTS, "/radius/authorize", fails)
     await house.login(name, password)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import invariant
+from hypothesis import strategies as st
+from hypothesis.stateful import invariant, rule
 
 from portal.access import admission, passes, store
 from portal.access.store import Cause
@@ -17,7 +18,8 @@ from portal.db import executor, quiet
 from portal.radius import standing
 from portal.radius import store as radius
 from portal.radius.standing import Stands, stands
-from portal.units import Row, Unit, drive, rows
+from portal.sessions.meter import Reading
+from portal.units import Row, Sql, Unit, drive, rows
 from tests.access.test_passes_machine import SWEEP, PassesMachine
 from tests.console.plans_of_queries import plans
 from tests.support import Seed, seed
@@ -31,8 +33,17 @@ def _macs() -> Unit[dict[int, str]]:
     return {row["id"]: row["mac"] for row in found}
 
 
+def _patient(patience_ms: int) -> Unit[None]:
+    yield Sql("UPDATE presence SET patience_ms = :patience_ms WHERE tenant_id = :tenant", {"patience_ms": patience_ms})
+
+
 class LoginsMachine(PassesMachine):
     """The machine of passes, where after each step every device could log in by RADIUS."""
+
+    @rule(patience=st.sampled_from([0, 10 * MINUTE]))
+    def the_routers_ask_by_radius(self, patience: int) -> None:
+        """Whose silence means nothing for a while."""
+        self.do(_patient, patience)
 
     @invariant()
     def a_login_is_what_the_pages_say(self) -> None:
@@ -167,3 +178,13 @@ async def test_a_used_one_time_login_is_used_once(home: Seed) -> None:
     assert not await use(1_000, "b 1"), "another one of the same moment"
     assert not await use(999, "c 1")
     assert await use(1_001, "d 1")
+
+
+async def test_a_router_that_tells_seldom_is_believed_for_longer(home: Seed) -> None:
+    """A pass starts by what a RADIUS router said five minutes ago; of a polled one that would be too old."""
+    told = Reading(read_at=HOUR, active_uptime_s=60)
+    for patience, begun in ((0, False), (10 * MINUTE, True)):
+        await home.write(store.save_presence, home.router_id, 2, told, HOUR, HOUR, None, patience)
+        found: Stands = await home.db.read(home.tenant.id, stands, mac(1), home.router_id, HOUR + 5 * MINUTE)
+        assert found.allowance is not None
+        assert (found.allowance.until is not None) is begun

@@ -12,7 +12,7 @@ the last sign of life of the earlier one.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from portal.clock import MINUTE, Moment
 from portal.radius.metering.report import Report
@@ -52,12 +52,12 @@ def known_of(found: Iterable[Known], report: Report, let_in_at: Moment | None, n
     if let_in_at is not None:
         return next((each for each in found if each.let_in_at == let_in_at), None)
     began = report.began(now)
-    near = [each for each in found if abs(began - each.started_at) <= _slack(each)]
+    near = [each for each in found if -ON_ITS_WAY_MS <= began - each.started_at <= _slack(each)]
     return min(near, key=lambda each: abs(began - each.started_at), default=None)
 
 
 def _slack(each: Known) -> int:
-    """By how much a packet may be wrong about its beginning, and still speak of this session."""
+    """By how much later a packet may put its beginning, and still speak of this session."""
     return max(ON_ITS_WAY_MS, each.total.ms // 2)
 
 
@@ -69,31 +69,30 @@ def merged(known: Known | None, report: Report, now: Moment) -> News | None:
     if total == known.total and not (report.kind == "stop" and known.ended_at is None):
         return None
     seen_at = max(known.seen_at, _seen_at(known.started_at, report, now))
-    news = News(
-        started_at=known.started_at,
-        seen_at=seen_at,
-        ended_at=None,
-        total=total,
-        gained=total.beyond(known.total),
-        over=report.kind == "stop",
-    )
+    over = report.kind == "stop"
     # Whoever was taken for gone and has been online for longer since then, is not gone. A packet from before the end,
     # that comes after it, knows of no longer time.
-    went_on = known.ended_at is None or report.total.ms > known.total.ms
-    return replace(news, ended_at=None if went_on and report.kind != "stop" else _end(news))
+    goes_on = not over and (known.ended_at is None or report.total.ms > known.total.ms)
+    return News(
+        started_at=known.started_at,
+        seen_at=seen_at,
+        ended_at=None if goes_on else _end(known.started_at, seen_at, total),
+        total=total,
+        gained=total.beyond(known.total),
+        over=over,
+    )
 
 
 def _first(report: Report, now: Moment) -> News:
-    began = report.began(now)
-    news = News(
+    began, seen_at, over = report.began(now), report.at(now), report.kind == "stop"
+    return News(
         started_at=began,
-        seen_at=report.at(now),
-        ended_at=None,
+        seen_at=seen_at,
+        ended_at=_end(began, seen_at, report.total) if over else None,
         total=report.total,
         gained=report.total.beyond(NO_USE),
-        over=report.kind == "stop",
+        over=over,
     )
-    return replace(news, ended_at=_end(news)) if news.over else news
 
 
 def _seen_at(started_at: Moment, report: Report, now: Moment) -> Moment:
@@ -101,8 +100,8 @@ def _seen_at(started_at: Moment, report: Report, now: Moment) -> Moment:
     return min(report.at(now), started_at + report.total.ms) if report.total.ms else report.at(now)
 
 
-def _end(news: News) -> Moment:
-    return news.started_at + news.total.ms if news.total.ms else news.seen_at
+def _end(started_at: Moment, seen_at: Moment, total: Use) -> Moment:
+    return started_at + total.ms if total.ms else seen_at
 
 
 def most(one: Use, other: Use) -> Use:

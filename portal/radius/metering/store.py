@@ -3,43 +3,93 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from portal.access import passes
+from portal.access.passes import Pass
+from portal.access.store import Presence, read_presence
 from portal.clock import MINUTE, Moment
 from portal.radius.metering.merge import Known, News
 from portal.sessions.meter import Use
-from portal.units import Row, Sql, Unit, one, rows, value
+from portal.units import Row, Sql, Unit, one, rows
 
-_KNOWN = (
-    "SELECT s.id, s.device_id, s.pass_id, s.started_at, s.seen_at, s.ended_at, s.let_in_at, s.online_ms, s.bytes_up,"
-    " s.bytes_down FROM sessions s JOIN devices d ON d.tenant_id = s.tenant_id AND d.id = s.device_id AND d.mac = :mac"
-    " WHERE s.tenant_id = :tenant AND s.router_id = :router_id AND s.acct_id = :acct_id ORDER BY s.started_at DESC"
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """A device, its sessions of a name, where it is and what it goes by: all of it by one statement."""
+
+    device_id: int
+    sessions: Sequence[Known]
+    places: Sequence[Presence]  # the latest first
+    queue: Sequence[Pass]  # its own passes that have not ended, in their order
+
+
+_SESSION = (
+    *("id", "device_id", "pass_id", "started_at", "seen_at", "ended_at", "let_in_at", "online_ms", "bytes_up"),
+    "bytes_down",
+)
+_PLACE = (
+    *("router_id", "device_id", "seen_at", "online_since", "read_at", "user_uptime_s", "user_bytes_in"),
+    *("user_bytes_out", "active_uptime_s", "active_bytes_in", "active_bytes_out", "address", "rate_up", "rate_down"),
+    "patience_ms",
 )
 
 
-def named(router_id: int, acct_id: str, mac: str) -> Unit[list[Known]]:
-    """The sessions of this name that this device has had at a router, the latest first."""
-    found = yield from rows(_KNOWN, router_id=router_id, acct_id=acct_id, mac=mac)
-    return [_known(row) for row in found]
+def _listed(table: str, names: Sequence[str]) -> str:
+    return ", ".join(f"{table}.{name} AS {table}_{name}" for name in names)
+
+
+_FOUND = (
+    f"SELECT d.id AS d_id, {_listed('s', _SESSION)}, {_listed('y', _PLACE)}, {_listed('p', passes.FIELDS)}"
+    " FROM devices d LEFT JOIN sessions s ON s.tenant_id = d.tenant_id AND s.router_id = :router_id"
+    " AND s.acct_id = :acct_id AND s.device_id = d.id"
+    " LEFT JOIN presence y ON y.tenant_id = d.tenant_id AND y.device_id = d.id"
+    " LEFT JOIN passes p ON p.tenant_id = d.tenant_id AND p.device_id = d.id AND p.state <> 'ended'"
+    " WHERE d.tenant_id = :tenant AND d.mac = :mac"
+)
+
+
+def found(router_id: int, acct_id: str, mac: str) -> Unit[Found | None]:
+    """The device with this MAC, and its sessions of this name at a router; None when nobody knows it."""
+    lines = yield from rows(_FOUND, router_id=router_id, acct_id=acct_id, mac=mac)
+    if not lines:
+        return None
+    own = {row["s_id"]: row for row in lines if row["s_id"] is not None}
+    places = {row["y_router_id"]: row for row in lines if row["y_router_id"] is not None}
+    queue = {row["p_id"]: row for row in lines if row["p_id"] is not None}
+    return Found(
+        device_id=lines[0]["d_id"],
+        sessions=[_known(row) for row in own.values()],
+        places=sorted((read_presence(_cut(row, "y", _PLACE)) for row in places.values()), key=_latest),
+        queue=sorted((passes.from_row(_cut(row, "p", passes.FIELDS)) for row in queue.values()), key=_turn),
+    )
+
+
+def _cut(row: Row, table: str, names: Sequence[str]) -> Row:
+    """What one table gave to a row."""
+    return {name: row[f"{table}_{name}"] for name in names}
+
+
+def _latest(each: Presence) -> int:
+    return -each.seen_at
+
+
+def _turn(each: Pass) -> tuple[int, int]:
+    return each.position, each.id
 
 
 def _known(row: Row) -> Known:
     return Known(
-        id=row["id"],
-        device_id=row["device_id"],
-        pass_id=row["pass_id"],
-        started_at=row["started_at"],
-        seen_at=row["seen_at"],
-        ended_at=row["ended_at"],
-        let_in_at=row["let_in_at"],
-        total=Use(ms=row["online_ms"], bytes_up=row["bytes_up"], bytes_down=row["bytes_down"]),
+        id=row["s_id"],
+        device_id=row["s_device_id"],
+        pass_id=row["s_pass_id"],
+        started_at=row["s_started_at"],
+        seen_at=row["s_seen_at"],
+        ended_at=row["s_ended_at"],
+        let_in_at=row["s_let_in_at"],
+        total=Use(ms=row["s_online_ms"], bytes_up=row["s_bytes_up"], bytes_down=row["s_bytes_down"]),
     )
-
-
-def device_with(mac: str) -> Unit[int | None]:
-    """The device with this MAC."""
-    found = yield from value("SELECT id FROM devices WHERE tenant_id = :tenant AND mac = :mac", mac=mac)
-    return None if found is None else int(found)
 
 
 def begin(columns: Mapping[str, Any]) -> Unit[int | None]:

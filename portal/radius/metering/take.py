@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from portal.access import admission, store
 from portal.access.charge import charge, queue_for
-from portal.access.many.batch import Batch, read_batch
+from portal.access.many.batch import Batch
 from portal.access.passes import Pass
 from portal.access.places import store as places
 from portal.access.record import IDLE_MS, why
@@ -21,6 +21,7 @@ from portal.errors import BandoError
 from portal.radius.metering import store as metering
 from portal.radius.metering.merge import Known, News, known_of, merged
 from portal.radius.metering.report import Report
+from portal.radius.metering.store import Found
 from portal.radius.names import Named
 from portal.seal import Vault
 from portal.sessions import store as sessions
@@ -45,9 +46,9 @@ class Place:
     patience_ms: int  # for how long after a packet a session is held to go on
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class _Told:
-    """A packet of a known device, and what it brings."""
+    """A packet of a known device, and what it brings, as far as it has been looked at."""
 
     place: Place
     report: Report
@@ -79,28 +80,34 @@ def take(place: Place, report: Report, named: Named | None, now: Moment) -> Unit
     stranger: nobody knows its device, or not any more; nothing of it is written down. again: it brings nothing new.
     """
     let_in_at = None if named is None else named.let_in_at
-    found = yield from metering.named(place.router_id, report.acct_id, report.mac)
-    known = known_of(found, report, let_in_at, now)
-    device_id = known.device_id if known else (yield from metering.device_with(report.mac))
-    if device_id is None or (named is not None and named.device_id != device_id):
+    found = yield from metering.found(place.router_id, report.acct_id, report.mac)
+    if found is None or (named is not None and named.device_id != found.device_id):
         return "stranger"
+    known = known_of(found.sessions, report, let_in_at, now)
     news = merged(known, report, now)
     if news is None:
         return "again"
     told = _Told(
-        place=place, report=report, named=named, device_id=device_id, known=known, news=news, now=now
+        place=place, report=report, named=named, device_id=found.device_id, known=known, news=news, now=now
     )  # fmt: skip
-    yield from _write(told)
+    yield from _write(told, _batch(place.router_id, found))
     return "new"
 
 
-def _write(told: _Told) -> Unit[None]:
-    batch = yield from read_batch(told.place.router_id, [told.device_id])
+def _batch(router_id: int, found: Found) -> Batch:
+    """How the device stands; passes that somebody else may use are read when they are wanted."""
+    alone = all(one.max_devices == 1 for one in found.queue)
+    queues = {found.device_id: list(found.queue)} if alone else {}
+    return Batch(router_id=router_id, places={found.device_id: list(found.places)}, queues=queues)
+
+
+def _write(told: _Told, batch: Batch) -> Unit[None]:
     last = batch.last(told.device_id)
-    told = replace(told, news=(yield from _among_others(told, last)))
+    told.news = yield from _among_others(told, last)
     first = yield from _charge(batch, told)
     started_at = yield from _session(told, first)
-    told = replace(told, news=replace(told.news, started_at=started_at))
+    if started_at != told.news.started_at:
+        told.news = replace(told.news, started_at=started_at)
     yield from _presence(batch, last, told)
     for owner in sorted(batch.owners):
         if not batch.stands(owner, told.now):
@@ -124,7 +131,9 @@ def _charge(batch: Batch, told: _Told) -> Unit[Pass | None]:
     """Charge what was gained; the pass that it was charged to, as it stands now."""
     queue = yield from queue_for(batch, told.device_id)
     queue = yield from _given_first(queue, told)
-    gained = replace(told.news.gained, ms=told.news.gained.ms - _silence(told))
+    gained, silence = told.news.gained, _silence(told)
+    if silence:
+        gained = replace(gained, ms=gained.ms - silence)
     charged = yield from charge(batch, told.device_id, queue, gained, told.now)
     batch.owners |= charged.owners
     return charged.first
@@ -187,8 +196,6 @@ def _begin(told: _Told, first: Pass | None, cause: str | None) -> Unit[Moment]:
         "router_id": told.place.router_id,
         "device_id": told.device_id,
         "pass_id": told.pass_id if told.pass_id is not None else first.id if first else None,
-        "seen_at": news.seen_at,
-        "ended_at": news.ended_at,
         "cause": cause,
         "ms": news.total.ms,
         "up": news.total.bytes_up,
@@ -201,6 +208,8 @@ def _begin(told: _Told, first: Pass | None, cause: str | None) -> Unit[Moment]:
         started_at = news.started_at + later
         columns |= {
             "started_at": started_at,
+            "seen_at": max(started_at, news.seen_at),
+            "ended_at": None if news.ended_at is None else max(started_at, news.ended_at),
             "let_in_at": named.let_in_at if named else started_at,
             "login_sealed": _sealed(told, started_at) if news.ended_at is None else None,
         }
