@@ -28,6 +28,8 @@ from commands.ground import clock_for, must_be_usable, trust_for
 from portal.access import record
 from portal.access.catalog import Catalog
 from portal.access.trials import Trials
+from portal.calls.routes import Calls
+from portal.calls.service import Wishes
 from portal.clock import SECOND, Clock, Moment
 from portal.console import site as console
 from portal.console.doors import Services as ConsoleServices
@@ -49,6 +51,7 @@ from portal.mikrotik.names import Names
 from portal.money import Money
 from portal.pages import routes as pages
 from portal.pages.doors import Services
+from portal.payments import joining
 from portal.payments.line import AT_ONCE
 from portal.payments.paystack import Paystack
 from portal.payments.room import Payments
@@ -286,7 +289,9 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         resolve=names,
         observe=access_log,
     )
-    guest_pages = pages.site(services, more=health.routes(), lifespan=lifespan)
+    wishes = Wishes(vault=vault, public_url=settings.public_url, hosts=partial(joining.hosts, payments.providers))
+    calls = Calls(db, clock, catalog, settings, wishes)
+    guest_pages = pages.site(services, more=[*calls.routes(), *health.routes()], lifespan=lifespan)
     bando.web = console.beside(guest_pages, console.site(console_services))
     return bando
 

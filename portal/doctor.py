@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 
+from portal.calls import standing as calls
 from portal.clock import MINUTE, SECOND, Clock, as_datetime
 from portal.db import Database
 from portal.doctor_database import check_place
@@ -163,4 +164,5 @@ async def check_routers(settings: Settings, db: Database, vault: Vault, clock: C
 async def check_router(router: Router, settings: Settings, vault: Vault, clock: Clock, networks: str) -> list[Finding]:
     """One router: can it be reached and trusted, and is it set up well."""
     look = await look_at(router, settings, vault, clock.now(), networks=networks, patience_s=PATIENCE_S)
-    return [replace(each, subject=f"router {router.name}") for each in look.findings]
+    found = [*look.findings, *calls.findings(router, clock.now())]
+    return [replace(each, subject=f"router {router.name}") for each in found]

@@ -69,6 +69,7 @@ SETTINGS = tuple(
         ("BANDO_PROMPTS_ROUTER", "300", "prompts from one router in 10 minutes"),
         ("BANDO_PROMPTS_TENANT", "2000", "prompts of one tenant in 10 minutes"),
         ("BANDO_ROUTER_NETWORKS", ROUTER_NETWORKS, "networks in which routers may be"),
+        ("BANDO_ROUTER_AUTHORITY", "", "CA certificate (PEM) by which routers that call know the portal"),
         ("BANDO_PLATFORM_NETWORKS", "", "networks of Bando's own machines, in which no router may be"),
         ("BANDO_VOUCHER_MOVES", "3", "how often a day a voucher may bring a new device in place of an older one"),
         ("BANDO_WEBHOOK_NETWORKS", "", "private networks in which receivers of alarms may be"),
@@ -124,6 +125,7 @@ class Settings:
     prompts_router: int
     prompts_tenant: int
     router_networks: tuple[Network, ...]
+    router_authority: str
     platform_networks: tuple[Network, ...]
     voucher_moves: int
     webhook_networks: tuple[Network, ...]
@@ -249,6 +251,7 @@ def _checked(text: Mapping[str, str]) -> Settings:
         prompts_router=_whole(text, "BANDO_PROMPTS_ROUTER"),
         prompts_tenant=_whole(text, "BANDO_PROMPTS_TENANT"),
         router_networks=_networks(text, "BANDO_ROUTER_NETWORKS"),
+        router_authority=text["BANDO_ROUTER_AUTHORITY"],
         platform_networks=_networks(text, "BANDO_PLATFORM_NETWORKS"),
         voucher_moves=_whole(text, "BANDO_VOUCHER_MOVES"),
         webhook_networks=_networks(text, "BANDO_WEBHOOK_NETWORKS"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from portal.errors import Misconfigured
 from portal.vouchers import codes
+from sandbox.calling import let_call
 from sandbox.cards import Cards, printed
 from sandbox.history import lived
 from sandbox.owner import Owner, owner
@@ -41,9 +43,11 @@ async def show(folder: Path, port: int, build: Build, paystack: str = "", *, rad
         if site.radius:
             print(_about_radius(site, port), flush=True)
         print(_addresses(site, port, cards, await owner(site, built.db)), flush=True)
+        clockwork = await let_call(site, built)
         while True:
             for phone in phones:
                 phone.appear()
+            await asyncio.to_thread(clockwork.run_due)
             await site.clock.sleep(5_000)
 
 

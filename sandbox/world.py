@@ -205,6 +205,7 @@ def settings_for(folder: Path, ca: Authority, port: int, more: dict[str, str]) -
             "BANDO_TLS_CERT": str(leaf.certificate),
             "BANDO_TLS_KEY": str(leaf.key),
             "BANDO_CA_FILE": str(ca.certificate_path),
+            "BANDO_ROUTER_AUTHORITY": str(ca.certificate_path),
             **more,
         }
     )
@@ -368,6 +369,7 @@ def write_env(site: Site) -> Path:
     path.write_text(
         f"BANDO_MODE=sandbox\nBANDO_DATABASE={settings.database}\nBANDO_PUBLIC_URL={settings.public_url}\n"
         f"BANDO_SECRET_KEY={settings.secret_key}\nBANDO_CA_FILE={settings.ca_file}\n"
+        f"BANDO_ROUTER_AUTHORITY={settings.router_authority}\n"
         + "".join(f"{name}={value}\n" for name, value in _radius_of(site).items())
     )
     return path

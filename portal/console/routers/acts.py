@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from portal.console import asked
 from portal.console.desk import Desk
-from portal.console.routers import form, store
+from portal.console.routers import calls, form, store
 from portal.console.routers.form import Wished
 from portal.errors import Refused
 from portal.payments import joining
@@ -41,10 +41,10 @@ def reason(desk: Desk) -> str:
 
 async def _act(desk: Desk, act: str, router: Router, unit: Any, *args: Any, **kwargs: Any) -> None:
     await desk.act(act, f"router:{router.id}", unit, desk.view.tenant.id, router.id, *args, **kwargs)
-    await _follow(desk)
+    await follow(desk)
 
 
-async def _follow(desk: Desk) -> None:
+async def follow(desk: Desk) -> None:
     """Let guests' pages and keepers see the change now."""
     await desk.services.catalog.refresh()
     if desk.services.keepers is not None:
@@ -71,7 +71,7 @@ async def add(desk: Desk, key: str, wished: Wished) -> int:
         after=wished.told(),
         **wished.columns,
     )
-    await _follow(desk)
+    await follow(desk)
     return router_id
 
 
@@ -86,8 +86,11 @@ async def script_of(desk: Desk, router: Router) -> str:
     """The set-up script with everything that it needs; raises `Refused`."""
     password, settings = router.password(desk.services.vault), desk.services.settings
     hosts: tuple[str, ...] = await desk.read(joining.hosts, desk.services.providers)
+    keys = calls.calling_for(desk, router)
     secret = router.radius_secret(desk.services.vault)
-    return form.script_of(router, password, settings.public_url, desk.view.tenant.timezone, hosts, secret)
+    return form.script_of(
+        router, password, settings.public_url, desk.view.tenant.timezone, hosts, calling=keys, secret=secret
+    )
 
 
 async def shown(desk: Desk, router: Router, act: str) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from portal.console import asked
 from portal.errors import Misconfigured, Refused
 from portal.mikrotik.addresses import AddressRefused, Policy, check_typed
-from portal.mikrotik.provisioning import Radius, ScriptOptions, script
+from portal.mikrotik.provisioning import Calling, Radius, ScriptOptions, script
 from portal.tenancy.store import AsksRadius, Router
 
 LONGEST_NAME = 60
@@ -296,6 +296,8 @@ def script_of(
     portal_url: str,
     time_zone: str,
     payment_hosts: tuple[str, ...] = (),
+    *,
+    calling: Calling | None = None,
     secret: str = "",
 ) -> str:
     """The set-up script of a router; raises `Refused`."""
@@ -328,6 +330,7 @@ def script_of(
                 certificate=answers.certificate,
                 portal_addresses=tuple(answers.addresses.split()),
                 payment_hosts=payment_hosts,
+                calling=calling,
                 time_zone=time_zone,
             )
         )

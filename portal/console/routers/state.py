@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from portal import words
 from portal.access.admission import FRESH_MS
 from portal.clock import MINUTE, SECOND, Moment
 from portal.tenancy.store import Router
@@ -113,6 +114,11 @@ def trouble_in_words(word: str) -> str:
 def grouped(fingerprint: str) -> str:
     """A fingerprint in groups of four, to be compared by eye."""
     return " ".join(fingerprint[at : at + 4] for at in range(0, len(fingerprint), 4))
+
+
+def uptime_words(span_s: int) -> str:
+    """Since when it is up: ``3 days 4 hours``."""
+    return words.span(span_s * SECOND, "en")
 
 
 def clock_words(off_ms: int) -> str:
