@@ -11,6 +11,7 @@ from portal.access.catalog import TenantView
 from portal.clock import Moment
 from portal.errors import Refused
 from portal.radius import store, tickets, wording
+from portal.radius.contact import heard
 from portal.radius.doors import Doors
 from portal.radius.names import Named, class_of
 from portal.radius.packet import Attributes, BadPacket, Login, login_of, mac_in
@@ -27,6 +28,7 @@ async def authorize(doors: Doors, given: Attributes) -> Answer:
     """The answer to an Access-Request."""
     login = login_of(given)
     view, router = _place(doors, login)
+    await heard(doors, router)
     if not (view.tenant.active and router.active):
         return reject(wording.sentence("off", view.tenant))
     ticket = tickets.read(login.name)
