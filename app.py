@@ -28,6 +28,8 @@ from commands.ground import clock_for, must_be_usable, trust_for
 from portal.access import record
 from portal.access.catalog import Catalog
 from portal.access.trials import Trials
+from portal.calls.routes import Calls
+from portal.calls.service import Wishes
 from portal.clock import SECOND, Clock, Moment
 from portal.console import site as console
 from portal.console.doors import Services as ConsoleServices
@@ -49,6 +51,7 @@ from portal.mikrotik.names import Names
 from portal.money import Money
 from portal.pages import routes as pages
 from portal.pages.doors import Services
+from portal.payments import joining
 from portal.payments.line import AT_ONCE
 from portal.payments.paystack import Paystack
 from portal.payments.room import Payments
@@ -67,6 +70,7 @@ from portal.processors.gate import Gate
 from portal.radius import site as radius
 from portal.radius import tickets
 from portal.radius.doors import Doors
+from portal.radius.hosts import Hosts, seeing
 from portal.radius.watching.watch import Watch as RadiusWatch
 from portal.settings import Settings, load, refuse_unsafe
 from portal.staff.room import StaffRoom
@@ -198,7 +202,10 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         verify=trust_for(settings), timeout=httpx.Timeout(20, connect=10), limits=CALLS, trust_env=False
     )
     payments = Payments(db, vault, clock, catalog, settings, http, observe, further=FURTHER, shared=leases is not None)
-    vouchers = Vouchers(db, vault, clock, catalog, settings, keepers.sees)
+    hosts = Hosts(clock, alone=leases is None)
+    radius_watch = RadiusWatch(db=db, clock=clock, vault=vault, settings=settings, catalog=catalog)
+    sees = seeing(keepers.sees, hosts, radius_watch.sees)
+    vouchers = Vouchers(db, vault, clock, catalog, settings, sees)
     staff = StaffRoom(db, vault, clock)
     reminders = Reminders(db, clock, lambda: [each.tenant for each in catalog.all()])
     imports = Imports(db, clock, lambda: [each.tenant for each in catalog.all()])
@@ -217,9 +224,9 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         clock=clock,
         catalog=catalog,
         vouchers=vouchers,
+        hosts=hosts,
         input_from_client=settings.radius_input == "client",
     )
-    radius_watch = RadiusWatch(db=db, clock=clock, vault=vault, settings=settings, catalog=catalog)
     health = Health(
         db=db,
         clock=clock,
@@ -237,7 +244,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         settings=settings,
         payments=payments,
         vouchers=vouchers,
-        trials=Trials(db, clock, keepers.sees),
+        trials=Trials(db, clock, sees),
         messages=messages,
         ticket=tickets.issue,
         observe=access_log,
@@ -291,7 +298,9 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         resolve=names,
         observe=access_log,
     )
-    guest_pages = pages.site(services, more=health.routes(), lifespan=lifespan)
+    wishes = Wishes(vault=vault, public_url=settings.public_url, hosts=partial(joining.hosts, payments.providers))
+    calls = Calls(db, clock, catalog, settings, wishes)
+    guest_pages = pages.site(services, more=[*calls.routes(), *health.routes()], lifespan=lifespan)
     bando.web = console.beside(guest_pages, console.site(console_services))
     return bando
 
@@ -537,13 +546,14 @@ async def _working(settings: Settings, started: Callable[[], object]) -> None:
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("var/sandbox"), show_default=True)
 @click.option("--port", default=8443, show_default=True, help="First of the ports that are used.")
 @click.option("--paystack", type=click.Choice(["page", "prompt"]), help="Guests pay through Paystack, in this way.")
+@click.option("--radius", is_flag=True, help="The router asks the FreeRADIUS of this machine; none calls it.")
 @click.pass_obj
-def sandbox(settings: Settings, folder: Path, port: int, paystack: str | None) -> None:
+def sandbox(settings: Settings, folder: Path, port: int, paystack: str | None, radius: bool) -> None:
     """Start the whole world on this machine: router, phone, internet, payment providers, portal."""
     from sandbox.show import show  # the sandbox is no part of the service
 
     configure("warning")  # the addresses should stay in sight
-    asyncio.run(show(folder, port, build, paystack or ""))
+    asyncio.run(show(folder, port, build, paystack or "", radius=radius))
 
 
 commands.attach(cli)

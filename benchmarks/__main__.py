@@ -20,6 +20,7 @@ from benchmarks import (
     purge,
     reboot,
     redeem,
+    server,
     starvation,
 )
 from benchmarks.figures import machine
@@ -39,6 +40,7 @@ BENCHMARKS: dict[str, tuple[Callable[[int], Coroutine[Any, Any, None]], int]] = 
     "radius-accounting": (accounting.run, 2),
     "reboot": (reboot.run, 5),
     "redeem": (redeem.run, 5),
+    "server": (server.run, 3),
     "starvation": (starvation.run, 3),
 }
 

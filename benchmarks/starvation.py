@@ -136,11 +136,14 @@ async def run(repeats: int) -> None:
                     total.grants += one.grants
                     total.shares += one.shares
                 shares.append(_times(before, during))
+    pages, grants = _times(well, ill)
     show(
         f"{ROUTERS} routers, half of them hanging; {PAGES} pages and {GRANTS} vouchers a second",
         [
             Figure(name="page, p99, times as long", unit="x", values=[p for p, _ in shares], goal=at_most(WORSE, "x")),
             Figure(name="grant, p99, times as long", unit="x", values=[g for _, g in shares], goal=at_most(WORSE, "x")),
+            Figure(name="page, p99 of all pairs together", unit="x", values=[pages], goal=at_most(WORSE, "x")),
+            Figure(name="grant, p99 of all pairs together", unit="x", values=[grants], goal=at_most(WORSE, "x")),
             Figure(name="page, all well", unit="ms", values=well.pages),
             Figure(name="page, half hanging", unit="ms", values=ill.pages),
             Figure(name="grant, all well", unit="ms", values=well.grants),

@@ -1,4 +1,4 @@
-"""bando router add/pin/list/check/script/allow; `router_modes` has set."""
+"""bando router add/pin/list/check/script/calls/allow; `router_modes` has set."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import click
 
 from commands.ground import Ground, run, table, tenant_option, when
 from commands.router_modes import MODES, add_asking, asking, coa_option, must_be_called, set_, source_option
+from portal.calls import service as calls
+from portal.calls.standing import calling_of, sentences
 from portal.errors import Misconfigured, RouterUnreachable
 from portal.findings import report
 from portal.mikrotik.addresses import Policy, check_typed, policy_for
+from portal.mikrotik.calling import authority_of
 from portal.mikrotik.inspection import inspect
 from portal.mikrotik.picture import Expected
 from portal.mikrotik.provisioning import ScriptOptions, script
@@ -221,6 +224,7 @@ def check(settings: Settings, tenant_name: str, name: str) -> None:
 @click.option("--dns-name", default="", help="Name of the router's login page; its address when left out.")
 @click.option("--certificate", default="", help="Name of a trusted certificate on the router, for option 114.")
 @click.option("--portal-address", multiple=True, help="Fixed addresses of the portal for the walled garden.")
+@click.option("--calls", "may_call", is_flag=True, help="The router calls the portal each minute by HTTPS.")
 @click.option("--payment-host", multiple=True, help="Host of a payment page that guests must reach, as of Paystack.")
 @click.option("--radius-server", default="", help="RADIUS mode: address of FreeRADIUS, as the router reaches it.")
 @click.option("--auth-port", default=1812, show_default=True, help="RADIUS mode: where FreeRADIUS takes logins.")
@@ -240,6 +244,7 @@ def script_(
     dns_name: str,
     certificate: str,
     portal_address: tuple[str, ...],
+    may_call: bool,
     payment_host: tuple[str, ...],
     radius_server: str,
     auth_port: int,
@@ -253,6 +258,11 @@ def script_(
         asks = asking(found, ground.vault, radius_server, auth_port, acct_port) if found.mode == "radius" else None
         if not (management or asks):
             raise Misconfigured("Say from where the portal reaches the router: --management 10.9.0.0/24")
+        if may_call and found.call_key_sealed is None:
+            authority_of(settings.router_authority)  # refused before anything is changed
+            await ground.db.write(tenant.id, calls.switch_on, tenant.id, ground.vault, found)
+            await ground.changed(tenant)
+            found = await ground.router(tenant, name)
         options = ScriptOptions(
             interface=interface,
             site=found.name,
@@ -272,9 +282,39 @@ def script_(
             certificate=certificate,
             portal_addresses=portal_address,
             payment_hosts=payment_host,
+            calling=calling_of(ground.vault, found, settings.router_authority),
             time_zone=tenant.timezone,
         )
         click.echo(script(options))
+
+    run(settings, work)
+
+
+@router.command("calls")
+@tenant_option
+@click.argument("name", default="")
+@click.option("--renew", is_flag=True, help="Another token and keys; what it calls with now is worth nothing any more.")
+@click.option("--off", is_flag=True, help="It may not call any more.")
+@click.pass_obj
+def calls_(settings: Settings, tenant_name: str, name: str, renew: bool, off: bool) -> None:
+    """What a router told when it called, and what is wished of it."""
+    if renew and off:
+        raise Misconfigured("Say --renew or --off, not both.")
+
+    async def work(ground: Ground) -> None:
+        tenant = await ground.tenant(tenant_name)
+        found = await ground.router(tenant, name)
+        if renew:
+            await ground.db.write(tenant.id, calls.switch_on, tenant.id, ground.vault, found)
+        elif off:
+            await ground.db.write(tenant.id, calls.switch_off, tenant.id, found)
+        if renew or off:
+            await ground.changed(tenant)
+            found = await ground.router(tenant, name)
+        for sentence in sentences(found, when(found.beat_at, tenant)):
+            click.echo(sentence)
+        if renew:
+            click.echo(f"Next: bando router script {found.public} …   on the router: import it")
 
     run(settings, work)
 

@@ -130,6 +130,14 @@ routers = Table(
     secret("radius_secret_sealed"),  # what it shares with FreeRADIUS
     plain("radius_source", Text),  # where its RADIUS packets come from, as FreeRADIUS sees them; no two are alike
     plain("coa_port", Integer),  # where it takes Disconnect and CoA; NULL: it cannot be reached
+    # A router that calls us by HTTPS (portal/calls): its key, the SHA-256 of the token that comes from it, and what was
+    # wished of it last: the version only grows, the mark tells whether it is another wish.
+    secret("call_key_sealed"),
+    secret("call_hash"),
+    plain("call_version", Whole, nullable=False, server_default="0"),
+    secret("call_mark"),
+    plain("beat_at", Whole),  # when it called last, and what it told, as JSON
+    plain("beat", Text, nullable=False, server_default="{}"),
     plain("created_at", Whole, nullable=False),
     where("uq_routers_radius_source", "radius_source IS NOT NULL", "radius_source"),
 )

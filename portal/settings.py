@@ -69,6 +69,7 @@ SETTINGS = tuple(
         ("BANDO_PROMPTS_ROUTER", "300", "prompts from one router in 10 minutes"),
         ("BANDO_PROMPTS_TENANT", "2000", "prompts of one tenant in 10 minutes"),
         ("BANDO_ROUTER_NETWORKS", ROUTER_NETWORKS, "networks in which routers may be"),
+        ("BANDO_ROUTER_AUTHORITY", "", "CA certificate (PEM) by which routers that call know the portal"),
         ("BANDO_PLATFORM_NETWORKS", "", "networks of Bando's own machines, in which no router may be"),
         ("BANDO_VOUCHER_MOVES", "3", "how often a day a voucher may bring a new device in place of an older one"),
         ("BANDO_WEBHOOK_NETWORKS", "", "private networks in which receivers of alarms may be"),
@@ -82,6 +83,7 @@ SETTINGS = tuple(
         ("BANDO_DATA_PROTECTION_CONTACT", "", "who answers for personal data at whoever runs this installation"),
         ("BANDO_RADIUS_LISTEN", "", "address and port at which FreeRADIUS asks; empty: no RADIUS"),
         ("BANDO_RADIUS_TOKEN", "", "what FreeRADIUS shows there, at least 32 characters"),
+        ("BANDO_RADIUS_SERVER", "127.0.0.1:1812", "where FreeRADIUS takes logins, for bando doctor"),
         (
             "BANDO_RADIUS_INPUT",
             "client",
@@ -122,6 +124,7 @@ class Settings:
     prompts_router: int
     prompts_tenant: int
     router_networks: tuple[Network, ...]
+    router_authority: str
     platform_networks: tuple[Network, ...]
     voucher_moves: int
     webhook_networks: tuple[Network, ...]
@@ -136,6 +139,7 @@ class Settings:
     radius_host: str
     radius_port: int
     radius_token: str = field(repr=False)
+    radius_server: tuple[str, int]
     radius_input: str
     clock_file: str
     log_level: str
@@ -245,6 +249,7 @@ def _checked(text: Mapping[str, str]) -> Settings:
         prompts_router=_whole(text, "BANDO_PROMPTS_ROUTER"),
         prompts_tenant=_whole(text, "BANDO_PROMPTS_TENANT"),
         router_networks=_networks(text, "BANDO_ROUTER_NETWORKS"),
+        router_authority=text["BANDO_ROUTER_AUTHORITY"],
         platform_networks=_networks(text, "BANDO_PLATFORM_NETWORKS"),
         voucher_moves=_whole(text, "BANDO_VOUCHER_MOVES"),
         webhook_networks=_networks(text, "BANDO_WEBHOOK_NETWORKS"),
@@ -259,6 +264,7 @@ def _checked(text: Mapping[str, str]) -> Settings:
         radius_host=radius_host,
         radius_port=radius_port,
         radius_token=text["BANDO_RADIUS_TOKEN"],
+        radius_server=_listen(text, "BANDO_RADIUS_SERVER"),
         radius_input=_word(text, "BANDO_RADIUS_INPUT", ("client", "router")),
         clock_file=text["BANDO_CLOCK_FILE"],
         log_level=_word(text, "BANDO_LOG_LEVEL", ("debug", "info", "warning", "error")),

@@ -65,6 +65,10 @@ class Database(ABC):
     async def write_here(self, tenant: int | None, unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any) -> T:
         """`write` for a unit of a few indexed statements; whatever may touch many rows uses `write`."""
 
+    async def add(self, tenant: int | None, unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any) -> T:
+        """`write` for a unit that only adds rows and so concerns no other one; it waits for nobody."""
+        return await self.write(tenant, unit, *args, **kwargs)
+
     async def write_beside(
         self, tenant: int | None, subjects: Collection[str], unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any
     ) -> T:

@@ -160,6 +160,11 @@ def begin_beside(tenant: int | None, subjects: Collection[str]) -> str:
     return f"BEGIN; {bind}, pg_advisory_xact_lock_shared({LOCKS}, {whose:d}){locks}"
 
 
+def begin_add(tenant: int | None) -> str:
+    """The same without a lock, for what only adds rows."""
+    return f"BEGIN; SELECT set_config('app.tenant_id', '{tenant or NOBODY:d}', true)"
+
+
 def _mark(tenant: int, subject: str) -> int:
     """64 bits: the name of a lock."""
     digest = hashlib.blake2b(f"{tenant}|{subject}".encode(), digest_size=8).digest()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import asyncpg
 from sqlalchemy.util import greenlet_spawn
 
 from portal.db.base import Execute, Observe
-from portal.db.connections import AGAIN, AWAY, Connections, DatabaseAway, begin, begin_beside, executor, waiting
+from portal.db.connections import AGAIN, AWAY, Connections, DatabaseAway, begin, executor, waiting
 from portal.db.fences import under
 from portal.db.groups import Job
 from portal.units import drive
@@ -159,12 +159,12 @@ class NotAlone(Exception):
     """A unit wants its tenant to itself, and ran beside others."""
 
 
-async def run_beside(connection: asyncpg.Connection, job: Job, subjects: Collection[str], observe: Observe) -> None:
-    """Run a unit beside others of its tenant, in a transaction of its own; raises whatever it raises."""
+async def run_beside(connection: asyncpg.Connection, job: Job, begin: str, observe: Observe) -> None:
+    """Run a unit beside others of its tenant, in a transaction that begins so; raises whatever it raises."""
     job.signals.clear()
     unit = job.unit(*job.args, **job.kwargs)
     unit = unit if job.fence is None else under(job.fence, unit)
-    await connection.execute(begin_beside(job.tenant, subjects))
+    await connection.execute(begin)
     try:
         execute = executor(waiting(connection), job.tenant, observe)
         job.result = await greenlet_spawn(drive, unit, job.tenant, execute, job.signals, _not_alone)

@@ -35,6 +35,7 @@ SEALED: Mapping[str, str] = {
     "payments.go_to_sealed": "payments|{public}|go_to_sealed",
     "payments.merchant_request_sealed": "payments|{public}|merchant_request_sealed",
     "persons.key_sealed": "persons|{ref}|key_sealed",
+    "routers.call_key_sealed": "routers|{public}|call_key_sealed",
     "routers.password_sealed": "routers|{public}|password_sealed",
     "routers.radius_secret_sealed": "routers|{public}|radius_secret_sealed",
     "sessions.login_sealed": "sessions|{device_id}|{started_at}|{router_id}|login_sealed",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from portal.mikrotik import radius_steps
+from portal.mikrotik.calling import AUTHORITY
 from portal.mikrotik.router_files import files
 from portal.mikrotik.router_steps import FILTER, NAT, PROFILE, SERVER, rule
 from portal.mikrotik.script import Act, Raw, Row, Step, Words, block, found, quote, refuse, when
@@ -94,7 +95,19 @@ def _pages(options: ScriptOptions) -> list[Step]:
 
 def _page(options: ScriptOptions, name: str, body: str) -> Act:
     """Written where the version can write files, else fetched; compared either way, so no certificate is needed."""
-    start = [*_folder(options), f':local target ($folder . "/{name}")', f":local wanted {quote(body)}"]
+    target = [*_folder(options), f':local target ($folder . "/{name}")']
+    return Act(what=f"the page {name}", script=block(*target, *_file(options, name, body)))
+
+
+def authority(options: ScriptOptions) -> list[str]:
+    """Write the certificate of whom the router trusts when it calls."""
+    if options.calling is None:
+        return []
+    return [f":local target {quote(AUTHORITY)}", *_file(options, AUTHORITY, options.calling.authority)]
+
+
+def _file(options: ScriptOptions, name: str, body: str) -> list[str]:
+    """`$target` with this content, or a refusal."""
     url = f"{options.portal_url.rstrip('/')}/router-files/{options.router_public}/{name}"
     fetch = f"/tool fetch url={quote(url)} dst-path=$target mode=https check-certificate=no"
     differs = "[/file get [/file find name=$target] contents] != $wanted"
@@ -104,8 +117,9 @@ def _page(options: ScriptOptions, name: str, body: str) -> Act:
         write = [when(absent, fetch, ":delay 2s", otherwise=[again])]
     else:
         writer = ':local made [:parse "/file add name=\\$target contents=\\$wanted"]'
+        folder = ':local made [:parse "/file add name=\\$target type=directory"]; $made target=$folder'
         make = [
-            _made(':local made [:parse "/file add name=\\$target type=directory"]; $made target=$folder'),
+            *([] if name == AUTHORITY else [_made(folder)]),
             _made(
                 f"{writer}; $made target=$target wanted=$wanted",
                 fetch,
@@ -115,7 +129,7 @@ def _page(options: ScriptOptions, name: str, body: str) -> Act:
         write = [when(absent, *make), when(differs, "/file set [/file find name=$target] contents=$wanted")]
     # Two questions, since it is not written down whether `||` leaves the second one out.
     looks = [refuse(each, f"the page {name} could not be written") for each in (absent, differs)]
-    return Act(what=f"the page {name}", script=block(*start, *write, *looks))
+    return [f":local wanted {quote(body)}", *write, *looks]
 
 
 def _made(script: str, *otherwise: str) -> str:

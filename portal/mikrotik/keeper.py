@@ -105,6 +105,7 @@ class Keeper:
         self._silent: dict[tuple[str, str], Moment] = {}
         self._sights: dict[str, Moment] = {}  # the MACs in its host table, and when they were last read there
         self._failures = 0
+        self._well = router.trouble is None  # whether it agreed with its last connection
         self._contact_at: Moment = 0
         self._slot: Moment = 0  # of which quarter of an hour its guests were counted
         self._trouble: str | None = router.trouble
@@ -195,7 +196,8 @@ class Keeper:
         return None if reaching.cancelled() else reaching.result()
 
     async def _reach(self) -> Wire:
-        async with self._turns.turn(self.router.tenant_id, well=self._trouble is None):
+        async with self._turns.turn(self.router.tenant_id, well=self._well):
+            self._well = False
             return await connect(
                 self._address,
                 pace=self._pace,
@@ -235,7 +237,7 @@ class Keeper:
         while not self._stopping.is_set():
             began = self._clock.now()
             period = self._period(await self._poll_and_serve(self._hotspot))
-            self._failures = 0
+            self._failures, self._well = 0, True
             # From beginning to beginning; but a router that needs long for its answers is not asked all the time.
             await self._until_due(wire, max(began + period, self._clock.now() + period // 2))
             if wire.closed.is_set():

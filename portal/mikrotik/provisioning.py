@@ -13,13 +13,14 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from portal.errors import Misconfigured
-from portal.mikrotik import hotspot_steps, radius_steps
+from portal.mikrotik import calling, hotspot_steps, radius_steps
 from portal.mikrotik import router_steps as steps
+from portal.mikrotik.calling import Calling
 from portal.mikrotik.radius_steps import Radius
 from portal.mikrotik.router_files import files
 from portal.mikrotik.script import Step, quote, verification
 
-__all__ = ["Radius", "ScriptOptions", "files", "script"]
+__all__ = ["Calling", "Radius", "ScriptOptions", "files", "script"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,7 @@ class ScriptOptions:
     certificate: str = ""
     portal_addresses: tuple[str, ...] = ()
     payment_hosts: tuple[str, ...] = ()  # where guests pay on a page of a provider
+    calling: Calling | None = None  # the router calls us each minute
     time_zone: str = "Africa/Nairobi"
     ntp_servers: tuple[str, ...] = ("162.159.200.1", "162.159.200.123")
     dns_servers: tuple[str, ...] = ("1.1.1.1", "9.9.9.9")
@@ -131,10 +133,12 @@ def _is_network(text: str, shortest: int, longest: int) -> bool:
 def script(options: ScriptOptions) -> str:
     """The file's text. It holds a password or the RADIUS secret: delete it from the router after the import."""
     own = radius_steps.service_side(options, options.radius) if options.radius else steps.service_side(options)
-    todo: list[Step] = [*own, *hotspot_steps.hotspot_side(options)]
+    calls = calling.steps(options, hotspot_steps.authority(options))
+    todo: list[Step] = [*own, *hotspot_steps.hotspot_side(options), *calls]
     parts = [
         _header(options),
         *steps.guards(options),
+        *calling.guards(options),
         *(f"# {step.what}\n{step.text()}" for step in todo),
         "# read everything again",
         verification(todo),

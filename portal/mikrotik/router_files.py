@@ -29,21 +29,29 @@ def entry_url(portal_url: str, router_public: str) -> str:
 def files(portal_url: str, router_public: str, mode: str = "api") -> dict[str, bytes]:
     """The router's pages by name; the portal serves the same bytes under /router-files/<router public>/<name>.
 
-    At a router in RADIUS mode the guest's browser logs in: each page says whether it is in, and after a login the
-    browser is led on to where it wanted, which is our page.
+    At a router in RADIUS mode the guest's browser logs in: the pages of who is in say so, and after a login the browser
+    is led on to where it wanted, which is our page.
     """
-    entry, radius = entry_url(portal_url, router_public), mode == "radius"
-    query = f"{QUERY}{INSIDE if radius else ''}"
-    page = _filled("portal.html", f"{entry}?{query}".replace("&", "&amp;"))
-    error = _filled("error.html", f"{entry}?{query}".replace("&", "&amp;"))
-    again = {"alogin.html": _filled("alogin.html", f"{entry}?{query}".replace("&", "&amp;"))} if radius else {}
+    entry = entry_url(portal_url, router_public)
+    page, error = (_filled(name, _in_markup(f"{entry}?{QUERY}")) for name in ("portal.html", "error.html"))
     return {
         **dict.fromkeys(LEADING, page),
-        **again,
+        **(_of_who_is_in(entry) if mode == "radius" else {}),
         "error.html": error,
-        "api.json": _filled("api.json", f"{entry}?{query}"),
+        "api.json": _filled("api.json", f"{entry}?{QUERY}"),
         "errors.txt": _filled("errors.txt", ""),
     }
+
+
+def _of_who_is_in(entry: str) -> dict[str, bytes]:
+    """After a logout the router may still say that the device is logged in, so only its status pages tell."""
+    go = _in_markup(f"{entry}?{QUERY}{INSIDE}")
+    page = _filled("portal.html", go)
+    return {"alogin.html": _filled("alogin.html", go), "status.html": page, "rstatus.html": page}
+
+
+def _in_markup(address: str) -> str:
+    return address.replace("&", "&amp;")
 
 
 def _filled(name: str, go: str) -> bytes:

@@ -69,7 +69,7 @@ def show(visit: Visit, request: Request, found: Purchase) -> Response:
         home=f"/w/{visit.token}/" if visit.context else "",
         enters=kind == "enter" and visit.context is not None,
         entered="&was=entered" if found.entered else "",
-        hotspot=visit.router.hotspot_host if visit.router else "",
+        hotspot=found.router.hotspot_host if found.router else "",
     )
 
 

@@ -52,7 +52,10 @@ class Line:
         whole_s: float = WHOLE_S,
         *,
         registered: Registered = shut,
+        at_once: int = AT_ONCE,
+        place_s: float = PLACE_S,
     ) -> None:
+        self._at_once, self._place_s = at_once, place_s
         self._http = http
         self._registered = registered
         self._observe = observe
@@ -72,9 +75,9 @@ class Line:
     @asynccontextmanager
     async def _place(self, url: str) -> AsyncIterator[None]:
         """One of the places at this host; raises `ProviderRefused` when none becomes free."""
-        places = self._places.setdefault(urlsplit(url).netloc, asyncio.Semaphore(AT_ONCE))
+        places = self._places.setdefault(urlsplit(url).netloc, asyncio.Semaphore(self._at_once))
         try:
-            async with asyncio.timeout(PLACE_S):
+            async with asyncio.timeout(self._place_s):
                 await places.acquire()
         except TimeoutError:
             raise ProviderRefused("provider-down", "too many requests wait for its answers") from None

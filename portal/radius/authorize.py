@@ -29,6 +29,8 @@ async def authorize(doors: Doors, given: Attributes) -> Answer:
     login = login_of(given)
     view, router = _place(doors, login)
     await heard(doors, router)
+    if doors.hosts is not None:
+        doors.hosts.note(router.id, login.mac)
     if not (view.tenant.active and router.active):
         return reject(wording.sentence("off", view.tenant))
     ticket = tickets.read(login.name)

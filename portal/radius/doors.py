@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from portal.access.catalog import Catalog, TenantView
 from portal.clock import Clock, Moment
 from portal.db import Database
+from portal.radius.hosts import Hosts
 from portal.seal import Vault
 from portal.tenancy.store import Router
 from portal.vouchers.room import Vouchers
@@ -22,6 +23,7 @@ class Doors:
     clock: Clock
     catalog: Catalog
     vouchers: Vouchers
+    hosts: Hosts | None = None  # whom routers have asked about
     input_from_client: bool = True  # whether Acct-Input counts what the client sent (BANDO_RADIUS_INPUT)
     came: Counter[str] = field(default_factory=Counter)  # accounting packets, by what came of them
     contacts: dict[int, Moment] = field(default_factory=dict)  # when each router's last contact was written down

@@ -55,16 +55,20 @@ def _queue(found: Found, now: Moment) -> list[Pass] | None:
 
 
 def _stands(found: Found, queue: Sequence[Pass], allowed: Allowance | None, now: Moment, router_id: int) -> Stands:
-    over = [passes.as_of(each, now).end_reason for each in found.queue]  # and nobody has written it down yet
-    last_end = next((each for each in reversed(over) if each), found.last_end)
     return Stands(
         device_id=found.device_id,
         allowance=allowed,
-        why="" if allowed else why_not(queue, now, hold=found.hold, router_id=router_id, last_end=last_end),
+        why="" if allowed else _why(found, queue, now, router_id),
         ports=queue[0].max_devices if queue else 1,
         ticket_at=found.ticket_at,
         ticket_session=found.ticket_session,
     )
+
+
+def _why(found: Found, queue: Sequence[Pass], now: Moment, router_id: int) -> str:
+    over = [passes.as_of(each, now).end_reason for each in found.queue]  # and nobody has written it down yet
+    last_end = next((each for each in reversed(over) if each), found.last_end)
+    return why_not(queue, now, hold=found.hold, router_id=router_id, last_end=last_end)
 
 
 def why_not(

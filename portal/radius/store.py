@@ -10,7 +10,7 @@ from portal.access.allowance import Hold
 from portal.access.passes import Pass
 from portal.access.store import Presence
 from portal.clock import Moment
-from portal.units import Row, Unit, one, rows
+from portal.units import Row, Unit, one, picker, rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,31 +54,41 @@ def device(mac: str) -> Unit[Found | None]:
     return _found(found) if found else None
 
 
+_of_device = picker(
+    ("d_id", "held_by", "held_until", "held_at", "blocked_at", "ticket_at", "ticket_session", "shared", "last_end")
+)
+_of_presence = picker(("s_router_id", "s_seen_at", "s_online_since", "s_patience_ms"))
+
+
 def _found(found: Sequence[Row]) -> Found:
-    first = found[0]
-    queue = {row["id"]: row for row in found if row["id"] is not None}
-    seen = {row["s_router_id"]: row for row in found if row["s_router_id"] is not None}
-    blocked = first["blocked_at"] is not None
+    """Each row is one of its passes, if it has any, with one of the places where it was seen, if there are any."""
+    device_id, by, until, at, blocked_at, ticket_at, session, shared, last_end = _of_device(found[0])
+    queue: dict[int, Pass] = {}
+    seen: dict[int, Presence] = {}
+    others = 0
+    for row in found:
+        if row["id"] is not None and row["id"] not in queue:
+            queue[row["id"]] = passes.from_row(row)
+            others += row["others"] or 0
+        router_id, seen_at, online_since, patience_ms = _of_presence(row)
+        if router_id is not None:
+            seen[router_id] = Presence(
+                router_id=router_id,
+                device_id=device_id,
+                seen_at=seen_at,
+                online_since=online_since,
+                reading=None,
+                patience_ms=patience_ms,
+            )
     return Found(
-        device_id=first["d_id"],
-        hold=Hold(by=first["held_by"], until=first["held_until"], blocked=blocked, at=first["held_at"]),
-        queue=[passes.from_row(row) for row in queue.values()],
-        seen=[_presence(row) for row in seen.values()],
-        alone=first["shared"] is None and not any(row["others"] for row in queue.values()),
-        last_end=first["last_end"],
-        ticket_at=first["ticket_at"],
-        ticket_session=first["ticket_session"],
-    )
-
-
-def _presence(row: Row) -> Presence:
-    return Presence(
-        router_id=row["s_router_id"],
-        device_id=row["d_id"],
-        seen_at=row["s_seen_at"],
-        online_since=row["s_online_since"],
-        reading=None,
-        patience_ms=row["s_patience_ms"],
+        device_id=device_id,
+        hold=Hold(by=by, until=until, blocked=blocked_at is not None, at=at),
+        queue=list(queue.values()),
+        seen=list(seen.values()),
+        alone=shared is None and not others,
+        last_end=last_end,
+        ticket_at=ticket_at,
+        ticket_session=session,
     )
 
 

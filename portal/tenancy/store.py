@@ -89,6 +89,12 @@ class Router:
     radius_secret_sealed: bytes | None = None
     radius_source: str | None = None  # where its RADIUS packets come from, as FreeRADIUS sees them
     coa_port: int | None = None  # where it takes Disconnect and CoA; None: it cannot be reached
+    call_key_sealed: bytes | None = None  # of a router that calls us (portal/calls)
+    call_hash: bytes | None = None  # SHA-256 of the token by which it is known
+    call_version: int = 0  # of what is wished of it
+    call_mark: bytes | None = None
+    beat_at: Moment | None = None  # when it called last, and what it told, as JSON
+    beat: str = "{}"
 
     @property
     def trusted(self) -> bool:

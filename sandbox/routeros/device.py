@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from portal.clock import Clock, Moment, as_datetime
 from sandbox.routeros import garden, system
@@ -56,6 +56,7 @@ class SandboxRouter:
         self.random = random.Random(seed)
         self.own_certificate = ""  # SHA-256 of what its `api-ssl` shows, where a server in front of it has a real one
         self.files: dict[str, bytes] = {}
+        self.globals: dict[str, Any] = {}  # variables of scripts; a reboot forgets them
         self.processor = Processor(self.faults)  # one for all services and connections
         self.cut: list[Callable[[], None]] = []  # called when power or a reboot breaks all connections
         self.numbers = Numbers()
@@ -235,6 +236,7 @@ class SandboxRouter:
     def _lose(self) -> None:
         self.hotspot.tick()
         self.hotspot.power_cut()
+        self.globals.clear()
         self.tables["/user/active"].clear()
         for path, table in self.tables.items():
             if path in _VOLATILE or self.faults.ids_change_on_reboot:

@@ -147,8 +147,7 @@ SYSTEM_MENUS: dict[str, Menu] = {
         single=True,
     ),
     "/system/scheduler": _named(
-        "name* start-date start-time=startup interval:time=0s on-event= policy owner:ro run-count:ro=0 next-run:ro"
-        + _TAIL
+        "name* start-date start-time interval:time=0s on-event= policy owner:ro run-count:ro=0 next-run:ro" + _TAIL
     ),
     "/system/script": _named("name* source= policy owner:ro dont-require-permissions:bool=false comment=?"),
     "/system/note": Menu(columns="note= show-at-login:bool=true", single=True),

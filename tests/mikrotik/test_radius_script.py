@@ -89,10 +89,10 @@ def test_a_router_changes_its_mode_there_and_back() -> None:
     assert profile["use-radius"] == "false"
     asked(router)
     assert (profile["use-radius"], profile["login-by"]) == ("true", "mac,http-pap")
-    assert b"in=$(logged-in)" in router.files["bando/login.html"]
+    assert b"in=$(logged-in)" in router.files["bando/status.html"]
     set_up(router)
     assert (profile["use-radius"], profile["login-by"]) == ("false", "http-pap,mac-cookie")
-    assert b"in=$(logged-in)" not in router.files["bando/login.html"]
+    assert b"in=$(logged-in)" not in router.files["bando/status.html"]
 
 
 def test_an_adopted_hotspot_keeps_its_default_profile() -> None:
@@ -125,3 +125,5 @@ def test_only_whoever_is_let_in_is_led_on_to_where_they_wanted() -> None:
     assert pages["alogin.html"] != pages["login.html"]
     assert plain["alogin.html"] == plain["login.html"]
     assert set(pages) == set(plain)
+    told = {name for name, body in pages.items() if b"in=$(logged-in)" in body}
+    assert told == {"alogin.html", "status.html", "rstatus.html"}

@@ -66,6 +66,16 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("radius_secret_sealed", sa.LargeBinary(), nullable=True))
         batch_op.add_column(sa.Column("radius_source", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("coa_port", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("call_key_sealed", sa.LargeBinary(), nullable=True))
+        batch_op.add_column(sa.Column("call_hash", sa.LargeBinary(), nullable=True))
+        batch_op.add_column(
+            sa.Column(
+                "call_version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False
+            )
+        )
+        batch_op.add_column(sa.Column("call_mark", sa.LargeBinary(), nullable=True))
+        batch_op.add_column(sa.Column("beat_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
+        batch_op.add_column(sa.Column("beat", sa.Text(), server_default="{}", nullable=False))
         batch_op.create_index(
             "uq_routers_radius_source",
             ["radius_source"],
@@ -109,6 +119,12 @@ def downgrade() -> None:
             sqlite_where=sa.text("radius_source IS NOT NULL"),
             postgresql_where=sa.text("radius_source IS NOT NULL"),
         )
+        batch_op.drop_column("beat")
+        batch_op.drop_column("beat_at")
+        batch_op.drop_column("call_mark")
+        batch_op.drop_column("call_version")
+        batch_op.drop_column("call_hash")
+        batch_op.drop_column("call_key_sealed")
         batch_op.drop_column("coa_port")
         batch_op.drop_column("radius_source")
         batch_op.drop_column("radius_secret_sealed")
