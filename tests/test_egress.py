@@ -26,6 +26,7 @@ CALLS = {
     "portal/doctor_radius.py": "our own listener for FreeRADIUS, and FreeRADIUS where it is said to be",
     "portal/doctor_web.py": "the portal's own public address, as guests reach it",
     "portal/mikrotik/addresses.py": "the name of a router; a probe that sends nothing",
+    "portal/mikrotik/names.py": "the name of a router or of a webhook, in a thread of its own",
     "portal/mikrotik/visit.py": "the name of the portal, as a router should know it",
     "portal/mikrotik/wire.py": "a router of an ISP",
     "portal/radius/watching/wire.py": "a router of an ISP, with Disconnect and CoA",
