@@ -28,7 +28,6 @@ CALLS = {
     "portal/db/connections.py": "the operator's PostgreSQL server",
     "portal/listening.py": "a name for the own socket beside",
     "portal/migrate.py": "the same server, when its tables are made",
-    "portal/mikrotik/names.py": "the name of a router, in threads of its own",
     "portal/mikrotik/addresses.py": "the name of a router; a probe that sends nothing",
     "portal/mikrotik/names.py": "the name of a router or of a webhook, in a thread of its own",
     "portal/mikrotik/visit.py": "the name of the portal, as a router should know it",
