@@ -7,17 +7,14 @@ from contextlib import closing
 import click
 
 from commands.backup import progress, tell_breaches
-from commands.ground import clock_for, many, sealed_with_this_key
+from commands.ground import clock_for, many, platform_server, sealed_with_this_key
 from portal.changeover.copying import Breached, Copied, copied
-from portal.db.roles import sees_everything
 from portal.db.serving import alone
 from portal.errors import Misconfigured
 from portal.keys.ring import WrongKey
 from portal.migrate import is_current
-from portal.place import Server, server_at
+from portal.place import Server
 from portal.settings import Settings
-
-PLATFORM = "BANDO_DATABASE_PLATFORM_URL"
 
 
 @click.group()
@@ -46,20 +43,6 @@ def copy(settings: Settings, with_breaches: bool) -> None:
             tell_breaches(refused.breaches)
             raise
     _tell(done, settings, target)
-
-
-def platform_server(settings: Settings) -> Server:
-    """The database as the role that sees all ISPs, at the present schema; raises `Misconfigured`."""
-    if not settings.database_platform_url:
-        raise Misconfigured(f"{PLATFORM} is empty; it names the database, as the role that sees all ISPs.")
-    server = server_at(settings.database_platform_url, PLATFORM)
-    if not is_current(server):
-        raise Misconfigured(f"{server} is not at the present schema; run: bando migrate, with DATABASE_URL set")
-    if not sees_everything(server):
-        raise Misconfigured(
-            f"The role {server.user} does not see all ISPs; name bando_platform of deploy/postgresql/roles.sql."
-        )
-    return server
 
 
 def _must_be_copyable(settings: Settings) -> None:
