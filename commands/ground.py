@@ -136,16 +136,13 @@ def platform_server(settings: Settings) -> Server:
 
 
 @contextmanager
-def alone(settings: Settings) -> Iterator[None]:
-    """Nobody serves from the database meanwhile; raises `Misconfigured`."""
+def alone(settings: Settings, place: Place | None = None) -> Iterator[None]:
+    """Nobody serves from the database meanwhile, or from another one; raises `Misconfigured`."""
     from app import lock  # the composition root imports the commands, so not before it is needed
 
-    if isinstance(settings.place, Server):
-        with nobody_serves(settings.place):
-            yield
-    else:
-        with lock(settings.place):
-            yield
+    place = place or settings.place
+    with nobody_serves(place) if isinstance(place, Server) else lock(place):
+        yield
 
 
 @asynccontextmanager
