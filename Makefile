@@ -18,8 +18,8 @@ $(VENV)/ready: requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-run: $(VENV)/ready  ## start the whole sandbox world: router, phone, M-Pesa, portal; PAYSTACK=page or prompt pays through Paystack
-	@BANDO_MODE=sandbox $(BIN)/bando sandbox --port $(PORT) $(if $(PAYSTACK),--paystack $(PAYSTACK))
+run: $(VENV)/ready  ## start the whole sandbox world: router, phone, M-Pesa, portal; PAYSTACK=page or prompt pays through Paystack, RADIUS=1 has a router that asks RADIUS
+	@BANDO_MODE=sandbox $(BIN)/bando sandbox --port $(PORT) $(if $(PAYSTACK),--paystack $(PAYSTACK)) $(if $(RADIUS),--radius)
 
 # Several processes read the same tests: what one of them has compiled the others need not compile again.
 test: $(VENV)/ready lint types  ## lint, types and all tests
@@ -44,16 +44,19 @@ simulate: $(VENV)/ready  ## 100,000 payments in fast time, with loss, doubling a
 bench: $(VENV)/ready  ## the benchmarks; numbers are printed, see benchmarks/README.md
 	$(BIN)/python -m benchmarks
 
-lock: $(VENV)/ready  ## pin the dependencies anew, with hashes
-	$(BIN)/pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --extra dev \
-		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o requirements.lock pyproject.toml
+COMPILE = $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
-audit: $(VENV)/ready  ## ask for known faults of the pinned dependencies; what is in them goes to build/sbom.json
+lock: $(VENV)/ready  ## pin the dependencies anew, with hashes: all of them, and those of what serves
+	$(BIN)/pip install --quiet pip-tools
+	$(COMPILE) --extra dev -o requirements.lock pyproject.toml
+	$(COMPILE) --constraint requirements.lock -o requirements-serve.lock pyproject.toml
+
+audit: $(VENV)/ready  ## ask for known faults of the pinned dependencies; what serves is listed in build/sbom.json
 	$(PYTHON) -m venv build/audit
-	build/audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+	build/audit/bin/pip install --quiet --disable-pip-version-check pip-audit cyclonedx-bom
+	build/audit/bin/cyclonedx-py requirements --output-reproducible --pyproject pyproject.toml -o build/sbom.json requirements-serve.lock
 	build/audit/bin/pip-audit --strict --require-hashes --disable-pip -r requirements.lock $(AUDIT)
-	build/audit/bin/pip-audit --require-hashes --disable-pip -r requirements.lock -f cyclonedx-json -o build/sbom.json $(AUDIT)
 
 migration: $(VENV)/ready  ## write a migration for a changed schema.py: make migration NUMBER=0003 NAME="what it brings"
 	$(BIN)/python -c "import pathlib, tempfile; from portal.migrate import migrate, revise; \

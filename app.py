@@ -10,8 +10,8 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,8 @@ from commands.ground import clock_for, must_be_usable, trust_for
 from portal.access import record
 from portal.access.catalog import Catalog
 from portal.access.trials import Trials
+from portal.calls.routes import Calls
+from portal.calls.service import Wishes
 from portal.clock import SECOND, Clock, Moment
 from portal.console import site as console
 from portal.console.doors import Services as ConsoleServices
@@ -39,15 +41,18 @@ from portal.health import Health
 from portal.imports.room import Imports
 from portal.keys.ring import ring_of
 from portal.keys.rotation import Rotation
-from portal.listening import LeavingServer, Listening, allow_many_connections
+from portal.listening import Beside, LeavingServer, Listening, allow_many_connections
 from portal.logs import AccessLog, configure
 from portal.loops import Every, Loop, Supervisor, bells
 from portal.messages.gateways import gateway_of
 from portal.messages.room import Messages
 from portal.mikrotik.keepers import LOOK_EVERY_MS, Keepers
+from portal.mikrotik.names import Names
 from portal.money import Money
 from portal.pages import routes as pages
 from portal.pages.doors import Services
+from portal.payments import joining
+from portal.payments.line import AT_ONCE
 from portal.payments.paystack import Paystack
 from portal.payments.room import Payments
 from portal.payments.statements import known
@@ -62,6 +67,11 @@ from portal.privacy.rights import store as requests
 from portal.privacy.rights.clocks import RIGHTS
 from portal.processes.leases import LOOPS, Leases
 from portal.processors.gate import Gate
+from portal.radius import site as radius
+from portal.radius import tickets
+from portal.radius.doors import Doors
+from portal.radius.hosts import Hosts, seeing
+from portal.radius.watching.watch import Watch as RadiusWatch
 from portal.settings import Settings, load, refuse_unsafe
 from portal.staff.room import StaffRoom
 from portal.tenancy.reminders import Reminders
@@ -70,16 +80,19 @@ from portal.vouchers.room import Vouchers
 from portal.watch.looking import Sources
 from portal.watch.room import Watch
 from portal.watch.rules import Balance, Deadline, Expiring
-from workers import Workers
+from workers import Workers, end_with
 
 Part = Literal["all", "web", "work"]  # what a process does: everything, answer, or keep routers and run loops
 
 # A statement of the writer thread lets the event loop in; at the usual 5 ms it would wait as long to come back.
 SWITCH_S = 0.0005
+# To all providers together; each host has a bound of its own, so that none can use them all up.
+CALLS = httpx.Limits(max_connections=8 * AT_ONCE, max_keepalive_connections=32)
 BACKLOG = 4096  # a whole site may come back at once after a power cut
 COLLECT = (20_000, 20, 20)  # a request leaves next to nothing behind that only the collector can find
 FURTHER = (Paystack,)  # the payment providers beside M-Pesa
 PRESSING = 100  # requests of people of one ISP that are alarmed about at once
+RADIUS_IDLE_S = 90  # longer than FreeRADIUS keeps a connection that it does not need
 ENDS_EVERY_MS = 500  # how often ends by the clock are looked for; a pass is off within 2 s of its end
 
 
@@ -108,6 +121,8 @@ class Bando:
     leases: Leases | None  # None: this process is the only one
     part: Part
     web: ASGIApp
+    radius: Beside | None  # where FreeRADIUS asks, if it does
+    radius_watch: RadiusWatch
 
     async def start(self) -> None:
         """Take up the work where it was left, then run the loops that are this process's."""
@@ -119,6 +134,8 @@ class Bando:
             await self.watch.start()
             await self.messages.start()
         self._start_loops()
+        if self.radius is not None and self.part != "work":
+            await self.radius.start()
         # What is there now stays: the collector need not look at it again (p99 35 -> 12 ms, design 5).
         gc.collect()
         gc.freeze()
@@ -142,7 +159,7 @@ class Bando:
         return (
             *(ends, *payments, *self.vouchers.loops, *self.staff.loops, *self.watch.loops),
             *(self.reminders.loop, self.imports.loop, self.retention.loop, self.erasing.loop, self.closed.loop),
-            *(self.rotation.loop, *self.messages.loops),
+            *(self.rotation.loop, *self.messages.loops, self.radius_watch.loop),
         )
 
     async def _let_time_act(self) -> int:
@@ -155,9 +172,12 @@ class Bando:
 
     async def stop(self) -> None:
         """Finish what is in hand; nothing acknowledged is lost even without this."""
+        if self.radius is not None:
+            await self.radius.stop()
         await self.payments.stop()
         await self.supervisor.stop()
         await self.keepers.stop()
+        await self.radius_watch.stop()
         if self.leases is not None:
             await self.leases.leave()
         self.staff.close()
@@ -174,11 +194,17 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     ring = ring_of(settings.secret_key.encode(), db, clock)
     vault, rotation = ring.vault, Rotation(db, ring, clock)
     catalog = Catalog(db)
-    leases = None if part == "all" else Leases(db, clock)
-    keepers = Keepers(db=db, clock=clock, vault=vault, settings=settings, catalog=catalog, observe=observe, work=leases)
-    http = httpx.AsyncClient(verify=trust_for(settings), timeout=httpx.Timeout(20, connect=10), trust_env=False)
-    payments = Payments(db, vault, clock, catalog, settings, http, observe, further=FURTHER)
-    vouchers = Vouchers(db, vault, clock, catalog, settings, keepers.sees)
+    leases, names = None if part == "all" else Leases(db, clock), Names()
+    keepers = Keepers(
+        db=db, clock=clock, vault=vault, settings=settings, catalog=catalog, observe=observe, resolve=names, work=leases
+    )
+    http = httpx.AsyncClient(
+        verify=trust_for(settings), timeout=httpx.Timeout(20, connect=10), limits=CALLS, trust_env=False
+    )
+    payments = Payments(db, vault, clock, catalog, settings, http, observe, further=FURTHER, shared=leases is not None)
+    hosts = Hosts(clock, alone=leases is None)
+    sees = seeing(keepers.sees, hosts)
+    vouchers = Vouchers(db, vault, clock, catalog, settings, sees)
     staff = StaffRoom(db, vault, clock)
     reminders = Reminders(db, clock, lambda: [each.tenant for each in catalog.all()])
     imports = Imports(db, clock, lambda: [each.tenant for each in catalog.all()])
@@ -186,12 +212,21 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     gateway, gate = gateway_of(settings, http), Gate(db, clock)
     messages = Messages(db, vault, clock, catalog, gateway, registered=gate)
     sources = Sources(balances=_balances, expiring=_expiring, deadlines=_deadlines, broke_off=broke_off)
-    watch = Watch(db, vault, clock, catalog, settings, trust_for(settings), sources=sources)
+    watch = Watch(db, vault, clock, catalog, settings, trust_for(settings), sources=sources, look_up=Names())
     retention = Retention(db, vault, clock)
     closed = Closed(db, vault, clock)
     supervisor = Supervisor(clock)
     health = Health(db=db, clock=clock, supervisor=supervisor, keepers=keepers, vouchers=vouchers.counts, watch=watch)
     access_log = AccessLog()
+    doors = Doors(
+        db=db,
+        vault=vault,
+        clock=clock,
+        catalog=catalog,
+        vouchers=vouchers,
+        hosts=hosts,
+        input_from_client=settings.radius_input == "client",
+    )
     services = Services(
         db=db,
         vault=vault,
@@ -200,8 +235,9 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         settings=settings,
         payments=payments,
         vouchers=vouchers,
-        trials=Trials(db, clock, keepers.sees),
+        trials=Trials(db, clock, sees),
         messages=messages,
+        ticket=tickets.issue,
         observe=access_log,
     )
     bando = Bando(
@@ -226,6 +262,8 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         leases=leases,
         part=part,
         web=Starlette(),
+        radius=_radius(settings, doors),
+        radius_watch=RadiusWatch(db=db, clock=clock, vault=vault, settings=settings, catalog=catalog),
     )
 
     @asynccontextmanager
@@ -248,11 +286,23 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         watch=watch,
         erasing=erasing,
         carrier=messages.mark,
+        resolve=names,
         observe=access_log,
     )
-    guest_pages = pages.site(services, more=health.routes(), lifespan=lifespan)
+    wishes = Wishes(vault=vault, public_url=settings.public_url, hosts=partial(joining.hosts, payments.providers))
+    calls = Calls(db, clock, catalog, settings, wishes)
+    guest_pages = pages.site(services, more=[*calls.routes(), *health.routes()], lifespan=lifespan)
     bando.web = console.beside(guest_pages, console.site(console_services))
     return bando
+
+
+def _radius(settings: Settings, doors: Doors) -> Beside | None:
+    """Where FreeRADIUS asks; None when the settings name no such place."""
+    if not settings.radius_host:
+        return None
+    app = radius.site(doors, settings.radius_token)
+    options = {**serving_options(), "lifespan": "off", "timeout_keep_alive": RADIUS_IDLE_S, "date_header": False}
+    return Beside(uvicorn.Config(app, host=settings.radius_host, port=settings.radius_port, **options))
 
 
 def _balances() -> Unit[Sequence[Balance]]:
@@ -330,12 +380,25 @@ def ready(settings: Settings) -> None:
 
 def listen(settings: Settings) -> socket.socket:
     """The socket to serve on; raises `Misconfigured` when it cannot be had."""
-    host, port = settings.listen_host, settings.listen_port
+    return listen_at(settings.listen_host, settings.listen_port, "BANDO_LISTEN")
+
+
+def listen_at(host: str, port: int, said_by: str) -> socket.socket:
+    """A socket at an address that a setting names; raises `Misconfigured`."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
-        raise Misconfigured(f"Cannot listen on {host}:{port}: {error.strerror}; check BANDO_LISTEN.") from error
+        raise Misconfigured(f"Cannot listen on {host}:{port}: {error.strerror}; check {said_by}.") from error
+
+
+def listen_beside(radius: Beside) -> None:
+    """Take the address at which FreeRADIUS asks; raises `Misconfigured` when it cannot be had."""
+    try:
+        radius.bind()
+    except OSError as error:
+        where = f"{radius.config.host}:{radius.config.port}"
+        raise Misconfigured(f"Cannot listen on {where}: {error.strerror}; check BANDO_RADIUS_LISTEN.") from error
 
 
 def serving_options() -> dict[str, Any]:
@@ -394,16 +457,26 @@ def serve(settings: Settings, workers: int) -> None:
     sys.setswitchinterval(SWITCH_S)
     allow_many_connections()
     if isinstance(settings.place, Server):
-        with listen(settings) as listening:
+        with ExitStack() as stack:
+            sockets = [stack.enter_context(each) for each in _sockets(settings)]
             _says(settings)
-            Workers(["work", *["web"] * workers], listening).run()
+            Workers(["work", *["web"] * workers], sockets).run()
         return
     if workers > 1:
         raise Misconfigured("A database file is served by one process; for more of them see: bando db copy --help")
     with lock(settings.database), listen(settings) as listening:
         bando = build(settings)
+        if bando.radius is not None:
+            listen_beside(bando.radius)
         _says(settings)
         uvicorn.Server(serve_settings(bando)).run([listening])
+
+
+def _sockets(settings: Settings) -> Iterator[socket.socket]:
+    """For guests and staff, and for FreeRADIUS if it asks here; raises `Misconfigured`."""
+    yield listen(settings)
+    if settings.radius_host:
+        yield listen_at(settings.radius_host, settings.radius_port, "BANDO_RADIUS_LISTEN")
 
 
 def _says(settings: Settings) -> None:
@@ -423,23 +496,29 @@ def work(settings: Settings) -> None:
 
 @cli.command(hidden=True)
 @click.argument("part", type=click.Choice(["web", "work"]))
-@click.argument("listening", type=int)
+@click.argument("lives", type=int)
 @click.argument("says", type=int)
+@click.argument("listening")
 @click.pass_obj
-def process(settings: Settings, part: Part, listening: int, says: int) -> None:
+def process(settings: Settings, part: Part, lives: int, says: int, listening: str) -> None:
     """One of the processes of `bando serve`."""
+    end_with(lives)
     sys.setswitchinterval(SWITCH_S)
     allow_many_connections()
 
     def started() -> None:
-        os.write(says, b"ready")
+        with suppress(BrokenPipeError):  # nobody waits for that when it is not exchanged
+            os.write(says, b"ready")
         os.close(says)
 
     if part == "work":
         asyncio.run(_working(settings, started))
         return
     bando = build(settings, part=part)
-    LeavingServer(serve_settings(bando), started).run([socket.socket(fileno=listening)])
+    first, *further = (socket.socket(fileno=int(each)) for each in listening.split(","))
+    if bando.radius is not None:
+        bando.radius.use(*further)
+    LeavingServer(serve_settings(bando), started).run([first])
 
 
 async def _working(settings: Settings, started: Callable[[], object]) -> None:
@@ -458,13 +537,14 @@ async def _working(settings: Settings, started: Callable[[], object]) -> None:
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("var/sandbox"), show_default=True)
 @click.option("--port", default=8443, show_default=True, help="First of the ports that are used.")
 @click.option("--paystack", type=click.Choice(["page", "prompt"]), help="Guests pay through Paystack, in this way.")
+@click.option("--radius", is_flag=True, help="The router asks the FreeRADIUS of this machine; none calls it.")
 @click.pass_obj
-def sandbox(settings: Settings, folder: Path, port: int, paystack: str | None) -> None:
+def sandbox(settings: Settings, folder: Path, port: int, paystack: str | None, radius: bool) -> None:
     """Start the whole world on this machine: router, phone, internet, payment providers, portal."""
     from sandbox.show import show  # the sandbox is no part of the service
 
     configure("warning")  # the addresses should stay in sight
-    asyncio.run(show(folder, port, build, paystack or ""))
+    asyncio.run(show(folder, port, build, paystack or "", radius=radius))
 
 
 commands.attach(cli)

@@ -8,8 +8,23 @@ from typing import Any
 
 import uvloop
 
-from benchmarks import beside, callback, check, console, draw, landing, metering, press, purge, reboot, redeem
+from benchmarks import (
+    beside,
+    callback,
+    check,
+    console,
+    draw,
+    landing,
+    metering,
+    press,
+    purge,
+    reboot,
+    redeem,
+    server,
+    starvation,
+)
 from benchmarks.figures import machine
+from benchmarks.radius import accounting, authorize
 
 BENCHMARKS: dict[str, tuple[Callable[[int], Coroutine[Any, Any, None]], int]] = {
     "beside": (beside.run, 2),
@@ -21,8 +36,12 @@ BENCHMARKS: dict[str, tuple[Callable[[int], Coroutine[Any, Any, None]], int]] = 
     "metering": (metering.run, 2),
     "press": (press.run, 5),
     "purge": (purge.run, 2),
+    "radius": (authorize.run, 3),
+    "radius-accounting": (accounting.run, 2),
     "reboot": (reboot.run, 5),
     "redeem": (redeem.run, 5),
+    "server": (server.run, 3),
+    "starvation": (starvation.run, 3),
 }
 
 

@@ -13,7 +13,7 @@ import ssl
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,11 +52,13 @@ def environment(site: Site, *, tls: bool, **more: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def portal(site: Site, *, tls: bool = True, **more: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def portal(
+    site: Site, words: Sequence[str] = ("serve",), *, tls: bool = True, **more: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """`bando serve`, ready; its log goes to a file, as a service's does."""
     with (site.folder / "serve.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", "import app; app.main()", "serve",
+            sys.executable, "-c", "import app; app.main()", *words,
             env=environment(site, tls=tls, **more), stdout=log, stderr=log,
         )  # fmt: skip
     try:
@@ -88,6 +90,12 @@ async def until(true: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
     async with asyncio.timeout(seconds):
         while not true():
             await asyncio.sleep(0.005)
+
+
+def worked_s(pid: int) -> float:
+    """Seconds of processor time of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def mac_of(number: int) -> str:

@@ -5,6 +5,7 @@
 the server does; a request's time begins at its moment, not when a connection was free for it.
 `python -m benchmarks.load PORT HOST FORMS once CONNECTIONS 0` posts each ``[path, body]`` of FORMS once, as fast as
 answers come; they must be redirects to a page of the pass. `paced RATE SECONDS` posts them at random moments.
+`posts RATE SECONDS` posts JSON so.
 """
 
 from __future__ import annotations
@@ -122,8 +123,9 @@ class Forms(Load):
         kind = "Content-Type: application/x-www-form-urlencoded"
         self._left = len(forms)
         self.requests = iter(
-            f"POST {path} HTTP/1.1\r\nHost: {host}\r\n{kind}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
-            for path, body in forms
+            f"POST {path} HTTP/1.1\r\nHost: {host}\r\nX-Forwarded-For: 102.0.{n >> 8 & 255}.{n & 255}\r\n{kind}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
+            for n, (path, body) in enumerate(forms)  # each from a source of its own, for a portal that trusts us
         )
 
     def answered(self, took: float) -> None:
@@ -131,6 +133,21 @@ class Forms(Load):
         self._left -= 1
         if not self._left:
             self.done.set()
+
+
+class Posts(Forms):
+    """Each body once, as a provider posts it: JSON, and the answer is a plain 200."""
+
+    wanted = b"HTTP/1.1 200 "
+
+    def __init__(self, host: str, posts: list[tuple[str, str]]) -> None:
+        super().__init__(host, [])
+        self._left = len(posts)
+        self.requests = iter(
+            f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
+            for path, body in posts
+        )
 
 
 async def once(load: Load, port: int, connections: int, _: float) -> dict[str, object]:
@@ -170,8 +187,9 @@ async def open_(load: Load, port: int, rate: float, seconds: float) -> dict[str,
 async def main() -> None:
     port, host, paths, how, amount, seconds = sys.argv[1:]
     asked = json.loads(Path(paths).read_text())
-    load = Forms(host, asked) if how in ("once", "paced") else Load(host, asked)
-    run = {"closed": closed, "open": open_, "once": once, "paced": open_}[how]
+    kind = Posts if how == "posts" else Forms if how in ("once", "paced") else Load
+    load = kind(host, asked)
+    run = {"closed": closed, "open": open_, "once": once, "paced": open_, "posts": open_}[how]
     found = await run(load, int(port), int(amount), float(seconds))
     load.ending = True
     print(json.dumps({**found, "errors": load.errors[:3]}))

@@ -9,17 +9,15 @@ as long again. The reference is what taking apart the bare answers of all router
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 from benchmarks.figures import Figure, at_most, show
-from benchmarks.ground import mac_of, place, portal, until
+from benchmarks.ground import mac_of, place, portal, until, worked_s
 from portal.access import admission
 from portal.access import store as access
 from portal.access.plans import Plan
@@ -39,7 +37,6 @@ from sandbox.world import Site
 ROUTERS, DEVICES, EVERY_S = 50, 100, 30
 CYCLE_S = 120  # about so often each device is written down
 SHARE = 5.0  # percent of one core
-_TICK = os.sysconf("SC_CLK_TCK")
 
 
 class Counting(SandboxRouter):
@@ -149,12 +146,12 @@ def _online(at: Place) -> int:
 
 async def _share(pid: int, places: list[Place], seconds: int) -> float:
     """Percent of one core over a while in which the devices use something all the time."""
-    began, worked = time.monotonic(), _worked(pid)
+    began, worked = time.monotonic(), worked_s(pid)
     while time.monotonic() - began < seconds:
         for each in places:
             each.use()
             await asyncio.sleep(EVERY_S / ROUTERS / 6)
-    return (_worked(pid) - worked) / (time.monotonic() - began) * 100
+    return (worked_s(pid) - worked) / (time.monotonic() - began) * 100
 
 
 async def _bare(at: Place) -> float:
@@ -171,12 +168,6 @@ async def _bare(at: Place) -> float:
     for sentence in Decoder().feed(answers):
         dict(word[1:].partition("=")[::2] for word in sentence)
     return (time.process_time() - began) * ROUTERS / EVERY_S * 100
-
-
-def _worked(pid: int) -> float:
-    """Seconds of processor time of a process."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICK
 
 
 def _passed(at: Place) -> int:

@@ -1,4 +1,4 @@
-"""bando router add/pin/list/check/script/allow."""
+"""bando router add/pin/list/check/script/calls/allow; `router_modes` has set."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from urllib.parse import urlsplit
 import click
 
 from commands.ground import Ground, run, table, tenant_option, when
+from commands.router_modes import MODES, add_asking, asking, coa_option, must_be_called, set_, source_option
+from portal.calls import service as calls
+from portal.calls.standing import calling_of, sentences
 from portal.errors import Misconfigured, RouterUnreachable
 from portal.findings import report
 from portal.mikrotik.addresses import Policy, check_typed, policy_for
+from portal.mikrotik.calling import authority_of
 from portal.mikrotik.inspection import inspect
 from portal.mikrotik.picture import Expected
 from portal.mikrotik.provisioning import ScriptOptions, script
@@ -31,13 +35,16 @@ def router() -> None:
 @router.command()
 @tenant_option
 @click.argument("name")
-@click.option("--host", required=True, help="Address under which the portal reaches the router's API.")
+@click.option("--host", default="", help="Address under which the portal reaches the router's API.")
 @click.option("--port", type=int, help="8729 when left out, or 8728 with --tunnel.")
 @click.option("--username", default="bando", show_default=True)
 @click.option("--password", default="", help="Of the API user; made up when left out, for the set-up script.")
 @click.option("--hotspot-host", default="login.wifi", show_default=True, help="Host of the router's login page.")
 @click.option("--fingerprint", default="", help="SHA-256 of the router's certificate; asked from the router if empty.")
 @click.option("--tunnel", is_flag=True, help="The way to the router is a tunnel: speak plain, without TLS.")
+@click.option("--mode", type=click.Choice(["api", "radius"]), default="api", show_default=True, help=MODES)
+@source_option
+@coa_option
 @click.pass_obj
 def add(
     settings: Settings,
@@ -50,12 +57,20 @@ def add(
     hotspot_host: str,
     fingerprint: str,
     tunnel: bool,
+    mode: str,
+    source: str,
+    coa_port: str,
 ) -> None:
     """Add a router, and pin its certificate when it has one already."""
 
     async def work(ground: Ground) -> None:
         tenant = await ground.tenant(tenant_name)
         policy = policy_for(ground.settings, tenant.router_networks)
+        if mode == "radius":
+            await add_asking(ground, tenant, name, hotspot_host, source, coa_port)
+            return
+        if not host:
+            raise Misconfigured("Say where the portal reaches the router: --host 10.9.0.2")
         at = port or (8728 if tunnel else 8729)
         kept = check_typed(host, at, tunnel=tunnel, policy=policy)
         pin = None if tunnel else fingerprint or await _certificate_at(kept, at, policy)
@@ -115,7 +130,7 @@ def pin(settings: Settings, tenant_name: str, name: str, fingerprint: str) -> No
 
     async def work(ground: Ground) -> None:
         tenant = await ground.tenant(tenant_name)
-        found = await ground.router(tenant, name)
+        found = must_be_called(await ground.router(tenant, name))
         policy = policy_for(ground.settings, tenant.router_networks)
         pinned = fingerprint.replace(":", "").replace(" ", "").lower()
         pinned = pinned or await fingerprint_of(found.host, found.port, policy=policy)
@@ -143,7 +158,7 @@ def list_(settings: Settings, tenant_name: str) -> None:
             (
                 each.public,
                 each.name,
-                f"{each.host}:{each.port}",
+                f"{each.host}:{each.port}" if each.mode == "api" else f"RADIUS from {each.radius_source}",
                 when(each.last_contact_at, tenant),
                 _state(each),
             )
@@ -155,6 +170,8 @@ def list_(settings: Settings, tenant_name: str) -> None:
 
 
 def _state(found: Router) -> str:
+    if found.mode == "radius":
+        return "asks RADIUS" if found.last_contact_at else "has not asked yet, see: bando router script"
     if not found.trusted:
         return "certificate not pinned, see: bando router pin"
     if found.mass_removal == "held":
@@ -171,7 +188,7 @@ def check(settings: Settings, tenant_name: str, name: str) -> None:
 
     async def work(ground: Ground) -> bool:
         tenant = await ground.tenant(tenant_name)
-        found = await ground.router(tenant, name)
+        found = must_be_called(await ground.router(tenant, name))
         policy = policy_for(ground.settings, tenant.router_networks)
         wire = await connect(address_of(found, ground.vault, policy))
         try:
@@ -182,7 +199,7 @@ def check(settings: Settings, tenant_name: str, name: str) -> None:
                     hotspot_host=found.hotspot_host,
                     api_user=found.username,
                     now=ground.clock.now(),
-                    files=files(settings.public_url, found.public),
+                    files=files(settings.public_url, found.public, found.mode),
                 ),
             )
         finally:
@@ -207,7 +224,11 @@ def check(settings: Settings, tenant_name: str, name: str) -> None:
 @click.option("--dns-name", default="", help="Name of the router's login page; its address when left out.")
 @click.option("--certificate", default="", help="Name of a trusted certificate on the router, for option 114.")
 @click.option("--portal-address", multiple=True, help="Fixed addresses of the portal for the walled garden.")
+@click.option("--calls", "may_call", is_flag=True, help="The router calls the portal each minute by HTTPS.")
 @click.option("--payment-host", multiple=True, help="Host of a payment page that guests must reach, as of Paystack.")
+@click.option("--radius-server", default="", help="RADIUS mode: address of FreeRADIUS, as the router reaches it.")
+@click.option("--auth-port", default=1812, show_default=True, help="RADIUS mode: where FreeRADIUS takes logins.")
+@click.option("--acct-port", default=1813, show_default=True, help="RADIUS mode: where it takes accounting.")
 @click.pass_obj
 def script_(
     settings: Settings,
@@ -223,15 +244,25 @@ def script_(
     dns_name: str,
     certificate: str,
     portal_address: tuple[str, ...],
+    may_call: bool,
     payment_host: tuple[str, ...],
+    radius_server: str,
+    auth_port: int,
+    acct_port: int,
 ) -> None:
-    """Print the set-up script (.rsc) for a router; it holds the password of its API user."""
-    if not management:
-        raise Misconfigured("Say from where the portal reaches the router: --management 10.9.0.0/24")
+    """Print the set-up script (.rsc) for a router; it holds the password of its API user, or its RADIUS secret."""
 
     async def work(ground: Ground) -> None:
         tenant = await ground.tenant(tenant_name)
         found = await ground.router(tenant, name)
+        asks = asking(found, ground.vault, radius_server, auth_port, acct_port) if found.mode == "radius" else None
+        if not (management or asks):
+            raise Misconfigured("Say from where the portal reaches the router: --management 10.9.0.0/24")
+        if may_call and found.call_key_sealed is None:
+            authority_of(settings.router_authority)  # refused before anything is changed
+            await ground.db.write(tenant.id, calls.switch_on, tenant.id, ground.vault, found)
+            await ground.changed(tenant)
+            found = await ground.router(tenant, name)
         options = ScriptOptions(
             interface=interface,
             site=found.name,
@@ -240,6 +271,7 @@ def script_(
             management=management,
             api_user=found.username,
             api_password=found.password(ground.vault),
+            radius=asks,
             network=network,
             wan=wan,
             version=6 if v6 else 7,
@@ -250,9 +282,39 @@ def script_(
             certificate=certificate,
             portal_addresses=portal_address,
             payment_hosts=payment_host,
+            calling=calling_of(ground.vault, found, settings.router_authority),
             time_zone=tenant.timezone,
         )
         click.echo(script(options))
+
+    run(settings, work)
+
+
+@router.command("calls")
+@tenant_option
+@click.argument("name", default="")
+@click.option("--renew", is_flag=True, help="Another token and keys; what it calls with now is worth nothing any more.")
+@click.option("--off", is_flag=True, help="It may not call any more.")
+@click.pass_obj
+def calls_(settings: Settings, tenant_name: str, name: str, renew: bool, off: bool) -> None:
+    """What a router told when it called, and what is wished of it."""
+    if renew and off:
+        raise Misconfigured("Say --renew or --off, not both.")
+
+    async def work(ground: Ground) -> None:
+        tenant = await ground.tenant(tenant_name)
+        found = await ground.router(tenant, name)
+        if renew:
+            await ground.db.write(tenant.id, calls.switch_on, tenant.id, ground.vault, found)
+        elif off:
+            await ground.db.write(tenant.id, calls.switch_off, tenant.id, found)
+        if renew or off:
+            await ground.changed(tenant)
+            found = await ground.router(tenant, name)
+        for sentence in sentences(found, when(found.beat_at, tenant)):
+            click.echo(sentence)
+        if renew:
+            click.echo(f"Next: bando router script {found.public} …   on the router: import it")
 
     run(settings, work)
 
@@ -272,5 +334,7 @@ def allow(settings: Settings, tenant_name: str, name: str) -> None:
 
     run(settings, work)
 
+
+router.add_command(set_)
 
 COMMANDS = [router]

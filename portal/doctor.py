@@ -15,10 +15,12 @@ from pathlib import Path
 
 import httpx
 
+from portal.calls import standing as calls
 from portal.clock import MINUTE, SECOND, Clock, as_datetime
 from portal.db import Database
 from portal.doctor_database import check_place
 from portal.doctor_journal import check_journal
+from portal.doctor_radius import check_radius
 from portal.doctor_web import check_public_url
 from portal.findings import Finding, fault, healthy, report, warning
 from portal.mikrotik.visit import look_at
@@ -138,6 +140,8 @@ async def check_routers(settings: Settings, db: Database, vault: Vault, clock: C
         if tenant.active:
             routers = await db.read(tenant.id, tenancy.routers)
             found += [(each, tenant.router_networks) for each in routers if each.active]
+    asking = [each for each, _ in found if each.mode == "radius"]
+    chain = await check_radius(settings, asking, clock.now())
     if not found:
         return [
             warning(
@@ -153,10 +157,12 @@ async def check_routers(settings: Settings, db: Database, vault: Vault, clock: C
         async with gate:
             return await check_router(router, settings, vault, clock, networks)
 
-    return [each for group in await asyncio.gather(*map(one, found)) for each in group]
+    called = [each for each in found if each[0].mode == "api"]
+    return [*chain, *(each for group in await asyncio.gather(*map(one, called)) for each in group)]
 
 
 async def check_router(router: Router, settings: Settings, vault: Vault, clock: Clock, networks: str) -> list[Finding]:
     """One router: can it be reached and trusted, and is it set up well."""
     look = await look_at(router, settings, vault, clock.now(), networks=networks, patience_s=PATIENCE_S)
-    return [replace(each, subject=f"router {router.name}") for each in look.findings]
+    found = [*look.findings, *calls.findings(router, clock.now())]
+    return [replace(each, subject=f"router {router.name}") for each in found]

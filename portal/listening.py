@@ -11,9 +11,11 @@ import asyncio
 import resource
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
-from typing import cast
+from typing import Any, ClassVar, cast
+from weakref import WeakSet
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -21,6 +23,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 MAX_HEAD = 32 * 1024  # bytes: address, headers and framing; the longest address of ours has about 6 000
 REQUEST_S = 20.0  # a form of 200 bytes arrives in this time over any network that a page came through
 LEAVE_S = 3.0  # how long a connection may be idle before it is closed under whoever might use it next
+CLOSE_S = 1.0  # how long the other side may take to say goodbye
 MAX_WAITING = 8  # browsers send none before they have the answer to the last; uvicorn keeps 10 kB for each
 
 
@@ -29,11 +32,17 @@ class Listening(HttpToolsProtocol):
 
     request_s = REQUEST_S
     leaving = False  # whether this process takes no further request on a connection
+    arriving: ClassVar[WeakSet[Listening]] = WeakSet()  # accepted, and still agreeing on a key
     _due: float | None = None  # when the request that is arriving must be whole
     _look: asyncio.TimerHandle | None = None  # looks whether it is; one for many requests
     _around = 0  # bytes since the request began that were not body
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.arriving.add(self)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.arriving.discard(self)
         super().connection_made(cast(asyncio.Transport, transport))  # uvicorn says what asyncio only implies
         self._arm()
 
@@ -71,6 +80,15 @@ class Listening(HttpToolsProtocol):
         self._around = 0
         self._due = None
         super().on_message_complete()
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self.loop.call_later(CLOSE_S, self._cut_off)
+
+    def _cut_off(self) -> None:
+        """Whoever does not answer to a goodbye, as a browser's idle connection, has nothing more to get."""
+        if self.transport.is_closing() and not self.transport.get_write_buffer_size():
+            self.transport.abort()
 
     def _arm(self) -> None:
         self._due = self.loop.time() + self.request_s
@@ -117,8 +135,50 @@ class LeavingServer(uvicorn.Server):
             for each in self.servers:
                 each.close()
         over = self._leaving_at is not None and time.monotonic() - self._leaving_at >= LEAVE_S
-        done = Listening.leaving and not self.server_state.connections
+        done = Listening.leaving and not self.server_state.connections and not Listening.arriving
         return (await super().on_tick(counter)) or over or done
+
+
+class Beside(uvicorn.Server):
+    """A further listener in the same process and on the same event loop; signals are the first one's business."""
+
+    _socket: socket.socket | None = None
+    _task: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    @property
+    def port(self) -> int:
+        """Where it listens; the configuration may have said 0."""
+        assert self._socket is not None
+        return int(self._socket.getsockname()[1])
+
+    def use(self, listening: socket.socket) -> None:
+        """Listen here, where other processes may listen as well."""
+        self._socket = listening
+
+    def bind(self) -> None:
+        """Take the address; raises `OSError`."""
+        if self._socket is None:
+            host, port = self.config.host, self.config.port
+            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+            self._socket = socket.create_server((host, port), family=family, backlog=self.config.backlog)
+
+    async def start(self) -> None:
+        """Serve from now on."""
+        self.bind()
+        assert self._socket is not None
+        self._task = asyncio.create_task(self.serve(sockets=[self._socket]))
+        while not self.started and not self._task.done():  # uvicorn tells nobody
+            await asyncio.wait([self._task], timeout=0.01)
+
+    async def stop(self) -> None:
+        """Finish what is in hand."""
+        self.should_exit = True
+        if self._task is not None:
+            await self._task
 
 
 def allow_many_connections() -> None:

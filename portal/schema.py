@@ -130,6 +130,14 @@ routers = Table(
     secret("radius_secret_sealed"),  # what it shares with FreeRADIUS
     plain("radius_source", Text),  # where its RADIUS packets come from, as FreeRADIUS sees them; no two are alike
     plain("coa_port", Integer),  # where it takes Disconnect and CoA; NULL: it cannot be reached
+    # A router that calls us by HTTPS (portal/calls): its key, the SHA-256 of the token that comes from it, and what was
+    # wished of it last: the version only grows, the mark tells whether it is another wish.
+    secret("call_key_sealed"),
+    secret("call_hash"),
+    plain("call_version", Whole, nullable=False, server_default="0"),
+    secret("call_mark"),
+    plain("beat_at", Whole),  # when it called last, and what it told, as JSON
+    plain("beat", Text, nullable=False, server_default="{}"),
     plain("created_at", Whole, nullable=False),
     where("uq_routers_radius_source", "radius_source IS NOT NULL", "radius_source"),
 )
@@ -194,6 +202,9 @@ devices = Table(
     plain("held_until", Whole),
     plain("held_at", Whole),
     plain("blocked_at", Whole),
+    # The one-time login of RADIUS that it used last: when that was made, and by which session it was used.
+    plain("ticket_at", Whole),
+    plain("ticket_session", Text),
     UniqueConstraint("tenant_id", "mac"),
     Index(None, "tenant_id", "last_router_id", "last_seen_at"),
     part("tenant_id", "blocked_at", where="blocked_at IS NOT NULL"),  # each poll asks
@@ -303,6 +314,8 @@ presence = Table(
     personal("address", Text, purpose="help a guest who reads out their address", keep="session"),
     plain("rate_up", Whole),  # bit/s between the last two readings; NULL when that cannot be said
     plain("rate_down", Whole),
+    # By how much longer its silence means nothing than at a router that is polled: a RADIUS router tells so seldom.
+    plain("patience_ms", Whole, nullable=False, server_default="0"),
     UniqueConstraint("tenant_id", "router_id", "device_id"),
     Index(None, "tenant_id", "device_id", "router_id"),
     Index(None, "tenant_id", "online_since"),

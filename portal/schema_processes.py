@@ -29,3 +29,16 @@ sights = Table(
     plain("told", Text, nullable=False),  # JSON: latency, last agreement, troubles
     UniqueConstraint("tenant_id", "router_id"),
 )
+
+# What the processes share of an app at a payment provider: its token, and when it may be asked again.
+provider_apps = Table(
+    "provider_apps",
+    metadata,
+    key(),
+    secret("app_index", nullable=False, unique=True),
+    secret("token"),  # sealed
+    plain("good_until", Whole, nullable=False, server_default="0"),
+    plain("asking_until", Whole, nullable=False, server_default="0"),  # a process asks for a new one; others wait
+    plain("spacing_ms", Whole),  # between two status queries
+    plain("ready_at", Whole),  # for the next one
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Index, Integer, Table, Text, UniqueConstraint
 
-from portal.columns import Whole, key, link, metadata, part, personal, plain, tenant
+from portal.columns import Whole, key, link, metadata, part, personal, plain, secret, tenant, where
 
 ACCOUNT = "account for a session"
 
@@ -26,11 +26,18 @@ sessions = Table(
     personal("bytes_up", Whole, purpose=ACCOUNT, keep="session", nullable=False),
     personal("bytes_down", Whole, purpose=ACCOUNT, keep="session", nullable=False),
     personal("address", Text, purpose=ACCOUNT, keep="session"),  # that it had at the router
+    # Of a RADIUS router: what it calls the session, when it was let in (which with that name makes a session one and
+    # no other), under which name, while it runs, and what the router was last told of its end and its speed.
+    plain("acct_id", Text),
+    personal("let_in_at", Whole, purpose=ACCOUNT, keep="session"),
+    secret("login_sealed"),
+    plain("terms", Text),  # portal/radius/terms.py
     # One index for what is asked of a device, and for what may not be twice: its entries lie far apart, and each row
     # that comes or goes writes a page of each such index (decision 35).
     UniqueConstraint("tenant_id", "device_id", "started_at", "router_id"),
     Index(None, "tenant_id", "started_at"),
     part("tenant_id", "router_id", where="ended_at IS NULL"),
+    where("uq_sessions_acct", "acct_id IS NOT NULL", "tenant_id", "router_id", "acct_id", "let_in_at"),
 )
 
 # What was used in each hour at each router on each plan; nobody's data, so it stays when the sessions are gone.

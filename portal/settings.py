@@ -69,6 +69,7 @@ SETTINGS = tuple(
         ("BANDO_PROMPTS_ROUTER", "300", "prompts from one router in 10 minutes"),
         ("BANDO_PROMPTS_TENANT", "2000", "prompts of one tenant in 10 minutes"),
         ("BANDO_ROUTER_NETWORKS", ROUTER_NETWORKS, "networks in which routers may be"),
+        ("BANDO_ROUTER_AUTHORITY", "", "CA certificate (PEM) by which routers that call know the portal"),
         ("BANDO_PLATFORM_NETWORKS", "", "networks of Bando's own machines, in which no router may be"),
         ("BANDO_VOUCHER_MOVES", "3", "how often a day a voucher may bring a new device in place of an older one"),
         ("BANDO_WEBHOOK_NETWORKS", "", "private networks in which receivers of alarms may be"),
@@ -80,6 +81,14 @@ SETTINGS = tuple(
         ("BANDO_SMTP_FROM", "", "from whom the e-mails are"),
         ("BANDO_MESSAGES_SANDBOX", "", "address of the sandbox's gateway for messages; sandbox only"),
         ("BANDO_DATA_PROTECTION_CONTACT", "", "who answers for personal data at whoever runs this installation"),
+        ("BANDO_RADIUS_LISTEN", "", "address and port at which FreeRADIUS asks; empty: no RADIUS"),
+        ("BANDO_RADIUS_TOKEN", "", "what FreeRADIUS shows there, at least 32 characters"),
+        ("BANDO_RADIUS_SERVER", "127.0.0.1:1812", "where FreeRADIUS takes logins, for bando doctor"),
+        (
+            "BANDO_RADIUS_INPUT",
+            "client",
+            "whose bytes routers count as Acct-Input: client or router",
+        ),
         ("BANDO_CLOCK_FILE", "", "file of a clock that can be moved; sandbox only"),
         ("BANDO_LOG_LEVEL", "info", "debug, info, warning or error"),
     )
@@ -115,6 +124,7 @@ class Settings:
     prompts_router: int
     prompts_tenant: int
     router_networks: tuple[Network, ...]
+    router_authority: str
     platform_networks: tuple[Network, ...]
     voucher_moves: int
     webhook_networks: tuple[Network, ...]
@@ -126,6 +136,11 @@ class Settings:
     smtp_from: str
     messages_sandbox: str
     data_protection_contact: str
+    radius_host: str
+    radius_port: int
+    radius_token: str = field(repr=False)
+    radius_server: tuple[str, int]
+    radius_input: str
     clock_file: str
     log_level: str
 
@@ -206,7 +221,8 @@ _OTHER = frozenset(
 
 
 def _checked(text: Mapping[str, str]) -> Settings:
-    host, port = _listen(text["BANDO_LISTEN"])
+    host, port = _listen(text, "BANDO_LISTEN")
+    radius_host, radius_port = _listen(text, "BANDO_RADIUS_LISTEN") if text["BANDO_RADIUS_LISTEN"] else ("", 0)
     return Settings(
         mode=_word(text, "BANDO_MODE", ("production", "sandbox")),
         database=Path(text["BANDO_DATABASE"]),
@@ -233,6 +249,7 @@ def _checked(text: Mapping[str, str]) -> Settings:
         prompts_router=_whole(text, "BANDO_PROMPTS_ROUTER"),
         prompts_tenant=_whole(text, "BANDO_PROMPTS_TENANT"),
         router_networks=_networks(text, "BANDO_ROUTER_NETWORKS"),
+        router_authority=text["BANDO_ROUTER_AUTHORITY"],
         platform_networks=_networks(text, "BANDO_PLATFORM_NETWORKS"),
         voucher_moves=_whole(text, "BANDO_VOUCHER_MOVES"),
         webhook_networks=_networks(text, "BANDO_WEBHOOK_NETWORKS"),
@@ -244,6 +261,11 @@ def _checked(text: Mapping[str, str]) -> Settings:
         smtp_from=text["BANDO_SMTP_FROM"],
         messages_sandbox=text["BANDO_MESSAGES_SANDBOX"],
         data_protection_contact=_contact(text),
+        radius_host=radius_host,
+        radius_port=radius_port,
+        radius_token=text["BANDO_RADIUS_TOKEN"],
+        radius_server=_listen(text, "BANDO_RADIUS_SERVER"),
+        radius_input=_word(text, "BANDO_RADIUS_INPUT", ("client", "router")),
         clock_file=text["BANDO_CLOCK_FILE"],
         log_level=_word(text, "BANDO_LOG_LEVEL", ("debug", "info", "warning", "error")),
     )
@@ -298,10 +320,10 @@ def _url(text: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _listen(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
+def _listen(text: Mapping[str, str], name: str) -> tuple[str, int]:
+    host, _, port = text[name].rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:
-        raise Misconfigured(f"BANDO_LISTEN is {text!r}; it must look like 127.0.0.1:8443.")
+        raise Misconfigured(f"{name} is {text[name]!r}; it must look like 127.0.0.1:8443.")
     return host.strip("[]"), int(port)
 
 
@@ -339,6 +361,8 @@ def refuse_unsafe(settings: Settings) -> None:
         raise Misconfigured("BANDO_SMTP_FROM is no e-mail address; it must look like bando@example.co.ke.")
     if bool(settings.smtp_host) != bool(settings.smtp_from):
         raise Misconfigured("BANDO_SMTP_HOST and BANDO_SMTP_FROM go together; only one is set.")
+    if settings.radius_host:
+        _refuse_unsafe_radius(settings)
     if settings.sandbox:
         return
     if settings.smtp_user and settings.smtp_tls == "none":
@@ -359,3 +383,17 @@ def refuse_unsafe(settings: Settings) -> None:
         )
     if settings.data_protection_contact == SANDBOX_CONTACT:
         raise Misconfigured("BANDO_DATA_PROTECTION_CONTACT is the sandbox's, which nobody reads; name your own.")
+
+
+def _refuse_unsafe_radius(settings: Settings) -> None:
+    """What FreeRADIUS and Bando tell each other holds passwords: it stays on this machine or in a private network."""
+    try:
+        address = ipaddress.ip_address(settings.radius_host)
+    except ValueError:
+        raise Misconfigured("BANDO_RADIUS_LISTEN must begin with an IP address, such as 127.0.0.1:8444.") from None
+    if not (address.is_loopback or address.is_private) or address.is_unspecified:
+        raise Misconfigured(
+            f"BANDO_RADIUS_LISTEN is at {address}, which others may reach; use a loopback or private address."
+        )
+    if len(settings.radius_token) < SHORTEST_KEY:
+        raise Misconfigured("BANDO_RADIUS_TOKEN is shorter than 32 characters; make one with: openssl rand -hex 32")

@@ -38,7 +38,13 @@ class Signal(NamedTuple):
     key: int
 
 
-Step = Sql | Signal
+class Alone(NamedTuple):
+    """From here on no other unit of the tenant may run beside this one; where some do, it begins again without them."""
+
+
+ALONE = Alone()
+
+Step = Sql | Signal | Alone
 Unit = Generator[Step, Sequence[Row], T]
 
 
@@ -159,11 +165,15 @@ def drive(
     tenant: int | None,
     execute: Callable[[str, Mapping[str, Any]], Sequence[Row]],
     signals: list[Signal] | None = None,
+    alone: Callable[[], None] = lambda: None,
 ) -> T:
-    """Run a unit to its end with `execute`; a refused statement is thrown into the unit, which may mend it."""
+    """Run a unit to its end with `execute`; a refused statement is thrown into the unit, which may mend it.
+
+    `alone` is called when the unit wants its tenant to itself.
+    """
     before = _running.set(Running(tenant, execute))
     try:
-        return _driven(unit, tenant, execute, signals)
+        return _driven(unit, tenant, execute, signals, alone)
     finally:
         _running.reset(before)
 
@@ -173,6 +183,7 @@ def _driven(
     tenant: int | None,
     execute: Callable[[str, Mapping[str, Any]], Sequence[Row]],
     signals: list[Signal] | None,
+    alone: Callable[[], None],
 ) -> T:
     try:
         step = next(unit)
@@ -180,6 +191,10 @@ def _driven(
             if isinstance(step, Signal):
                 if signals is not None:
                     signals.append(step)
+                step = unit.send(())
+                continue
+            if isinstance(step, Alone):
+                alone()
                 step = unit.send(())
                 continue
             try:

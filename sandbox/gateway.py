@@ -17,7 +17,7 @@ from portal.clock import SystemClock
 from sandbox import http1
 from sandbox.internet import Internet
 from sandbox.net import CHUNK, PATIENCE_S, Listener, hang_up, listen
-from sandbox.routeros.servlet import Guest, Router, answer, servlet_names
+from sandbox.routeros.servlet import Guest, Router, answered, servlet_names
 from sandbox.socks import NO_HOST, NO_NETWORK, OK, REFUSED, Target, is_address, read_target, socks_reply
 
 WATCH_MS = 200  # how soon a silent tunnel notices that its phone was cut off
@@ -189,7 +189,7 @@ class Gateway:
             if self._may_pass(asked, request):
                 await self._forward(asked, request, phone)
                 return
-        reply = answer(self.router, self.guest, request, intercepted=road is Road.PROXY, tls=secure)
+        reply = await answered(self.router, self.guest, request, intercepted=road is Road.PROXY, tls=secure)
         writer.write(reply.encode(head_only=request.method == "HEAD"))
         await writer.drain()
 

@@ -183,7 +183,9 @@ if __name__ == "__main__":
     from portal.logs import configure
     from sandbox import first_hour
     from sandbox.manual_shots import SHOTS
+    from sandbox.radius import pictures as radius
 
     configure("warning")
     asyncio.run(draw(Path(sys.argv[1]), build, SHOTS))
     asyncio.run(first_hour.draw(Path(sys.argv[1]), build))
+    asyncio.run(radius.draw(Path(sys.argv[1]), build))

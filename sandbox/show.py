@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from portal.errors import Misconfigured
 from portal.vouchers import codes
+from sandbox.calling import let_call
 from sandbox.cards import Cards, printed
 from sandbox.history import lived
 from sandbox.owner import Owner, owner
 from sandbox.paystack.server import Server
 from sandbox.paystack.world import taking
+from sandbox.radius.server import INSTALL, program
 from sandbox.stock import stocked
-from sandbox.world import Build, Site, outside, serving, write_env
+from sandbox.world import Build, Site, asking, outside, serving, write_env
 
 
-async def show(folder: Path, port: int, build: Build, paystack: str = "") -> None:
+async def show(folder: Path, port: int, build: Build, paystack: str = "", *, radius: bool = False) -> None:
     """`make run`: start the world, print the addresses, and stay until interrupted."""
+    if radius and program() is None:
+        raise Misconfigured(INSTALL)
+    ports = {"mpesa": port + 1, "api": port + 2, "messages": port + 7}
     async with (
-        outside(folder, port=port, ports={"mpesa": port + 1, "api": port + 2, "messages": port + 7}) as site,
+        outside(folder, port=port, ports=ports, radius=radius) as site,
         _portal(site, build, port + 3) as built,
+        asking(site),
         AsyncExitStack() as more,
     ):
         phones = [await site.phone(number, port=port + 3 + number) for number in (1, 2)]
@@ -32,10 +40,14 @@ async def show(folder: Path, port: int, build: Build, paystack: str = "") -> Non
         if paystack:
             server = await more.enter_async_context(_paystack(site, built, paystack, port))
             print(f"\nGuests pay through Paystack; phones that it rings: {server.url}/", flush=True)
+        if site.radius:
+            print(_about_radius(site, port), flush=True)
         print(_addresses(site, port, cards, await owner(site, built.db)), flush=True)
+        clockwork = await let_call(site, built)
         while True:
             for phone in phones:
                 phone.appear()
+            await asyncio.to_thread(clockwork.run_due)
             await site.clock.sleep(5_000)
 
 
@@ -62,6 +74,16 @@ async def _portal(site: Site, build: Build, plain_port: int) -> AsyncIterator[An
         serving(built.web, "127.0.0.1", plain_port, None),
     ):
         yield built
+
+
+def _about_radius(site: Site, port: int) -> str:
+    assert site.radius is not None
+    return f"""
+The router asks FreeRADIUS, which asks Bando; nobody calls the router but for a Disconnect.
+  The guest's browser finishes the login at the router, so go behind it (the last lines below), or with curl:
+       curl -sL --socks5-hostname 127.0.0.1:{port + 4} http://example.test/
+  FreeRADIUS listens at 127.0.0.1:{site.radius.authentication}; its log: {site.folder}/freeradius/log/bando.log
+  The chain, link by link:  bando --env-file {site.folder}/bando.env doctor"""
 
 
 def _addresses(site: Site, port: int, cards: Cards, staff: Owner) -> str:

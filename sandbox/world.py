@@ -41,8 +41,11 @@ from sandbox.mpesa.provider import SandboxMpesa
 from sandbox.mpesa.server import Server as MpesaServer
 from sandbox.mpesa.server import serve_mpesa
 from sandbox.net import LOOPBACK
+from sandbox.radius import site as radius_site
+from sandbox.radius.server import Place
 from sandbox.routeros.api import ApiServer, serve_api
 from sandbox.routeros.device import SandboxRouter
+from sandbox.routeros.radius_line import RadiusLine
 
 PORTAL_HOST = "portal.bando.test"
 SSID = "Kilimani Free"
@@ -94,6 +97,8 @@ class Site:
     row: Router
     portal_address: tuple[str, int]
     inside: dict[str, tuple[str, int]]
+    radius: Place | None = None  # where FreeRADIUS stands between router and portal, if the router asks it
+    line: RadiusLine | None = None  # the router's client, while it does
     gateways: list[Gateway] = field(default_factory=list)
 
     @property
@@ -124,13 +129,19 @@ def free_port() -> int:
             return port
 
 
-async def _fill(db: Database, vault: Vault, clock: Clock, mpesa_url: str, api: ApiServer, pin: str | None) -> Any:
+async def _fill(
+    db: Database, vault: Vault, clock: Clock, mpesa_url: str, api: ApiServer, pin: str | None, asks: bool
+) -> Any:
     """An ISP with plans, a paybill and a router, unless the database has them already."""
     now = clock.now()
     known = await db.read(None, tenancy.tenants)
     if known:
         tenant = known[0]
         row = (await db.read(tenant.id, tenancy.routers))[0]
+        if asks is not (row.mode == "radius"):  # the sandbox was left in the other mode
+            await db.write(tenant.id, tenancy.change_router, row.id, **_mode(vault, row.public, asks))
+            await db.write(None, tenancy.bump, tenant.id)
+            row = (await db.read(tenant.id, tenancy.routers))[0]
         return tenant, row
     tenant = await db.write(None, tenancy.add_tenant, "Kilimani Wi-Fi", now, support_phone="0700 123 456")
     await db.write(None, tenancy.change_tenant, tenant.id, ssid=SSID)
@@ -152,12 +163,18 @@ async def _fill(db: Database, vault: Vault, clock: Clock, mpesa_url: str, api: A
         passkey=PASSKEY,
         base_url=mpesa_url,
     )
-    router_id = await db.write(tenant.id, _router, vault, now, api.port, pin)
+    router_id = await db.write(tenant.id, _router, vault, now, api.port, pin, asks)
     made = await db.read(tenant.id, tenancy.router, router_id)
     return tenant, made
 
 
-def _router(vault: Vault, now: int, port: int, pin: str | None) -> Any:
+def _mode(vault: Vault, public: str, asks: bool) -> dict[str, Any]:
+    if asks:
+        return tenancy.radius_columns(vault, public, radius_site.asks())
+    return {"mode": "api", "radius_source": None, "coa_port": None, "radius_secret_sealed": None}
+
+
+def _router(vault: Vault, now: int, port: int, pin: str | None, asks: bool) -> Any:
     return (
         yield from tenancy.add_router(
             vault,
@@ -170,6 +187,7 @@ def _router(vault: Vault, now: int, port: int, pin: str | None) -> Any:
             hotspot_host="login.wifi.test",
             fingerprint=pin,
             tunnel=pin is None,
+            radius=radius_site.asks() if asks else None,
         )
     )
 
@@ -187,6 +205,7 @@ def settings_for(folder: Path, ca: Authority, port: int, more: dict[str, str]) -
             "BANDO_TLS_CERT": str(leaf.certificate),
             "BANDO_TLS_KEY": str(leaf.key),
             "BANDO_CA_FILE": str(ca.certificate_path),
+            "BANDO_ROUTER_AUTHORITY": str(ca.certificate_path),
             **more,
         }
     )
@@ -219,9 +238,13 @@ async def outside(
     port: int = 0,
     tls_api: bool = True,
     ports: dict[str, int] | None = None,
+    radius: bool = False,
     **more: str,
 ) -> AsyncIterator[Site]:
-    """Everything but the portal; the portal will listen at `.portal_address`."""
+    """Everything but the portal; the portal will listen at `.portal_address`.
+
+    `radius`: the router asks FreeRADIUS; `asking` starts that once the portal serves.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     clock = clock or SystemClock()
     ca = Authority(folder / "ca")
@@ -230,18 +253,24 @@ async def outside(
     api = await serve_api(router, port=ports.get("api", 0), tls=ca.server_context("router.test") if tls_api else None)
     internet = await serve_internet(ca)
     messages = await Messages().open(ports.get("messages", 0))
+    place = radius_site.a_place(free_port()) if radius else None
+    more |= radius_site.settings_of(place) if place else {}
     settings = settings_for(folder, ca, port or free_port(), {"BANDO_MESSAGES_SANDBOX": messages.url, **more})
     mpesa = an_mpesa(clock, ca, settings)
     mpesa_server = await serve_mpesa(mpesa, port=ports.get("mpesa", 0))
-    migrate(settings.database)
+    if isinstance(settings.place, Path):  # a server's database is migrated by whoever made it
+        migrate(settings.place)
     pin = await fingerprint_of("127.0.0.1", api.port, policy=LOOPBACK) if tls_api else None
-    db = open_database(settings.database)
+    db = open_database(settings.place)
     try:
         vault = vault_of(settings.secret_key.encode(), db, clock)
-        tenant, row = await _fill(db, vault, clock, mpesa_server.url, api, pin)
+        tenant, row = await _fill(db, vault, clock, mpesa_server.url, api, pin, radius)
     finally:
         await db.aclose()
-    _furnish(router, settings, row)
+    if place is None:
+        _furnish(router, settings, row)
+    else:
+        radius_site.set_up(router, row, vault, place, settings.public_url)
     address = ("127.0.0.1", settings.listen_port)
     site = Site(
         clock=clock,
@@ -259,6 +288,7 @@ async def outside(
         row=row,
         portal_address=address,
         inside={f"{PORTAL_HOST}:443": address},
+        radius=place,
     )
     try:
         yield site
@@ -314,8 +344,22 @@ async def world(folder: Path, build: Build, **options: Any) -> AsyncIterator[tup
     observe = options.pop("observe", None)
     async with outside(folder, **options) as site:
         built = build(site.settings, clock=site.clock, **({"observe": observe} if observe else {}))
-        async with serving(built.web, *site.portal_address, site.settings):
+        async with serving(built.web, *site.portal_address, site.settings), asking(site):
             yield site, built
+
+
+@asynccontextmanager
+async def asking(site: Site) -> AsyncIterator[None]:
+    """The router asks RADIUS, where it is one that does."""
+    if site.radius is None:
+        yield
+        return
+    async with radius_site.asking_radius(site.folder, site.router, site.radius) as site.line:
+        yield
+
+
+def _radius_of(site: Site) -> dict[str, str]:
+    return radius_site.settings_of(site.radius) if site.radius else {}
 
 
 def write_env(site: Site) -> Path:
@@ -325,5 +369,7 @@ def write_env(site: Site) -> Path:
     path.write_text(
         f"BANDO_MODE=sandbox\nBANDO_DATABASE={settings.database}\nBANDO_PUBLIC_URL={settings.public_url}\n"
         f"BANDO_SECRET_KEY={settings.secret_key}\nBANDO_CA_FILE={settings.ca_file}\n"
+        f"BANDO_ROUTER_AUTHORITY={settings.router_authority}\n"
+        + "".join(f"{name}={value}\n" for name, value in _radius_of(site).items())
     )
     return path

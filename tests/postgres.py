@@ -96,7 +96,7 @@ def new_cluster(**options: str) -> Cluster:
     )
     cluster.start(**options)
     atexit.register(_end, cluster, os.getpid())
-    _in_thread(_roles(cluster))
+    in_thread(_roles(cluster))
     return cluster
 
 
@@ -147,7 +147,7 @@ async def _roles(cluster: Cluster) -> None:
 def cluster() -> Cluster:
     """The server of this test process, with a migrated database to copy."""
     made = new_cluster()
-    _in_thread(execute(made.at("postgres", "postgres"), "CREATE DATABASE template OWNER bando_owner"))
+    in_thread(execute(made.at("postgres", "postgres"), "CREATE DATABASE template OWNER bando_owner"))
     migrate(made.at("template", "bando_owner"), app="bando_app", platform="bando_platform")
     return made
 
@@ -161,14 +161,14 @@ def fresh_database() -> Server:
     text = f"CREATE DATABASE {name} TEMPLATE template STRATEGY file_copy OWNER bando_owner"
     for _ in range(50):
         try:
-            _in_thread(execute(made.at("postgres", "postgres"), text))
+            in_thread(execute(made.at("postgres", "postgres"), text))
             break
         except asyncpg.ObjectInUseError:  # whoever migrated it is leaving
             time.sleep(0.02)
     return made.at(name, "bando_app")
 
 
-def _in_thread(work: Coroutine[Any, Any, None]) -> None:
+def in_thread(work: Coroutine[Any, Any, None]) -> None:
     """Run it on an event loop of its own: the test may be on one."""
     with ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, work).result()

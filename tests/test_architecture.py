@@ -117,6 +117,8 @@ MAY: dict[str, set[str]] = {
     "payments": {"access", "books", "processors", "tenancy", "people", "db", "loops"},
     "vouchers": {"access", "books", "tenancy", "db", "loops"},
     "mikrotik": {"access", "sessions", "tenancy", "db", "loops"},
+    # routers that call: their login pages are among what is wished of them
+    "calls": {"access", "mikrotik", "tenancy", "web", "db"},
     # looks at everything, and keeps nothing but its alarms; `mikrotik` is for its policy of addresses
     "watch": {"access", "processors", "tenancy", "mikrotik", "db", "loops"},
     # takes away what is too old, in every table; `columns` is for its classes
@@ -135,15 +137,27 @@ MAY: dict[str, set[str]] = {
     "moving": {
         *("audit", "backup", "books", "check", "columns", "keys", "payments", "people", "staff", "tenancy"),
         # what starts with Bando must be able to read what came in
-        *("vouchers", "db", "migrate", "access", "watch"),
+        *("vouchers", "db", "migrate", "access", "watch", "calls"),
     },
     # what another system left behind becomes plans, vouchers and passes
     "imports": {"access", "tenancy", "vouchers", "mikrotik", "db", "loops"},
-    "doctor": {"db", "tenancy", "mikrotik", "doctor_database", "doctor_journal", "doctor_web"},
+    "doctor": {
+        "calls",
+        "db",
+        "tenancy",
+        "mikrotik",
+        "doctor_database",
+        "doctor_journal",
+        "doctor_radius",
+        "doctor_web",
+    },
     "doctor_database": {"db", "migrate"},
     "doctor_journal": set(),
+    "doctor_radius": {"tenancy"},
     "doctor_web": set(),
     "health": {"db", "loops", "mikrotik", "vouchers", "watch"},
+    # asked by FreeRADIUS; `mikrotik` is for the router's spelling of MACs and rates
+    "radius": {"access", "groups", "mikrotik", "tenancy", "vouchers", "db", "loops", "sessions"},
     # pages use the services of the rooms below them
     "web": set(),
     # `pages` for the preview of a guest's page beside the form that changes it
@@ -162,7 +176,7 @@ MAY: dict[str, set[str]] = {
             "db",
             "pages",
         ),
-        *("export", "imports", "moving", "privacy", "processors", "watch"),
+        *("calls", "export", "imports", "moving", "privacy", "processors", "watch"),
     },
     "pages": {
         *("web", "access", "messages", "payments", "mikrotik", "people", "privacy", "processors", "tenancy"),
@@ -172,11 +186,19 @@ MAY: dict[str, set[str]] = {
 
 # Where a library may be imported; libraries that are not listed may be used anywhere.
 BORDERS: dict[str, tuple[str, ...]] = {
-    "starlette": ("web", "pages", "console", "health"),
+    "starlette": ("calls", "web", "pages", "console", "health"),
     "jinja2": ("pages", "console"),
     "multipart": ("pages", "web"),
     "itsdangerous": ("pages", "console"),
-    "httpx": ("payments/daraja", "payments/line", "payments/room", "doctor", "watch/deliver", "messages/gateways"),
+    "httpx": (
+        "payments/daraja",
+        "payments/line",
+        "payments/room",
+        "doctor",
+        "doctor_radius",
+        "watch/deliver",
+        "messages/gateways",
+    ),
     "smtplib": ("watch/deliver",),
     "librouteros": ("mikrotik/sentences", "mikrotik/wire"),
     "sqlite3": ("db", "doctor_database", "migrate", "backup"),
@@ -211,6 +233,7 @@ BORDERS: dict[str, tuple[str, ...]] = {
         "db",  # its greenlets alone, in which a unit waits for a server
     ),
     "alembic": ("migrate", "migrations/env"),
+    "pyrad": ("radius/watching/wire",),
     "cryptography": ("seal", "payments/initiator"),
     "argon2": ("staff",),
     "pyotp": ("staff",),

@@ -10,6 +10,7 @@ import pytest
 from portal.doctor_journal import DAY_S, KEPT_DAYS, check_journal, longest_s, span_s
 from tests.test_doctor import codes
 
+UNITS = Path(__file__).parent.parent / "deploy" / "systemd"
 MANUAL = (Path(__file__).parent.parent / "docs" / "operating.md").read_text()
 GENERAL, OWN = "etc/systemd/journald.conf", "etc/systemd/journald@bando.conf"
 
@@ -107,8 +108,9 @@ def test_spans_are_read_as_systemd_reads_them(text: str, seconds: float) -> None
 
 
 def test_the_journal_of_the_manual_is_cut_off_in_time(tmp_path: Path) -> None:
-    assert found(tmp_path, {OWN: in_the_manual("[Journal]")}, own=True) == []
-    assert "LogNamespace=bando\n" in in_the_manual("[Unit]\nDescription=Bando\n")
+    assert found(tmp_path / "manual", {OWN: in_the_manual("[Journal]")}, own=True) == []
+    assert found(tmp_path / "units", {OWN: (UNITS / "journald@bando.conf").read_text()}, own=True) == []
+    assert "LogNamespace=bando\n" in (UNITS / "bando.service").read_text()
 
 
 def test_the_rotation_of_the_manual_leaves_no_copy_that_is_older() -> None:

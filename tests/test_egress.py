@@ -23,10 +23,12 @@ FILES = [HOME / "app.py", HOME / "bando.py", *(HOME / "portal").rglob("*.py"), *
 CALLS = {
     "app.py": "the payment provider of an ISP's account; a name for the own socket",
     "commands/operations.py": "the payment provider, when the doctor tries the keys",
+    "portal/doctor_radius.py": "our own listener for FreeRADIUS, and FreeRADIUS where it is said to be",
     "portal/doctor_web.py": "the portal's own public address, as guests reach it",
     "portal/mikrotik/addresses.py": "the name of a router; a probe that sends nothing",
     "portal/mikrotik/visit.py": "the name of the portal, as a router should know it",
     "portal/mikrotik/wire.py": "a router of an ISP",
+    "portal/radius/watching/wire.py": "a router of an ISP, with Disconnect and CoA",
     "portal/vouchers/printer_line.py": "a printer that staff name on the command line",
     "portal/watch/deliver.py": "a webhook of an ISP; the operator's mail server",
 }

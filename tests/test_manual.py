@@ -12,7 +12,7 @@ from app import cli
 
 HOME = Path(__file__).parent.parent
 SHOWN = r"```\n(.*?)```|`(bando [^`\n]+)`"
-PAGES = sorted([*HOME.glob("*.md"), *(HOME / "docs").rglob("*.md")])
+PAGES = sorted([*HOME.glob("*.md"), *(HOME / "docs").rglob("*.md"), *(HOME / "deploy").rglob("*.md")])
 
 
 def name_of(path: Path) -> str:

@@ -20,7 +20,17 @@ from tests.support import fresh_file
 COLUMNS = [column for table in metadata.sorted_tables for column in table.columns]
 # Tables of the installation itself; every other row belongs to a tenant (R6).
 SHARED = {
-    *("installation", "tenants", "code_owners", "open_guesses", "staff_owners", "login_tries", "root_keys", "leases"),
+    *(
+        "installation",
+        "tenants",
+        "code_owners",
+        "open_guesses",
+        "staff_owners",
+        "login_tries",
+        "root_keys",
+        "leases",
+        "provider_apps",
+    ),
     "bulletins",
 }
 # Names that would be personal data in any system; a new one must say so.

@@ -233,5 +233,5 @@ def test_settings_are_never_shown_whole() -> None:
 
 
 def test_each_setting_is_read() -> None:
-    """As many fields as settings: BANDO_LISTEN makes two."""
-    assert len(Settings.__dataclass_fields__) == len(SETTINGS) + 1
+    """As many fields as settings: BANDO_LISTEN and BANDO_RADIUS_LISTEN make two each."""
+    assert len(Settings.__dataclass_fields__) == len(SETTINGS) + 2

@@ -14,11 +14,11 @@ from portal.access.allowance import Allowance, allowance, good_at
 from portal.access.passes import LIVE, OFF, Online, Pass, Reason
 from portal.access.plans import Plan
 from portal.access.store import Cause, Device, Presence
-from portal.clock import SECOND, Moment
+from portal.clock import Moment
 from portal.errors import Refused
 from portal.units import Unit
 
-FRESH_MS = 75 * SECOND  # two polls of a large router and a reconnect; older knowledge starts nothing
+FRESH_MS = store.PRESENT_MS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +160,7 @@ def online_by(one: Pass, sights: Iterable[tuple[Presence, Moment]], now: Moment)
     stale: list[Moment] = []
     for seen, not_before in sights:
         if seen.online_since is not None and good_at(one, seen.router_id):
-            (fresh if now - seen.seen_at <= FRESH_MS else stale).append(max(seen.online_since, not_before))
+            (fresh if seen.fresh(now) else stale).append(max(seen.online_since, not_before))
     if fresh:
         return Online(since=min(fresh))
     return Online(since=min(stale), fresh=False) if stale else OFF

@@ -81,6 +81,7 @@ class Catalog:
         self._by_id: dict[int, TenantView] = {}
         self._by_public: dict[str, TenantView] = {}
         self._routers: dict[str, tuple[TenantView, Router]] = {}
+        self._by_source: dict[str, tuple[TenantView, Router]] = {}
         self.edition = 0  # grows whenever anything in it is another than before
 
     async def refresh(self) -> list[int]:
@@ -112,6 +113,11 @@ class Catalog:
         self._routers = {
             router.public: (view, router) for view in self._by_id.values() for router in view.routers.values()
         }
+        self._by_source = {
+            router.radius_source: (view, router)
+            for view, router in self._routers.values()
+            if router.radius_source and router.mode == "radius"
+        }
 
     def all(self) -> tuple[TenantView, ...]:
         return tuple(self._by_id.values())
@@ -132,6 +138,10 @@ class Catalog:
         """A tenant that is switched off, by its public id or by that of one of its routers."""
         found = self._by_public.get(public) or self._routers.get(public, (None,))[0]
         return None if found is None or found.tenant.active else found
+
+    def router_by_source(self, source: str) -> tuple[TenantView, Router] | None:
+        """The router in RADIUS mode whose packets come from this address, switched on or not."""
+        return self._by_source.get(source)
 
     def router_by_public(self, public: str) -> tuple[TenantView, Router] | None:
         """An active router of an active tenant by its public id."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any, Literal
 
 from portal.access.plans import Kind, Plan, read_sites
@@ -66,12 +67,14 @@ class Pass:
 
 
 FIELDS = tuple(Pass.__dataclass_fields__)
+_of_row = itemgetter(*FIELDS)
 
 
 def from_row(row: Mapping[str, Any]) -> Pass:
     """A pass from a row of `passes`."""
-    fields = {name: row[name] for name in FIELDS}
-    return Pass(**{**fields, "sites": read_sites(fields["sites"])})
+    fields = dict(zip(FIELDS, _of_row(row), strict=True))
+    fields["sites"] = read_sites(fields["sites"])
+    return Pass(**fields)
 
 
 def bought(plan: Plan, device_id: int, position: int, now: Moment, state: State = "queued") -> Pass:

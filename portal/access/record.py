@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from portal.access import admission, store
 from portal.access.allowance import Allowance
+from portal.access.charge import charge, queue_for
 from portal.access.many import store as many
 from portal.access.many.batch import Batch, read_batch
 from portal.access.many.keep import Keep, keep_of
@@ -27,7 +28,6 @@ from portal.sessions.meter import (
     SLACK_MS,
     Pace,
     Reading,
-    Use,
     pace_between,
     same_session,
 )
@@ -110,7 +110,9 @@ def _record_one(batch: Batch, last: store.Presence | None, seen: Sighting, now: 
     until = _end_of(then, parts)
     silence = _last_silence(until, seen)
     use = sum((part.use for part in parts), start=NO_USE)
-    charged = yield from _charge(batch, seen, replace(use, ms=use.ms - silence), now)
+    queue = yield from queue_for(batch, device_id)
+    queue = yield from _given_first(queue, seen)
+    charged = yield from charge(batch, device_id, queue, replace(use, ms=use.ms - silence), now)
     batch.owners |= charged.owners
     if due := [part for part in parts if to_write(part, before, this)]:
         yield from _write(batch, seen, due, charged.first, silence)
@@ -149,6 +151,16 @@ def _save(batch: Batch, last: store.Presence | None, seen: Sighting, since: Mome
     )
 
 
+def _given_first(queue: list[Pass], seen: Sighting) -> Unit[list[Pass]]:
+    """Use belongs to the pass that let the device in, though it was set aside, moved or taken away since."""
+    if seen.pass_id is None or (queue and queue[0].id == seen.pass_id):
+        return queue
+    given = yield from store.get_pass(seen.pass_id)
+    if given is None or given.state == "ended" or not (yield from store.has_used(given.id, seen.device_id)):
+        return queue
+    return [given, *(each for each in queue if each.id != given.id)]
+
+
 def _end_of(then: Moment | None, parts: Sequence[Stretch]) -> Moment | None:
     """When the session that was seen last ended, if it did and the user's counters tell."""
     ends = (part.ended_at for part in parts if part.started_at == then and not part.lost)
@@ -163,13 +175,13 @@ def _write(batch: Batch, seen: Sighting, parts: Sequence[Stretch], first: Pass |
         cause: str | None = None
         if part.ended_at is not None:
             of_pass = yield from sessions.end_of_pass(router_id, seen.device_id, part.started_at)
-            cause = _why(part, first, silence) or of_pass or "left"
+            cause = why(part, first, silence) or of_pass or "left"
         pass_id = None if first is None else first.id
         gained += yield from sessions.keep(router_id, seen.device_id, part, pass_id, cause, seen.address)
     batch.count(hour, first.plan_name if first else "", int(not known), gained)
 
 
-def _why(part: Stretch, first: Pass | None, silence: int) -> Cause | None:
+def why(part: Stretch, first: Pass | None, silence: int) -> Cause | None:
     """Why a session ended, as far as its counters and its pass (as it stands after that use) tell."""
     assert part.ended_at is not None
     if part.lost:
@@ -224,53 +236,6 @@ def _online_since(last: store.Presence | None, this: Reading) -> Moment | None:
     if then is None or since is None or not 0 <= then - since <= SLACK_MS:
         return since
     return then + 1  # whole seconds: both seem to begin at one moment
-
-
-class _Charged(NamedTuple):
-    owners: set[int]  # devices whose queues may change by it
-    first: Pass | None  # the pass that it was charged to, as it stands now
-
-
-def _charge(batch: Batch, seen: Sighting, use: Use, now: Moment) -> Unit[_Charged]:
-    """Charge use to the device's passes."""
-    device_id = seen.device_id
-    queue = yield from batch.queue_of(device_id)
-    if not queue:
-        queue = (yield from store.shared_with(device_id))[:1]
-    queue = yield from _given_first(queue, seen)
-    if not queue:
-        return _Charged({device_id}, None)
-    charged = yield from _spread(queue, device_id, use, now)
-    batch.charged(device_id, charged)
-    return _Charged({device_id, *(one.device_id for one in queue)}, charged[0])
-
-
-def _given_first(queue: list[Pass], seen: Sighting) -> Unit[list[Pass]]:
-    """Use belongs to the pass that let the device in, though it was set aside, moved or taken away since."""
-    if seen.pass_id is None or (queue and queue[0].id == seen.pass_id):
-        return queue
-    given = yield from store.get_pass(seen.pass_id)
-    if given is None or given.state == "ended" or not (yield from store.has_used(given.id, seen.device_id)):
-        return queue
-    return [given, *(each for each in queue if each.id != given.id)]
-
-
-def _spread(queue: Sequence[Pass], device_id: int, use: Use, now: Moment) -> Unit[list[Pass]]:
-    """Use goes to the head; what it cannot hold goes to the passes behind it (R4: one login covers both)."""
-    ms, size = use.ms, use.bytes_up + use.bytes_down
-    yield from store.add_use(queue[0].id, device_id, use, now)
-    charged: list[Pass] = []
-    for n, one in enumerate(queue):
-        last = n == len(queue) - 1
-        part_ms = (ms if last else min(ms, one.span_left_ms)) if one.kind == "used" else 0
-        part = size if last or one.bytes_left is None else min(size, one.bytes_left)
-        after = replace(one, used_ms=max(0, one.used_ms + part_ms), used_bytes=one.used_bytes + part)
-        yield from store.save_pass(one, after)
-        charged.append(after)
-        ms, size = ms - part_ms, size - part
-        if (ms <= 0 and size <= 0) or (one.kind == "wall" and size <= 0):
-            break
-    return charged
 
 
 def known(router_id: int, calm: set[int], named: set[int], macs: Sequence[str]) -> Unit[list[Known]]:

@@ -10,12 +10,13 @@ from portal.access import passes, plans
 from portal.access.allowance import Hold
 from portal.access.passes import Pass
 from portal.access.plans import Plan
-from portal.clock import MINUTE, Moment
+from portal.clock import MINUTE, SECOND, Moment
 from portal.sessions.meter import Pace, Reading, Use
 from portal.sql import any_of
 from portal.units import Row, Signal, Sql, Unit, insert, insert_new_text, one, rows, update, value
 
 WAKE = "wake"  # signal topic: the key is a router's id
+PRESENT_MS = 75 * SECOND  # two polls of a large router and a reconnect; older knowledge starts nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,11 @@ class Presence:
     reading: Reading | None
     address: str | None = None  # by which the router's hotspot knew it last
     pace: Pace | None = None
+    patience_ms: int = 0  # how much longer than at a polled router this holds: a RADIUS router tells so seldom
+
+    def fresh(self, now: Moment) -> bool:
+        """Whether this is how it stands, and not how it stood when the router last said something."""
+        return now - self.seen_at <= PRESENT_MS + self.patience_ms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -375,6 +381,7 @@ def read_presence(row: Row) -> Presence:
         reading=reading,
         address=row["address"],
         pace=None if row["rate_up"] is None else Pace(up=row["rate_up"], down=row["rate_down"]),
+        patience_ms=row["patience_ms"],
     )
 
 
@@ -403,19 +410,20 @@ def save_presence(
     online_since: Moment | None,
     seen_at: Moment,
     pace: Pace | None = None,
+    patience_ms: int = 0,
 ) -> Unit[None]:
     yield Sql(
         "INSERT INTO presence (tenant_id, router_id, device_id, seen_at, online_since, read_at, user_uptime_s,"
-        " user_bytes_in, user_bytes_out, active_uptime_s, active_bytes_in, active_bytes_out, rate_up, rate_down)"
-        " VALUES (:tenant,"
+        " user_bytes_in, user_bytes_out, active_uptime_s, active_bytes_in, active_bytes_out, rate_up, rate_down,"
+        " patience_ms) VALUES (:tenant,"
         " :router_id, :device_id, :seen_at, :online_since, :read_at, :user_uptime_s, :user_bytes_in,"
-        " :user_bytes_out, :active_uptime_s, :active_bytes_in, :active_bytes_out, :rate_up, :rate_down)"
+        " :user_bytes_out, :active_uptime_s, :active_bytes_in, :active_bytes_out, :rate_up, :rate_down, :patience_ms)"
         " ON CONFLICT (tenant_id, router_id, device_id) DO UPDATE SET seen_at = excluded.seen_at,"
         " online_since = excluded.online_since, read_at = excluded.read_at,"
         " user_uptime_s = excluded.user_uptime_s, user_bytes_in = excluded.user_bytes_in,"
         " user_bytes_out = excluded.user_bytes_out, active_uptime_s = excluded.active_uptime_s,"
         " active_bytes_in = excluded.active_bytes_in, active_bytes_out = excluded.active_bytes_out,"
-        " rate_up = excluded.rate_up, rate_down = excluded.rate_down",
+        " rate_up = excluded.rate_up, rate_down = excluded.rate_down, patience_ms = excluded.patience_ms",
         {
             **reading.__dict__,
             "router_id": router_id,
@@ -424,6 +432,7 @@ def save_presence(
             "seen_at": seen_at,
             "rate_up": pace.up if pace else None,
             "rate_down": pace.down if pace else None,
+            "patience_ms": patience_ms,
         },
     )
 

@@ -15,7 +15,7 @@ from portal.clock import Moment
 from portal.errors import RouterError
 from portal.mikrotik.addresses import AddressRefused
 
-AT_ONCE = 10  # looks underway, of all ISPs together
+AT_ONCE = 10  # looks underway, of all ISPs together; and as many at routers that did not answer when last looked at
 MOST = 2_000  # of what was seen
 
 Key = tuple[Any, ...]  # what is looked at; the first part is the router's id
@@ -27,6 +27,10 @@ class Knock:
 
     fingerprint: str = ""
     refused: str = ""  # why nobody asked: a key of a sentence
+
+    @property
+    def answered(self) -> bool:
+        return bool(self.fingerprint)
 
 
 async def knock(ask: Callable[[], Awaitable[str]]) -> Knock:
@@ -45,7 +49,8 @@ class Looks:
     def __init__(self) -> None:
         self._seen: dict[Key, tuple[Moment, Any]] = {}
         self._going: dict[Key, asyncio.Task[None]] = {}
-        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._silent: set[Any] = set()  # the routers that did not answer
+        self._gates = {silent: asyncio.Semaphore(AT_ONCE) for silent in (False, True)}
 
     def latest(self, key: Key) -> Any:
         """What was seen last; None when nothing was."""
@@ -67,10 +72,17 @@ class Looks:
             await asyncio.wait([self._going[key]], timeout=wait_s)
         return self.latest(key)
 
+    def _heard(self, router: Any, answered: bool) -> None:
+        if answered:
+            self._silent.discard(router)
+        else:
+            self._silent.add(router)
+
     async def _one(self, key: Key, job: Callable[[], Awaitable[object]], now: Moment) -> None:
         try:
-            async with self._gate:
+            async with self._gates[key[0] in self._silent]:
                 found = await job()
+            self._heard(key[0], getattr(found, "answered", True))
             for old in [each for each in self._seen if each[:2] == key[:2]] + list(self._seen)[:-MOST]:
                 self._seen.pop(old, None)
             self._seen[key] = now, found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -64,6 +64,19 @@ class Database(ABC):
     @abstractmethod
     async def write_here(self, tenant: int | None, unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any) -> T:
         """`write` for a unit of a few indexed statements; whatever may touch many rows uses `write`."""
+
+    async def add(self, tenant: int | None, unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any) -> T:
+        """`write` for a unit that only adds rows and so concerns no other one; it waits for nobody."""
+        return await self.write(tenant, unit, *args, **kwargs)
+
+    async def write_beside(
+        self, tenant: int | None, subjects: Collection[str], unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any
+    ) -> T:
+        """`write_here` for a unit that may run beside others of its tenant, but for those that share a subject with it.
+
+        It yields `ALONE` before it reads or writes anything that a unit of other subjects may be changing.
+        """
+        return await self.write_here(tenant, unit, *args, **kwargs)
 
     @abstractmethod
     async def read(self, tenant: int | None, unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any) -> T:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import hashlib
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
@@ -148,6 +149,26 @@ def begin(tenant: int | None, *, write: bool) -> str:
     if write:
         return f"BEGIN; {bind}, pg_advisory_xact_lock({LOCKS}, {whose:d})"
     return f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {bind}"
+
+
+def begin_beside(tenant: int | None, subjects: Collection[str]) -> str:
+    """The same beside other units of the tenant, but not beside one that shares a subject."""
+    whose = tenant or NOBODY
+    bind = f"SELECT set_config('app.tenant_id', '{whose:d}', true)"
+    # In one order everywhere, so that no two wait for each other.
+    locks = "".join(f", pg_advisory_xact_lock({mark:d})" for mark in sorted({_mark(whose, each) for each in subjects}))
+    return f"BEGIN; {bind}, pg_advisory_xact_lock_shared({LOCKS}, {whose:d}){locks}"
+
+
+def begin_add(tenant: int | None) -> str:
+    """The same without a lock, for what only adds rows."""
+    return f"BEGIN; SELECT set_config('app.tenant_id', '{tenant or NOBODY:d}', true)"
+
+
+def _mark(tenant: int, subject: str) -> int:
+    """64 bits: the name of a lock."""
+    digest = hashlib.blake2b(f"{tenant}|{subject}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
 
 
 LOCKS = 0x62616E  # the class of our advisory locks: "ban"

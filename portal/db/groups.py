@@ -94,7 +94,7 @@ class Job:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[Any]
+    future: asyncio.Future[Any] | None  # None: whoever asked runs it
     signals: list[Signal] = field(default_factory=list)
     fence: Fence | None = None
     result: Any = None

@@ -55,6 +55,7 @@ def _give_up(jobs: Sequence[Job], broken: BaseException) -> None:
 
 
 def _deliver(job: Job, tell: Tell) -> None:
+    assert job.future is not None
     if job.error is None:
         tell(job.tenant, job.signals)
     if job.future.done():  # whoever waited has gone
@@ -152,3 +153,29 @@ class _Group:
     async def _roll_back(self) -> None:
         if not self._connection.is_closed():
             await self._connection.execute("ROLLBACK")
+
+
+class NotAlone(Exception):
+    """A unit wants its tenant to itself, and ran beside others."""
+
+
+async def run_beside(connection: asyncpg.Connection, job: Job, begin: str, observe: Observe) -> None:
+    """Run a unit beside others of its tenant, in a transaction that begins so; raises whatever it raises."""
+    job.signals.clear()
+    unit = job.unit(*job.args, **job.kwargs)
+    unit = unit if job.fence is None else under(job.fence, unit)
+    await connection.execute(begin)
+    try:
+        execute = executor(waiting(connection), job.tenant, observe)
+        job.result = await greenlet_spawn(drive, unit, job.tenant, execute, job.signals, _not_alone)
+        observe("commit:before")
+        await connection.execute("COMMIT")
+        observe("commit:after")
+    except BaseException:
+        if not connection.is_closed():
+            await connection.execute("ROLLBACK")
+        raise
+
+
+def _not_alone() -> None:
+    raise NotAlone

@@ -11,18 +11,28 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy.util import greenlet_spawn
 
 from portal.db.aside import Aside
 from portal.db.base import Database, DatabaseClosed, Execute, Observe, quiet
-from portal.db.connections import AGAIN, AWAY, Connections, DatabaseAway, begin, executor, waiting
+from portal.db.connections import (
+    AGAIN,
+    AWAY,
+    Connections,
+    DatabaseAway,
+    begin,
+    begin_add,
+    begin_beside,
+    executor,
+    waiting,
+)
 from portal.db.fences import current
 from portal.db.groups import Job
-from portal.db.pg_groups import run_group
+from portal.db.pg_groups import NotAlone, run_beside, run_group
 from portal.db.wakeups import Wakeups
 from portal.place import Server
 from portal.units import Signal, Unit, drive
@@ -71,6 +81,38 @@ class Postgres(Database):
 
     async def write_here(self, tenant: int | None, unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any) -> T:
         return await self.write(tenant, unit, *args, **kwargs)
+
+    async def write_beside(
+        self, tenant: int | None, subjects: Collection[str], unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any
+    ) -> T:
+        try:
+            return await self._beside(begin_beside(tenant, subjects), tenant, unit, args, kwargs)
+        except (NotAlone, *AGAIN):
+            return await self.write(tenant, unit, *args, **kwargs)
+
+    async def add(self, tenant: int | None, unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any) -> T:
+        try:
+            return await self._beside(begin_add(tenant), tenant, unit, args, kwargs)
+        except AGAIN:
+            return await self.write(tenant, unit, *args, **kwargs)
+
+    async def _beside(
+        self,
+        begin: str,
+        tenant: int | None,
+        unit: Callable[..., Unit[T]],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> T:
+        """In a transaction of its own that begins so."""
+        job = Job(tenant, unit, args, kwargs, self._here(), None, fence=current())
+        try:
+            async with self._writers.one() as connection:
+                await run_beside(connection, job, begin, self._observe)
+        except AWAY as gone:
+            raise DatabaseAway from gone
+        self._tell(tenant, job.signals)
+        return cast(T, job.result)
 
     async def read(self, tenant: int | None, unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any) -> T:
         self._here()

@@ -342,6 +342,7 @@ class Sqlite(Database):
         for job in jobs:
             if job.error is None:
                 self._tell(job.tenant, job.signals)
+            assert job.future is not None
             if job.future.cancelled():
                 continue
             if isinstance(job.error, StopIteration):  # no future takes it, and the others would wait for ever

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -25,6 +25,7 @@ CHANNEL = "bando"
 GATHER_S = 0.01
 LONGEST = 7_000  # bytes of one NOTIFY; the server takes 7,999
 AGAIN_S = 1.0  # after a failure
+QUIET_S, ANSWER_S = 15.0, 5.0  # how often the connection is tried when nothing is told, and for how long
 
 Told = tuple[str, int, int]  # topic, tenant, key
 log = structlog.get_logger("bando.db")
@@ -64,19 +65,33 @@ class Wakeups:
 
     async def _connected(self) -> None:
         connection = await connect(self._server)
+        connection.add_termination_listener(lambda _: self._more.set())
         try:
             if not await connection.fetchval(SHARE):  # whoever must be alone with the records comes first
                 raise DatabaseAway
             await connection.add_listener(CHANNEL, self._on_notice)
             while True:
-                await self._more.wait()
-                await asyncio.sleep(GATHER_S)
-                self._more.clear()
+                await self._until_more()
                 told, self._out = list(self._out), {}
-                for part in _parts(self._me, told):
-                    await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, part)
+                try:
+                    await self._tell(connection, told)
+                except BaseException:
+                    self.post(told)
+                    raise
         finally:
             connection.terminate()
+
+    async def _tell(self, connection: asyncpg.Connection, told: Sequence[Told]) -> None:
+        for part in _parts(self._me, told):
+            await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, part, timeout=ANSWER_S)
+        if not told:  # whoever only listens does not notice by itself that nobody speaks any more
+            await connection.execute("SELECT 1", timeout=ANSWER_S)
+
+    async def _until_more(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._more.wait(), QUIET_S)
+        await asyncio.sleep(GATHER_S)
+        self._more.clear()
 
     def _on_notice(self, _connection: Any, _pid: int, _channel: str, payload: str) -> None:
         sender, told = json.loads(payload)

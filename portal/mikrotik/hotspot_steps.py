@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from portal.mikrotik import radius_steps
+from portal.mikrotik.calling import AUTHORITY
 from portal.mikrotik.router_files import files
 from portal.mikrotik.router_steps import FILTER, NAT, PROFILE, SERVER, rule
 from portal.mikrotik.script import Act, Raw, Row, Step, Words, block, found, quote, refuse, when
@@ -16,7 +18,8 @@ def hotspot_side(options: ScriptOptions) -> list[Step]:
     """The network of the guests, the hotspot in it, its pages and what is open before paying."""
     network = [] if options.adopt else _network(options)
     server = _adopted_server(options) if options.adopt else _server(options)
-    return [*network, *_dns(options), *_pages(options), *server, *_garden(options), *_traffic(options)]
+    asks = [radius_steps.switched(options), *(radius_steps.guest_defaults(options) if options.radius else [])]
+    return [*network, *_dns(options), *_pages(options), *server, *asks, *_garden(options), *_traffic(options)]
 
 
 def _network(options: ScriptOptions) -> list[Step]:
@@ -86,13 +89,25 @@ def _folder(options: ScriptOptions) -> list[str]:
 def _pages(options: ScriptOptions) -> list[Step]:
     return [
         _page(options, name, body.decode())
-        for name, body in files(options.portal_url, options.router_public).items()
+        for name, body in files(options.portal_url, options.router_public, options.mode).items()
     ]  # fmt: skip
 
 
 def _page(options: ScriptOptions, name: str, body: str) -> Act:
     """Written where the version can write files, else fetched; compared either way, so no certificate is needed."""
-    start = [*_folder(options), f':local target ($folder . "/{name}")', f":local wanted {quote(body)}"]
+    target = [*_folder(options), f':local target ($folder . "/{name}")']
+    return Act(what=f"the page {name}", script=block(*target, *_file(options, name, body)))
+
+
+def authority(options: ScriptOptions) -> list[str]:
+    """Write the certificate of whom the router trusts when it calls."""
+    if options.calling is None:
+        return []
+    return [f":local target {quote(AUTHORITY)}", *_file(options, AUTHORITY, options.calling.authority)]
+
+
+def _file(options: ScriptOptions, name: str, body: str) -> list[str]:
+    """`$target` with this content, or a refusal."""
     url = f"{options.portal_url.rstrip('/')}/router-files/{options.router_public}/{name}"
     fetch = f"/tool fetch url={quote(url)} dst-path=$target mode=https check-certificate=no"
     differs = "[/file get [/file find name=$target] contents] != $wanted"
@@ -102,8 +117,9 @@ def _page(options: ScriptOptions, name: str, body: str) -> Act:
         write = [when(absent, fetch, ":delay 2s", otherwise=[again])]
     else:
         writer = ':local made [:parse "/file add name=\\$target contents=\\$wanted"]'
+        folder = ':local made [:parse "/file add name=\\$target type=directory"]; $made target=$folder'
         make = [
-            _made(':local made [:parse "/file add name=\\$target type=directory"]; $made target=$folder'),
+            *([] if name == AUTHORITY else [_made(folder)]),
             _made(
                 f"{writer}; $made target=$target wanted=$wanted",
                 fetch,
@@ -113,7 +129,7 @@ def _page(options: ScriptOptions, name: str, body: str) -> Act:
         write = [when(absent, *make), when(differs, "/file set [/file find name=$target] contents=$wanted")]
     # Two questions, since it is not written down whether `||` leaves the second one out.
     looks = [refuse(each, f"the page {name} could not be written") for each in (absent, differs)]
-    return Act(what=f"the page {name}", script=block(*start, *write, *looks))
+    return [f":local wanted {quote(body)}", *write, *looks]
 
 
 def _made(script: str, *otherwise: str) -> str:
@@ -126,7 +142,8 @@ def _server(options: ScriptOptions) -> list[Step]:
     """No http-chap: its answer needs JavaScript, and pages of another host cannot give it."""
     ways = "http-pap,https,mac-cookie" if options.certificate else "http-pap,mac-cookie"
     trusted = {"ssl-certificate": options.certificate} if options.certificate else {}
-    profile: Words = {"hotspot-address": options.gateway, "dns-name": Raw(quote(options.dns_name)), "login-by": ways}
+    how: Words = radius_steps.profile_words(options) if options.radius else {"login-by": ways}
+    profile: Words = {"hotspot-address": options.gateway, "dns-name": Raw(quote(options.dns_name)), **how}
     server = {
         "interface": options.hotspot_interface,
         "address-pool": "none",
@@ -157,12 +174,13 @@ def _adopted_server(options: ScriptOptions) -> list[Step]:
     """The server stays; its old profile stays too, so that one command leads back."""
     server = found(SERVER, {"interface": options.interface})
     old = f"[{PROFILE} find name=[{SERVER} get {server} profile]]"
+    how: Words = radius_steps.profile_words(options) if options.radius else {"login-by": "http-pap,mac-cookie"}
     same: Words = {name: Raw(f"[{PROFILE} get {old} {name}]") for name in ("hotspot-address", "dns-name")}
     other = f'[{SERVER} get {server} profile] != "bando"'
     back = f':put ("bando: the old profile was " . [{SERVER} get {server} profile])'
     switch = when(other, back, f'{SERVER} set {server} profile="bando"')
     return [
-        _profile(options, {**same, "login-by": "http-pap,mac-cookie"}),
+        _profile(options, {**same, **how}),
         Act(what="our profile on the hotspot server", script=switch, unless=other),
     ]
 

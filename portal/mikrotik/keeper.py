@@ -30,8 +30,9 @@ from portal.mikrotik.hotspot import Hotspot
 from portal.mikrotik.pace import Pace
 from portal.mikrotik.replies import RouterCertificateChanged, RouterRefusedLogin
 from portal.mikrotik.sightings import sightings, silences, without
+from portal.mikrotik.turns import Turns
 from portal.mikrotik.visit import address_of
-from portal.mikrotik.wire import Wire, connect
+from portal.mikrotik.wire import Held, Wire, connect
 from portal.seal import Vault
 from portal.settings import Settings
 from portal.tenancy import store as tenancy
@@ -46,6 +47,7 @@ LARGE = 200  # devices; above it a router is polled less often
 # A router that comes back is there for its guests within half a second; one that refuses us is not hammered.
 RETRY_MS, RETRY_LONG_MS, REFUSED_MS = SECOND // 2, 2 * SECOND, 8 * SECOND
 LONG = 1_200  # failures; above it (ten minutes at least) the pause is long
+AT_ONCE = 32  # groups of woken devices that are dealt with; whoever is woken meanwhile comes as one group then
 PART = 50  # devices written down in one transaction: about 10 ms
 CONTACT_EVERY_MS = 30 * SECOND  # how often a contact is written down
 SIGHT_MS = 45 * SECOND  # how long a reading of the host table holds beyond the longest pause between two polls
@@ -73,7 +75,7 @@ class Keeper:
     def __init__(
         self, router: Router, *, db: Database, clock: Clock, vault: Vault, settings: Settings, installation: str,
         observe: Observe = quiet, patience_s: float = PATIENCE_S, networks: str = "", resolve: Resolve = resolve,
-        closed: bool = False,
+        closed: bool = False, turns: Turns | None = None, held: Held | None = None,
     ) -> None:  # fmt: skip
         self.router = router
         self.closed = closed  # its ISP is switched off: nobody may be online, and nothing of ours stays on it
@@ -85,6 +87,7 @@ class Keeper:
         self._patience_s = patience_s
         self._address = address_of(router, vault, policy_for(settings, networks))
         self._resolve = resolve
+        self._turns, self._all_held = turns or Turns(), held or Held()  # which it shares with all other routers
         self._errands = Errands(router, vault=vault, db=db, clock=clock, installation=installation)
         self._pace = Pace()
         self._calm = Calm(installation)
@@ -102,6 +105,7 @@ class Keeper:
         self._silent: dict[tuple[str, str], Moment] = {}
         self._sights: dict[str, Moment] = {}  # the MACs in its host table, and when they were last read there
         self._failures = 0
+        self._well = router.trouble is None  # whether it agreed with its last connection
         self._contact_at: Moment = 0
         self._slot: Moment = 0  # of which quarter of an hour its guests were counted
         self._trouble: str | None = router.trouble
@@ -175,19 +179,33 @@ class Keeper:
 
     async def _once(self) -> None:
         try:
-            wire = await connect(
-                self._address,
-                pace=self._pace,
-                observe=self._observe,
-                timeout_s=self._patience_s,
-                resolve=self._resolve,
-            )
+            wire = await self._reached()
+            if wire is None:
+                return
             try:
                 await self._attend(wire)
             finally:
                 await self._let_go(wire)
         except RouterError as failed:
             await self._failed(failed)
+
+    async def _reached(self) -> Wire | None:
+        """A connection; None when it is time to stop, which does not wait for a router that says nothing."""
+        reaching = asyncio.ensure_future(self._reach())
+        await first(reaching, self._stopping.wait())
+        return None if reaching.cancelled() else reaching.result()
+
+    async def _reach(self) -> Wire:
+        async with self._turns.turn(self.router.tenant_id, well=self._well):
+            self._well = False
+            return await connect(
+                self._address,
+                pace=self._pace,
+                observe=self._observe,
+                timeout_s=self._patience_s,
+                resolve=self._resolve,
+                held=self._all_held,
+            )
 
     async def _let_go(self, wire: Wire) -> None:
         self._hotspot = None
@@ -219,7 +237,7 @@ class Keeper:
         while not self._stopping.is_set():
             began = self._clock.now()
             period = self._period(await self._poll_and_serve(self._hotspot))
-            self._failures = 0
+            self._failures, self._well = 0, True
             # From beginning to beginning; but a router that needs long for its answers is not asked all the time.
             await self._until_due(wire, max(began + period, self._clock.now() + period // 2))
             if wire.closed.is_set():
@@ -264,13 +282,13 @@ class Keeper:
     def _serve_woken(self) -> None:
         self._bell.clear()
         ready = self._woken - self._busy
-        if ready and self._hotspot is not None:
+        if ready and self._hotspot is not None and len(self._tasks) < AT_ONCE:
             self._woken -= ready
             self._busy |= ready
             self._touched |= ready
             task = asyncio.create_task(self._serve(self._hotspot, sorted(ready)))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(self._served)
 
     async def _serve(self, hotspot: Hotspot, ids: Sequence[int]) -> None:
         try:
@@ -279,8 +297,11 @@ class Keeper:
             log.info("device not served", router=self.router.public, error=type(failed).__name__)
         finally:
             self._busy.difference_update(ids)
-            if self._woken:
-                self._bell.set()
+
+    def _served(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if self._woken:
+            self._bell.set()
 
     async def _agree_on(self, hotspot: Hotspot, ids: Sequence[int]) -> None:
         wanted = await self._wanted(ids, ())

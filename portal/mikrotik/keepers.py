@@ -16,7 +16,10 @@ from portal.clock import SECOND, Clock, Moment
 from portal.db import Database, Observe, quiet
 from portal.db.fences import Fence, held
 from portal.loops import NO_FENCE, Every
+from portal.mikrotik.addresses import Resolve, resolve
 from portal.mikrotik.keeper import SIGHT_MS, Drift, Keeper
+from portal.mikrotik.turns import Turns
+from portal.mikrotik.wire import Held
 from portal.seal import Vault
 from portal.settings import Settings
 from portal.tenancy import store as tenancy
@@ -81,6 +84,7 @@ class Keepers:
         settings: Settings,
         catalog: Catalog,
         observe: Observe = quiet,
+        resolve: Resolve = resolve,
         work: Work | None = None,
     ) -> None:
         self._work = work or Everything()
@@ -93,6 +97,8 @@ class Keepers:
         self._settings = settings
         self._catalog = catalog
         self._observe = observe
+        self._resolve = resolve
+        self._turns, self._held = Turns(), Held()
         self._installation = ""
         self._kept: dict[int, tuple[Kept, Keeper, asyncio.Task[None]]] = {}
         self._versions: dict[int, int] = {}
@@ -168,10 +174,10 @@ class Keepers:
             if router.active and router.trusted and router.mode == "api" and (fence := self._work.of_router(router.id))
         }
         changed = [key for key, (kept, _, _) in self._kept.items() if wanted.get(key) != kept]
-        # Side by side: a router that does not answer lets its keeper go late, and nobody else waits for that.
-        await asyncio.gather(*(self._replace(router_id, wanted.get(router_id)) for router_id in changed))
         for router_id in [key for key in wanted if key not in self._kept]:
             self._start(wanted[router_id])
+        # Side by side: a router that does not answer lets its keeper go late, and nobody else waits for that.
+        await asyncio.gather(*(self._replace(router_id, wanted.get(router_id)) for router_id in changed))
 
     async def _hear_others(self) -> None:
         for view in self._catalog.all():
@@ -203,6 +209,9 @@ class Keepers:
             observe=self._observe,
             networks=networks,
             closed=closed,
+            resolve=self._resolve,
+            turns=self._turns,
+            held=self._held,
         )
         if router.id not in self._heard:
             self._heard.add(router.id)

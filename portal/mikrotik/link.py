@@ -20,12 +20,14 @@ from portal.mikrotik.memory import Row, Table, Told
 from portal.mikrotik.pace import Pace, Ticket
 from portal.mikrotik.sentences import BadSentence, Decoder, Sentence, encode, printable
 
-__all__ = ["Observe", "Reply", "Row", "Wire"]
+__all__ = ["Held", "Observe", "Reply", "Row", "Wire"]
 
 Observe = Callable[[str], None]
 
 MAX_HELD = 64 << 20  # bytes of unfinished answers over all commands: a table of 100 000 rows is about 30 MB
 MAX_STRANGE = 1 << 20  # the same before the login, when anybody may be there
+MAX_ALL = 256 << 20  # the same over all routers together: beyond it those go that hold more than their share
+MAX_SHARE = 4 << 20  # a table of 13 000 rows
 MAX_UNASKED = 1 << 16  # bytes that come while nothing is asked
 FAREWELL_S = 1.0
 
@@ -37,6 +39,14 @@ class Reply:
     rows: list[Row]
     returned: str = ""
     told: list[Told] = field(default_factory=list)  # the rows of a table that is remembered, instead of `rows`
+
+
+@dataclass(kw_only=True, slots=True)
+class Held:
+    """Bytes of unfinished answers of all routers of a process."""
+
+    now: int = 0
+    most: int = MAX_ALL
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -60,7 +70,7 @@ class _Command:
 class Wire(asyncio.Protocol):
     """The connection; made by `portal.mikrotik.wire.connect`."""
 
-    def __init__(self, *, pace: Pace | None = None) -> None:
+    def __init__(self, *, pace: Pace | None = None, held: Held | None = None) -> None:
         self.pace = pace or Pace()
         self.closed = asyncio.Event()
         self.why_closed = ""
@@ -77,6 +87,7 @@ class Wire(asyncio.Protocol):
         self._outgoing: list[bytes] = []
         self._last_tag = 0
         self._held = 0
+        self._all = held or Held()
         self._unasked = 0
 
     # what callers use
@@ -266,12 +277,16 @@ class Wire(asyncio.Protocol):
     def _hold(self, command: _Command, size: int) -> None:
         command.held += size + 200
         self._held += size + 200
+        self._all.now += size + 200
         if self._held > self.max_held:
             raise BadSentence("an answer is too long")
+        if self._all.now > self._all.most and self._held > MAX_SHARE:
+            raise BadSentence("an answer is too long beside those of all other routers")
 
     def _finish(self, command: _Command, row: Row) -> None:
         del self._underway[command.tag]
         self._held -= command.held
+        self._all.now -= command.held
         assert command.timer is not None
         assert command.ticket is not None
         command.timer.cancel()
@@ -301,6 +316,8 @@ class Wire(asyncio.Protocol):
         self._underway.clear()
         self._awaited.clear()
         self._waiting.clear()
+        self._all.now -= self._held
+        self._held = 0
         for command in commands:
             if command.timer is not None:
                 command.timer.cancel()

@@ -13,12 +13,14 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from portal.errors import Misconfigured
-from portal.mikrotik import hotspot_steps
+from portal.mikrotik import calling, hotspot_steps, radius_steps
 from portal.mikrotik import router_steps as steps
+from portal.mikrotik.calling import Calling
+from portal.mikrotik.radius_steps import Radius
 from portal.mikrotik.router_files import files
 from portal.mikrotik.script import Step, quote, verification
 
-__all__ = ["ScriptOptions", "files", "script"]
+__all__ = ["Calling", "Radius", "ScriptOptions", "files", "script"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,7 @@ class ScriptOptions:
     `interface`: the ports of the guests, separated by commas; with `bridge` one bridge that exists; with `adopt`
     the interface on which the hotspot runs already. `management`: the address or network from which Bando comes.
     `tunnel`: the API is spoken plain, inside of the operator's tunnel.
+    `radius`: the router asks RADIUS, and no API, its user and `management` are needed.
     `certificate`: the name of a trusted certificate for `dns_name` that the router has; only then is option 114 sent.
     """
 
@@ -35,8 +38,9 @@ class ScriptOptions:
     site: str
     portal_url: str
     router_public: str
-    management: str
-    api_password: str = field(repr=False)
+    management: str = ""
+    api_password: str = field(default="", repr=False)
+    radius: Radius | None = None
     api_user: str = "bando"
     network: str = "10.5.50.0/24"
     wan: str = "ether1"
@@ -48,6 +52,7 @@ class ScriptOptions:
     certificate: str = ""
     portal_addresses: tuple[str, ...] = ()
     payment_hosts: tuple[str, ...] = ()  # where guests pay on a page of a provider
+    calling: Calling | None = None  # the router calls us each minute
     time_zone: str = "Africa/Nairobi"
     ntp_servers: tuple[str, ...] = ("162.159.200.1", "162.159.200.123")
     dns_servers: tuple[str, ...] = ("1.1.1.1", "9.9.9.9")
@@ -84,6 +89,10 @@ class ScriptOptions:
         return tuple(port.strip() for port in self.interface.split(","))
 
     @property
+    def mode(self) -> str:
+        return "radius" if self.radius else "api"
+
+    @property
     def directory(self) -> str:
         """Version 6 cannot make a directory, so there the stock one is used, which a fresh router has."""
         return "hotspot" if self.version == 6 and not self.adopt else "bando"
@@ -97,15 +106,21 @@ def _doubts(options: ScriptOptions) -> list[tuple[bool, str]]:
         (portal.scheme != "https" or not portal.hostname, "The portal's address must begin with https://."),
         (not options.router_public, "The router has no public name yet; add it first: bando router add"),
         (not _is_network(options.network, 16, 27), f"{options.network} is not an IPv4 network between /16 and /27."),
-        (not _is_network(options.management, 0, 32), f"{options.management} is not an IPv4 address or network."),
-        (options.management.endswith("/0"), "The management address may not be the whole internet."),
-        (len(options.api_password) < 16, "The password of the API user needs at least 16 characters."),
+        *(options.radius.doubts() if options.radius else _api_doubts(options)),
         (name == portal.hostname, "The hotspot's DNS name must differ from the portal's host."),
         (name.endswith(".local"), "The hotspot's DNS name must not end in .local: phones do not ask for it."),
         (bool(options.certificate) and not name, "A certificate for the hotspot needs its DNS name: --dns-name"),
         (any(sign in text for sign in "\r\n\0" for text in (options.interface, options.site, options.wan)),
          "A name holds a line break."),
     ]  # fmt: skip
+
+
+def _api_doubts(options: ScriptOptions) -> list[tuple[bool, str]]:
+    return [
+        (not _is_network(options.management, 0, 32), f"{options.management} is not an IPv4 address or network."),
+        (options.management.endswith("/0"), "The management address may not be the whole internet."),
+        (len(options.api_password) < 16, "The password of the API user needs at least 16 characters."),
+    ]
 
 
 def _is_network(text: str, shortest: int, longest: int) -> bool:
@@ -116,11 +131,14 @@ def _is_network(text: str, shortest: int, longest: int) -> bool:
 
 
 def script(options: ScriptOptions) -> str:
-    """The file's text. It holds the password of the API user: delete it from the router after the import."""
-    todo: list[Step] = [*steps.service_side(options), *hotspot_steps.hotspot_side(options)]
+    """The file's text. It holds a password or the RADIUS secret: delete it from the router after the import."""
+    own = radius_steps.service_side(options, options.radius) if options.radius else steps.service_side(options)
+    calls = calling.steps(options, hotspot_steps.authority(options))
+    todo: list[Step] = [*own, *hotspot_steps.hotspot_side(options), *calls]
     parts = [
         _header(options),
         *steps.guards(options),
+        *calling.guards(options),
         *(f"# {step.what}\n{step.text()}" for step in todo),
         "# read everything again",
         verification(todo),
@@ -136,7 +154,7 @@ def _header(options: ScriptOptions) -> str:
             f"# Bando {what} {_one_line(options.interface)} of the site {_one_line(options.site)},"
             f" for RouterOS {options.version}.",
             "# Upload this file and import it: /import file-name=bando.rsc (never paste it).",
-            "# It may be imported again. It holds a password: remove it from the router afterwards.",
+            "# It may be imported again. It holds a secret: remove it from the router afterwards.",
             f":put {quote('bando: setting up ' + options.site)}",
         )
     )

@@ -89,9 +89,14 @@ def _port_guards(options: ScriptOptions, port: str, kind: str) -> list[str]:
 
 def service_side(options: ScriptOptions) -> list[Step]:
     """Name, time, the API over TLS, its user, and the firewall that lets only Bando reach it."""
-    fresh: list[Step] = [] if options.adopt else [_identity(options), _time_zone(options)]
     api = _plain_api(options) if options.tunnel else _certificate(options)
-    return [*fresh, _ntp(options), *api, *_account(options), *_wan(options), *_firewall(options)]
+    return [*basics(options), *api, *_account(options), *wan(options), *_firewall(options)]
+
+
+def basics(options: ScriptOptions) -> list[Step]:
+    """Its name and its time."""
+    fresh: list[Step] = [] if options.adopt else [_identity(options), _time_zone(options)]
+    return [*fresh, _ntp(options)]
 
 
 def _identity(options: ScriptOptions) -> Act:
@@ -168,7 +173,7 @@ def _account(options: ScriptOptions) -> list[Step]:
     ]
 
 
-def _wan(options: ScriptOptions) -> list[Step]:
+def wan(options: ScriptOptions) -> list[Step]:
     """The list of interfaces to the internet, as the factory's set-up calls it."""
     if options.adopt:
         return []
@@ -185,7 +190,12 @@ def _firewall(options: ScriptOptions) -> list[Step]:
     port = "8728" if options.tunnel else "8729"
     api = {"src-address": options.management, "protocol": "tcp", "dst-port": port, "action": "accept"}
     drops = {"chain": "input", "action": "drop", "dynamic": "no"}
-    steps: list[Step] = [rule("the portal may use the API", "input", api, before=drops)]
+    return [rule("the portal may use the API", "input", api, before=drops), *network_drops(options)]
+
+
+def network_drops(options: ScriptOptions) -> list[Step]:
+    """From the internet nobody reaches DNS and API."""
+    steps: list[Step] = []
     if options.adopt:
         return steps
     wan = {"in-interface-list": "WAN", "action": "drop"}
@@ -214,10 +224,10 @@ def farewell(options: ScriptOptions) -> list[str]:
     """What the person at the router needs next."""
     used = '[/ip service get [/ip service find name="api-ssl"] certificate]'
     fingerprint = f"[/certificate get [/certificate find name={used}] fingerprint]"
-    lines = [] if options.tunnel else [f':put ("bando: certificate fingerprint " . {fingerprint})']
+    lines = [] if options.tunnel or options.radius else [f':put ("bando: certificate fingerprint " . {fingerprint})']
     if options.adopt:
         profile = f'[{PROFILE} find name="bando"]'
         lines.append(f':put ("bando: hotspot host " . [{PROFILE} get {profile} dns-name] . " " . '
                      f"[{PROFILE} get {profile} hotspot-address])")  # fmt: skip
-    lines.append(f":put {quote('bando: remove this file now, it holds a password: /file remove bando.rsc')}")
+    lines.append(f":put {quote('bando: remove this file now, it holds a secret: /file remove bando.rsc')}")
     return lines

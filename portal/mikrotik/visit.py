@@ -131,7 +131,7 @@ async def expected_of(router: Router, settings: Settings, now: Moment) -> Expect
         hotspot_host=router.hotspot_host,
         api_user=router.username,
         now=now,
-        files=files(settings.public_url, router.public),
+        files=files(settings.public_url, router.public, router.mode),
         portal_addresses=await addresses_of(host),
     )
 

@@ -17,11 +17,11 @@ from typing import Any, TypeVar
 
 from portal.errors import Misconfigured, RouterTrap, RouterUnreachable
 from portal.mikrotik.addresses import Policy, Resolve, reach, resolve
-from portal.mikrotik.link import FAREWELL_S, MAX_HELD, Observe, Reply, Row, Wire
+from portal.mikrotik.link import FAREWELL_S, MAX_HELD, Held, Observe, Reply, Row, Wire
 from portal.mikrotik.pace import Pace
 from portal.mikrotik.replies import RouterCertificateChanged, RouterRefusedLogin
 
-__all__ = ["Address", "Reply", "Row", "Wire", "connect", "fingerprint_of"]
+__all__ = ["Address", "Held", "Reply", "Row", "Wire", "connect", "fingerprint_of"]
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
@@ -54,16 +54,17 @@ async def connect(
     pace: Pace | None = None,
     resolve: Resolve = resolve,
     max_held: int = MAX_HELD,
+    held: Held | None = None,
 ) -> Wire:
     """A connection that is logged in. Keep one `Pace` per router and hand it in, so that what it learned stays.
 
-    `max_held`: bytes of unfinished answers that are taken from it.
+    `max_held`: bytes of unfinished answers that are taken from it; `held`: what is taken from all routers together.
     """
     if not address.fingerprint and not address.tunnel:
         raise Misconfigured(
             f"router {address.where}: pin its certificate, or declare that a tunnel protects the way to it"
         )
-    wire = Wire(pace=pace)
+    wire = Wire(pace=pace, held=held)
     try:
         async with asyncio.timeout(timeout_s):
             ips = await reach(address.host, address.port, tunnel=address.tunnel, policy=address.policy, resolve=resolve)

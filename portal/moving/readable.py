@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from portal.access import hours, plans
 from portal.backup.sealed import Unusable
+from portal.calls import beat
 from portal.errors import Refused
 from portal.moving import values
 from portal.payments.refunds import rules
@@ -53,7 +54,12 @@ def _rules(found: rules.Rules) -> bool:
 
 def _router(row: Row) -> bool:
     answers = json.loads(row["answers"])
-    return 0 < row["port"] < 1 << 16 and isinstance(answers, dict) and all(map(values.is_text, answers.values()))
+    return (
+        beat.fits(row["beat"])
+        and 0 < row["port"] < 1 << 16
+        and isinstance(answers, dict)
+        and all(map(values.is_text, answers.values()))
+    )
 
 
 def _plan(row: Row) -> bool:

@@ -48,6 +48,7 @@ OTHERS: Mapping[str, str] = {
     "login_tries": "of strangers, for a day",
     "open_guesses": "of strangers, for a day",
     "root_keys": "the new installation's own",
+    "provider_apps": "the new installation's own",
     "leases": "the new installation's own",
 }
 
@@ -72,6 +73,8 @@ ANEW: Mapping[str, str] = {
 # What is secret and goes along as it stands, and why it may.
 AS_IT_IS: Mapping[str, str] = {
     "payments.token_hash": "a plain hash of a random token: a guest's page is found again",
+    "routers.call_hash": "a plain hash of the token that the router holds: it calls once it knows the new address",
+    "routers.call_mark": "keyed with the router's own key, which goes along: it tells one wish from another",
     "staff.password_hash": "argon2 with a salt of its own, without any key of the installation",
 }
 

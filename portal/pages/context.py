@@ -43,6 +43,8 @@ class Context:
     issued_at: Moment
     note: str = ""
     code: str = ""  # of a voucher whose address the guest had opened; it stands nowhere else
+    inside: bool = False  # the router says that the device is logged in
+    secure: bool = False  # its login page is reached by https
 
 
 def parse_mac(text: str) -> str:

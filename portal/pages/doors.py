@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from portal.access.catalog import Catalog, TenantView
 from portal.access.plans import Plan
-from portal.clock import Clock
+from portal.clock import Clock, Moment
 from portal.db import Database
 from portal.phone import Phone
 from portal.seal import Vault
@@ -118,4 +118,6 @@ class Services:
     vouchers: VouchersRoom
     trials: TrialsRoom
     messages: MessagesRoom | None = None
+    # A one-time login for a device at a router in RADIUS mode: (vault, ISP, router, MAC, now) -> name, password.
+    ticket: Callable[[Vault, int, int, str, Moment], tuple[str, str]] | None = None
     observe: Observe = access_log

@@ -26,7 +26,14 @@ from portal.web.answers import see_other
 from portal.web.security import source_of
 
 # The router's own words (facts/mikrotik.md 4.3) that a guest should hear about, and our note for each.
-NOTES = (("session limit reached", "site-full"), ("no more free addresses", "site-full"), ("shutting down", "restart"))
+NOTES = (
+    ("session limit reached", "site-full"),
+    ("no more free addresses", "site-full"),
+    ("shutting down", "restart"),
+    ("radius server is not responding", "router-silent"),
+    ("radius-timeout", "router-silent"),
+)
+CALM = ("not-logged-in", "not logged in")  # no refusal: somebody looked at the router's own pages
 
 
 async def enter(services: Services, whereabouts: Whereabouts, request: Request) -> Response:
@@ -62,11 +69,20 @@ def claimed(fields: Mapping[str, str], router: Router, lang: str, now: Moment, p
         orig=contexts.parse_orig(wanted, own_hosts(router, public_url)),
         lang=lang,
         issued_at=now,
-        note=note(fields.get("error", "")),
+        note=note(fields.get("error", ""), router),
         code=contexts.parse_scan(wanted, urlsplit(public_url).hostname or ""),
+        inside=fields.get("in") == "yes",
+        secure=fields.get("link-login", "").lower().startswith("https:"),
     )
 
 
-def note(error: str) -> str:
-    """Our note for what the router complains about; the router's text itself is shown to nobody."""
-    return next((ours for theirs, ours in NOTES if theirs in error[:300].lower()), "")
+def note(error: str, router: Router) -> str:
+    """Our note for what the router complains about; the router's text itself is shown to nobody.
+
+    At a router in RADIUS mode every refusal has one: the guest is then not sent there again without a tap.
+    """
+    said = error[:300].lower()
+    found = next((ours for theirs, ours in NOTES if theirs in said), "")
+    if found or router.mode != "radius" or not said.strip() or any(each in said for each in CALM):
+        return found
+    return "not-let-in"

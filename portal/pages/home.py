@@ -6,6 +6,7 @@ request only picks the bytes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -20,7 +21,7 @@ from portal.clock import Moment
 from portal.errors import Refused
 from portal.pages import voucher
 from portal.pages.doors import Services
-from portal.pages.progress import MOVING, Arrival, arrive, left_ms, place
+from portal.pages.progress import MOVING, Arrival, arrive, left_ms, let_in, place
 from portal.pages.visit import Ready, Visit, in_language, open_visit
 from portal.tenancy.store import Tenant
 from portal.texts import LANGUAGES
@@ -30,6 +31,7 @@ from portal.web.answers import answer, see_other
 from portal.web.security import refuse_foreign
 
 _Key = tuple[int, int, str, str, str]
+UNENTERED = ("router-silent", "not-let-in")  # notes for who has time and was not let in by the router
 NONE, OFFER = "", "offer"  # of the free trial; else the day from which this device may have the next one
 
 
@@ -108,7 +110,7 @@ async def home(services: Services, shelf: Shelf, request: Request) -> Response:
         return see_other(f"/w/{in_language(visit, asked['lang'])}/")
     now = services.clock.now()
     found = await look(visit, now)
-    kind = kind_of(found, visit, now)
+    kind = kind_of(found, visit, now, inside=is_inside(visit, asked))
     if visit.context and visit.context.code and not asked:
         offered = await voucher.scanned(visit, request, left_of(found, now))
         if offered is not None:
@@ -126,20 +128,26 @@ async def look(visit: Visit, now: Moment) -> Arrival:
     )
 
 
-def kind_of(found: Arrival, visit: Visit, now: Moment) -> str:
-    """Where this device stands; a router that has just sent it here knows better that it is not online."""
+def is_inside(visit: Visit, asked: Mapping[str, str]) -> bool:
+    """Whether the router has said of this device that it is logged in: as it came, or on the way back from there."""
+    return asked.get("was") == "entered" or (visit.context is not None and visit.context.inside)
+
+
+def kind_of(found: Arrival, visit: Visit, now: Moment, *, inside: bool) -> str:
+    """Where this device stands; a router that has just sent it here knows better whether it is online."""
     kind = place(found.standing, found.router, now)
     if kind == "none" and found.checking:
         return "checking"
     online = found.standing.online if found.standing else None
-    if kind == "online" and online and visit.context and online.seen_at < visit.context.issued_at:
-        return "connecting"
-    return kind
+    stale = kind == "online" and online and visit.context and online.seen_at < visit.context.issued_at
+    if stale and not inside:
+        return "enter" if visit.site.mode == "radius" else "connecting"
+    return let_in(kind, inside)
 
 
 def note_of(visit: Visit, found: Arrival, kind: str) -> str:
     """What to say above the plans."""
-    if visit.context and visit.context.note:
+    if visit.context and visit.context.note not in ("", *UNENTERED):
         return visit.context.note
     return "ended" if found.ended and kind == "none" else ""
 
@@ -170,7 +178,10 @@ def standing_page(visit: Visit, request: Request, found: Arrival, kind: str, was
         moving=kind in MOVING,
         left=left_of(found, visit.services.clock.now()),
         orig=visit.context.orig if kind == "online" else "",
-        arrived=was == "waiting" and kind == "online",
+        arrived=was in ("waiting", "entered") and kind == "online",
+        was="entered" if was == "entered" else "waiting",
+        note=visit.context.note if kind == "enter" else "",
+        enters=kind == "enter" and not visit.context.note,
         hotspot=visit.site.hotspot_host,
     )
     return answer(request, html)
@@ -179,8 +190,8 @@ def standing_page(visit: Visit, request: Request, found: Arrival, kind: str, was
 async def state(services: Services, request: Request) -> Response:
     """The same in one word, for the page's script."""
     visit = open_visit(services, request)
-    now = services.clock.now()
-    return JSONResponse({"s": kind_of(await look(visit, now), visit, now)})
+    now, inside = services.clock.now(), is_inside(visit, forms.query(request))
+    return JSONResponse({"s": kind_of(await look(visit, now), visit, now, inside=inside)})
 
 
 async def connect(services: Services, request: Request) -> Response:

@@ -28,7 +28,7 @@ FULL = "licence-full"  # the kind of the line that the keeper writes for staff
 MOVING = frozenset(
     {
         *("prompt", "opening", "page", "checking", "unconfirmed"),
-        *("connecting", "router-full", "router-offline", "not-seen"),
+        *("connecting", "enter", "router-full", "router-offline", "not-seen"),
     }
 )
 
@@ -50,9 +50,16 @@ def place(standing: Standing | None, router: Router | None, now: Moment) -> str:
     return _missing(standing, router, now)
 
 
+def let_in(kind: str, entered: bool) -> str:
+    """Where a device stands whom its router has let in: its first word of it may be on the way."""
+    return "connecting" if kind == "enter" and entered else kind
+
+
 def _missing(standing: Standing, router: Router | None, now: Moment) -> str:
     if router is not None and router.trouble == FULL:
         return "router-full"
+    if router is not None and router.mode == "radius":
+        return "enter"  # nobody but the guest's browser can log it in there
     if router is None or router_offline(router, now):
         return "router-offline"
     if standing.seen is None or now - standing.seen.seen_at > SEEN_MS:
@@ -116,6 +123,7 @@ class Purchase:
     standing: Standing | None
     router: Router | None
     now: Moment
+    entered: bool = False  # the router has just let the device in, and says so with its next packet
 
     @property
     def kind(self) -> str:
@@ -145,7 +153,7 @@ class Purchase:
         head = self.standing.head if self.standing else None
         if head is not None and head.id != self.bought.id:
             return "added"
-        return place(self.standing, self.router, self.now)
+        return let_in(place(self.standing, self.router, self.now), self.entered)
 
     @property
     def prompt_ends_at(self) -> Moment:

@@ -16,6 +16,7 @@ from portal import words
 from portal.errors import Refused
 from portal.pages import (
     claim,
+    enter,
     entry,
     home,
     hooks,
@@ -87,6 +88,7 @@ def _arrival(services: Services, whereabouts: Whereabouts) -> list[BaseRoute]:
         _get("/w/{token}/pay", Page(back)),
         _post("/w/{token}/connect", Page(home.connect, services)),
         _get("/w/{token}/connect", Page(back)),
+        _get("/w/{token}/enter", Page(enter.of_arrival, services)),
         _post("/w/{token}/trial", Page(trial.take, services)),
         _get("/w/{token}/trial", Page(back)),
         _get("/w/{token}/claim", Page(claim.ask, services)),
@@ -109,6 +111,7 @@ def _purchase(services: Services) -> list[BaseRoute]:
         _get("/p/{token}/", Page(waiting.waiting, services)),
         _get("/p/{token}/state", Page(waiting.state, services)),
         _get("/p/{token}/go", Page(waiting.go, services)),
+        _get("/p/{token}/enter", Page(enter.of_purchase, services)),
         _post("/p/{token}/again", Page(waiting.again, services)),
         _get("/p/{token}/again", Page(back)),
         _get("/p/{token}/receipt", Page(receipt.receipt, services)),
@@ -126,6 +129,8 @@ def _owner(services: Services) -> list[BaseRoute]:
     pages = [
         _get("/s/{token}/", Page(status.status, services)),
         _get("/s/{token}/state", Page(status.state, services)),
+        _get("/s/{token}/enter", Page(enter.of_pass, services)),
+        _get("/s/{token}/leave", Page(enter.leave, services)),
     ]
     return [*pages, *posts, *backs, _get("/s/{token}", Page(slash))]
 

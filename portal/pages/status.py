@@ -15,7 +15,7 @@ from portal.clock import Moment
 from portal.errors import Refused
 from portal.pages.context import parse_mac
 from portal.pages.doors import Services
-from portal.pages.progress import MOVING, Holding, holding, left_ms, place
+from portal.pages.progress import MOVING, Holding, holding, left_ms, let_in, place
 from portal.pages.proof import Proof, open_proof, seal_proof
 from portal.pages.waiting import open_purchase
 from portal.texts import LANGUAGES
@@ -24,7 +24,8 @@ from portal.web import forms
 from portal.web.answers import see_other
 from portal.web.security import refuse_foreign
 
-WAS = frozenset({"claimed", "done", "redeemed", "resumed", "added", "moved"})
+WAS = frozenset({"claimed", "done", "entered", "redeemed", "resumed", "added", "moved"})
+SILENT = frozenset({"", "done", "entered"})  # of these nothing is said
 
 Act = Callable[[Holding, Mapping[str, str], Moment], Unit[None]]
 
@@ -50,7 +51,7 @@ async def status(services: Services, request: Request) -> Response:
 async def show(proof: Proof, request: Request, was: str = "", wrong: str = "", code: int = 200) -> Response:
     """The status page, with what just happened or went wrong."""
     visit, now = proof.visit, proof.visit.services.clock.now()
-    found, kind = await stands(proof, now)
+    found, kind = await stands(proof, now, was == "entered")
     was = was if was in WAS else ""
     orig = visit.context.orig if visit.context and kind == "online" else ""
     return visit.page(
@@ -66,26 +67,38 @@ async def show(proof: Proof, request: Request, was: str = "", wrong: str = "", c
         wrong=wrong,
         was=was,
         orig=orig,
-        arrived=bool(orig) and was in ("claimed", "redeemed", "resumed", "moved"),
+        arrived=bool(orig) and was in ("claimed", "entered", "redeemed", "resumed", "moved"),
+        said=was not in SILENT,
+        enters=kind == "enter" and visit.context is not None,
+        leaves=was == "done" and kind == "held" and _is_at_radius(proof, found),
+        hotspot=visit.router.hotspot_host if visit.router else "",
         viewer=found.viewer,
         home=f"/w/{visit.token}/" if visit.context else "",
     )
 
 
-async def stands(proof: Proof, now: Moment) -> tuple[Holding, str]:
+def _is_at_radius(proof: Proof, found: Holding) -> bool:
+    """Whether the router still has this device online, and may have to be told by the device itself."""
+    if proof.visit.context is None or proof.visit.site.mode != "radius":
+        return False
+    return found.standing is not None and found.standing.online is not None
+
+
+async def stands(proof: Proof, now: Moment, entered: bool = False) -> tuple[Holding, str]:
     """The proven pass, and where it stands in one word."""
     services, tenant_id = proof.visit.services, proof.visit.view.tenant.id
     found = await services.db.read(tenant_id, holding, proof.pass_id, proof.router_id, proof.mac, now)
     if found is None:
         raise Refused("no-pass", status=404)
     if found.leads:
-        return found, place(found.standing, found.router, now)
+        return found, let_in(place(found.standing, found.router, now), entered)
     return found, "ended" if found.one.state == "ended" else "added"
 
 
 async def state(services: Services, request: Request) -> Response:
     """The same in one word, for the page's script."""
-    _, kind = await stands(open_proof(services, request), services.clock.now())
+    entered = forms.query(request).get("was") == "entered"
+    _, kind = await stands(open_proof(services, request), services.clock.now(), entered)
     return JSONResponse({"s": kind})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -28,7 +29,7 @@ async def open_purchase(services: Services, request: Request) -> tuple[Visit, Pu
     )
     if found is None:
         raise Refused("old-link", status=404)
-    return visit, found
+    return visit, replace(found, entered=asked.get("was") == "entered")
 
 
 async def waiting(services: Services, request: Request) -> Response:
@@ -66,6 +67,9 @@ def show(visit: Visit, request: Request, found: Purchase) -> Response:
         click=secrets.token_hex(16),
         tail=tail(visit),
         home=f"/w/{visit.token}/" if visit.context else "",
+        enters=kind == "enter" and visit.context is not None,
+        entered="&was=entered" if found.entered else "",
+        hotspot=found.router.hotspot_host if found.router else "",
     )
 
 

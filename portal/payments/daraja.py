@@ -6,20 +6,20 @@ task at a time asks for a new one, a minute before the old one ends.
 
 from __future__ import annotations
 
-import asyncio
 import base64
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
 
-from portal.clock import MINUTE, Clock, Moment
+from portal.clock import Clock, Moment
+from portal.db import Database
 from portal.errors import ProviderRefused, ProviderUnknown
 from portal.money import Money
 from portal.payments import answers, mpesa, statement
 from portal.payments import initiator as office
 from portal.payments.accounts import Account
+from portal.payments.apps.tokens import SharedTokens, Tokens
 from portal.payments.initiator import Ack, Initiator, ReplyTo
 from portal.payments.line import WHOLE_S, Answer, Line, Observe, quiet
 from portal.payments.mpesa import Shop
@@ -27,33 +27,6 @@ from portal.payments.mpesa_notices import MpesaReader
 from portal.payments.provider import Accepted, Heard, Prompt
 from portal.processors.gate import Registered, shut
 from portal.seal import Vault
-
-EARLY_MS = MINUTE
-
-
-class Tokens:
-    """The tokens of all apps, each asked for by one task at a time."""
-
-    def __init__(self, mint: Callable[[Account], Any], clock: Clock) -> None:
-        self._mint = mint
-        self._clock = clock
-        self._kept: dict[bytes, tuple[str, Moment]] = {}
-        self._locks: dict[bytes, asyncio.Lock] = defaultdict(asyncio.Lock)
-
-    async def get(self, account: Account) -> str:
-        async with self._locks[account.app_index]:
-            kept = self._kept.get(account.app_index)
-            if kept is not None and self._clock.now() < kept[1]:
-                return kept[0]
-            token: answers.Token = await self._mint(account)
-            self._kept[account.app_index] = (token.text, self._clock.now() + max(0, token.lives_ms - EARLY_MS))
-            return token.text
-
-    def drop(self, account: Account, token: str) -> None:
-        """Forget this token, unless somebody has put a newer one in its place."""
-        kept = self._kept.get(account.app_index)
-        if kept is not None and kept[0] == token:
-            del self._kept[account.app_index]
 
 
 class Daraja(MpesaReader):
@@ -68,11 +41,12 @@ class Daraja(MpesaReader):
         whole_s: float = WHOLE_S,
         sources: frozenset[str] = frozenset(),
         registered: Registered = shut,
+        shared: Database | None = None,
     ) -> None:
         super().__init__(sources)
         self._line = Line(http, observe, whole_s, registered=registered)
         self._vault = vault
-        self._tokens = Tokens(self._mint, clock)
+        self._tokens = Tokens(self._mint, clock) if shared is None else SharedTokens(self._mint, clock, shared, vault)
 
     async def push(self, account: Account, prompt: Prompt, now: Moment) -> Accepted:
         request = mpesa.push_request(

@@ -199,7 +199,7 @@ class Inbox:
         message = Message(
             channel=channel, token=token, arrived=Arrived(headers=headers or {}, body=body, source=source)
         )
-        kept = await self._db.write(view.tenant.id, keep, self._vault, self._readers, message, self._clock.now())
+        kept = await self._db.add(view.tenant.id, keep, self._vault, self._readers, message, self._clock.now())
         if kept is None:
             log.warning("unknown token", channel=channel)
             return None

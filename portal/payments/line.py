@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -17,6 +19,8 @@ Observe = Callable[[str], None]
 # A slow gateway answers within 30 s; whoever waits longer holds a connection for nothing.
 TIMEOUT = httpx.Timeout(40, connect=10, pool=10)
 MAX_ANSWER = 4 * 1024 * 1024  # a page of a statement may hold very many rows; more than this is no answer
+AT_ONCE = 64  # requests to one host that are underway; a gateway that hangs holds these, and no other one's
+PLACE_S = 10.0  # so long a request waits for one of them
 WHOLE_S = 45.0  # for all of an answer: TIMEOUT begins anew with each byte
 # The request never left: certainly nothing was started.
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
@@ -48,11 +52,15 @@ class Line:
         whole_s: float = WHOLE_S,
         *,
         registered: Registered = shut,
+        at_once: int = AT_ONCE,
+        place_s: float = PLACE_S,
     ) -> None:
+        self._at_once, self._place_s = at_once, place_s
         self._http = http
         self._registered = registered
         self._observe = observe
         self._whole_s = whole_s
+        self._places: dict[str, asyncio.Semaphore] = {}  # by host
 
     async def send(
         self, account: Account, method: str, url: str, headers: Mapping[str, str], json: Mapping[str, Any] | None = None
@@ -61,6 +69,26 @@ class Line:
         name = account.provider
         if await self._registered(account.tenant_id, name) is None:
             raise ProviderRefused("unregistered", f"{name} is not in the register of processors")
+        async with self._place(url):
+            return await self._sent(name, method, url, headers, json)
+
+    @asynccontextmanager
+    async def _place(self, url: str) -> AsyncIterator[None]:
+        """One of the places at this host; raises `ProviderRefused` when none becomes free."""
+        places = self._places.setdefault(urlsplit(url).netloc, asyncio.Semaphore(self._at_once))
+        try:
+            async with asyncio.timeout(self._place_s):
+                await places.acquire()
+        except TimeoutError:
+            raise ProviderRefused("provider-down", "too many requests wait for its answers") from None
+        try:
+            yield
+        finally:
+            places.release()
+
+    async def _sent(
+        self, name: str, method: str, url: str, headers: Mapping[str, str], json: Mapping[str, Any] | None
+    ) -> Answer:
         sending = self._http.stream(method, url, json=json, headers=dict(headers), timeout=TIMEOUT)
         self._observe(f"{name}:before")
         try:

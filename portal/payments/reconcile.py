@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -20,6 +21,7 @@ from portal.errors import ProviderError, ProviderRefused
 from portal.loops import Bell, first
 from portal.payments import channels, inbox, payment, settle, store
 from portal.payments.accounts import Account, get_account
+from portal.payments.apps import store as apps
 from portal.payments.counts import store as counts
 from portal.payments.limits import GUESS_KEPT_MS
 from portal.payments.mpesa_notices import READERS
@@ -32,6 +34,7 @@ from portal.units import Unit
 
 log = structlog.get_logger("bando.reconcile")
 
+PATIENCE_S = 2.0  # real seconds that a round waits for answers; an app that takes longer keeps no other one waiting
 LOOK_EVERY_MS = 30 * SECOND  # for payments that another process made
 SLOWEST_MS = 5 * MINUTE
 PROMPTS_KEPT_MS = 2 * DAY
@@ -132,8 +135,18 @@ class Queries:
     name = "payments queries"
 
     def __init__(
-        self, db: Database, vault: Vault, clock: Clock, catalog: Catalog, settings: Settings, providers: Providers
+        self,
+        db: Database,
+        vault: Vault,
+        clock: Clock,
+        catalog: Catalog,
+        settings: Settings,
+        providers: Providers,
+        *,
+        shared: bool = False,
     ) -> None:
+        self._shared = shared  # other processes ask the same apps, one after another
+        self._usual_ms = settings.mpesa_query_every_ms
         self._db = db
         self._vault = vault
         self._clock = clock
@@ -143,13 +156,25 @@ class Queries:
         self._paces: dict[bytes, Pace] = defaultdict(lambda: Pace(usual_ms=usual, spacing_ms=usual))
         self.bell = Bell()
         self._next: Moment | None = None
+        self._asking: dict[bytes, asyncio.Task[int]] = {}  # by app: its question that is not answered yet
+
+    async def take_up(self) -> None:
+        """Go on at the pace of the process that asked before."""
+        if self._shared:
+            for app, (spacing, ready) in (await self._db.read(None, apps.paces)).items():
+                self._paces[app] = Pace(usual_ms=self._usual_ms, spacing_ms=spacing, ready_at=ready)
+
+    async def _set_pace(self, app: bytes, pace: Pace) -> None:
+        self._paces[app] = pace
+        if self._shared:
+            await self._db.write(None, apps.set_pace, app, pace.spacing_ms, pace.ready_at)
 
     def wake(self) -> None:
         """There may be something new to ask."""
         self.bell.ring()
 
     async def run_once(self) -> int:
-        """Ask one question of each app that is ready; how many were asked."""
+        """Ask one question of each app that is ready; how many were answered while it waited for that."""
         self.bell.clear()
         now = self._clock.now()
         by_app: dict[bytes, Question] = {}
@@ -157,13 +182,44 @@ class Queries:
         for view in self._catalog.all():
             for each in await self._db.read(view.tenant.id, due, view, self._providers, now):
                 pace = self._paces[each.account.app_index]
+                if each.account.app_index in self._asking:
+                    continue
                 if pace.ready_at > now:
                     waiting.append(pace.ready_at)
                 elif self._known_less(each, by_app.get(each.account.app_index)):
                     by_app[each.account.app_index] = each
-        asked = sum(await asyncio.gather(*(self._ask(each) for each in by_app.values())))
-        self._next = await self._next_due(now, waiting + [self._paces[app].ready_at for app in by_app])
-        return asked
+        answered = await self._ask_all(by_app)
+        ready = [self._paces[app].ready_at for app in by_app if app not in self._asking]
+        self._next = await self._next_due(now, waiting + ready)
+        return answered
+
+    async def _ask_all(self, by_app: Mapping[bytes, Question]) -> int:
+        tasks = {app: asyncio.create_task(self._ask(each), name="query") for app, each in by_app.items()}
+        if not tasks:
+            return 0
+        self._asking |= tasks
+        try:
+            await asyncio.wait(tasks.values(), timeout=PATIENCE_S)
+        finally:
+            for app, task in tasks.items():
+                if task.done():
+                    del self._asking[app]
+                else:
+                    task.add_done_callback(partial(self._answered_late, app))
+        return sum(task.result() for task in tasks.values() if task.done())
+
+    def _answered_late(self, app: bytes, task: asyncio.Task[int]) -> None:
+        del self._asking[app]
+        if not task.cancelled() and (failed := task.exception()) is not None:
+            log.error("query broke off", error=type(failed).__name__, exc_info=failed)
+        self.wake()
+
+    async def drain(self) -> None:
+        """Give up what is not answered yet; it is asked for again."""
+        tasks = list(self._asking.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     @staticmethod
     def _known_less(one: Question, than: Question | None) -> bool:
@@ -180,7 +236,7 @@ class Queries:
         try:
             answer = await self._providers[question.account.provider].ask(question.account, checkout, now)
         except ProviderError as failed:
-            self._paces[app] = self._paces[app].refused(self._clock.now())
+            await self._set_pace(app, self._paces[app].refused(self._clock.now()))
             log.warning("query failed", payment=question.payment.public, kind=type(failed).__name__)
             if isinstance(failed, ProviderRefused) and failed.reason == "config":
                 tenant_id = question.tenant.tenant.id
@@ -191,9 +247,9 @@ class Queries:
     async def _take(self, question: Question, answer: Heard) -> int:
         app, now = question.account.app_index, self._clock.now()
         if answer.throttled:
-            self._paces[app] = self._paces[app].refused(now, answer.retry_after_ms)
+            await self._set_pace(app, self._paces[app].refused(now, answer.retry_after_ms))
             return 0
-        self._paces[app] = self._paces[app].asked(now)
+        await self._set_pace(app, self._paces[app].asked(now))
         tenant = question.tenant.tenant
         again = await self._db.write(
             tenant.id,

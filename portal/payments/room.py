@@ -57,7 +57,8 @@ def built(
 class Payments:
     """Checkout, claims and inbox, with the loops they need. `observe` sees each call of a provider.
 
-    M-Pesa is always there; `further` says how to build the other providers that accounts may name.
+    M-Pesa is always there; `further` says how to build the other providers that accounts may name. `shared`: other
+    processes use the same apps at them.
     """
 
     def __init__(
@@ -70,14 +71,24 @@ class Payments:
         http: httpx.AsyncClient,
         observe: Callable[[str], None] = quiet,
         further: Sequence[Make] = (),
+        *,
+        shared: bool = False,
     ) -> None:
         self._db = db
         self._clock = clock
         self._catalog = catalog
         gate = Gate(db, clock)
-        self.provider = Daraja(http, vault, clock, observe, sources=settings.mpesa_sources, registered=gate)
+        self.provider = Daraja(
+            http,
+            vault,
+            clock,
+            observe,
+            sources=settings.mpesa_sources,
+            registered=gate,
+            shared=db if shared else None,
+        )
         self.providers = built(further, http, vault, clock, observe, self.provider, registered=gate)
-        self.queries = Queries(db, vault, clock, catalog, settings, self.providers)
+        self.queries = Queries(db, vault, clock, catalog, settings, self.providers, shared=shared)
         self.deadlines = Deadlines(db, vault, clock, catalog)
         self.inbox = Inbox(db, vault, clock, catalog, settings, self.providers)
         self.inbox.on_doubt = self.queries.wake
@@ -125,6 +136,7 @@ class Payments:
 
     async def stop(self) -> None:
         """Let the prompts in hand be sent and written down."""
+        await self.queries.drain()
         await self.asking.drain()
         await self.checkout.drain()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -88,16 +89,29 @@ class Router:
     radius_secret_sealed: bytes | None = None
     radius_source: str | None = None  # where its RADIUS packets come from, as FreeRADIUS sees them
     coa_port: int | None = None  # where it takes Disconnect and CoA; None: it cannot be reached
+    call_key_sealed: bytes | None = None  # of a router that calls us (portal/calls)
+    call_hash: bytes | None = None  # SHA-256 of the token by which it is known
+    call_version: int = 0  # of what is wished of it
+    call_mark: bytes | None = None
+    beat_at: Moment | None = None  # when it called last, and what it told, as JSON
+    beat: str = "{}"
 
     @property
     def trusted(self) -> bool:
-        """Whether it is known whom to expect there: Bando does not connect before."""
-        return self.tunnel or bool(self.fingerprint)
+        """Whether it is known whom to expect there: Bando does not connect before, and in RADIUS mode never."""
+        return self.tunnel or bool(self.fingerprint) or self.mode == "radius"
 
     def password(self, vault: Vault) -> str:
         """The password of the API user."""
         own = vault.of(self.tenant_id)
         return own.open(self.password_sealed, table="routers", row=self.public, column="password_sealed").decode()
+
+    def radius_secret(self, vault: Vault) -> str:
+        """What it shares with FreeRADIUS; empty while there is none."""
+        if self.radius_secret_sealed is None:
+            return ""
+        own, sealed = vault.of(self.tenant_id), self.radius_secret_sealed
+        return own.open(sealed, table="routers", row=self.public, column="radius_secret_sealed").decode()
 
 
 def _tenant(row: Row) -> Tenant:
@@ -209,8 +223,12 @@ def add_router(
     tunnel: bool = False,
     public: str = "",
     answers: str = "{}",
+    radius: AsksRadius | None = None,
 ) -> Unit[int]:
-    """A further router; `answers` are those to the questions of its set-up script, as JSON."""
+    """A further router; `answers` are those to the questions of its set-up script, as JSON.
+
+    `radius`: it asks RADIUS, with a secret of its own that is made here.
+    """
     public = public or new_public(4)
     sealed = vault.seal(password, table="routers", row=public, column="password_sealed")
     return (
@@ -227,8 +245,28 @@ def add_router(
             hotspot_host=hotspot_host.lower(),
             answers=answers,
             created_at=now,
+            **(radius_columns(vault, public, radius) if radius else {}),
         )
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AsksRadius:
+    """What has to be known of a router in RADIUS mode."""
+
+    source: str  # where its packets come from, as FreeRADIUS sees them; no two routers have the same one
+    coa_port: int | None = None  # where it takes Disconnect and CoA, if it can be reached
+
+
+def radius_columns(vault: Vault, public: str, asks: AsksRadius) -> dict[str, Any]:
+    """The columns of a router in RADIUS mode, with a new secret: 192 random bits, of letters that all sides take."""
+    sealed = vault.seal(secrets.token_urlsafe(24), table="routers", row=public, column="radius_secret_sealed")
+    return {"mode": "radius", "radius_source": asks.source, "coa_port": asks.coa_port, "radius_secret_sealed": sealed}
+
+
+def change_router(router_id: int, **columns: Any) -> Unit[None]:
+    """Change columns of a router."""
+    yield from update("routers", router_id, **columns)
 
 
 def wake_versions() -> Unit[dict[int, int]]:

@@ -15,7 +15,7 @@ from portal.access.passes import Pass, as_of
 from portal.access.store import Cause, Device
 from portal.clock import DAY, Moment
 from portal.errors import Refused
-from portal.units import Unit
+from portal.units import ALONE, Unit
 from portal.vouchers import guesses, posting, store
 from portal.vouchers.guesses import Guesser
 from portal.vouchers.imported import is_imported
@@ -50,7 +50,11 @@ def unknown() -> Refused:
 
 
 def redeem(ask: Ask, now: Moment) -> Unit[Redeemed | Refused]:
-    """The pass that this code leads to; raises `Refused` when nothing may be changed, returns it after a guess."""
+    """The pass that this code leads to; raises `Refused` when nothing may be changed, returns it after a guess.
+
+    A code that was not used yet, or is none, concerns its own device and its source alone, so such units may run
+    beside each other.
+    """
     wait = yield from guesses.admit(ask.who, now)
     if wait:
         return slowed(wait)
@@ -61,6 +65,7 @@ def redeem(ask: Ask, now: Moment) -> Unit[Redeemed | Refused]:
     device = (yield from access.device_by_mac(ask.mac)) if found else None
     if found is None or found.made is None or found.made.state == "ended":
         return (yield from _refuse(ask, found, device, now))
+    yield ALONE  # the pass has other devices, and what these do concerns it, too
     return (yield from _show_again(ask, found, found.made, device, now))
 
 

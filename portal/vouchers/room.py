@@ -58,9 +58,11 @@ class Vouchers:
                 done += await self._db.write(view.tenant.id, posting.expire_some, self._clock.now())
         return done
 
-    async def _ask(self, view: TenantView, router: Router, mac: str, text: str, source: str, move: bool) -> Ask:
+    async def _ask(
+        self, view: TenantView, router: Router, mac: str, text: str, source: str, move: bool, seen: bool
+    ) -> Ask:
         code = imported.index_typed(self._vault, view.tenant, text, self._clock.now())
-        seen = await self._sees(router, mac)
+        seen = seen or await self._sees(router, mac)
         return Ask(
             code=code,
             mac=mac,
@@ -71,11 +73,22 @@ class Vouchers:
         )
 
     async def redeem(
-        self, view: TenantView, router: Router, *, mac: str, text: str, source: str, move: bool = False
+        self,
+        view: TenantView,
+        router: Router,
+        *,
+        mac: str,
+        text: str,
+        source: str,
+        move: bool = False,
+        seen: bool = False,
     ) -> Redeemed:
-        """Put this device online with a code; `move` says that another device may make room."""
-        ask = await self._ask(view, router, mac, text, source, move)
-        done = await self._db.write_here(view.tenant.id, redeem.redeem, ask, self._clock.now())
+        """Put this device online with a code; `move` says that another device may make room.
+
+        `seen`: the router itself asks for this device, so that it need not be looked for at the router.
+        """
+        ask = await self._ask(view, router, mac, text, source, move, seen)
+        done = await self._db.write_beside(view.tenant.id, _subjects(ask), redeem.redeem, ask, self._clock.now())
         if isinstance(done, Refused):
             raise self._counted(router.public, done)
         self.counts.redeemed(router.public)
@@ -83,7 +96,7 @@ class Vouchers:
 
     async def look(self, view: TenantView, router: Router, *, mac: str, text: str, source: str) -> Offer:
         """What a code is good for at this router; spends nothing."""
-        ask = await self._ask(view, router, mac, text, source, move=False)
+        ask = await self._ask(view, router, mac, text, source, move=False, seen=False)
         found = await self._db.write_here(view.tenant.id, redeem.look, ask, self._clock.now())
         if isinstance(found, Refused):
             raise self._counted(router.public, found)
@@ -108,6 +121,14 @@ class Vouchers:
             await self._db.write(None, guesses.count_open, self._vault, source, now, code)
             raise self._counted(OPEN_DOOR, redeem.unknown())
         return view, found
+
+
+def _subjects(ask: Ask) -> tuple[str, ...]:
+    """Whose redemptions are to come one after another: a device's, and a source's where its devices are claims.
+
+    Whatever number of tries somebody makes at once, each of them so sees the guesses before it.
+    """
+    return (ask.mac, ask.who.source.hex()) if ask.who.source else (ask.mac,)
 
 
 def _open_door(vault: Vault, code: bytes, source: str, now: int) -> Unit[int | Refused]:

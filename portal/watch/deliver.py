@@ -14,6 +14,7 @@ import json
 import smtplib
 import ssl
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
 from email.utils import format_datetime
 from urllib.parse import urlsplit
@@ -30,6 +31,7 @@ from portal.watch.addresses import Forbidden, Policy, Target, reach, target
 TAKEN = "taken"
 PATIENCE_S = 5.0
 MAIL_PATIENCE_S = 20.0
+MAILS_AT_ONCE = 4  # in threads of their own: a mail server that hangs holds up nothing else
 MAIL_STEP_S = 8.0  # for each word of a mail server
 TRIED = 2  # addresses of one name
 
@@ -127,6 +129,7 @@ class Mails:
     def __init__(self, settings: Settings, trust: ssl.SSLContext) -> None:
         self._settings = settings
         self._trust = trust
+        self._threads = ThreadPoolExecutor(MAILS_AT_ONCE, thread_name_prefix="bando-mail")
 
     @property
     def possible(self) -> bool:
@@ -141,7 +144,7 @@ class Mails:
         mail = self.letter(address, delivery, json.loads(body), now)
         try:
             async with asyncio.timeout(MAIL_PATIENCE_S):
-                await asyncio.to_thread(self._send, mail)
+                await asyncio.get_running_loop().run_in_executor(self._threads, self._send, mail)
         except smtplib.SMTPRecipientsRefused:
             return "mail-refused"
         except smtplib.SMTPAuthenticationError:

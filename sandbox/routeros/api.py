@@ -48,6 +48,7 @@ class Connection(asyncio.Protocol):
         self._replies: list[bytes] = []
         self._flushing = False
         self._silent = False
+        self._said = 0  # bytes
         self._failures = 0
         self._challenge = b""
         self._active_row = ""
@@ -168,6 +169,7 @@ class Connection(asyncio.Protocol):
         if data is None:
             self.transport.close()
             return
+        data = self._until_silent(data)
         room = self.faults.cut_after_bytes
         if room is None:
             self.transport.write(data)
@@ -177,6 +179,14 @@ class Connection(asyncio.Protocol):
         if len(data) >= room:
             self.faults.cut_after_bytes = None
             self.drop()
+
+    def _until_silent(self, data: bytes) -> bytes:
+        most = self.faults.silent_after_bytes
+        if most is not None:
+            data = data[: max(0, most - self._said)]
+            self._silent = self._said + len(data) >= most
+        self._said += len(data)
+        return data
 
     def _send_now(self, sentences: list[Sentence]) -> None:
         self.transport.write(b"".join(map(encode_sentence, sentences)))

@@ -137,6 +137,7 @@ def _reference(words: str) -> Clean:
 
 KINDS: dict[str, Clean] = {
     "text": lambda tables, name, text: text,
+    "millis": _plain(lambda text: values.format_millis(values.parse_millis(text))),
     "time": _plain(lambda text: values.format_span(values.parse_span(text))),
     "timenone": _plain(_span_or_none),
     "bool": _plain(lambda text: values.format_bool(values.parse_bool(text))),

@@ -271,8 +271,24 @@ def _hotspot_login(router: SandboxRouter, request: Request) -> list[Sentence]:
         address = clean_address(address) if address else "0.0.0.0"
     except ValueError:
         raise Trap("invalid value for argument ip", 1) from None
-    router.hotspot.login(address, given.get("user", ""), given.get("password", ""), mac, "http-pap")
+    user, password, host = given.get("user", ""), given.get("password", ""), router.hotspot.hosts.get(address)
+    if host and router.radius is not None and router.hotspot.asks_radius(user, host):
+        router.radius.later(host, user, password, "http-pap", lambda: None)  # the answer comes after this one
+        return [DONE]
+    router.hotspot.login(address, user, password, mac, "http-pap")
     return [DONE]
+
+
+def _radius_monitor(router: SandboxRouter, request: Request) -> list[Sentence]:
+    """Counters of each server named, once."""
+    rows = [router.table("/radius").row(ident) for ident in _idents(router, {**request.given})]
+    counts = [router.radius.monitor(row).counts for row in rows] if router.radius is not None else []
+    return [*(["!re", *(f"={name}={count}" for name, count in each.items())] for each in counts), DONE]
+
+
+def _incoming_monitor(router: SandboxRouter, request: Request) -> list[Sentence]:
+    counts = router.radius.incoming if router.radius is not None else {}
+    return [["!re", *(f"={name}={count}" for name, count in counts.items())], DONE]
 
 
 def _make_binding(router: SandboxRouter, request: Request) -> list[Sentence]:
@@ -311,4 +327,6 @@ _SPECIAL: dict[str, tuple[str, Callable[[SandboxRouter, Request], list[Sentence]
     "/ip/hotspot/active/login": ("write", _hotspot_login),
     "/ip/hotspot/host/make-binding": ("write", _make_binding),
     "/certificate/sign": ("write", _sign),
+    "/radius/monitor": ("read", _radius_monitor),
+    "/radius/incoming/monitor": ("read", _incoming_monitor),
 }

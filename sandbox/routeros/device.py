@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from portal.clock import Clock, Moment, as_datetime
 from sandbox.routeros import garden, system
@@ -14,12 +15,16 @@ from sandbox.routeros.columns import Trap
 from sandbox.routeros.faults import Faults
 from sandbox.routeros.hotspot import Hotspot
 from sandbox.routeros.menus import MENUS, absent_properties
+from sandbox.routeros.radius import Numbers, Proof, rows_of
 from sandbox.routeros.refusals import LoginRefused
 from sandbox.routeros.tables import Row, Table
 from sandbox.routeros.timing import Processor
 from sandbox.routeros.values import clean_mac
 
 __all__ = ["Faults", "LoginRefused", "SandboxRouter", "Trap"]
+
+if TYPE_CHECKING:
+    from sandbox.routeros.radius_line import RadiusLine
 
 _LOG_ROWS = 1000
 _VOLATILE = ("/ip/hotspot/active", "/ip/hotspot/host")
@@ -51,8 +56,11 @@ class SandboxRouter:
         self.random = random.Random(seed)
         self.own_certificate = ""  # SHA-256 of what its `api-ssl` shows, where a server in front of it has a real one
         self.files: dict[str, bytes] = {}
+        self.globals: dict[str, Any] = {}  # variables of scripts; a reboot forgets them
         self.processor = Processor(self.faults)  # one for all services and connections
         self.cut: list[Callable[[], None]] = []  # called when power or a reboot breaks all connections
+        self.numbers = Numbers()
+        self.radius: RadiusLine | None = None  # its RADIUS client, where it has sockets
         self._powered = True
         self._booted: Moment = clock.now()
         self.tables: dict[str, Table] = {}
@@ -123,7 +131,31 @@ class SandboxRouter:
     def host_gone(self, mac: str) -> None:
         self.hotspot.host_gone(mac)
 
-    def login(self, *, ip: str, user: str, password: str, mac: str | None = None, by: str) -> None:
+    async def ask_radius(self, *, ip: str, user: str, password: Proof, by: str) -> None:
+        """Ask RADIUS about a login that follows, if it is not for the router alone to decide."""
+        host = self.hotspot.host(ip)
+        if host and host.session is None and self.radius is not None and self.hotspot.asks_radius(user, host):
+            await self.radius.decide(host, user, password, by)
+
+    def challenge(self, address: str) -> tuple[int, bytes] | None:
+        """What the login page of this host asks md5.js to mix into the password."""
+        host = self.hotspot.host(address)
+        if host is None:
+            return None
+        host.chap = host.chap or (self.random.randrange(256), self.random.randbytes(16))
+        return host.chap
+
+    def radius_source(self) -> str:
+        """The address that its RADIUS packets come from."""
+        rows = rows_of(self.tables["/radius"].rows.values())
+        said = rows[0]["src-address"] if rows else "0.0.0.0"
+        return "127.0.0.1" if said == "0.0.0.0" else said
+
+    def own_time(self) -> Moment:
+        """What the router takes for the time."""
+        return system.BOOT_WITHOUT_CLOCK + self.uptime_ms if self.faults.clock_1970 else self.clock.now()
+
+    def login(self, *, ip: str, user: str, password: Proof, mac: str | None = None, by: str) -> None:
         """A login from the device's own side; raises LoginRefused. Its address may be the untranslated one."""
         host = self.hotspot.host(ip)
         self.hotspot.login(host.to_address if host else ip, user, password, mac, by)
@@ -183,18 +215,28 @@ class SandboxRouter:
     def powered(self, on: bool) -> None:
         if self._powered and not on:
             self._lose()
-        elif on and not self._powered:
-            self._booted = self.clock.now()
+        boots = on and not self._powered
         self._powered = on
+        if boots:
+            self._boot()
 
     def reboot(self) -> None:
         """Off and on again, in no time."""
+        if self.radius is not None:
+            self.radius.going_down()
         self._lose()
+        self._boot()
+
+    def _boot(self) -> None:
         self._booted = self.clock.now()
+        self.numbers.boot(restart=self.faults.radius.ids_restart)
+        if self.radius is not None:
+            self.radius.booted()
 
     def _lose(self) -> None:
         self.hotspot.tick()
         self.hotspot.power_cut()
+        self.globals.clear()
         self.tables["/user/active"].clear()
         for path, table in self.tables.items():
             if path in _VOLATILE or self.faults.ids_change_on_reboot:

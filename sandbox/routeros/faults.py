@@ -11,6 +11,23 @@ from typing import Literal
 
 
 @dataclass(kw_only=True, slots=True)
+class RadiusFaults:
+    """What can go wrong between a router and its RADIUS server, and what nobody has settled."""
+
+    loss: float = 0  # share of the packets that are lost, on either way
+    doubled: float = 0  # share of the requests that arrive twice
+    late_ms: float = 0  # answers take so much longer, in real time
+    attempts: int = 3  # how often a request is sent before the router gives up
+    anew: bool = False  # a repeat is a new packet with a higher Acct-Delay-Time, not the same one again
+    wrong_secret: bool = False
+    no_message_auth: bool = False  # Access-Requests carry no Message-Authenticator, as from old versions
+    lost_stops: bool = False  # no Stop ever arrives
+    silent_reboot: bool = False  # a reboot that was asked for tells nobody, as a power cut does
+    ids_restart: bool = False  # the count of boots is not kept, so session ids come again
+    swapped: bool = False  # Acct-Input is what went to the client
+
+
+@dataclass(kw_only=True, slots=True)
 class Faults:
     """Faults of one router."""
 
@@ -24,6 +41,7 @@ class Faults:
     refuse: Literal["", "close", "rst"] = ""  # what a new connection gets instead of service
     cut_after_bytes: int | None = None  # cut the connection after so many more bytes of replies
     cut_with_rst: bool = False
+    silent_after_bytes: int | None = None  # a connection says nothing after so many bytes of replies
     stall_command: str | None = None  # the next command that begins so is answered late (once) ...
     stall_ms: float | None = None  # ... by this much, or never
     fatal_next: str | None = None  # the next command gets !fatal with this reason
@@ -48,3 +66,5 @@ class Faults:
     save_uptime_every_s: int | None = None  # what a power cut cannot take away
     cookies_survive_reboot: bool = True
     ids_change_on_reboot: bool = True
+
+    radius: RadiusFaults = field(default_factory=RadiusFaults)

@@ -12,6 +12,7 @@ from portal.clock import SECOND, Clock, Moment
 from sandbox.routeros import refusals, shown
 from sandbox.routeros.cookies import Cookies
 from sandbox.routeros.faults import Faults
+from sandbox.routeros.radius import Chap, Grant, Proof, in_progress, mac_name, proves, refusal_of
 from sandbox.routeros.sessions import (
     NEVER,
     Counters,
@@ -34,6 +35,7 @@ from sandbox.routeros.values import (
 )
 
 Log = Callable[[str, str], None]
+Later = Callable[[Host, str, Proof, str, Callable[[], None]], None]
 # Logging out in these ways forgets the mac-cookie (facts/mikrotik.md 3.4).
 _FORGETTING = frozenset({"user request", "admin reset", "traffic limit reached", "session timeout", "uptime limit"})
 
@@ -55,6 +57,9 @@ class Hotspot:
         self._by_user: dict[str, dict[str, Session]] = {}
         self._due: Moment = NEVER  # no session ends before this
         self._hosts_due: Moment = NEVER
+        self.began: list[Callable[[Session], None]] = []
+        self.ended: list[Callable[[Session, str, Moment], None]] = []
+        self.later: Later | None = None  # asks RADIUS where nobody waits for the answer
         self.users.live = shown.user_words
         self.users.after.append(self._user_changed)
         self.actives.live = lambda row: shown.active_words(row, clock.now())
@@ -146,8 +151,8 @@ class Hotspot:
 
     # -- in and out ----------------------------------------------------------------------------
 
-    def login(self, ip: str, user: str, password: str, mac: str | None, by: str) -> None:
-        """Let a host in, or raise LoginRefused."""
+    def login(self, ip: str, user: str, password: Proof, mac: str | None, by: str) -> None:
+        """Let a host in, or raise LoginRefused. Of a user that is not known here RADIUS must have been asked."""
         self.tick()
         host = self.hosts.get(ip)
         try:
@@ -159,12 +164,32 @@ class Hotspot:
                 raise refusals.LoginRefused(self.faults.login_traps[ip], key="internal-error")
             if host.session is not None and not self._is_new_login(host.session):
                 return
-            row = self._user(host, user, password)
-            profile = self._admit(row)
+            grant = self._granted(host, user) if self.asks_radius(user, host) else None
+            row = None if grant else self._user(host, user, password)
+            profile = self._admit(row) if row else self._admit_granted(grant or Grant(user=user, session="", port=0))
         except refusals.LoginRefused as refused:
             self.log("hotspot,info,debug", f"{user} ({ip}): login failed: {refused.page}")
             raise
-        self._begin(host, row, profile, by, password)
+        self._begin(host, row, profile, by, password, grant)
+
+    def asks_radius(self, user: str, host: Host) -> bool:
+        """Local users come first; RADIUS is asked only about names that no local user has."""
+        profile = self.profile()
+        if profile is None or profile["use-radius"] != "true" or self._users(user, host):
+            return False
+        return not (looks_like_mac(user) and clean_mac(user) != host.mac)
+
+    def obey(self, session: Session) -> None:
+        """The grant of a running session has changed: it ends if what is left is nothing."""
+        if session.grant is None:
+            return
+        session.profile |= session.grant.profile
+        session.limits = session.grant.all_limits()
+        if session.bytes_are_used_up():
+            self.end(session, "traffic limit reached")
+        elif session.left_ms(self.clock.now()) == 0:
+            self.end(session, "session timeout")
+        self._expect(session.host)
 
     def logout(self, ip: str, cause: str) -> None:
         host = self.host(ip)
@@ -180,6 +205,8 @@ class Hotspot:
         del mine[session.row]
         if not mine:
             del self._by_user[session.user]
+        for hear in self.ended:
+            hear(session, cause, now)
         self._credit(session, now - session.started)
         if cause in _FORGETTING:
             self.cookies.forget(host.mac)
@@ -233,13 +260,24 @@ class Hotspot:
         self.end(session, "admin reset")
         return True
 
-    def _user(self, host: Host, user: str, password: str) -> Row:
+    def _granted(self, host: Host, user: str) -> Grant:
+        """What RADIUS has just said of this user at this host."""
+        (about, verdict), host.verdict = host.verdict or ("", refusal_of(None)), None
+        if about not in ("", user):
+            raise in_progress()
+        if not isinstance(verdict, Grant):
+            raise verdict
+        return verdict
+
+    def _users(self, user: str, host: Host) -> list[Row]:
+        return [row for row in self.users.find(name=user) if row["server"] in ("all", host.server)]
+
+    def _user(self, host: Host, user: str, password: Proof) -> Row:
         """The user's row, if name, password and MAC agree."""
         if looks_like_mac(user) and clean_mac(user) != host.mac:
             raise refusals.not_your_name(user)
-        rows = [row for row in self.users.find(name=user) if row["server"] in ("all", host.server)]
-        row = next((row for row in rows if row["disabled"] == "false"), None)
-        if row is None or row.get("password", "") != password:
+        row = next((row for row in self._users(user, host) if row["disabled"] == "false"), None)
+        if row is None or not proves(password, row.get("password", "")):
             raise refusals.bad_password()
         if row["mac-address"] not in (NO_MAC, host.mac):
             raise refusals.not_your_mac(user)
@@ -254,17 +292,29 @@ class Hotspot:
         if bytes_over(limits, used.counters):
             raise refusals.bytes_used_up(row["name"])
         profile = (self.profiles.find(name=row["profile"]) or self.profiles.find(name="default"))[0]
+        self._has_room(row["name"], profile)
+        return profile
+
+    def _admit_granted(self, grant: Grant) -> Row:
+        """The profile that RADIUS named, with what it set."""
+        profile = Row((self.profiles.find(name=grant.group) or self.profiles.find(name="default"))[0] | grant.profile)
+        self._has_room(grant.user, profile)
+        return profile
+
+    def _has_room(self, user: str, profile: Row) -> None:
         shared = profile["shared-users"]
-        if shared != "unlimited" and len(self._by_user.get(row["name"], {})) >= int(shared):
-            raise refusals.too_many_sessions(row["name"])
+        if shared != "unlimited" and len(self._by_user.get(user, {})) >= int(shared):
+            raise refusals.too_many_sessions(user)
         if self.faults.license_sessions is not None and len(self.sessions) >= self.faults.license_sessions:
             raise refusals.licence_full(self.faults.license_sessions)
         if reason := queue_refusal(profile["rate-limit"]):
             raise refusals.no_queue(reason)
-        return profile
 
-    def _begin(self, host: Host, row: Row, profile: Row, by: str, password: str) -> None:
-        used, now, name = usage_of(row), self.clock.now(), row["name"]
+    def _begin(
+        self, host: Host, row: Row | None, profile: Row, by: str, password: Proof, grant: Grant | None = None
+    ) -> None:
+        used, now = usage_of(row) if row else Usage(), self.clock.now()
+        name = row["name"] if row else grant.user if grant else ""
         session = Session(
             host=host,
             user=name,
@@ -273,10 +323,11 @@ class Hotspot:
             by=by,
             started=now,
             base=Usage(used.uptime_ms, Counters(used.counters.up, used.counters.down)),
-            limits=limits_of(row),
+            limits=limits_of(row) if row else grant.all_limits() if grant else {},
+            grant=grant,
         )
         words = {"server": host.server, "user": name, "address": host.to_address, "mac-address": host.mac}
-        words["login-by"] = by
+        words |= {"login-by": by, "radius": "true" if grant else "false"}
         for key in ("idle-timeout", "keepalive-timeout"):
             if profile[key] != "none":
                 words[key] = profile[key]
@@ -286,28 +337,44 @@ class Hotspot:
         self._by_user.setdefault(name, {})[session.row] = session
         self._expect(host)
         if "mac-cookie" in self.login_by() and profile["add-mac-cookie"] == "true" and self._is_alone(host):
-            self.cookies.keep(host.mac, name, password, parse_span(profile["mac-cookie-timeout"]))
+            kept = row.get("password", "") if isinstance(password, Chap) and row else password
+            if isinstance(kept, str):
+                self.cookies.keep(host.mac, name, kept, parse_span(profile["mac-cookie-timeout"]))
         self.log("hotspot,info,debug", f"{name} ({host.to_address}): trying to log in by {by}")
         self.log("hotspot,account,info,debug", f"{name} ({host.to_address}): logged in")
+        for hear in self.began:
+            hear(session)
 
     def _let_in_by_itself(self, host: Host) -> None:
         ways = self.login_by()
         if not self._is_alone(host):
             self.cookies.forget(host.mac)  # two hosts with one MAC
-        cookie = self.cookies.of(host.mac) if "mac-cookie" in ways else None
-        if cookie:
-            try:
-                self.login(host.to_address, cookie.user, cookie.password, None, "mac-cookie")
-            except refusals.LoginRefused:
-                self.cookies.forget(host.mac)
+        if cookie := self.cookies.of(host.mac) if "mac-cookie" in ways else None:
+            self._try(host, cookie.user, cookie.password, "mac-cookie", lambda: self.cookies.forget(host.mac))
+        if host.session is None and not host.asking and "mac" in ways:
+            self._by_mac_alone(host)
+
+    def _by_mac_alone(self, host: Host) -> None:
+        """A device whose MAC is the user; if it may not, the login page follows."""
         profile = self.profile()
-        if host.session is None and "mac" in ways and profile and self.users.find(name=host.mac):
-            both = profile["mac-auth-mode"] == "mac-as-username-and-password"
-            password = host.mac if both else profile.get("mac-auth-password", "")
-            try:
-                self.login(host.to_address, host.mac, password, None, "mac")
-            except refusals.LoginRefused:
-                return  # the login page follows
+        if profile is None:
+            return
+        elsewhere = mac_name(host.mac, profile["radius-mac-format"])
+        name = host.mac if self.users.find(name=host.mac) else elsewhere
+        both = profile["mac-auth-mode"] == "mac-as-username-and-password"
+        if self._users(name, host) or self.asks_radius(name, host):
+            self._try(host, name, name if both else profile.get("mac-auth-password", ""), "mac", lambda: None)
+
+    def _try(self, host: Host, user: str, password: str, by: str, failed: Callable[[], None]) -> None:
+        """A login that the device did not ask for."""
+        if self.asks_radius(user, host):
+            if self.later is not None:
+                self.later(host, user, password, by, failed)
+            return
+        try:
+            self.login(host.to_address, user, password, None, by)
+        except refusals.LoginRefused:
+            failed()
 
     def _credit(self, session: Session, ran_ms: int) -> None:
         row = session.user_row
@@ -389,7 +456,7 @@ class Hotspot:
             row.state = Usage()
         if change != "set" or not self.faults.limits_reach_running_session:
             return
-        for session in list(self._by_user.get(row["name"], {}).values()):
+        for session in [each for each in self._by_user.get(row["name"], {}).values() if each.grant is None]:
             session.limits = limits_of(row)
             if session.bytes_are_used_up():
                 self.end(session, "traffic limit reached")

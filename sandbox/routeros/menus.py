@@ -147,8 +147,7 @@ SYSTEM_MENUS: dict[str, Menu] = {
         single=True,
     ),
     "/system/scheduler": _named(
-        "name* start-date start-time=startup interval:time=0s on-event= policy owner:ro run-count:ro=0 next-run:ro"
-        + _TAIL
+        "name* start-date start-time interval:time=0s on-event= policy owner:ro run-count:ro=0 next-run:ro" + _TAIL
     ),
     "/system/script": _named("name* source= policy owner:ro dont-require-permissions:bool=false comment=?"),
     "/system/note": Menu(columns="note= show-at-login:bool=true", single=True),
@@ -268,8 +267,10 @@ NETWORK_MENUS: dict[str, Menu] = {
     ),
     "/ipv6/firewall/filter": Menu(columns=_FIREWALL),
     "/radius": Menu(
-        columns="service= address= secret:secret= timeout=300ms src-address=0.0.0.0 protocol=udp "
-        "authentication-port:int=1812 accounting-port:int=1813 require-message-auth=yes-for-request-resp" + _TAIL
+        columns="service= called-id= domain= address= secret:secret= timeout:millis=300ms src-address:ip=0.0.0.0 "
+        "protocol:enum(udp|radsec)=udp certificate=none realm= accounting-backup:bool=false "
+        "authentication-port:int=1812 accounting-port:int=1813 "
+        "require-message-auth:enum(no|yes-for-request-resp)=yes-for-request-resp" + _TAIL
     ),
     "/radius/incoming": Menu(columns="accept:bool=false port:int=3799 vrf=main", single=True),
 }
@@ -278,6 +279,7 @@ NETWORK_MENUS: dict[str, Menu] = {
 _NEW = {
     "/system/ntp/client": ((7, 0), ("servers", "vrf")),
     "/ip/service": ((7, 0), ("max-sessions", "vrf")),
+    "/radius": ((7, 15), ("require-message-auth",)),
     "/ip/dns": ((6, 47), ("use-doh-server", "verify-doh-cert")),
 }
 _GONE = {"/system/ntp/client": ((7, 0), ("primary-ntp", "secondary-ntp", "server-dns-names"))}

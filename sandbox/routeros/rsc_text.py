@@ -10,7 +10,7 @@ from sandbox.routeros.columns import Trap
 from sandbox.routeros.device import SandboxRouter
 from sandbox.routeros.tables import Table
 
-Value = Union[str, int, bool, None, list[str], "Code"]
+Value = Union[str, int, bool, None, list[str], dict[str, str], "Code"]
 
 _BARE = re.compile(r"[^\s\[\](){};\"$=]+")
 _WORD = re.compile(r"[\w.-]+")
@@ -18,7 +18,10 @@ _NAME = re.compile(r"\$(\w+|\"[^\"]*\")")
 _OPERATOR = re.compile(r"->|&&|\|\||!=|<=|>=|[=<>.+\-*/,~!]")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "_": " "}
 _VERBS = frozenset(
-    ["add", "set", "remove", "find", "get", "print", "enable", "disable", "move", "sign", "fetch", "unset"]
+    [
+        *("add", "set", "remove", "find", "get", "print", "enable", "disable", "move", "sign", "fetch", "unset"),
+        *("run", "import"),
+    ]
 )
 _LEVELS = (("||",), ("&&",), ("=", "!=", "<", ">", "<=", ">=", "~"), (",",), (".",), ("+", "-"), ("*", "/"))
 _ENDS = ("", "\n", "\r", ";", "]", "}")

@@ -7,6 +7,7 @@ that an answer put in place of a stranger's page is never mistaken for the start
 from __future__ import annotations
 
 import mimetypes
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,11 +16,13 @@ from urllib.parse import urlsplit
 from sandbox.http1 import Reply, Request
 from sandbox.routeros import variables
 from sandbox.routeros.pages import Pages
+from sandbox.routeros.radius import Chap, Proof
 from sandbox.routeros.refusals import LoginRefused
 from sandbox.routeros.tables import Table
 from sandbox.routeros.template import render
 
 _FILLED = (".html", ".htm", ".txt", ".json")
+_MD5 = re.compile("[0-9a-f]{32}")
 _SERVICES = frozenset({"login", "logout", "status", "api", ""})
 
 
@@ -36,7 +39,9 @@ class Router(Protocol):
 
     def host_seen(self, mac: str, address: str, *, to_address: str | None = None) -> None: ...
     def host_gone(self, mac: str) -> None: ...
-    def login(self, *, ip: str, user: str, password: str, mac: str | None = None, by: str) -> None: ...
+    async def ask_radius(self, *, ip: str, user: str, password: Proof, by: str) -> None: ...
+    def challenge(self, address: str) -> tuple[int, bytes] | None: ...
+    def login(self, *, ip: str, user: str, password: Proof, mac: str | None = None, by: str) -> None: ...
     def logout(self, ip: str, cause: str) -> None: ...
     def is_authorized(self, mac: str, address: str) -> bool: ...
     def is_blocked(self, mac: str) -> bool: ...
@@ -65,6 +70,20 @@ def servlet_names(profile: Mapping[str, str]) -> tuple[str, ...]:
 def answer(router: Router, guest: Guest, request: Request, *, intercepted: bool = False, tls: bool = False) -> Reply:
     """The servlet's reply. `intercepted`: the guest meant to ask somebody else."""
     return _Visit(router, guest, request, tls).reply(intercepted)
+
+
+async def answered(router: Router, guest: Guest, request: Request, *, intercepted: bool, tls: bool) -> Reply:
+    """The same, after RADIUS has been asked about a login that the router cannot decide alone."""
+    visit = _Visit(router, guest, request, tls)
+    if not intercepted and visit.service == "login" and visit.is_login():
+        user, proof, by = visit.credentials()
+        await router.ask_radius(ip=guest.address, user=user, password=proof, by=by)
+    return visit.reply(intercepted)
+
+
+def _octal(data: bytes) -> str:
+    """As the pages print a challenge: for a string of JavaScript (facts/mikrotik.md 4.3)."""
+    return "".join(f"\\{byte:03o}" for byte in data)
 
 
 def safe_destination(text: str) -> str:
@@ -137,21 +156,33 @@ class _Visit:
     def login(self) -> Reply:
         if self.active:
             return self.logged_in()
-        if not ({"username", "password"} & self.form.keys()):
+        if not self.is_login():
             return self.login_page()
-        user = self.said["username"] = self.form.get("username", "")
+        user, proof, by = self.credentials()
+        self.said["username"] = user
         try:
-            self._log_in(user, self.form.get("password", ""))
+            self._log_in(user, proof, by)
         except LoginRefused as refused:
             return self.refuse(refused)
         self.active = self.router.active_of(self.guest.mac, self.guest.address) or {}
         return self.logged_in()
 
-    def _log_in(self, user: str, password: str) -> None:
-        if not self.ways & {"http-pap", "https"}:
+    def is_login(self) -> bool:
+        """Whether the form of a login came, and there is anything to log in to."""
+        return not self.active and bool({"username", "password"} & self.form.keys())
+
+    def credentials(self) -> tuple[str, Proof, str]:
+        """User, password (or what md5.js made of it), and the way."""
+        user, password = self.form.get("username", ""), self.form.get("password", "")
+        shown = self.router.challenge(self.guest.address) if "http-chap" in self.ways else None
+        if shown is not None and _MD5.fullmatch(password):
+            return user, Chap(ident=shown[0], challenge=shown[1], answer=bytes.fromhex(password)), "http-chap"
+        return user, password, "https" if self.tls and "https" in self.ways else "http-pap"
+
+    def _log_in(self, user: str, proof: Proof, by: str) -> None:
+        if by != "http-chap" and not self.ways & {"http-pap", "https"}:
             raise LoginRefused("chap missing", key="chap-missing")
-        by = "https" if self.tls and "https" in self.ways else "http-pap"
-        self.router.login(ip=self.guest.address, user=user, password=password, mac=self.guest.mac, by=by)
+        self.router.login(ip=self.guest.address, user=user, password=proof, mac=self.guest.mac, by=by)
 
     def logged_in(self) -> Reply:
         return self.page("alogin.html") or self.redirect(self.links["link-redirect"])
@@ -164,6 +195,8 @@ class _Visit:
         return self.login_page("flogin.html")
 
     def login_page(self, *before: str) -> Reply:
+        if "http-chap" in self.ways and (shown := self.router.challenge(self.guest.address)):
+            self.said["chap-id"], self.said["chap-challenge"] = _octal(bytes((shown[0],))), _octal(shown[1])
         return self.page(*before, "login.html") or self.stock("login.html")
 
     def status(self) -> Reply:

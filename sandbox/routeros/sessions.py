@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from portal.clock import SECOND, Moment
 from sandbox.routeros.tables import Row
 from sandbox.routeros.values import parse_span
+
+if TYPE_CHECKING:
+    from sandbox.routeros.radius import Grant
+    from sandbox.routeros.refusals import LoginRefused
 
 T = TypeVar("T")
 NEVER: Moment = 1 << 62
@@ -55,6 +59,9 @@ class Host:
     gone_at: Moment | None = None
     counters: Counters = field(default_factory=Counters)
     session: Session | None = None
+    asking: bool = False  # RADIUS is being asked about it
+    verdict: tuple[str, Grant | LoginRefused] | None = None  # what RADIUS said of a user at this host
+    chap: tuple[int, bytes] | None = None  # identifier and challenge that its login page showed
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,6 +78,8 @@ class Session:
     limits: dict[str, str]
     row: str = ""  # id in /ip/hotspot/active
     counters: Counters = field(default_factory=Counters)
+    grant: Grant | None = None  # by whose word it runs, if RADIUS let it in
+    next_interim: Moment = NEVER
 
     def left_ms(self, now: Moment) -> int | None:
         """Time left for the limit and the session timeout; None is without end."""

@@ -8,6 +8,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+
 from portal.clock import SECOND, as_datetime
 from sandbox.routeros.columns import Trap
 from sandbox.routeros.menus import POLICIES
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 _CONTENTS_MAX = 61_250  # measured on 7.24.4, facts/mikrotik.md 4.4
 _SERVICES = {"telnet": 23, "ftp": 21, "www": 80, "ssh": 22, "www-ssl": 443, "api": 8728, "winbox": 8291}
 _SERVICES["api-ssl"] = 8729
-_BOOT_WITHOUT_CLOCK = datetime(1970, 1, 2, tzinfo=UTC)
+BOOT_WITHOUT_CLOCK = int(datetime(1970, 1, 2, tzinfo=UTC).timestamp() * 1000)
 
 
 def furnish(router: SandboxRouter) -> None:
@@ -36,6 +39,7 @@ def furnish(router: SandboxRouter) -> None:
     tables["/system/resource"].live = lambda row: _resource(router)
     tables["/system/clock"].live = lambda row: _clock(router)
     tables["/system/device-mode"].live = lambda row: _device_mode(router)
+    tables["/system/scheduler"].after.append(_start_now(router))
     _files(router)
     _factory_rows(router)
 
@@ -188,9 +192,7 @@ def _resource(router: SandboxRouter) -> dict[str, str]:
 
 
 def _clock(router: SandboxRouter) -> dict[str, str]:
-    now = as_datetime(router.clock.now())
-    if router.faults.clock_1970:
-        now = as_datetime(int(_BOOT_WITHOUT_CLOCK.timestamp() * 1000) + router.uptime_ms)
+    now = as_datetime(router.own_time())
     date = f"{now:%Y-%m-%d}" if router.version >= (7, 10) else f"{now:%b/%d/%Y}".lower()
     return {"time": f"{now:%H:%M:%S}", "date": date}
 
@@ -204,6 +206,17 @@ def _device_mode(router: SandboxRouter) -> dict[str, str]:
         "hotspot": "true" if allowed else "false",
         "attempt-count": "0",
     }
+
+
+def _start_now(router: SandboxRouter) -> Callable[[Change, Row], None]:
+    """A row that is added without a start begins at what the clock says now (facts 8.2)."""
+
+    def hear(change: Change, row: Row) -> None:
+        if change == "add" and "start-time" not in row:
+            row.state = router.own_time()
+            row["start-time"] = f"{as_datetime(row.state):%H:%M:%S}"
+
+    return hear
 
 
 # -- certificates ------------------------------------------------------------------------------
@@ -221,7 +234,37 @@ def sign_certificate(router: SandboxRouter, row: Row, given: Props) -> None:
         row["ca"] = authority
 
 
+def import_certificates(router: SandboxRouter, file_name: str) -> None:
+    """What a PEM file holds becomes trusted rows, once each; the file stays."""
+    data = router.files.get(file_name)
+    if data is None:
+        raise Trap("no such item")
+    table = router.tables["/certificate"]
+    known = {row.state.fingerprint for row in table.rows.values() if isinstance(row.state, Imported)}
+    for number, found in enumerate(x509.load_pem_x509_certificates(data)):
+        imported = Imported(found)
+        if imported.fingerprint not in known:
+            words = {"name": f"{file_name}_{number}", "common-name": "imported", "trusted": "true"}
+            table.add(words, state=imported, dynamic=True)
+
+
+class Imported:
+    """A certificate that came in a file."""
+
+    def __init__(self, certificate: x509.Certificate) -> None:
+        self.pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
+        self.fingerprint = certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def trusted(router: SandboxRouter) -> str:
+    """All that the router trusts, as PEM."""
+    states = (row.state for row in router.tables["/certificate"].rows.values())
+    return "".join(each.pem for each in states if isinstance(each, Imported))
+
+
 def certificate_words(router: SandboxRouter, row: Row) -> dict[str, str]:
+    if isinstance(row.state, Imported):
+        return {"fingerprint": row.state.fingerprint}
     if not isinstance(row.state, int) or router.clock.now() < row.state:
         return {}
     signed = as_datetime(row.state)
@@ -269,4 +312,7 @@ def show_files(router: SandboxRouter) -> None:
         table.add({"name": name}, dynamic=True)
 
 
-__all__ = ["certificate_words", "furnish", "policies_of", "show_files", "sign_certificate"]
+__all__ = [
+    *("certificate_words", "furnish", "import_certificates", "policies_of", "show_files"),
+    *("sign_certificate", "trusted"),
+]

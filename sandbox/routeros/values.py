@@ -33,6 +33,14 @@ def parse_span(text: str) -> int:
     return sum(int(part or 0) * size for part, size in zip(found.groups(), _UNITS.values(), strict=True))
 
 
+def parse_millis(text: str) -> int:
+    """The same in milliseconds, which a RADIUS timeout is counted in: `300ms`, `1s100ms`, `3s`."""
+    whole, found = text, re.search(r"(\d+)ms$", text)
+    if found:
+        whole = text[: found.start()]
+    return (parse_span(whole) * 1000 if whole else 0) + (int(found[1]) if found else 0)
+
+
 def format_span(seconds: int) -> str:
     """The router's own writing: `2d20h12m20s`, `5m`, `0s`."""
     words = []
@@ -49,6 +57,12 @@ def parse_bool(text: str) -> bool:
     if text in _FALSE:
         return False
     raise ValueError(text)
+
+
+def format_millis(millis: int) -> str:
+    """`300ms`, `3s`, `1s100ms`."""
+    seconds, rest = divmod(millis, 1000)
+    return (format_span(seconds) if seconds or not rest else "") + (f"{rest}ms" if rest else "")
 
 
 def format_bool(value: bool) -> str:

@@ -32,6 +32,7 @@ from portal.units import Row, Unit, insert, rows
 from sandbox.mpesa.server import QuietUvicorn
 from tests.support import Seed, seed
 
+AUTHORITY = str(Path(__file__).parents[1] / "no_authority.pem")  # by which routers that call know the portal
 CSRF = re.compile(r'name="csrf" value="([0-9a-f]+)"')
 
 
@@ -162,7 +163,11 @@ async def office(folder: Path, **settings: Any) -> AsyncIterator[Office]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         http = httpx.AsyncClient(trust_env=False, timeout=60)
-        services = await _services(home, http, load({"BANDO_MODE": "sandbox", "BANDO_PUBLIC_URL": url, **settings}))
+        services = await _services(
+            home,
+            http,
+            load({"BANDO_MODE": "sandbox", "BANDO_PUBLIC_URL": url, "BANDO_ROUTER_AUTHORITY": AUTHORITY, **settings}),
+        )
         server = QuietUvicorn(uvicorn.Config(site(services), lifespan="off", log_level="warning"))
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         made = Office(home=home, services=services, url=url)

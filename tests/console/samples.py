@@ -422,6 +422,7 @@ SAMPLES: dict[str, Sample] = {
     "/routers/{id}/change": on_router("change", **{**ROUTER, "name": "Renamed"}),
     "/routers/{id}/password": on_router("password", reason="because"),
     "/routers/{id}/switch": on_router("switch", state="off", reason="because"),
+    "/routers/{id}/calls": on_router("calls", state="let", reason="because"),
     "/routers/{id}/allow": on_router("allow", reason="because"),
     "/settings/profile": plain("/settings/profile", **PROFILE),
     "/settings/look": plain("/settings/look", accent="#1d4ed8", welcome="", welcome_sw=""),

@@ -94,7 +94,7 @@ def fitting(home: Seed) -> None:
     with opened(home.db.place) as connection:
         connection.execute("UPDATE plans SET kind = 'wall', sites = '[1]', hours = NULL")
         connection.execute("UPDATE passes SET sites = NULL")
-        connection.execute("UPDATE routers SET answers = '{}'")
+        connection.execute("UPDATE routers SET answers = '{}', beat = '{}'")
         connection.execute("UPDATE staff SET password_hash = ?", (HASHED.encode(),))
         for table in ("payments", "batches"):
             connection.execute(f"UPDATE {table} SET plan_copy = ?", (plans.to_json(home.plan),))

@@ -212,6 +212,7 @@ FORGERIES: dict[str, Callable[[list[Any]], Any]] = {
     "rules that are none": lambda found: first(found, "tenants").update(refund_rules="{"),
     "lengths that are none": lambda found: first(found, "tenants").update(imported_lengths="a b"),
     "networks that are none": lambda found: first(found, "tenants").update(router_networks="x"),
+    "a beat that is none": lambda found: first(found, "routers").update(beat='{"applied": "x"}'),
     "answers that are none": lambda found: first(found, "routers").update(answers="{"),
     "a port that is none": lambda found: first(found, "routers").update(port=99_999_999),
     "an address that is none": lambda found: first(found, "alarm_channels").update(address_sealed="https://[x/"),

@@ -28,6 +28,7 @@ from portal.pages.routes import site
 from portal.payments import accounts
 from portal.payments.room import Make, Payments
 from portal.processors.gate import Gate
+from portal.radius import tickets
 from portal.sessions.meter import Reading
 from portal.settings import load
 from portal.tenancy import store as tenancy
@@ -238,6 +239,7 @@ async def house(
             vouchers=Vouchers(home.db, home.vault, home.clock, catalog, settings, there),
             trials=Trials(home.db, home.clock, seen_there),
             messages=messages,
+            ticket=tickets.issue,
             observe=lambda method, route, status, _: seen.append((method, route, status)),
         )
         late.app = site(services)

@@ -80,8 +80,11 @@ def read_batch(router_id: int, device_ids: Sequence[int]) -> Unit[Batch]:
     ids = sorted(set(device_ids))
     places = yield from many.presences_of(ids)
     queues = yield from many.queues_of(ids)
-    users = yield from many.users_of([one.id for queue in queues.values() for one in queue])
+    shareable = [one.id for queue in queues.values() for one in queue if one.max_devices > 1]
+    users = yield from many.users_of(shareable)
     alone = {
-        each: queues.get(each, []) for each in ids if all(users.get(one.id) == [each] for one in queues.get(each, ()))
+        each: queues.get(each, [])
+        for each in ids
+        if all(one.max_devices == 1 or users.get(one.id) == [each] for one in queues.get(each, ()))
     }
     return Batch(router_id=router_id, places=places, queues=alone)

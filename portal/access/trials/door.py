@@ -83,7 +83,7 @@ def _must_be_free(device: Device, now: Moment) -> Unit[None]:
     assert standing is not None
     if standing.head is not None:
         raise Refused("trial-have", status=409)
-    if standing.online is not None and now - standing.online.seen_at <= admission.FRESH_MS:
+    if standing.online is not None and standing.online.fresh(now):
         raise Refused("trial-online", status=409)
 
 

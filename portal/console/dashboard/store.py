@@ -85,7 +85,7 @@ def online(seen_since: Moment) -> Unit[int]:
         (
             yield from value(
                 "SELECT COUNT(*) FROM presence WHERE tenant_id = :tenant AND online_since > 0"
-                " AND seen_at >= :seen_since",
+                " AND seen_at + patience_ms >= :seen_since",
                 seen_since=seen_since,
             )
         )

@@ -180,7 +180,7 @@ def _addresses(places: _Places, now: Moment) -> list[Address]:
         Address(
             address=each.address,
             site=site_name(places.routers, each.router_id),
-            now=now - each.seen_at <= admission.FRESH_MS,
+            now=each.fresh(now),
         )
         for each in places.seen
         if each.address

@@ -83,7 +83,7 @@ def _holders(clues: Clues, now: Moment) -> Unit[dict[int, list[Holder]]]:
     """Who has an address now, at each router, and then who had it; the same one may be in use at two sites."""
     found: dict[int, list[Holder]] = {}
     for each in (yield from places.with_address(clues.ip, MOST)) if clues.ip else ():
-        holder = Holder(router_id=each.router_id, seen_at=each.seen_at, now=now - each.seen_at <= admission.FRESH_MS)
+        holder = Holder(router_id=each.router_id, seen_at=each.seen_at, now=each.fresh(now))
         found.setdefault(each.device_id, []).append(holder)
     return found
 

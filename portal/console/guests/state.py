@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from portal import words
-from portal.access.admission import FRESH_MS, Standing
+from portal.access.admission import Standing
 from portal.access.allowance import good_at
 from portal.access.passes import Pass
 from portal.access.store import Presence
@@ -88,7 +88,7 @@ def _online(stands: Standing, known: Known) -> State | None:
     if seen is None or seen.online_since is None:
         return None
     site = known.site(seen.router_id)
-    if known.now - seen.seen_at > FRESH_MS:
+    if not seen.fresh(known.now):
         if stands.head is None:
             return None  # the router has ended it by itself (R4)
         text = f"It was online at {site} when that router last answered, {known.calendar.ago(seen.seen_at)}."
@@ -134,7 +134,7 @@ def _missing(head: Pass, seen: Presence | None, last_router: int | None, known: 
         return f"{site} is switched off."
     if router is not None and silent(router, known.now):
         return f"the router of {site} does not answer. The device goes online by itself once it does."
-    if seen is None or known.now - seen.seen_at > FRESH_MS:
+    if seen is None or not seen.fresh(known.now):
         when = f", last at {site} {known.calendar.ago(seen.seen_at)}" if seen else ""
         return f"no router sees the device now{when}. The guest should turn Wi-Fi on and join."
     return f"{site} sees the device and is letting it in; this takes some seconds."

@@ -22,7 +22,7 @@ def online(fresh: Moment, router_id: int | None, order: str, before: Place | Non
     return (
         yield from rows(
             f"SELECT n.*, d.mac FROM (SELECT presence.*, {by} AS place FROM presence"
-            " WHERE tenant_id = :tenant AND online_since > 0 AND seen_at >= :fresh"
+            " WHERE tenant_id = :tenant AND online_since > 0 AND seen_at + patience_ms >= :fresh"
             f"{narrow} ORDER BY {by} DESC, id DESC LIMIT :limit) n"
             " JOIN devices d ON d.tenant_id = n.tenant_id AND d.id = n.device_id WHERE d.tenant_id = :tenant"
             " ORDER BY n.place DESC, n.id DESC",

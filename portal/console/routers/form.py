@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from portal.console import asked
 from portal.errors import Misconfigured, Refused
 from portal.mikrotik.addresses import AddressRefused, Policy, check_typed
-from portal.mikrotik.provisioning import ScriptOptions, script
-from portal.tenancy.store import Router
+from portal.mikrotik.provisioning import Calling, Radius, ScriptOptions, script
+from portal.tenancy.store import AsksRadius, Router
 
 LONGEST_NAME = 60
 LONGEST_PORTS = 300
@@ -35,7 +35,7 @@ EMPTY = {
 }
 NAMES = (
     *("key", "name", "host", "port", "way", "management", "kind", "interface", "version"),
-    *("hotspot_host", "wan", "network", "certificate", "addresses"),
+    *("hotspot_host", "wan", "network", "certificate", "addresses", "coa_port"),
 )
 # The field beside which each sentence stands.
 BESIDE = {
@@ -48,12 +48,16 @@ BESIDE = {
     **dict.fromkeys(("router-interface", "router-interfaces"), "interface"),
     **dict.fromkeys(("router-lan", "router-overlap"), "network"),
     "router-management": "management",
+    "router-server": "management",
+    **dict.fromkeys(("router-source", "router-source-taken"), "host"),
+    "router-coa-port": "coa_port",
     "router-wan": "wan",
     "router-hotspot-host": "hotspot_host",
     "router-certificate": "certificate",
     "router-addresses": "addresses",
 }
-ADVANCED = frozenset({"wan", "network", "hotspot_host", "certificate", "addresses", "port"})
+ADVANCED = frozenset({"wan", "network", "hotspot_host", "certificate", "addresses", "port", "coa_port"})
+WAYS = ("tls", "tunnel", "radius")
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"(?:{_LABEL}\.)+{_LABEL}")
@@ -89,6 +93,7 @@ class Wished:
     tunnel: bool
     hotspot_host: str
     answers: Answers
+    asks: AsksRadius | None = None  # it asks RADIUS, and Bando does not call it
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -105,15 +110,20 @@ class Wished:
     def told(self) -> dict[str, object]:
         """As the audit log keeps it."""
         plain = {name: value for name, value in self.columns.items() if name != "answers"}
+        if self.asks:
+            plain |= {"mode": "radius", "coa_port": self.asks.coa_port}
         return {**plain, **{name: value for name, value in asdict(self.answers).items() if value}}
 
 
 def wished(fields: Mapping[str, str], policy: Policy, portal_host: str) -> Wished:
     """The router that was asked for; raises `Refused`."""
-    tunnel = asked.one_of(fields.get("way", ""), ("tls", "tunnel")) == "tunnel"
-    name = _name(fields.get("name", ""))
-    host, port = _address(fields, tunnel, policy)
+    way = asked.one_of(fields.get("way", ""), WAYS)
+    name, tunnel = _name(fields.get("name", "")), way == "tunnel"
+    asks = _asking(fields, policy) if way == "radius" else None
+    host, port = (asks.source, 8729) if asks else _address(fields, tunnel, policy)
     answers = _answers(fields)
+    if asks and not _is_ipv4(answers.management):
+        raise Refused("router-server")
     return Wished(
         name=name,
         host=host,
@@ -121,7 +131,25 @@ def wished(fields: Mapping[str, str], policy: Policy, portal_host: str) -> Wishe
         tunnel=tunnel,
         hotspot_host=_hotspot_host(fields.get("hotspot_host", ""), answers, portal_host),
         answers=answers,
+        asks=asks,
     )
+
+
+def _asking(fields: Mapping[str, str], policy: Policy) -> AsksRadius:
+    """A router that asks: known by the address that its packets come from, which is one of a tunnel."""
+    typed = fields.get("coa_port", "").strip()
+    if typed and not (re.fullmatch(r"[0-9]{1,5}", typed) and 1 <= int(typed) <= 65_535):
+        raise Refused("router-coa-port")
+    source = fields.get("host", "").strip(" ")
+    if not _is_ipv4(source):
+        raise Refused("router-source")
+    try:
+        return AsksRadius(
+            source=check_typed(source, int(typed or 3799), tunnel=True, policy=policy),
+            coa_port=int(typed) if typed else None,
+        )
+    except AddressRefused as refused:
+        raise Refused("host" if refused.key == "router-port" else refused.key) from None
 
 
 def _name(text: str) -> str:
@@ -251,7 +279,8 @@ def filled(router: Router) -> dict[str, str]:
         "name": router.name,
         "host": router.host,
         "port": "" if router.port == plain["port"] else str(router.port),
-        "way": "tunnel" if router.tunnel else "tls",
+        "way": "radius" if router.mode == "radius" else "tunnel" if router.tunnel else "tls",
+        "coa_port": str(router.coa_port or ""),
         "hotspot_host": router.hotspot_host,
     }
 
@@ -262,7 +291,14 @@ def answers_of(router: Router) -> dict[str, str]:
 
 
 def script_of(
-    router: Router, password: str, portal_url: str, time_zone: str, payment_hosts: tuple[str, ...] = ()
+    router: Router,
+    password: str,
+    portal_url: str,
+    time_zone: str,
+    payment_hosts: tuple[str, ...] = (),
+    *,
+    calling: Calling | None = None,
+    secret: str = "",
 ) -> str:
     """The set-up script of a router; raises `Refused`."""
     known = answers_of(router)
@@ -270,7 +306,7 @@ def script_of(
         raise Refused("router-unasked", status=409)
     if urlsplit(portal_url).scheme != "https":
         raise Refused("router-portal", status=409)
-    if len(password) < SHORTEST_PASSWORD:
+    if router.mode == "api" and len(password) < SHORTEST_PASSWORD:
         raise Refused("router-password-short", status=409)
     answers = Answers(**known)
     try:
@@ -283,6 +319,7 @@ def script_of(
                 management=answers.management,
                 api_user=router.username,
                 api_password=password,
+                radius=_radius(router, answers.management, secret),
                 network=answers.network,
                 wan=answers.wan,
                 version=cast(Literal[6, 7], int(answers.version)),
@@ -293,8 +330,15 @@ def script_of(
                 certificate=answers.certificate,
                 portal_addresses=tuple(answers.addresses.split()),
                 payment_hosts=payment_hosts,
+                calling=calling,
                 time_zone=time_zone,
             )
         )
     except Misconfigured:  # a setting of the installation has changed since
         raise Refused("router-unasked", status=409) from None
+
+
+def _radius(router: Router, server: str, secret: str) -> Radius | None:
+    if router.mode != "radius":
+        return None
+    return Radius(server=server, source=router.radius_source or "", secret=secret, coa_port=router.coa_port)

@@ -10,17 +10,18 @@ from urllib.parse import urlsplit
 from starlette.responses import Response
 
 from portal.access.admission import FRESH_MS
+from portal.calls.standing import standing
 from portal.console import asked
 from portal.console.desk import Desk
 from portal.console.lines.advice import advice
-from portal.console.routers import acts, form, store, watching
-from portal.console.routers.state import clock_words, grouped, is_met, state_of, trouble_in_words
+from portal.console.routers import acts, calling, form, store, watching
+from portal.console.routers.state import clock_words, grouped, is_met, state_of, trouble_in_words, uptime_words
 from portal.console.screens import get, post
 from portal.errors import Refused
 from portal.mikrotik.addresses import Policy, policy_for
 from portal.tenancy.store import Router
 
-WORDS: dict[str, Any] = {"clock_words": clock_words}
+WORDS: dict[str, Any] = {"clock_words": clock_words, "uptime_words": uptime_words}
 
 
 async def routers(desk: Desk) -> Response:
@@ -45,6 +46,7 @@ async def _about(desk: Desk, found: Router) -> dict[str, Any]:
         "keeper": keeper if keeper is not None and keeper.connected else None,
         "troubles": [(at, trouble_in_words(word)) for at, word in reversed(keeper.troubles)] if keeper else [],
         "answers": form.answers_of(found),
+        "calls": standing(found),
         "last": watching.last_look(desk, found),
     }
 
@@ -243,6 +245,8 @@ SCREENS = (
     post("/routers/{id}/password", "routers.change", password, proof=True),
     get("/routers/{id}/switch", "routers.change", off_form),
     post("/routers/{id}/switch", "routers.change", switch),
+    get("/routers/{id}/calls", "routers.change", calling.ask),
+    post("/routers/{id}/calls", "routers.change", calling.decide),
     get("/routers/{id}/allow", "routers.change", allow_form),
     post("/routers/{id}/allow", "routers.change", allow),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from portal import words
 from portal.access.admission import FRESH_MS
 from portal.clock import MINUTE, SECOND, Moment
 from portal.tenancy.store import Router
@@ -53,18 +54,29 @@ TROUBLES = {
         advice="Bando does not connect to this address. Change it, or ask whoever runs this installation.",
     ),
 }
+ASKS = State(word="asks RADIUS", kind="good")
+NOT_ASKED = State(
+    word="has not asked yet",
+    kind="warn",
+    advice="Import its script on the router. It asks as soon as a phone joins its Wi-Fi.",
+)
+QUIET_MS = 15 * MINUTE  # a router with guests speaks each five minutes
+QUIET_ADVICE = "Right if no guest is there. Else look at its power and its tunnel, and on it at /radius monitor."
 SILENT_ADVICE = "Check its power and the way to it. Guests who are online stay so; those who pay wait until it answers."
 
 
 def is_met(router: Router, now: Moment) -> bool:
-    """Whether it answered lately, and nothing was wrong then."""
-    return router.trouble is None and router.last_contact_at is not None and now - router.last_contact_at <= FRESH_MS
+    """Whether it was heard of lately, and nothing was wrong then."""
+    fresh = QUIET_MS if router.mode == "radius" else FRESH_MS
+    return router.trouble is None and router.last_contact_at is not None and now - router.last_contact_at <= fresh
 
 
 def state_of(router: Router, now: Moment) -> State:
     """The worst of what is known."""
     if not router.active:
         return OFF
+    if router.mode == "radius":
+        return _of_asking(router, now)
     if not router.trusted:
         return UNPINNED
     if router.trouble in TROUBLES:
@@ -76,6 +88,14 @@ def state_of(router: Router, now: Moment) -> State:
     if router.last_contact_at is None:
         return NOT_MET
     return State(word="no answer since", kind="bad", advice=SILENT_ADVICE, since=router.last_contact_at)
+
+
+def _of_asking(router: Router, now: Moment) -> State:
+    if router.last_contact_at is None:
+        return NOT_ASKED
+    if is_met(router, now):
+        return ASKS
+    return State(word="nothing heard since", kind="warn", advice=QUIET_ADVICE, since=router.last_contact_at)
 
 
 TROUBLE_WORDS = {
@@ -94,6 +114,11 @@ def trouble_in_words(word: str) -> str:
 def grouped(fingerprint: str) -> str:
     """A fingerprint in groups of four, to be compared by eye."""
     return " ".join(fingerprint[at : at + 4] for at in range(0, len(fingerprint), 4))
+
+
+def uptime_words(span_s: int) -> str:
+    """Since when it is up: ``3 days 4 hours``."""
+    return words.span(span_s * SECOND, "en")
 
 
 def clock_words(off_ms: int) -> str:

@@ -6,8 +6,10 @@ that no router has named at all. Whatever somebody does from afar so never slows
 
 Each kind has limits of its own (a device, a source), a soft limit of what it shares with others (a router, the
 tenant), above which only those are served who have not failed themselves, and a hard limit, which the odds of a
-hit are computed from. Everything is read and written by the very transaction that redeems, and the writer is
-serial: the limits hold exactly, for any number at once, and survive a restart.
+hit are computed from. Everything is read and written by the very transaction that redeems, and the tries of a device
+and of a source come one after another: their limits hold exactly, for any number at once, and survive a restart. So do
+all others where there is one writer; on PostgreSQL what is shared may be passed by as many tries as are under way at
+one moment, which is eight for each process.
 """
 
 from __future__ import annotations

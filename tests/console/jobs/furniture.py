@@ -75,6 +75,7 @@ SAMPLES = {
     "/routers/{id}/password": "routers",
     "/routers/{id}/switch": "routers",
     "/routers/{id}/allow": "routers",
+    "/routers/{id}/calls": "routers",
     "/payments/money/{id}": "receipts",
     "/staff/{id}": "staff",
     "/payments/{id}/refund": "payments",

@@ -1,0 +1,1 @@
+"""What FreeRADIUS calls: may this device be online, what has it used, and whose packets are these."""

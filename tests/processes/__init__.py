@@ -1,0 +1,1 @@
+"""More than one process on one database: real processes, a real PostgreSQL, sandbox routers and M-Pesa."""
