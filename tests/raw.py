@@ -153,6 +153,7 @@ def asked(place: Place, text: str, *params: Any) -> list[dict[str, Any]]:
         return [dict(row) for row in made.execute(text, params)]
 
 
-def changed(place: Place, text: str, *params: Any) -> None:
+def changed(place: Place, text: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> None:
     """Run one statement that changes something."""
-    asked(place, text, *params)
+    with opened(place) as made:
+        made.execute(text, params)

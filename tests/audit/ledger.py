@@ -38,11 +38,6 @@ def an_act(vault: Vault, n: int, rng: random.Random) -> Unit[int]:
     )
 
 
-def _values(columns: Mapping[str, Any]) -> list[Any]:
-    """A flag is 1 or 0 in a file, and True or False on a server, which takes nothing else."""
-    return [bool(value) if name == "money" else value for name, value in columns.items()]
-
-
 @dataclass(kw_only=True)
 class Ledger:
     """A database without its triggers: whoever tampers drops them first."""
@@ -100,7 +95,7 @@ class Ledger:
         where = "WHERE tenant_id = ? AND number = ?"
         self.connection.execute(
             f"UPDATE audit SET {texts} {where}",
-            (*_values(columns), self.tenants[0], number),
+            (*columns.values(), self.tenants[0], number),
         )
 
     def plant(self, row: Mapping[str, Any], **changes: Any) -> None:
@@ -109,7 +104,7 @@ class Ledger:
         marks = ", ".join("?" * len(columns))
         self.connection.execute(
             f"INSERT INTO audit ({', '.join(columns)}) VALUES ({marks})",
-            tuple(_values(columns)),
+            tuple(columns.values()),
         )
 
     def remove(self, first: int, last: int) -> None:

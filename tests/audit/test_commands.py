@@ -103,6 +103,7 @@ async def test_a_file_that_holds_no_heads_is_refused(shell: Shell, text: str | b
     assert "heads.txt" in (await shell("audit", "verify", "--heads", "no/heads.txt")).sentence
 
 
+@pytest.mark.sqlite_only(reason="a server keeps no text that is none")
 async def test_text_that_is_no_text_is_a_sentence_too(shell: Shell) -> None:
     with tampering(shell) as raw:
         raw.execute("UPDATE audit SET actor = CAST(x'ff' AS TEXT) WHERE number = 2")
