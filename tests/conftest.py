@@ -12,6 +12,7 @@ from playwright.async_api import Browser, async_playwright
 
 from sandbox.phone import CHROMIUM, WHOLE
 from tests.forks import Forks
+from tests.support import on_postgres
 
 HERE = Path(__file__).parent
 # Tests talk to this machine alone: no public authority is trusted. Reading all of them takes 50 ms for each client.
@@ -45,7 +46,11 @@ LONGEST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first; the order within a file stays."""
+    """The longest files first; the order within a file stays. What is SQLite's alone is skipped on PostgreSQL."""
+    if on_postgres():
+        for item in items:
+            for mark in item.iter_markers("sqlite_only"):
+                item.add_marker(pytest.mark.skip(reason=f"SQLite alone: {mark.kwargs['reason']}"))
     items.sort(key=lambda item: _place(item.path.relative_to(HERE).as_posix()))
 
 
