@@ -8,7 +8,6 @@ import gc
 import os
 import signal
 import socket
-import sqlite3
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -33,6 +32,8 @@ from portal.clock import SECOND, Clock, Moment
 from portal.console import site as console
 from portal.console.doors import Services as ConsoleServices
 from portal.db import Database, Observe, open_database, quiet
+from portal.db.failures import ENGINE_FAILS
+from portal.db.serving import must_be_free
 from portal.errors import BandoError, Misconfigured
 from portal.health import Health
 from portal.imports.room import Imports
@@ -316,6 +317,8 @@ def ready(settings: Settings) -> None:
     """What must be right before serving; raises `Misconfigured`."""
     refuse_unsafe(settings)
     must_be_usable(settings)
+    if isinstance(settings.place, Server):
+        must_be_free(settings.place)
     if settings.tls_cert:
         try:
             ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(settings.tls_cert, settings.tls_key)
@@ -471,5 +474,5 @@ def main() -> None:
     """Whatever an operator can mend is one sentence and exit code 1."""
     try:
         cli()
-    except (BandoError, OSError, sqlite3.Error) as failed:
+    except (BandoError, OSError, *ENGINE_FAILS) as failed:
         raise SystemExit(f"bando: {failed}") from None

@@ -8,6 +8,7 @@ from commands import (
     accounts,
     audit,
     backup,
+    db,
     imports,
     keys,
     lines,
@@ -51,6 +52,7 @@ def attach(cli: click.Group) -> None:
         staff,
         operations,
         backup,
+        db,
     ):
         for command in module.COMMANDS:
             cli.add_command(command)

@@ -111,10 +111,10 @@ def add_router(vault: Vault, now: int, **changes: Any) -> Unit[int]:
     return (yield from tenancy.add_router(vault, now, **fields))
 
 
-async def seed(folder: Path, *, clock: TravelClock | None = None, **router: Any) -> Seed:
+async def seed(folder: Path, *, clock: TravelClock | None = None, place: Place | None = None, **router: Any) -> Seed:
     """A database with an ISP in it; `router` changes the router's fields (host, port, fingerprint, …)."""
     clock = clock or TravelClock()
-    db = open_database(fresh_place(folder))
+    db = open_database(place or fresh_place(folder))
     tenant = await db.write(None, tenancy.add_tenant, "Kilimani Wi-Fi", clock.now(), support_phone="0700 000 000")
     vault = vault_of(MASTER, db, clock).of(tenant.id)
     router_id = await db.write(tenant.id, add_router, vault, clock.now(), **router)

@@ -108,7 +108,12 @@ async def site(tmp_path: Path, authority: Authority) -> AsyncIterator[Site]:
     clock = TravelClock(start=router.clock.now())
     clock.run_at(0)
     async with https_server(authority) as https, secure_api(router) as (port, fingerprint):
-        changes = {"port": port, "fingerprint": fingerprint, "tunnel": False, "hotspot_host": OPTIONS.hotspot_host}
+        changes: dict[str, Any] = {
+            "port": port,
+            "fingerprint": fingerprint,
+            "tunnel": False,
+            "hotspot_host": OPTIONS.hotspot_host,
+        }
         made = await seed(tmp_path, clock=clock, password=OPTIONS.api_password, **changes)
         row = await made.read(tenancy.router, made.router_id)
         url = f"https://localhost:{https}"

@@ -26,8 +26,9 @@ PATIENCE_S = 30.0
 class Aside:
     """One connection, made when it is first needed, and again when it broke."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, *, patience_s: float | None = PATIENCE_S) -> None:
         self._server = server
+        self._patience_s = patience_s
         self._one = threading.RLock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._connection: asyncpg.Connection | None = None
@@ -53,6 +54,11 @@ class Aside:
                 self._await(self._finish("ROLLBACK"))
                 raise
             self._await(self._finish("COMMIT"))
+
+    def copy(self, table: str, columns: Sequence[str], records: Sequence[Sequence[Any]]) -> None:
+        """Rows of a table, in the transaction that is open."""
+        assert self._connection is not None
+        self._await(self._connection.copy_records_to_table(table, columns=columns, records=records))
 
     def close(self) -> None:
         with self._one:
@@ -87,6 +93,6 @@ class Aside:
             self._thread = threading.Thread(target=self._loop.run_forever, name="bando-aside", daemon=True)
             self._thread.start()
         try:
-            return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
+            return asyncio.run_coroutine_threadsafe(work, self._loop).result(self._patience_s)
         except AWAY as gone:
             raise DatabaseAway(f"{self._server} cannot be reached: {type(gone).__name__}.") from gone

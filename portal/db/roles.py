@@ -14,6 +14,17 @@ def sees_too_much(server: Server) -> str | None:
         return drive(_why(), None, run)
 
 
+def sees_everything(server: Server) -> bool:
+    """Whether this role is one that PostgreSQL keeps from nobody's rows: the platform's."""
+    with at_once(server) as run:
+        return bool(drive(_all_rows(), None, run))
+
+
+def _all_rows() -> Unit[bool]:
+    role = yield from one("SELECT rolsuper OR rolbypassrls AS everything FROM pg_roles WHERE rolname = current_user")
+    return role is not None and bool(role["everything"])
+
+
 def _why() -> Unit[str | None]:
     role = yield from one("SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
     assert role is not None

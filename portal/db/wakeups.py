@@ -18,6 +18,7 @@ import asyncpg
 import structlog
 
 from portal.db.connections import AWAY, DatabaseAway, connect
+from portal.db.serving import SHARE
 from portal.place import Server
 
 CHANNEL = "bando"
@@ -64,6 +65,8 @@ class Wakeups:
     async def _connected(self) -> None:
         connection = await connect(self._server)
         try:
+            if not await connection.fetchval(SHARE):  # whoever must be alone with the records comes first
+                raise DatabaseAway
             await connection.add_listener(CHANNEL, self._on_notice)
             while True:
                 await self._more.wait()

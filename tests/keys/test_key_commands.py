@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from portal.db import Database, open_database
 from portal.keys.ring import vault_of
 from portal.people import store as people
 from portal.phone import Phone
+from tests import raw
 from tests.backup.samples import change, count
 from tests.forks import Forks
 from tests.keys.everything import all_cells, opened, planted
@@ -70,8 +70,9 @@ async def everything(shell: Shell, key: str, name: str = "bando.db") -> int:
 
 
 def keys_of(shell: Shell) -> list[tuple[bytes, bool]]:
-    with closing(sqlite3.connect(shell.folder / "bando.db")) as connection:
-        return connection.execute("SELECT name, replaced_at IS NULL FROM sealing_keys ORDER BY id").fetchall()
+    with raw.opened(shell.place) as connection:
+        found = connection.execute("SELECT name, replaced_at IS NULL AS newest FROM sealing_keys ORDER BY id")
+        return [(row["name"], bool(row["newest"])) for row in found]
 
 
 async def test_keys_are_shown_with_how_much_is_under_each_and_never_themselves(shell: Shell) -> None:
@@ -81,7 +82,7 @@ async def test_keys_are_shown_with_how_much_is_under_each_and_never_themselves(s
     assert "Kilimani Wi-Fi" in said
     assert f"{name.hex()}" in said
     assert "seals" in said
-    with closing(sqlite3.connect(shell.folder / "bando.db")) as connection:
+    with raw.opened(shell.place) as connection:
         ((wrapped,),) = connection.execute("SELECT wrapped FROM sealing_keys").fetchall()
     assert wrapped.hex() not in said
     assert KEY not in said

@@ -23,6 +23,7 @@ from portal.keys.examine import under_heads
 from portal.keys.ring import vault_of
 from portal.settings import Settings, load
 from portal.vouchers import codes
+from tests import raw
 from tests.console.office import Office, Visitor, _services
 from tests.forks import Forks
 from tests.keys.everything import all_cells, opened
@@ -154,8 +155,9 @@ async def test_a_rotation_that_is_killed_in_the_middle_is_finished_by_the_next(t
 
         known = await home.read(under_heads)
         assert len(known) == 1, known
-        with closing(sqlite3.connect(home.db.path)) as connection:
-            assert connection.execute("SELECT COUNT(*), COUNT(replaced_at) FROM sealing_keys").fetchone() == (2, 1)
+        with raw.opened(home.db.place) as connection:
+            counted = connection.execute("SELECT COUNT(*), COUNT(replaced_at) FROM sealing_keys").fetchone()
+            assert tuple(counted) == (2, 1)
         for cells, row in await home.read(all_cells):
             opened(home.vault, cells, row)
 

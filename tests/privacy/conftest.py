@@ -19,7 +19,7 @@ from tests.support import fresh_file, seed
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     s = await seed(tmp_path, clock=TravelClock(start=NOW))
     s.clock.run_at(0)
-    planted = Planted(s.db.path)
+    planted = Planted(s.db.place)
     yield House(seed=s, planted=planted, room=Retention(s.db, s.vault, s.clock))
     planted.connection.close()
     await s.db.aclose()

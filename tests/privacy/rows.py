@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import UTC, datetime
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Boolean, Column, LargeBinary, Text
 
 from portal.columns import metadata
-from portal.db import open_connection
+from portal.place import Place
+from tests.raw import Raw, raw
 
 NUMBERS = count(1)
 NOW = int(datetime(2026, 11, 28, 12, 0, tzinfo=UTC).timestamp()) * 1000  # 15:00 in Nairobi
@@ -31,13 +30,16 @@ FITTING: dict[str, dict[str, Any]] = {
 class Planted:
     """A connection that plants; foreign keys are held."""
 
-    def __init__(self, path: Path) -> None:
-        self.connection: sqlite3.Connection = open_connection(path)
+    def __init__(self, place: Place) -> None:
+        self.connection: Raw = raw(place)
 
     def row(self, table: str, tenant: int, **values: Any) -> int:
         """A new row of a tenant; its id."""
         whose = {"tenant_id": tenant} if "tenant_id" in metadata.tables[table].columns else {}
         columns = {**self._needed(table, tenant, values), **FITTING.get(table, {}), **values, **whose}
+        for each in metadata.tables[table].columns:
+            if isinstance(each.type, Boolean) and columns.get(each.name) in (0, 1):
+                columns[each.name] = bool(columns[each.name])
         names, marks = ", ".join(columns), ", ".join(f":{name}" for name in columns)
         found = self.connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks}) RETURNING id", columns)
         return int(found.fetchone()[0])
@@ -69,3 +71,8 @@ class Planted:
 
     def rows(self, text: str, *params: object) -> list[dict[str, Any]]:
         return [dict(each) for each in self.connection.execute(text, params).fetchall()]
+
+    def everything(self) -> dict[str, list[dict[str, Any]]]:
+        """All rows of all tables."""
+        names = sorted(self.connection.tables)
+        return {name: sorted(self.rows(f"SELECT * FROM {name}"), key=repr) for name in names}

@@ -12,7 +12,6 @@ import pytest
 from portal.audit import store as audit
 from portal.audit.chain import ChainBroken
 from portal.clock import DAY, HOUR
-from portal.db import executor, quiet
 from portal.errors import Refused
 from portal.payments import limits
 from portal.payments.counts import store as counts
@@ -205,9 +204,9 @@ async def test_a_run_that_found_nothing_leaves_its_run_and_no_line(house: House)
 async def test_a_preview_changes_nothing(house: House) -> None:
     for rule in RULES:
         await house.old(rule)
-    before = "\n".join(house.planted.connection.iterdump())
+    before = house.planted.everything()
     assert await house.preview() == {rule.name: 1 for rule in RULES}
-    assert "\n".join(house.planted.connection.iterdump()) == before
+    assert house.planted.everything() == before
 
 
 async def test_all_rules_together_take_just_what_was_foreseen_and_no_key_breaks(house: House) -> None:
@@ -306,7 +305,7 @@ async def test_a_batch_is_taken_whole_with_its_journal_or_not_at_all(house: Hous
     planted = await house.old(rule)
     purge = await house.seed.write(service.begin, house.tenant, "clock", house.now)
     connection = house.planted.connection
-    run = executor(connection, quiet)
+    run = connection.run
     for last in range(30):
         left = last
 
