@@ -12,7 +12,7 @@ from portal.privacy.retention.room import Retention
 from tests.privacy.house import House
 from tests.privacy.rows import NOW, Planted
 from tests.privacy.trade import Trade
-from tests.support import fresh_file, seed
+from tests.support import fresh_place, seed
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 @pytest.fixture
 async def trade(tmp_path: Path) -> AsyncIterator[Trade]:
-    made = Trade(fresh_file(tmp_path))
+    made = Trade(fresh_place(tmp_path))
     yield made
     await made.db.aclose()
     made.ledger.connection.close()
