@@ -59,6 +59,10 @@ class Hand(ABC):
     def trial(self) -> AbstractContextManager[None]:
         """What happens here has not happened afterwards."""
 
+    def orphans(self) -> list[Any]:
+        """What refers to something that is not there; a server lets no such thing in."""
+        return []
+
     @abstractmethod
     def iterdump(self) -> Iterator[str]:
         """All that stands in the tables, as text."""
@@ -102,6 +106,9 @@ class _File(Hand):
             yield
         finally:
             self._connection.execute("ROLLBACK")
+
+    def orphans(self) -> list[Any]:
+        return self.execute("PRAGMA foreign_key_check").fetchall()
 
     def iterdump(self) -> Iterator[str]:
         return self._connection.iterdump()

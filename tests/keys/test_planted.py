@@ -27,7 +27,7 @@ PLANTED = PHONES + PASSWORDS + SECRETS
 def forms(value: str) -> Iterator[bytes]:
     """How a value may be written down: plain, in UTF-16, in hex, and in base64 at each of the three alignments."""
     raw = value.encode()
-    yield from (raw, value.encode("utf-16-le"), plain.hex().encode(), plain.hex().upper().encode())
+    yield from (raw, value.encode("utf-16-le"), raw.hex().encode(), raw.hex().upper().encode())
     for before in range(3):
         whole = base64.b64encode(b"\0" * before + raw)
         yield whole[4 if before else 0 : -4]  # without what depends on its neighbours
