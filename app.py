@@ -209,7 +209,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     staff = StaffRoom(db, vault, clock)
     reminders = Reminders(db, clock, lambda: [each.tenant for each in catalog.all()])
     imports = Imports(db, clock, lambda: [each.tenant for each in catalog.all()])
-    erasing = Erasing(db, vault, clock)
+    erasing = Erasing(db, vault, clock, settings.database)
     gateway, gate = gateway_of(settings, http), Gate(db, clock)
     messages = Messages(db, vault, clock, catalog, gateway, registered=gate)
     sources = Sources(balances=_balances, expiring=_expiring, deadlines=_deadlines, broke_off=broke_off)
