@@ -76,7 +76,8 @@ def undone(place: Server) -> Iterator[Callable[[str, int | None], Execute]]:
 
 class _Undone(Aside):
     def begin(self, tenant: int | None) -> None:
-        self._await(self._begin(begin(tenant, write=True)))
+        unlocked = begin(tenant, write=True).partition(", pg_advisory")[0]  # several of them are open in one test
+        self._await(self._begin(unlocked))
 
 
 def owners(run: Execute, table: str) -> set[int]:
@@ -96,7 +97,7 @@ def test_a_statement_that_forgets_its_tenant_reads_and_changes_no_foreign_row(
         changed = run(f"UPDATE {table} SET id = id WHERE TRUE RETURNING tenant_id", {})
         assert {row["tenant_id"] for row in changed} == {MINE}
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            undone("bando_app", MINE)(f"UPDATE {table} SET tenant_id = {THEIRS}", {})
+            run(f"UPDATE {table} SET tenant_id = {THEIRS}", {})
 
 
 @pytest.mark.parametrize("table", sorted({*TABLES} - STAYS))
