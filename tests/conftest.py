@@ -50,12 +50,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if on_postgres():
         for item in items:
             for mark in item.iter_markers("sqlite_only"):
-                item.add_marker(pytest.mark.skip(reason=f"SQLite alone: {mark.kwargs['reason']}"))
-    items.sort(key=lambda item: _place(item.path.relative_to(HERE).as_posix()))
-    if on_postgres():
-        for item in items:
-            for mark in item.iter_markers("sqlite_only"):
                 item.add_marker(pytest.mark.skip(reason=f"SQLite only: {mark.kwargs['reason']}"))
+    items.sort(key=lambda item: _place(item.path.relative_to(HERE).as_posix()))
 
 
 def _place(path: str) -> int:
