@@ -157,7 +157,7 @@ MAY: dict[str, set[str]] = {
     "doctor_web": set(),
     "health": {"db", "loops", "mikrotik", "vouchers", "watch"},
     # asked by FreeRADIUS; `mikrotik` is for the router's spelling of MACs and rates
-    "radius": {"access", "groups", "mikrotik", "tenancy", "vouchers", "db", "loops", "sessions"},
+    "radius": {"access", "mikrotik", "tenancy", "vouchers", "db", "loops", "sessions"},
     # pages use the services of the rooms below them
     "web": set(),
     # `pages` for the preview of a guest's page beside the form that changes it
