@@ -203,7 +203,8 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     )
     payments = Payments(db, vault, clock, catalog, settings, http, observe, further=FURTHER, shared=leases is not None)
     hosts = Hosts(clock, alone=leases is None)
-    sees = seeing(keepers.sees, hosts)
+    radius_watch = RadiusWatch(db=db, clock=clock, vault=vault, settings=settings, catalog=catalog)
+    sees = seeing(keepers.sees, hosts, radius_watch.sees)
     vouchers = Vouchers(db, vault, clock, catalog, settings, sees)
     staff = StaffRoom(db, vault, clock)
     reminders = Reminders(db, clock, lambda: [each.tenant for each in catalog.all()])
@@ -226,7 +227,6 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         hosts=hosts,
         input_from_client=settings.radius_input == "client",
     )
-    radius_watch = RadiusWatch(db=db, clock=clock, vault=vault, settings=settings, catalog=catalog)
     health = Health(
         db=db,
         clock=clock,

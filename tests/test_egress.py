@@ -25,7 +25,12 @@ CALLS = {
     "commands/operations.py": "the payment provider, when the doctor tries the keys",
     "portal/doctor_radius.py": "our own listener for FreeRADIUS, and FreeRADIUS where it is said to be",
     "portal/doctor_web.py": "the portal's own public address, as guests reach it",
+    "portal/db/connections.py": "the operator's PostgreSQL server",
+    "portal/listening.py": "a name for the own socket beside",
+    "portal/migrate.py": "the same server, when its tables are made",
+    "portal/mikrotik/names.py": "the name of a router, in threads of its own",
     "portal/mikrotik/addresses.py": "the name of a router; a probe that sends nothing",
+    "portal/mikrotik/names.py": "the name of a router or of a webhook, in a thread of its own",
     "portal/mikrotik/visit.py": "the name of the portal, as a router should know it",
     "portal/mikrotik/wire.py": "a router of an ISP",
     "portal/radius/watching/wire.py": "a router of an ISP, with Disconnect and CoA",
@@ -34,7 +39,7 @@ CALLS = {
 }
 OPENS = {
     *("open_connection", "open_unix_connection", "create_connection", "create_datagram_endpoint", "sock_connect"),
-    *("getaddrinfo", "gethostbyname", "urlopen", "urlretrieve", "start_tls"),
+    *("getaddrinfo", "gethostbyname", "create_async_engine", "urlopen", "urlretrieve", "start_tls"),
     *("AsyncClient", "Client", "HTTPConnection", "HTTPSConnection", "SMTP", "SMTP_SSL", "Session", "ClientSession"),
 }
 # A library with which something could be called; whoever takes one in is looked at.
@@ -61,7 +66,8 @@ def connects(tree: ast.AST) -> Iterator[str]:
             whose = ast.unparse(node.func.value) if isinstance(node.func, ast.Attribute) else ""
             of_a_database = name == "open_connection" and whose != "asyncio"
             of_a_socket = name in ("connect", "connect_ex", "sendto") and "probe" in whose
-            if (name in OPENS and not of_a_database) or of_a_socket:
+            of_a_server = (whose, name) == ("asyncpg", "connect")
+            if (name in OPENS and not of_a_database) or of_a_socket or of_a_server:
                 yield name
         elif isinstance(node, ast.Import):
             yield from (each.name for each in node.names if CALLERS.match(each.name) and each.name != "httpx")

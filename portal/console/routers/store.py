@@ -35,8 +35,8 @@ def online(fresh: Moment) -> Unit[Mapping[int, int]]:
     """Devices that routers said to be online since `fresh`, by router."""
     found = yield from rows(
         # Whoever is online is found by the index of online_since; grouped plainly, SQLite reads everybody ever seen.
-        "SELECT router_id, COUNT(*) AS online FROM presence WHERE tenant_id = :tenant AND online_since > 0"
-        " AND seen_at + patience_ms >= :fresh GROUP BY router_id + 0",
+        "SELECT router_id + 0 AS router_id, COUNT(*) AS online FROM presence WHERE tenant_id = :tenant"
+        " AND online_since > 0 AND seen_at + patience_ms >= :fresh GROUP BY router_id + 0",
         fresh=fresh,
     )
     return {row["router_id"]: row["online"] for row in found}

@@ -45,13 +45,13 @@ ENDS: Mapping[str, str] = MappingProxyType(
         "passes": "started_at = NULL, state = 'ended', ended_at = COALESCE(ended_at, :now),"
         " end_reason = COALESCE(end_reason, 'void')",
         "devices": "mac = 'gone-' || id, person_id = NULL, last_seen_at = 0, held_by = NULL, held_until = NULL,"
-        " held_at = NULL, blocked_at = NULL",
+        " held_at = NULL, blocked_at = NULL, ticket_at = NULL, ticket_session = NULL",
         "persons": "key_sealed = NULL, phone_index = NULL, phone_sealed = NULL, last_seen_at = 0,"
         " erased_at = COALESCE(erased_at, :now)",
         "plans": KEPT,
         "routers": "host = '', username = '', password_sealed = :gone, fingerprint = NULL, hotspot_host = '',"
         " answers = '{}', trouble = NULL, active = FALSE,"
-        " radius_secret_sealed = NULL, call_key_sealed = NULL, call_hash = NULL, call_mark = NULL,"
+        " mode = 'api', radius_source = NULL, radius_secret_sealed = NULL, call_key_sealed = NULL, call_hash = NULL, call_mark = NULL,"
         " beat = '{}'",
         "mpesa_accounts": "consumer_key_sealed = :gone, consumer_secret_sealed = :gone, passkey_sealed = :gone,"
         " credential_sealed = NULL, app_index = :gone, c2b_token_hash = :gone, initiator = '', active = FALSE",
