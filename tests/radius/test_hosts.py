@@ -45,6 +45,9 @@ async def test_a_router_that_is_called_is_asked_itself() -> None:
     async def called(router: Router, mac: str) -> bool:
         return router.id == 7
 
-    sees = seeing(called, Hosts(TravelClock(), alone=True))
-    assert [await sees(a_router(number, "api"), MAC) for number in (7, 8)] == [True, False]
-    assert not await sees(a_router(7), MAC)
+    async def online(router: Router, mac: str) -> bool:
+        return router.id == 9
+
+    sees = seeing(called, Hosts(TravelClock(), alone=True), online)
+    assert [await sees(a_router(number, "api"), MAC) for number in (7, 8, 9)] == [True, False, False]
+    assert [await sees(a_router(number), MAC) for number in (7, 9)] == [False, True]
