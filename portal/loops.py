@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 import structlog
 
 from portal.clock import SECOND, Clock, Moment
-from portal.db import Database
+from portal.db import Database, DatabaseAway
 from portal.db.fences import Fence, LeaseLost, held
 
 T = TypeVar("T")
@@ -22,6 +22,7 @@ T = TypeVar("T")
 log = structlog.get_logger("bando.loops")
 
 LOOK_AGAIN_MS = SECOND // 2  # whether the work is ours now
+AWAY_MS = 1 * SECOND  # how soon a loop is there again after the database
 BACK_OFF_MS = (1 * SECOND, 2 * SECOND, 5 * SECOND, 15 * SECOND)
 
 
@@ -197,6 +198,11 @@ class Supervisor:
             except LeaseLost:
                 log.info("another process goes on", loop=loop.name)
                 await first(self._clock.sleep(LOOK_AGAIN_MS), self._stopping.wait())
+            except DatabaseAway:
+                if not failures:
+                    log.warning("a loop waits for the database", loop=loop.name)
+                failures = 1
+                await first(self._clock.sleep(AWAY_MS), self._stopping.wait())
             except Exception as failed:  # a bug in one round must not end a loop that all guests depend on
                 log.error("loop failed", loop=loop.name, error=type(failed).__name__, exc_info=failed)
                 pause = BACK_OFF_MS[min(failures, len(BACK_OFF_MS) - 1)]

@@ -85,19 +85,25 @@ def _migrate_server(connection: Connection, app: str, platform: str) -> None:
     """A database without tables gets those of today at once; the first migrations were SQLite's alone."""
     connection.exec_driver_sql("SELECT pg_advisory_xact_lock(0)")  # two that migrate at once do so one after another
     if MigrationContext.configure(connection).get_current_revision() is None:
-        _defer_links()
-        metadata.create_all(connection)
+        with _links_deferred():
+            metadata.create_all(connection)
         alembic.command.stamp(_config(connection), "head")
     else:
         alembic.command.upgrade(_config(connection), "head")
     secure(connection, app, platform)
 
 
-def _defer_links() -> None:
-    """Rows that refer to each other come in in any order when an ISP moves in."""
-    for table in metadata.tables.values():
-        for link in table.foreign_key_constraints:
-            link.deferrable, link.initially = True, "IMMEDIATE"
+@contextmanager
+def _links_deferred() -> Iterator[None]:
+    """Rows that refer to each other come in in any order when an ISP moves in; a file's schema stays as it is."""
+    links = [link for table in metadata.tables.values() for link in table.foreign_key_constraints]
+    for link in links:
+        link.deferrable, link.initially = True, "IMMEDIATE"
+    try:
+        yield
+    finally:
+        for link in links:
+            link.deferrable, link.initially = None, None
 
 
 def revise(database: Path, message: str, number: str) -> None:

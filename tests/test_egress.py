@@ -30,6 +30,7 @@ CALLS = {
     "portal/migrate.py": "the same server, when its tables are made",
     "portal/mikrotik/names.py": "the name of a router, in threads of its own",
     "portal/mikrotik/addresses.py": "the name of a router; a probe that sends nothing",
+    "portal/mikrotik/names.py": "the name of a router or of a webhook, in a thread of its own",
     "portal/mikrotik/visit.py": "the name of the portal, as a router should know it",
     "portal/mikrotik/wire.py": "a router of an ISP",
     "portal/radius/watching/wire.py": "a router of an ISP, with Disconnect and CoA",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 
 from portal.clock import DAY, HOUR, MINUTE, SECOND, TravelClock
+from portal.db import DatabaseAway
+from portal.db.fences import Fence, LeaseLost
 from portal.loops import Every, Supervisor, first
 
 
@@ -173,3 +176,82 @@ async def test_first_cancels_what_it_no_longer_waits_for() -> None:
     await first(long(), asyncio.sleep(0.01))
 
     assert cancelled == [True]
+
+
+async def test_a_loop_runs_where_its_lease_is_and_is_taken_up_there() -> None:
+    clock, here, there = TravelClock(), Work(), Work()
+    owner: list[str] = ["here"]
+    taken: list[str] = []
+
+    def lease(name: str) -> Callable[[], Fence | None]:
+        return lambda: Fence("loops", 7 if name == "here" else 8) if owner == [name] else None
+
+    supervisors = {}
+    for name, work in (("here", here), ("there", there)):
+        loop = Every("work", 20, work, clock)
+        loop.take_up = partial(noted, taken, name)  # type: ignore[attr-defined]
+        supervisors[name] = Supervisor(clock)
+        supervisors[name].start([loop], lease(name))
+    await until(lambda: here.runs > 2)
+    assert there.runs == 0
+    owner[0] = "there"
+    await until(lambda: there.runs > 0)
+    runs = here.runs
+    await until(lambda: there.runs > 3)
+    assert here.runs <= runs + 1
+    assert taken == ["here", "there"]
+    for each in supervisors.values():
+        await each.stop()
+
+
+async def noted(taken: list[str], name: str) -> None:
+    taken.append(name)
+
+
+async def test_a_loop_of_another_process_is_not_stale_here() -> None:
+    clock, work = TravelClock(), Work()
+    supervisor = Supervisor(clock)
+    supervisor.start([Every("work", SECOND, work, clock)], lambda: None)
+    await until(lambda: supervisor.stale(0) == [])
+    clock.advance(DAY)
+    assert supervisor.stale(2 * MINUTE) == []
+    assert work.runs == 0
+    await supervisor.stop()
+
+
+async def test_whoever_has_lost_its_lease_goes_on_quietly(capsys: pytest.CaptureFixture[str]) -> None:
+    clock, runs = TravelClock(), [0]
+
+    async def lost() -> None:
+        runs[0] += 1
+        raise LeaseLost
+
+    supervisor = Supervisor(clock)
+    supervisor.start([Every("work", SECOND, lost, clock)])
+    await until(lambda: runs[0] == 1)
+    clock.advance(SECOND)
+    await until(lambda: runs[0] == 2)
+    await supervisor.stop()
+    said = "".join(capsys.readouterr())
+    assert "another process goes on" in said
+    assert "Traceback" not in said
+
+
+async def test_a_database_that_is_away_is_one_line_and_asked_again_soon(capsys: pytest.CaptureFixture[str]) -> None:
+    clock, runs = TravelClock(), [0]
+
+    async def away() -> None:
+        runs[0] += 1
+        if runs[0] < 20:
+            raise DatabaseAway
+
+    supervisor = Supervisor(clock)
+    supervisor.start([Every("work", SECOND, away, clock)])
+    for n in range(1, 21):
+        await until(lambda n=n: runs[0] >= n)  # type: ignore[misc]
+        clock.advance(SECOND)
+    await until(lambda: "work" in supervisor.last_success)
+    await supervisor.stop()
+    said = "".join(capsys.readouterr())
+    assert said.count("waits for the database") == 1
+    assert "Traceback" not in said

@@ -59,6 +59,7 @@ from portal.console.doors import Services
 from portal.console.lines import screens as lines
 from portal.console.screens import Screen
 from portal.console.stock import screens as stock
+from portal.db.failures import of_the_machine
 from portal.errors import Refused
 from portal.staff.room import Present
 from portal.web import forms, uploads
@@ -200,6 +201,9 @@ def on_error(services: Services, request: Request, error: Exception) -> Response
         return sorry(request, key, error.status_code, {})
     if isinstance(error, ClientDisconnect):
         return Response(status_code=400)
+    if of_the_machine(error):
+        _log.error("no database", kind=type(error).__name__)
+        return sorry(request, "away", 503, {})
     _log.error("console page failed", kind=type(error).__name__, exc_info=error)
     return sorry(request, "broken", 500, {})
 

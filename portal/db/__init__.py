@@ -4,6 +4,7 @@
 """
 
 from portal.db.base import Database, DatabaseClosed, Execute, Listener, Observe, quiet
+from portal.db.connections import DatabaseAway
 from portal.db.groups import executor
 from portal.db.opening import at_once, open_database
 from portal.db.sqlite import GROUP, Sqlite, open_connection
@@ -12,6 +13,7 @@ from portal.place import Place, Server
 __all__ = [
     "GROUP",
     "Database",
+    "DatabaseAway",
     "DatabaseClosed",
     "Execute",
     "Listener",

@@ -21,11 +21,14 @@ from portal.units import Conflict, Row, running
 CONNECT_S = 5.0
 # What a connection that is not well may cost the others, in ms: a lock, a statement, a transaction that was left alone.
 PATIENCE = {"lock_timeout": "10000", "statement_timeout": "120000", "idle_in_transaction_session_timeout": "60000"}
+FROZEN_MS = 5_000  # so long a process that stands still may keep others of its tenant from writing
+PLACE_S, ANSWER_S = 10.0, 30.0  # to wait for a free connection, and for one answer
+REST_S = 0.2  # after a connection could not be had: whoever asks meanwhile hears it at once
 NOBODY = 0  # no tenant has this number
 
 
 class DatabaseAway(BandoError):
-    """The database cannot be reached."""
+    """The database cannot be reached, or has no time for us."""
 
 
 # The server is gone, going or not there yet.
@@ -37,16 +40,19 @@ AWAY = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.IdleInTransactionSessionTimeoutError,  # we stood still
 )
+BUSY = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)  # it has waited, or worked, for too long
 AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
 
 
-async def connect(server: Server) -> asyncpg.Connection:
-    """A connection that knows whole numbers; raises `DatabaseAway`."""
+async def connect(server: Server, *, answer_s: float | None = None) -> asyncpg.Connection:
+    """A connection that knows whole numbers, and waits so long for an answer; raises `DatabaseAway`."""
     try:
         connection = await asyncpg.connect(
             server.url,
             timeout=CONNECT_S,
+            command_timeout=answer_s,
             statement_cache_size=1024,
             max_cached_statement_lifetime=0,
             server_settings={**PATIENCE, "application_name": "bando"},
@@ -70,26 +76,48 @@ class Connections:
         self._server = server
         self._free: list[asyncpg.Connection] = []
         self._places = asyncio.Semaphore(most)
+        self._rests_until = 0.0
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[asyncpg.Connection]:
-        """A connection that is in no transaction; raises `DatabaseAway`."""
-        async with self._places:
+        """A connection that is in no transaction; raises `DatabaseAway`, also for whatever came of one that broke."""
+        await self._place()
+        try:
             connection = await self._take()
             try:
                 yield connection
+            except (asyncpg.PostgresError, asyncpg.InterfaceError) as failed:
+                if connection.is_closed() or isinstance(failed, BUSY):
+                    raise DatabaseAway from failed
+                raise
             finally:
                 if connection.is_closed() or connection.is_in_transaction():
                     connection.terminate()
                 else:
                     self._free.append(connection)
+        finally:
+            self._places.release()
+
+    async def _place(self) -> None:
+        try:
+            async with asyncio.timeout(PLACE_S):
+                await self._places.acquire()
+        except TimeoutError as late:
+            raise DatabaseAway("All connections to the database are in use.") from late
 
     async def _take(self) -> asyncpg.Connection:
         while self._free:
             connection = self._free.pop()
             if not connection.is_closed():
                 return connection
-        return await connect(self._server)
+        time = asyncio.get_running_loop().time
+        if time() < self._rests_until:
+            raise DatabaseAway
+        try:
+            return await connect(self._server, answer_s=ANSWER_S)
+        except DatabaseAway:
+            self._rests_until = time() + REST_S
+            raise
 
     async def aclose(self) -> None:
         """Close those that nobody uses."""
@@ -132,6 +160,9 @@ def executor(fetch: Callable[[str, Sequence[Any]], Sequence[Row]], tenant: int |
 BIND = "SELECT set_config('app.tenant_id', $1::text, true)"
 
 
+HURRY = f"set_config('idle_in_transaction_session_timeout', '{FROZEN_MS}', true)"
+
+
 def waiting(connection: asyncpg.Connection) -> Callable[[str, Sequence[Any]], Sequence[Row]]:
     """A statement on this connection, for whoever runs inside of `greenlet_spawn`."""
 
@@ -147,7 +178,7 @@ def begin(tenant: int | None, *, write: bool) -> str:
     whose = tenant or NOBODY
     bind = f"SELECT set_config('app.tenant_id', '{whose:d}', true)"
     if write:
-        return f"BEGIN; {bind}, pg_advisory_xact_lock({LOCKS}, {whose:d})"
+        return f"BEGIN; {bind}, {HURRY}, pg_advisory_xact_lock({LOCKS}, {whose:d})"
     return f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {bind}"
 
 
@@ -157,7 +188,7 @@ def begin_beside(tenant: int | None, subjects: Collection[str]) -> str:
     bind = f"SELECT set_config('app.tenant_id', '{whose:d}', true)"
     # In one order everywhere, so that no two wait for each other.
     locks = "".join(f", pg_advisory_xact_lock({mark:d})" for mark in sorted({_mark(whose, each) for each in subjects}))
-    return f"BEGIN; {bind}, pg_advisory_xact_lock_shared({LOCKS}, {whose:d}){locks}"
+    return f"BEGIN; {bind}, {HURRY}, pg_advisory_xact_lock_shared({LOCKS}, {whose:d}){locks}"
 
 
 def begin_add(tenant: int | None) -> str:

@@ -1,7 +1,8 @@
 """Fences: whoever has lost its lease writes nothing any more, though it does not know yet.
 
 A process may be stopped for a minute and go on as if nothing had been. Each unit that it writes under a lease first
-looks whether that is still its own, in the same transaction, and holds it there until it has committed.
+looks whether that is still its own, in the same transaction. It looks when it has its tenant to itself: whoever takes
+the lease afterwards writes after it. The row is not locked, so renewing and writing do not wait for each other.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def current() -> Fence | None:
     return fence if fence is not None and fence.number else None
 
 
-_STILL = "SELECT fence FROM leases WHERE name = :name AND fence = :number FOR SHARE"
+_STILL = "SELECT fence FROM leases WHERE name = :name AND fence = :number"
 
 
 def under(fence: Fence, unit: Unit[T]) -> Unit[T]:

@@ -96,7 +96,10 @@ class _Group:
         try:
             for job in self._jobs:
                 await self._drive(job, execute)
-        except (*AWAY, *AGAIN):
+        except AWAY:
+            self._connection.terminate()  # nobody answers on it any more
+            raise
+        except AGAIN:
             await self._roll_back()
             raise
         except BaseException:  # each of them hears its own error the second time
@@ -110,6 +113,9 @@ class _Group:
         try:
             for job in self._jobs:
                 await self._apart(job, execute)
+        except AWAY:
+            self._connection.terminate()
+            raise
         except BaseException:
             await self._roll_back()
             raise
@@ -171,6 +177,9 @@ async def run_beside(connection: asyncpg.Connection, job: Job, begin: str, obser
         observe("commit:before")
         await connection.execute("COMMIT")
         observe("commit:after")
+    except AWAY:
+        connection.terminate()
+        raise
     except BaseException:
         if not connection.is_closed():
             await connection.execute("ROLLBACK")

@@ -136,6 +136,9 @@ class Postgres(Database):
                 try:
                     run = executor(waiting(connection), tenant, quiet)
                     found: T = await greenlet_spawn(drive, unit(*args, **kwargs), tenant, run)
+                except AWAY:
+                    connection.terminate()  # nobody answers on it any more
+                    raise
                 finally:
                     if not connection.is_closed():
                         await connection.execute("ROLLBACK")

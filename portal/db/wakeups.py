@@ -40,6 +40,7 @@ class Wakeups:
         self._me = secrets.token_hex(8)
         self._out: dict[Told, None] = {}  # each once
         self._more = asyncio.Event()
+        self._well = True  # whether it listens, or nobody knows better
         self._task = asyncio.create_task(self._run(), name="wake-ups")
 
     def post(self, told: Iterable[Told]) -> None:
@@ -60,7 +61,9 @@ class Wakeups:
             try:
                 await self._connected()
             except (DatabaseAway, asyncpg.PostgresError, asyncpg.InterfaceError, *AWAY) as failed:
-                log.warning("wake-ups", error=type(failed).__name__)
+                if self._well:
+                    log.warning("wake-ups are not heard", error=type(failed).__name__)
+                self._well = False
                 await asyncio.sleep(AGAIN_S)
 
     async def _connected(self) -> None:
@@ -70,6 +73,7 @@ class Wakeups:
             if not await connection.fetchval(SHARE):  # whoever must be alone with the records comes first
                 raise DatabaseAway
             await connection.add_listener(CHANNEL, self._on_notice)
+            self._well = True
             while True:
                 await self._until_more()
                 told, self._out = list(self._out), {}

@@ -19,7 +19,8 @@ from portal.access import record, store
 from portal.access.places import store as places
 from portal.access.record import Known, Sighting, Wanted
 from portal.clock import MINUTE, SECOND, Clock, Moment
-from portal.db import Database, Observe, quiet
+from portal.db import Database, DatabaseAway, Observe, quiet
+from portal.db.fences import LeaseLost
 from portal.errors import BandoError, RouterError, RouterUnreachable
 from portal.loops import first
 from portal.mikrotik.addresses import AddressRefused, Resolve, policy_for, resolve
@@ -46,6 +47,7 @@ log = structlog.get_logger("bando.keeper")
 LARGE = 200  # devices; above it a router is polled less often
 # A router that comes back is there for its guests within half a second; one that refuses us is not hammered.
 RETRY_MS, RETRY_LONG_MS, REFUSED_MS = SECOND // 2, 2 * SECOND, 8 * SECOND
+WAIT_MS = 1 * SECOND  # before the database is asked again
 LONG = 1_200  # failures; above it (ten minutes at least) the pause is long
 AT_ONCE = 32  # groups of woken devices that are dealt with; whoever is woken meanwhile comes as one group then
 PART = 50  # devices written down in one transaction: about 10 ms
@@ -105,6 +107,7 @@ class Keeper:
         self._silent: dict[tuple[str, str], Moment] = {}
         self._sights: dict[str, Moment] = {}  # the MACs in its host table, and when they were last read there
         self._failures = 0
+        self._waits = ""  # for what
         self._well = router.trouble is None  # whether it agreed with its last connection
         self._contact_at: Moment = 0
         self._slot: Moment = 0  # of which quarter of an hour its guests were counted
@@ -173,9 +176,19 @@ class Keeper:
         while not self._stopping.is_set():
             try:
                 await self._once()
+                self._waits = ""
+            except (LeaseLost, DatabaseAway) as failed:  # its keeper is elsewhere now; or nothing can be known
+                await self._wait(type(failed).__name__)
             except Exception as failed:  # the database, or a bug: the router is not given up for it
                 log.error("keeper failed", router=self.router.public, error=type(failed).__name__, exc_info=failed)
                 await self._pause()
+
+    async def _wait(self, why: str) -> None:
+        """Nothing is wrong with the router; all of them are told of in one line each."""
+        if why != self._waits:
+            log.info("keeper waits", router=self.router.public, error=why)
+        self._waits = why
+        await first(self._clock.sleep(WAIT_MS), self._stopping.wait())
 
     async def _once(self) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
@@ -17,6 +18,7 @@ from portal.db import Database, Observe, quiet
 from portal.db.fences import Fence, held
 from portal.loops import NO_FENCE, Every
 from portal.mikrotik.addresses import Resolve, resolve
+from portal.mikrotik.hearing import Hearing
 from portal.mikrotik.keeper import SIGHT_MS, Drift, Keeper
 from portal.mikrotik.turns import Turns
 from portal.mikrotik.wire import Held
@@ -101,7 +103,7 @@ class Keepers:
         self._turns, self._held = Turns(), Held()
         self._installation = ""
         self._kept: dict[int, tuple[Kept, Keeper, asyncio.Task[None]]] = {}
-        self._versions: dict[int, int] = {}
+        self._hearing: dict[int, Hearing] = defaultdict(Hearing)
         self._heard: set[int] = set()
         self._edition = -1  # of the catalog, that the keepers follow
         self.loop = Every("keepers", LOOK_EVERY_MS, self.look, clock)
@@ -185,11 +187,8 @@ class Keepers:
                 continue
             versions = await self._db.read(view.tenant.id, tenancy.wake_versions)
             for router_id, version in versions.items():
-                known = self._versions.get(router_id, version)
-                self._versions[router_id] = max(known, version)
-                keeper = self.keeper(router_id)
-                if version > known and keeper is not None:
-                    keeper.poll()
+                if self._hearing[router_id].missed(version):
+                    self._poll(router_id)
 
     async def _replace(self, router_id: int, kept: Kept | None) -> None:
         """Stop this keeper; the next one, if any, begins where it has ended."""
@@ -215,7 +214,7 @@ class Keepers:
         )
         if router.id not in self._heard:
             self._heard.add(router.id)
-            self._db.listen(f"{store.WAKE}:{router.id}", lambda _tenant, _device: self._heard_own(router.id))
+            self._db.listen(f"{store.WAKE}:{router.id}", lambda _tenant, _device: self._hearing[router.id].heard())
             self._db.listen(f"{POLL}:{router.id}", lambda _tenant, _key: self._poll(router.id))
         task = asyncio.create_task(_under(fence, keeper), name=f"keeper {router.public}")
         self._kept[router.id] = (kept, keeper, task)
@@ -224,11 +223,6 @@ class Keepers:
         keeper = self.keeper(router_id)
         if keeper is not None:
             keeper.poll()
-
-    def _heard_own(self, router_id: int) -> None:
-        """A wake-up of this process was heard at once; its version is no news."""
-        if router_id in self._versions:
-            self._versions[router_id] += 1
 
     async def _stop(self, router_id: int) -> None:
         _, keeper, task = self._kept.pop(router_id)

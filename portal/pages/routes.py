@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, Router
 
 from portal import words
+from portal.db.failures import of_the_machine
 from portal.errors import Refused
 from portal.pages import (
     claim,
@@ -39,6 +40,8 @@ from portal.pages.whereabouts import Whereabouts
 from portal.web.answers import answer, see_other
 from portal.web.handler import Page
 from portal.web.security import Guard
+
+RETRY = {"retry-after": "10"}  # seconds; what providers have to say comes again after their own time
 
 _log = structlog.get_logger("bando.pages")
 
@@ -190,6 +193,9 @@ def on_error(services: Services, request: Request, error: Exception) -> Response
         return sorry(services, request, key, error.status_code, {}, error.headers)
     if isinstance(error, ClientDisconnect):
         return Response(status_code=400)  # nobody hears it, and it is no failure of ours
+    if of_the_machine(error):
+        _log.error("no database", kind=type(error).__name__)
+        return sorry(services, request, "away", 503, {}, RETRY)
     _log.error("page failed", kind=type(error).__name__, exc_info=error)
     return sorry(services, request, "broken", 500, {})
 
@@ -198,7 +204,9 @@ def sorry(services: Services, request: Request, key: str, code: int, values: Any
     """A failure in plain words, with what to do next."""
     visit: Visit | None = request.scope.get("bando.visit")
     theme = visit.theme if visit else themes()["default"]
-    lang = visit.lang if visit else language(None, None, request.headers.get("accept-language", ""))
+    asked = request.query_params.get("lang")
+    told = visit.lang if visit else request.headers.get("accept-language", "")
+    lang = language(None, asked, told)
     shown = theme.page(
         "sorry",
         lang,

@@ -14,8 +14,8 @@ import structlog
 
 from portal.access.catalog import TenantView
 from portal.access.plans import Plan
-from portal.clock import Clock, Moment
-from portal.db import Database
+from portal.clock import MINUTE, SECOND, Clock, Moment
+from portal.db import Database, DatabaseAway
 from portal.errors import ProviderRefused, ProviderUnknown, Refused
 from portal.payments import views
 from portal.payments.limits import seconds
@@ -41,6 +41,7 @@ from portal.tenancy.store import Router, Tenant
 log = structlog.get_logger("bando.checkout")
 
 MAX_CLICK = 200
+HELD_MS = 10 * MINUTE  # after that the payment has an end without it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,12 +151,25 @@ class Checkout:
             if sub is None:
                 return
             outcome = await self._call(tenant, sub)
-            await self._db.write(
-                tenant.id, record_outcome, self._vault, tenant.id, payment_id, outcome, self._clock.now()
-            )
+            await self._write_down(tenant, payment_id, outcome)
             self._on_accepted()
+        except DatabaseAway:
+            log.warning("a push waits for the database", payment=payment_id)
         except Exception as failed:  # the payment stays as written: a restart or its ten minutes resolve it
             log.error("push failed", payment=payment_id, error=type(failed).__name__, exc_info=failed)
+
+    async def _write_down(self, tenant: Tenant, payment_id: int, outcome: Outcome) -> None:
+        """What the provider said is said once: a database that is away for a while must not lose it."""
+        came = self._clock.now()
+        while True:
+            try:
+                await self._db.write(tenant.id, record_outcome, self._vault, tenant.id, payment_id, outcome, came)
+            except DatabaseAway:
+                if self._clock.now() - came > HELD_MS:
+                    raise
+                await self._clock.sleep(SECOND)
+            else:
+                return
 
     async def _call(self, tenant: Tenant, sub: Submission) -> Outcome:
         token = callback_token(self._vault, tenant, sub.payment.public)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from portal.clock import Clock
-from portal.db import Database
+from portal.db import Database, DatabaseAway
 from portal.db.fences import Fence
 from portal.loops import Every
 from portal.processes import store
@@ -104,8 +104,14 @@ class Leases:
     async def leave(self) -> None:
         """Give everything away; the others need not wait until it runs out."""
         self._changed_to({})
-        await self._db.write(None, store.leave_all, self.me)
-        self._db.ring(RELEASED)
+        if self._renewed_at < 0:  # there never was anything
+            return
+        try:
+            await self._db.write(None, store.leave_all, self.me)
+        except DatabaseAway:
+            log.warning("work that is not given away runs out by itself")
+        else:
+            self._db.ring(RELEASED)
 
 
 class Alone:

@@ -6,8 +6,11 @@ import asyncio
 import itertools
 import re
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from html import unescape
+from random import Random
 
 import httpx
 
@@ -39,6 +42,7 @@ class Crowd:
 
     town: Town
     lines: int = 4
+    port: int = 0  # another way to the portal
     redeemed: dict[str, Place] = field(default_factory=dict)  # by code: what was acknowledged
     paid: dict[str, Place] = field(default_factory=dict)  # by phone: whose click was acknowledged
     failed: list[str] = field(default_factory=list)  # answers that no guest should see
@@ -51,7 +55,7 @@ class Crowd:
 
     def client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(
-            base_url=self.town.url,
+            base_url=f"https://127.0.0.1:{self.port}" if self.port else self.town.url,
             verify=self.town.site.ca.client_context(),
             timeout=30,
             headers={"accept-language": "en"},
@@ -150,7 +154,7 @@ class Crowd:
             except NoAnswer:
                 await asyncio.sleep(0.1)
 
-    async def _buy(self, numbers: itertools.chain[str], pause_s: float) -> None:
+    async def _buy(self, numbers: Iterator[str], pause_s: float) -> None:
         async with self.client() as http:
             while not self._stop.is_set():
                 try:
@@ -158,6 +162,18 @@ class Crowd:
                 except NoAnswer:
                     await asyncio.sleep(0.1)
                 await asyncio.sleep(0.3 + pause_s)
+
+    def look(self, lines: int, pause_s: float) -> None:
+        """So many look at a page again and again, each over a connection that is kept."""
+        self._tasks += [asyncio.create_task(self._look(pause_s)) for _ in range(lines)]
+
+    async def _look(self, pause_s: float) -> None:
+        random = Random(len(self._tasks))
+        async with self.client() as http:
+            while not self._stop.is_set():
+                with suppress(NoAnswer):
+                    await self.ask(http, "GET", "/healthz")
+                await asyncio.sleep(pause_s * 2 * random.random())
 
     async def end(self) -> None:
         """Let everyone finish what they are at."""

@@ -13,12 +13,17 @@ import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NoReturn
+
+import uvicorn
 
 import app
 import bando
 import workers
+from portal.db import pg_groups
+from portal.db.postgres import Postgres
 
 
 class Fork:
@@ -55,16 +60,16 @@ class Fork:
             os.kill(self.pid, number)
 
 
-def begin(kind: str, *files: int) -> Fork:
+def begin(kind: str, lives: int, says: int, listening: Sequence[int]) -> Fork:
     """As `workers.start`."""
     pid = os.fork()
     if pid == 0:
-        _only(files)
-        run(["process", "--", kind, *map(str, files)])
+        _only((lives, says, *listening))
+        run(["process", kind, str(lives), str(says), ",".join(map(str, listening))])
     return Fork(pid)
 
 
-def _only(files: tuple[int, ...]) -> None:
+def _only(files: Sequence[int]) -> None:
     """Whatever another program would not get is closed: the other end of a pipe, above all."""
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
@@ -104,7 +109,7 @@ def child(order: dict[str, Any]) -> NoReturn:
     _only(())
     os.environ.clear()
     os.environ.update(order["env"])
-    app.Workers = partial(workers.Workers, begin=begin)  # type: ignore[assignment, misc]
+    vars(app)["Workers"] = partial(workers.Workers, begin=begin)
     for name, value in order.get("without", {}).items():
         without(name, value)
     run(order["words"])
@@ -113,15 +118,11 @@ def child(order: dict[str, Any]) -> NoReturn:
 def without(name: str, value: Any) -> None:
     """Do without a guard, to show that the tests can fail."""
     if name == "fence":
-        import portal.db.pg_groups
-
-        portal.db.pg_groups.under = lambda _fence, unit: unit
+        vars(pg_groups)["under"] = lambda _fence, unit: unit
     elif name == "listening":
-        import portal.db.postgres
-
-        portal.db.postgres.Postgres.share = _nothing  # type: ignore[assignment, method-assign]
+        Postgres.share = _nothing  # type: ignore[assignment, method-assign]
     elif name == "leaving":
-        app.LeavingServer = _Plain  # type: ignore[assignment, misc]
+        vars(app)["LeavingServer"] = _Plain
     else:
         raise ValueError((name, value))
 
@@ -130,7 +131,7 @@ async def _nothing(_: object) -> None:
     return
 
 
-class _Plain(app.uvicorn.Server):
+class _Plain(uvicorn.Server):
     """uvicorn as it is: it says that it has started, and leaves at once."""
 
     def __init__(self, config: Any, started: Any) -> None:

@@ -1,8 +1,9 @@
-"""A town whose portal is several processes: routers, guests, an M-Pesa, and `bando serve` and `bando work` around it."""
+"""A town whose portal is several processes: routers, guests, an M-Pesa, and `bando serve` and `bando work`."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import re
@@ -23,6 +24,8 @@ from portal.access import store as access
 from portal.access.plans import Plan
 from portal.check import breaches
 from portal.db import Database, open_database
+from portal.migrate import migrate
+from portal.mikrotik.keepers import POLL
 from portal.place import Server
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Router
@@ -32,7 +35,7 @@ from sandbox.routeros.api import serve_api
 from sandbox.routeros.device import SandboxRouter
 from sandbox.world import Site, outside
 from tests.crash.portals import ROOT, environment
-from tests.postgres import fresh_database
+from tests.postgres import Cluster, fresh_database
 from tests.support import add_router
 from tests.vouchers.cards import batch_of
 
@@ -214,6 +217,11 @@ class Town:
     async def passes(self) -> list[Row]:
         return await self.read(access.pass_list, 100_000)
 
+    def look_at_routers(self) -> None:
+        """Their keepers look at everything at once, as when staff ask for it."""
+        for row, _ in self.routers:
+            self.db.ring(f"{POLL}:{row.id}")
+
     async def sound(self) -> list[str]:
         """What is wrong with the books."""
         return await self.read(breaches, self.site.clock.now())
@@ -235,20 +243,20 @@ async def town(
     folder: Path, launcher: Launcher, *, routers: int = 3, server: Server | None = None, clock: Any = None, **more: str
 ) -> AsyncIterator[Town]:
     """A town with so many routers; nothing serves it yet."""
-    place = server or await asyncio.to_thread(fresh_database)
-    more = {"BANDO_POLL_EVERY": "2", "BANDO_MPESA_QUERY_EVERY": "1", **more}
+    place = server if server is not None else await asyncio.to_thread(fresh_database)
+    given: Any = {"BANDO_POLL_EVERY": "2", "BANDO_MPESA_QUERY_EVERY": "1", **more}
     async with AsyncExitStack() as stack:
         site = await stack.enter_async_context(
-            outside(folder, clock=clock, tls_api=False, DATABASE_URL=place.url, **more)
+            outside(folder, clock=clock, tls_api=False, DATABASE_URL=place.url, **given)
         )
         site.mpesa.switches.query_per_minute = 0
         db = open_database(place)
+        await db.share()
         stack.push_async_callback(db.aclose)
-        made = [(site.row, site.router)]
-        for number in range(2, routers + 1):
-            made.append(await _a_router(stack, site, db, number))
+        further = [await _a_router(stack, site, db, number) for number in range(2, routers + 1)]
+        made = [(site.row, site.router), *further]
         kept = {name: text for name, text in os.environ.items() if not name.startswith("BANDO_")}
-        env = {**kept, **environment(site.settings, DATABASE_URL=place.url, PYTHONPATH=str(ROOT)), **more}
+        env = {**kept, **environment(site.settings, DATABASE_URL=place.url, PYTHONPATH=str(ROOT)), **given}
         env = {name: text for name, text in env.items() if text}
         found = Town(site=site, server=place, db=db, routers=made, env=env, launcher=launcher)
         try:
@@ -294,3 +302,14 @@ async def execute(server: Server, statement: str, *values: object) -> Sequence[A
         return found
     finally:
         await connection.close()
+
+
+def migrated(cluster: Cluster) -> Server:
+    """A new database of a server of the test's own, as the role that serves."""
+    name = f"own{next(_numbers)}"
+    asyncio.run(execute(cluster.at("postgres", "bando_app"), f"CREATE DATABASE {name} OWNER bando_owner"))
+    migrate(cluster.at(name, "bando_owner"), app="bando_app", platform="bando_platform")
+    return cluster.at(name, "bando_app")
+
+
+_numbers = itertools.count(1)
