@@ -96,6 +96,7 @@ def new_cluster(**options: str) -> Cluster:
     )
     cluster.start(**options)
     atexit.register(_end, cluster, os.getpid())
+    _watched(cluster)
     in_thread(_roles(cluster))
     return cluster
 
@@ -109,6 +110,27 @@ def _runnable(folder: Path) -> Path:
         return BIN
     shutil.copytree(BIN.parent, folder / "programs", symlinks=True)
     return folder / "programs" / "bin"
+
+
+def _watched(cluster: Cluster) -> None:
+    """Whoever kills this process leaves no server behind: it ends when nobody holds the other end of a pipe."""
+    stop = f"{cluster.binaries / 'pg_ctl'} -D {cluster.folder}/data -m immediate stop"
+    end, held = os.pipe()  # the other end is this process's until it is gone
+    os.set_inheritable(held, False)
+    watch = subprocess.Popen(
+        ["/bin/sh", "-c", f"cat > /dev/null; {stop}; rm -rf {cluster.folder}"],
+        user=ACCOUNT if os.geteuid() == 0 else None,
+        cwd="/",
+        stdin=end,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    _watching.append(watch)
+    os.close(end)
+
+
+_watching: list[subprocess.Popen[bytes]] = []
 
 
 def _end(cluster: Cluster, owner: int) -> None:
