@@ -76,7 +76,7 @@ class _File(Hand):
     def __init__(self, path: Path) -> None:
         self._connection = open_connection(path)
         self._connection.execute("PRAGMA synchronous=OFF")  # no test with a hand asks what is durable
-        self.ask = executor(self._connection, quiet)  # type: ignore[method-assign]
+        self.ask = executor(self._connection, quiet)  # type: ignore[method-assign, assignment]
 
     def ask(self, text: str, params: Mapping[str, Any]) -> Sequence[Row]:
         raise AssertionError

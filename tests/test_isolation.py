@@ -19,9 +19,9 @@ import pytest
 from commands.ground import must_be_usable
 from portal import units
 from portal.access import store as access
-from portal.db import Execute, at_once
+from portal.db import Execute, at_once, quiet
 from portal.db.aside import Aside
-from portal.db.connections import begin, executor, quiet
+from portal.db.connections import begin, executor
 from portal.db.postgres import Postgres
 from portal.db.roles import sees_too_much
 from portal.errors import Misconfigured
@@ -47,8 +47,8 @@ def place() -> Server:
     """A database with a row of each of two ISPs in every table."""
     made = postgres.fresh_database()
     with closing(Planted(made).connection) as connection:
-        for tenant in ("mine", "theirs"):
-            connection.execute(f"INSERT INTO tenants (public, name, created_at) VALUES ('{tenant}', '{tenant}', 0)")
+        for name in ("mine", "theirs"):
+            connection.execute(f"INSERT INTO tenants (public, name, created_at) VALUES ('{name}', '{name}', 0)")
     planted = Planted(made)
     for table in TABLES:
         for tenant in (MINE, THEIRS):

@@ -275,7 +275,7 @@ async def crossed(db: Postgres) -> tuple[list[Any], int]:
     units = db.write(1, crossing, (1, 2), "AA"), db.write(2, crossing, (2, 1), "AA")
     results = await asyncio.gather(*units, return_exceptions=True)
     (after,) = await asked(server(db), text)
-    return results, int(after["n"] - before["n"])
+    return list(results), int(after["n"] - before["n"])
 
 
 async def test_units_of_two_isps_that_lock_each_other_out_are_done_once_each(db: Postgres) -> None:
