@@ -37,7 +37,7 @@ from portal.db import Database, Observe, open_database, quiet
 from portal.db.failures import ENGINE_FAILS
 from portal.db.serving import must_be_free
 from portal.errors import BandoError, Misconfigured
-from portal.health import Health
+from portal.health import Health, RadiusCounts
 from portal.imports.room import Imports
 from portal.keys.ring import ring_of
 from portal.keys.rotation import Rotation
@@ -203,12 +203,13 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     )
     payments = Payments(db, vault, clock, catalog, settings, http, observe, further=FURTHER, shared=leases is not None)
     hosts = Hosts(clock, alone=leases is None)
-    sees = seeing(keepers.sees, hosts)
+    radius_watch = RadiusWatch(db=db, clock=clock, vault=vault, settings=settings, catalog=catalog)
+    sees = seeing(keepers.sees, hosts, radius_watch.sees)
     vouchers = Vouchers(db, vault, clock, catalog, settings, sees)
     staff = StaffRoom(db, vault, clock)
     reminders = Reminders(db, clock, lambda: [each.tenant for each in catalog.all()])
     imports = Imports(db, clock, lambda: [each.tenant for each in catalog.all()])
-    erasing = Erasing(db, vault, clock)
+    erasing = Erasing(db, vault, clock, settings.database)
     gateway, gate = gateway_of(settings, http), Gate(db, clock)
     messages = Messages(db, vault, clock, catalog, gateway, registered=gate)
     sources = Sources(balances=_balances, expiring=_expiring, deadlines=_deadlines, broke_off=broke_off)
@@ -216,7 +217,6 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
     retention = Retention(db, vault, clock)
     closed = Closed(db, vault, clock)
     supervisor = Supervisor(clock)
-    health = Health(db=db, clock=clock, supervisor=supervisor, keepers=keepers, vouchers=vouchers.counts, watch=watch)
     access_log = AccessLog()
     doors = Doors(
         db=db,
@@ -226,6 +226,15 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         vouchers=vouchers,
         hosts=hosts,
         input_from_client=settings.radius_input == "client",
+    )
+    health = Health(
+        db=db,
+        clock=clock,
+        supervisor=supervisor,
+        keepers=keepers,
+        vouchers=vouchers.counts,
+        watch=watch,
+        radius=lambda: RadiusCounts(came=doors.came, sent=radius_watch.sent),
     )
     services = Services(
         db=db,
@@ -263,7 +272,7 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         part=part,
         web=Starlette(),
         radius=_radius(settings, doors),
-        radius_watch=RadiusWatch(db=db, clock=clock, vault=vault, settings=settings, catalog=catalog),
+        radius_watch=radius_watch,
     )
 
     @asynccontextmanager

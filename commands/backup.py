@@ -18,6 +18,7 @@ from portal.backup.restore import Breached, Restored
 from portal.backup.restore import drill as drilled
 from portal.backup.restore import restore as put_back
 from portal.clock import as_datetime
+from portal.errors import Misconfigured
 from portal.settings import Settings
 
 SHOWN = 20  # breaches; a broken table has thousands
@@ -64,6 +65,11 @@ def progress() -> Iterator[Progress]:
 @click.pass_obj
 def backup(settings: Settings, folder: Path, keep_days: int, with_drill: bool) -> None:
     """Make a sealed backup in FOLDER while Bando serves, and remove those that are too old."""
+    if settings.database_url:
+        raise Misconfigured(
+            "The records are on a PostgreSQL server, which is backed up with its own tools (pg_basebackup and the WAL,"
+            " or pg_dump): see PostgreSQL in docs/operating.md."
+        )
     now, key = clock_for(settings).now(), settings.secret_key.encode()
     with progress() as say:
         made = make(settings.database, folder, key, now, say)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from commands.backup import progress, tell_breaches
-from commands.ground import clock_for, many, sealed_with_this_key
+from commands.ground import alone, clock_for, many, must_be_usable, platform_server, sealed_with_this_key
+from portal.backup.again import forget_on_server
 from portal.changeover.copying import Breached, Copied, copied
-from portal.db.roles import sees_everything
-from portal.db.serving import alone
 from portal.errors import Misconfigured
 from portal.keys.ring import WrongKey
 from portal.migrate import is_current
-from portal.place import Server, server_at
+from portal.place import Server
+from portal.privacy.erasing import tombstones
 from portal.settings import Settings
 
-PLATFORM = "BANDO_DATABASE_PLATFORM_URL"
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.group()
@@ -34,12 +35,10 @@ def copy(settings: Settings, with_breaches: bool) -> None:
     Bando must not be serving. The database is made by bando migrate, and named by BANDO_DATABASE_PLATFORM_URL. All of
     it or nothing: rows, digests, sums and the invariants are compared before it counts. The file stays as it is.
     """
-    from app import lock  # the composition root imports the commands, so not before it is needed
-
     target = platform_server(settings)
     _must_be_copyable(settings)
     now, key = clock_for(settings).now(), settings.secret_key.encode()
-    with closing(lock(settings.database)), alone(target), progress() as say:
+    with alone(settings, settings.database), alone(settings, target), progress() as say:
         try:
             done = copied(settings.database, target, key, now, say, breached=with_breaches)
         except Breached as refused:
@@ -48,18 +47,30 @@ def copy(settings: Settings, with_breaches: bool) -> None:
     _tell(done, settings, target)
 
 
-def platform_server(settings: Settings) -> Server:
-    """The database as the role that sees all ISPs, at the present schema; raises `Misconfigured`."""
-    if not settings.database_platform_url:
-        raise Misconfigured(f"{PLATFORM} is empty; it names the database, as the role that sees all ISPs.")
-    server = server_at(settings.database_platform_url, PLATFORM)
-    if not is_current(server):
-        raise Misconfigured(f"{server} is not at the present schema; run: bando migrate, with DATABASE_URL set")
-    if not sees_everything(server):
-        raise Misconfigured(
-            f"The role {server.user} does not see all ISPs; name bando_platform of deploy/postgresql/roles.sql."
-        )
-    return server
+@db.command("after-restore")
+@click.option("--erased", type=_FILE, multiple=True, help="A further list of people who were erased since.")
+@click.pass_obj
+def after_restore(settings: Settings, erased: Sequence[Path]) -> None:
+    """Erase again whoever was erased since the backup that a PostgreSQL server was just put back from.
+
+    Run it before bando serve. Who that was stands in the list beside BANDO_DATABASE (*.erased), which each machine
+    that works keeps for the server, and in copies of it: --erased LIST.
+    """
+    if not isinstance(settings.place, Server):
+        raise Misconfigured("The records are in a file; bando restore erases them again by itself.")
+    must_be_usable(settings)
+    own = tombstones.beside(settings.database)
+    lists = [*([own] if own.exists() else []), *erased]
+    known = sorted({stone for each in lists for stone in tombstones.read(each)})
+    with alone(settings):
+        now, key = clock_for(settings).now(), settings.secret_key.encode()
+        done, stones = forget_on_server(settings.place, key, known, now)
+        if stones:
+            own.parent.mkdir(parents=True, exist_ok=True)
+            tombstones.write(own, stones)
+    if not lists:
+        click.echo(f"There is no list {own}; if anybody was erased since the backup, name a copy of it: --erased LIST.")
+    click.echo(f"{many(done, 'person or device', 'people or devices')} erased again. Next: bando check, bando serve.")
 
 
 def _must_be_copyable(settings: Settings) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,12 +16,13 @@ import click
 
 from portal.clock import Clock, Moment, SystemClock, TravelClock, as_datetime
 from portal.db import Database, Execute, at_once, open_database
-from portal.db.roles import sees_too_much
+from portal.db.roles import sees_everything, sees_too_much
+from portal.db.serving import alone as nobody_serves
 from portal.errors import Misconfigured
 from portal.keys import store as keys
 from portal.keys.ring import Ring, WrongKey, ring_of, vault_for_units
 from portal.migrate import is_current
-from portal.place import Place, Server
+from portal.place import Place, Server, server_at
 from portal.seal import Vault
 from portal.settings import Settings
 from portal.tenancy import store as tenancy
@@ -29,6 +30,8 @@ from portal.tenancy.store import Router, Tenant
 from portal.units import drive
 
 T = TypeVar("T")
+
+PLATFORM = "BANDO_DATABASE_PLATFORM_URL"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +119,30 @@ def sealed_with_this_key(settings: Settings, place: Place | None = None, *, look
 def snapshot_vault(settings: Settings, run: Execute) -> Vault:
     """A vault for what is read through this; raises `WrongKey`."""
     return vault_for_units(settings.secret_key.encode(), drive(keys.root(), None, run))
+
+
+def platform_server(settings: Settings) -> Server:
+    """The database as the role that sees all ISPs, at the present schema; raises `Misconfigured`."""
+    if not settings.database_platform_url:
+        raise Misconfigured(f"{PLATFORM} is empty; it names the database, as the role that sees all ISPs.")
+    server = server_at(settings.database_platform_url, PLATFORM)
+    if not is_current(server):
+        raise Misconfigured(f"{server} is not at the present schema; run: bando migrate, with DATABASE_URL set")
+    if not sees_everything(server):
+        raise Misconfigured(
+            f"The role {server.user} does not see all ISPs; name bando_platform of deploy/postgresql/roles.sql."
+        )
+    return server
+
+
+@contextmanager
+def alone(settings: Settings, place: Place | None = None) -> Iterator[None]:
+    """Nobody serves from the database meanwhile, or from another one; raises `Misconfigured`."""
+    from app import lock  # the composition root imports the commands, so not before it is needed
+
+    place = place or settings.place
+    with nobody_serves(place) if isinstance(place, Server) else lock(place):
+        yield
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from commands.backup import Progress
-from commands.ground import Ground, clock_for, many, must_be_usable, run, table, tenant_option, when
+from commands.ground import Ground, alone, clock_for, many, must_be_usable, run, table, tenant_option, when
 from portal.errors import Misconfigured
 from portal.keys import store
 from portal.keys.examine import under_heads
@@ -116,12 +116,10 @@ def master(settings: Settings, file: Path) -> None:
 
     Bando must not be serving. Old backups go on needing the old master key.
     """
-    from app import lock  # the composition root imports the commands, so not before it is needed
-
     must_be_usable(settings)
     new = _new_key(settings, file)
-    with lock(settings.database):
-        done = exchange(settings.database, settings.secret_key.encode(), new.encode(), clock_for(settings).now())
+    with alone(settings):
+        done = exchange(settings.place, settings.secret_key.encode(), new.encode(), clock_for(settings).now())
     click.echo(f"{many(done, 'key')} wrapped with the master key in {file}.")
     click.echo(f"Next: let BANDO_SECRET_KEY_FILE name {file}, take BANDO_SECRET_KEY away, and start bando serve.")
     click.echo("Keep the old master key as long as you keep backups made before; nothing else needs it.")

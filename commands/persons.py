@@ -97,7 +97,7 @@ def erase(settings: Settings, tenant_name: str, reason: str, minor: bool, yes: b
                 _tell(await ground.db.read(tenant.id, service.preview, meant))
                 raise Misconfigured("Nothing is erased yet. Nothing brings it back afterwards; if you mean it: --yes")
             wish = Wish(reason=reason, by=COMMAND, minor=minor)
-            _tell(await Erasing(ground.db, ground.vault, ground.clock).erase(meant, wish))
+            _tell(await Erasing(ground.db, ground.vault, ground.clock, ground.settings.database).erase(meant, wish))
         except Refused as refused:
             raise _said(refused) from refused
         click.echo("They are erased. A backup that is put back forgets them again, by the list beside the database.")

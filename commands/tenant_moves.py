@@ -7,14 +7,13 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
-from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 
 from commands.backup import progress, tell_breaches
-from commands.ground import Ground, clock_for, many, must_be_usable, run, secret_of
+from commands.ground import Ground, alone, clock_for, many, must_be_usable, platform_server, run, secret_of
 from commands.tenants import tenant
 from portal.audit.chain import ChainBroken
 from portal.backup.places import private, put
@@ -22,6 +21,7 @@ from portal.errors import Misconfigured
 from portal.moving import pack, sealing, unpack
 from portal.moving.unpack import Breached, Moved
 from portal.payments import accounts
+from portal.place import Server
 from portal.settings import Settings
 from portal.tenancy.store import Tenant
 
@@ -93,14 +93,13 @@ def import_(settings: Settings, file: Path, with_breaches: bool) -> None:
 
     All of it or nothing: rows, digests, the books, the log of acts and the invariants are compared before it counts.
     """
-    from app import lock  # the composition root imports the commands, so not before it is needed
-
     must_be_usable(settings)
+    place = platform_server(settings) if isinstance(settings.place, Server) else settings.place
     passphrase, now = sealing.secret(secret_of("Passphrase")), clock_for(settings).now()
-    with closing(lock(settings.database)), progress() as say:
+    with alone(settings), progress() as say:
         moved = _or_breaches(
             lambda: unpack.moved_in(
-                file, settings.database, settings.secret_key.encode(), passphrase, now, say, breached=with_breaches
+                file, place, settings.secret_key.encode(), passphrase, now, say, breached=with_breaches
             )
         )
     _tell(moved)

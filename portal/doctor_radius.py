@@ -13,6 +13,7 @@ import secrets
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 import httpx
@@ -23,6 +24,8 @@ from portal.settings import Settings
 from portal.tenancy.store import Router
 
 PATIENCE_S = 3.0
+SPOOL_MOST = 1 << 20  # bytes; some thousand packets
+SPOOLED_MS = 5 * MINUTE
 QUIET_MS = 15 * MINUTE  # a router with guests speaks each five minutes; one without any may be silent for long
 STATUS_SERVER, MESSAGE_AUTHENTICATOR = 12, 80
 _HEAD = struct.Struct("!BBH16s")
@@ -34,7 +37,7 @@ async def check_radius(settings: Settings, routers: Sequence[Router], now: Momen
     """What is wrong between the routers that ask RADIUS and Bando; nothing where none does."""
     if not settings.radius_host:
         return list(_nobody_listens(routers))
-    found = [*await check_listener(settings), *await check_server(settings)]
+    found = [*await check_listener(settings), *await check_server(settings), *check_spool(settings.radius_spool, now)]
     return [*found, *check_asking(routers, now)]
 
 
@@ -178,6 +181,29 @@ class _Once(asyncio.DatagramProtocol):
     def error_received(self, exc: Exception) -> None:
         if not self._heard.done():
             self._heard.set_exception(exc)
+
+
+def check_spool(folder: Path, now: Moment) -> Iterator[Finding]:
+    """Whether accounting that waited has been taken in; without a folder FreeRADIUS is on another machine."""
+    try:
+        if not folder.exists():
+            return
+        files = [each.stat() for each in folder.iterdir() if each.is_file()]
+    except PermissionError:
+        yield warning(
+            "radius-spool-closed",
+            f"Whether accounting waits in {folder} cannot be seen.",
+            "Let Bando's account read that folder (chmod g+rx, and its group), or run bando doctor as root.",
+        )
+        return
+    size, oldest = sum(each.st_size for each in files), min((each.st_mtime for each in files), default=0)
+    if size > SPOOL_MOST or (size and now - oldest * 1000 > SPOOLED_MS):
+        yield warning(
+            "radius-spool",
+            f"{size // 1024} KiB of accounting wait in {folder}.",
+            "Bando was away or its database is slow, and this should shrink by itself; if it does not, look at the"
+            " log of FreeRADIUS.",
+        )
 
 
 # -- the routers ----------------------------------------------------------------------------------

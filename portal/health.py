@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
@@ -23,6 +24,14 @@ STALE_MS = 2 * MINUTE  # a loop that has not succeeded for so long is not well
 
 
 @dataclass(frozen=True, kw_only=True)
+class RadiusCounts:
+    """Accounting packets by what came of them, and Disconnects and CoAs by what routers answered."""
+
+    came: Mapping[str, int]
+    sent: Mapping[tuple[str, str], int]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Health:
     """Answers from what runs in this process."""
 
@@ -32,6 +41,7 @@ class Health:
     keepers: Keepers
     vouchers: Counts | None = None
     watch: Watch | None = None
+    radius: Callable[[], RadiusCounts] | None = None
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -66,6 +76,8 @@ class Health:
             _vouchers(registry, self.vouchers)
         if self.watch is not None:
             _alarms(registry, self.watch)
+        if self.radius is not None:
+            _radius(registry, self.radius())
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
 
@@ -98,6 +110,17 @@ def _alarms(registry: CollectorRegistry, watch: Watch) -> None:
         overdue.labels(what=what).set(watch.overdue.get(what, 0))
     failed = Counter("bando_deliveries_failed", "Messages of alarms that were given up", registry=registry)
     failed.inc(watch.failed)
+
+
+def _radius(registry: CollectorRegistry, counts: RadiusCounts) -> None:
+    came = Counter("bando_radius_accounting", "Accounting packets, by what came of them", ["came"], registry=registry)
+    for name, count in counts.came.items():
+        came.labels(came=name).inc(count)
+    sent = Counter(
+        "bando_radius_sent", "Disconnects and changes, by what routers answered", ["kind", "said"], registry=registry
+    )
+    for (kind, said), count in counts.sent.items():
+        sent.labels(kind=kind, said=said).inc(count)
 
 
 def _ping() -> Unit[object]:

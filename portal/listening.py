@@ -163,7 +163,7 @@ class Beside(uvicorn.Server):
         """Take the address; raises `OSError`."""
         if self._socket is None:
             host, port = self.config.host, self.config.port
-            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET  # an address and no name: see the settings
             self._socket = socket.create_server((host, port), family=family, backlog=self.config.backlog)
 
     async def start(self) -> None:

@@ -84,6 +84,7 @@ SETTINGS = tuple(
         ("BANDO_RADIUS_LISTEN", "", "address and port at which FreeRADIUS asks; empty: no RADIUS"),
         ("BANDO_RADIUS_TOKEN", "", "what FreeRADIUS shows there, at least 32 characters"),
         ("BANDO_RADIUS_SERVER", "127.0.0.1:1812", "where FreeRADIUS takes logins, for bando doctor"),
+        ("BANDO_RADIUS_SPOOL", "/var/spool/freeradius/bando", "where its accounting waits, for bando doctor"),
         (
             "BANDO_RADIUS_INPUT",
             "client",
@@ -140,6 +141,7 @@ class Settings:
     radius_port: int
     radius_token: str = field(repr=False)
     radius_server: tuple[str, int]
+    radius_spool: Path
     radius_input: str
     clock_file: str
     log_level: str
@@ -265,6 +267,7 @@ def _checked(text: Mapping[str, str]) -> Settings:
         radius_port=radius_port,
         radius_token=text["BANDO_RADIUS_TOKEN"],
         radius_server=_listen(text, "BANDO_RADIUS_SERVER"),
+        radius_spool=Path(text["BANDO_RADIUS_SPOOL"]),
         radius_input=_word(text, "BANDO_RADIUS_INPUT", ("client", "router")),
         clock_file=text["BANDO_CLOCK_FILE"],
         log_level=_word(text, "BANDO_LOG_LEVEL", ("debug", "info", "warning", "error")),

@@ -5,8 +5,7 @@ For the three-way check: it must find just what was planted, and nothing of what
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -24,7 +23,7 @@ GUESTS_PER_DEVICE = 4  # payments of one device in a day
 class DayOfPayments:
     """One account's day. `planted` maps each kind of finding to its subjects."""
 
-    connection: sqlite3.Connection
+    fill: Callable[[str, Iterable[Any]], None]  # runs a statement for many rows
     tenant_id: int
     account_id: int
     router_id: int
@@ -40,9 +39,8 @@ class DayOfPayments:
         return self.since + DAY
 
     def write(self) -> None:
-        """Fill the tables, in one transaction."""
+        """Fill the tables."""
         self.random = Random(self.seed)
-        self.connection.execute("BEGIN")
         self._people()
         ids = list(range(1, self.count + 1))
         self.random.shuffle(ids)
@@ -52,18 +50,17 @@ class DayOfPayments:
         for table, rows in self._tables().items():
             for columns, batch in _alike(rows):
                 marks = ", ".join(f":{name}" for name in columns)
-                self.connection.executemany(
+                self.fill(
                     f"INSERT INTO {table} (tenant_id, {', '.join(columns)}) VALUES ({self.tenant_id}, {marks})", batch
                 )
-        self.connection.execute("COMMIT")
 
     def _people(self) -> None:
         devices = self.count // GUESTS_PER_DEVICE + 1
-        self.connection.executemany(
+        self.fill(
             "INSERT INTO persons (id, tenant_id, ref, created_at, last_seen_at) VALUES (?, ?, ?, ?, ?)",
             ((n, self.tenant_id, f"day{n}", self.since, self.since) for n in range(1, 2 * devices + 1)),
         )
-        self.connection.executemany(
+        self.fill(
             "INSERT INTO devices (id, tenant_id, mac, created_at, last_seen_at) VALUES (?, ?, ?, ?, ?)",
             ((n, self.tenant_id, _mac(n), self.since, self.since) for n in range(1, devices + 1)),
         )
@@ -254,7 +251,7 @@ class DayOfPayments:
             "currency": "KES",
             "state": "done",
             "reason": "x",
-            "ends_pass": 1,
+            "ends_pass": True,
             "asked_by": 1,
             "asked_at": at,
             "result_hash": f"f{n}".encode(),

@@ -254,7 +254,7 @@ async def outside(
     internet = await serve_internet(ca)
     messages = await Messages().open(ports.get("messages", 0))
     place = radius_site.a_place(free_port()) if radius else None
-    more |= radius_site.settings_of(place) if place else {}
+    more |= radius_site.settings_of(place, folder) if place else {}
     settings = settings_for(folder, ca, port or free_port(), {"BANDO_MESSAGES_SANDBOX": messages.url, **more})
     mpesa = an_mpesa(clock, ca, settings)
     mpesa_server = await serve_mpesa(mpesa, port=ports.get("mpesa", 0))
@@ -359,7 +359,7 @@ async def asking(site: Site) -> AsyncIterator[None]:
 
 
 def _radius_of(site: Site) -> dict[str, str]:
-    return radius_site.settings_of(site.radius) if site.radius else {}
+    return radius_site.settings_of(site.radius, site.folder) if site.radius else {}
 
 
 def write_env(site: Site) -> Path:

@@ -179,8 +179,13 @@ _numbers = itertools.count(1)
 
 def fresh_database() -> Server:
     """A migrated, empty database, as the role that serves."""
+    return copy_of("template")
+
+
+def copy_of(database: str) -> Server:
+    """A database with all that is in this one, to which nobody is connected."""
     made, name = cluster(), f"t{next(_numbers)}"
-    text = f"CREATE DATABASE {name} TEMPLATE template STRATEGY file_copy OWNER bando_owner"
+    text = f"CREATE DATABASE {name} TEMPLATE {database} STRATEGY file_copy OWNER bando_owner"
     for _ in range(50):
         try:
             in_thread(execute(made.at("postgres", "postgres"), text))

@@ -18,6 +18,7 @@ from portal.db import Execute, open_connection, quiet
 from portal.db.aside import Aside
 from portal.db.connections import connect, executor
 from portal.place import Place, Server
+from portal.units import Conflict
 from tests import postgres
 
 
@@ -55,6 +56,14 @@ class Raw:
         """All of them."""
         raise NotImplementedError
 
+    def orphans(self) -> list[Any]:
+        """What refers to something that is not there; a server lets no such thing in."""
+        return []
+
+    def drop_triggers(self, named: str = "") -> None:
+        """Let acts be changed; one of the triggers, or all."""
+        raise NotImplementedError
+
 
 class _File(Raw):
     def __init__(self, path: Path) -> None:
@@ -65,6 +74,14 @@ class _File(Raw):
 
     def close(self) -> None:
         self._connection.close()
+
+    def orphans(self) -> list[Any]:
+        return self.execute("PRAGMA foreign_key_check").fetchall()
+
+    def drop_triggers(self, named: str = "") -> None:
+        found = [row["name"] for row in self.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]
+        for name in [each for each in found if named in ("", each)]:
+            self.execute(f"DROP TRIGGER {name}")
 
     @property
     def tables(self) -> list[str]:
@@ -78,6 +95,7 @@ class _Server(Raw):
         self._run: Execute = executor(self._one.fetch, None, quiet)
 
     def execute(self, text: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> Found:
+        text = text.replace("BEGIN IMMEDIATE", "BEGIN")
         if not isinstance(params, Mapping):
             names = itertools.count(1)
             text = re.sub(r"\?", lambda _: f":p{next(names)}", text)
@@ -86,6 +104,15 @@ class _Server(Raw):
 
     def close(self) -> None:
         self._one.close()
+
+    def drop_triggers(self, named: str = "") -> None:
+        found = self.execute(
+            "SELECT t.tgname AS name, c.relname AS place FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid"
+            " WHERE NOT t.tgisinternal"
+        )
+        for name, place in [(row["name"], row["place"]) for row in found]:
+            if named in ("", name):
+                self.execute(f"DROP TRIGGER {name} ON {place}")
 
     @property
     def tables(self) -> list[str]:
@@ -117,12 +144,16 @@ def opened(place: Place) -> Iterator[Raw]:
         yield made
 
 
+BROKEN = (sqlite3.IntegrityError, Conflict)  # a constraint, or a trigger that refuses
+
+
 def asked(place: Place, text: str, *params: Any) -> list[dict[str, Any]]:
     """The rows of one statement."""
     with opened(place) as made:
         return [dict(row) for row in made.execute(text, params)]
 
 
-def changed(place: Place, text: str, *params: Any) -> None:
+def changed(place: Place, text: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> None:
     """Run one statement that changes something."""
-    asked(place, text, *params)
+    with opened(place) as made:
+        made.execute(text, params)

@@ -9,10 +9,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
 
+from portal.place import Place, Server
+from tests import postgres
 from tests.forks import Forks
+from tests.support import on_postgres
 
 HOME = Path(__file__).parent.parent
 KEY = "0123456789abcdef0123456789abcdef"
@@ -46,9 +50,31 @@ class Shell:
     environ: dict[str, str] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
 
+    @cached_property
+    def place(self) -> Place:
+        """Where the records are; on PostgreSQL a database of the shell's own."""
+        url = self.environ.get("DATABASE_URL")
+        if url is not None:
+            return Server(url) if url else self.folder / "bando.db"
+        return postgres.fresh_database() if on_postgres() else self.folder / "bando.db"
+
+    def _server(self) -> dict[str, str]:
+        """How the place is named, with its two other roles."""
+        if not isinstance(self.place, Server):
+            return {}
+        owner, platform = (
+            postgres.cluster().at(self.place.database, role).url for role in ("bando_owner", "bando_platform")
+        )
+        others = {"BANDO_DATABASE_OWNER_URL": owner, "BANDO_DATABASE_PLATFORM_URL": platform}
+        return {"DATABASE_URL": self.place.url, **others}
+
     @property
     def env(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("BANDO_")}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("BANDO_") and name != "DATABASE_URL"
+        }
         base = {
             "PYTHONPATH": str(HOME),
             "BANDO_MODE": "production",
@@ -57,7 +83,7 @@ class Shell:
             "BANDO_PUBLIC_URL": "https://wifi.example.co.ke",
             "BANDO_DATA_PROTECTION_CONTACT": "privacy@example.co.ke",
         }
-        return {**kept, **base, **self.environ}
+        return {**kept, **base, **self._server(), **self.environ}
 
     async def __call__(self, *words: str, stdin: str = "", **environ: str) -> Ran:
         """Run `bando` with these words; `environ` names settings without their prefix."""

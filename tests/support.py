@@ -48,6 +48,11 @@ def on_postgres() -> bool:
     return os.environ.get("BANDO_TEST_ENGINE") == "postgresql"
 
 
+def examples(count: int) -> int:
+    """How many random histories are tried: each statement of a server's costs a way there and back."""
+    return max(1, count // 5) if on_postgres() else count
+
+
 def fresh_place(folder: Path, name: str = "bando.db") -> Place:
     """A migrated, empty database of the engine that is tested."""
     return postgres.fresh_database() if on_postgres() else fresh_file(folder, name)

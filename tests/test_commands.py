@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
@@ -23,6 +22,7 @@ from sandbox.routeros.api import serve_api
 from sandbox.routeros.device import SandboxRouter
 from sandbox.world import free_port
 from tests.forks import Forks
+from tests.raw import opened
 from tests.shell import HOME, KEY, Ran, Shell
 from tests.support import fresh_file
 
@@ -143,9 +143,8 @@ async def test_a_fresh_router_is_added_before_it_has_a_certificate_and_pinned_af
         unpinned = await shell("router", "check")
         away = await shell("router", "pin")
         wrong = await shell("router", "pin", "--fingerprint", "abc")
-        with closing(sqlite3.connect(shell.folder / "bando.db")) as connection:
+        with opened(shell.place) as connection:
             connection.execute("UPDATE routers SET port = ?", (world.api_port,))
-            connection.commit()
         pinned = await shell.well("router", "pin")
         after = await shell.well("router", "list")
 
@@ -202,9 +201,8 @@ async def test_check_names_a_breach_and_ends_with_one(shell: Shell) -> None:
     await shell.well("plan", "add", "1 hour", "--price", "20", "--time", "1h")
     await shell.well("router", "add", "Mall", "--host", "10.9.0.2", "--tunnel")
     await shell.well("pass", "give", MAC, "1 hour")
-    with closing(sqlite3.connect(shell.folder / "bando.db")) as connection:
+    with opened(shell.place) as connection:
         connection.execute("UPDATE passes SET cause_kind = 'payment', cause_ref = 'nowhere'")
-        connection.commit()
     ran = await shell("check")
 
     assert (ran.code, "I2" in ran.out) == (1, True)
@@ -213,12 +211,11 @@ async def test_check_names_a_breach_and_ends_with_one(shell: Shell) -> None:
 async def test_lines_for_staff_are_listed_and_closed(shell: Shell) -> None:
     await shell.well("tenant", "add", "Kilimani Wi-Fi")
     none = await shell.well("lines", "list")
-    with closing(sqlite3.connect(shell.folder / "bando.db")) as connection:
+    with opened(shell.place) as connection:
         connection.execute(
             "INSERT INTO exceptions (tenant_id, kind, subject, detail, opened_at)"
             " VALUES (1, 'unmatched-money', 'receipt:UKM1', 'Money came.', 1800000000000)"
         )
-        connection.commit()
     listed = await shell.well("lines", "list")
     closed = await shell.well("lines", "close", "1")
     again = await shell("lines", "close", "1")
@@ -235,14 +232,13 @@ async def test_a_line_about_a_router_names_its_site(shell: Shell) -> None:
     await shell.well("plan", "add", "1 hour", "--price", "20", "--time", "1h")
     await shell.well("router", "add", "Mall", "--host", "10.9.0.2", "--hotspot-host", "login.mall.example")
     await shell.well("pass", "give", MAC, "1 hour")
-    with closing(sqlite3.connect(shell.folder / "bando.db")) as connection:
+    with opened(shell.place) as connection:
         for subject in ("router:1", "router:1:device:1", "router:9"):
             connection.execute(
                 "INSERT INTO exceptions (tenant_id, kind, subject, detail, opened_at)"
                 " VALUES (1, 'voucher-guesses', ?, 'Look.', 1800000000000)",
                 (subject,),
             )
-        connection.commit()
     listed = await shell.well("lines", "list")
 
     about = [row.split("voucher-guesses")[1].split("Look")[0].strip() for row in listed.splitlines()[1:]]

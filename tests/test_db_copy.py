@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,22 @@ from portal.changeover import copying, store
 from portal.changeover.copying import Breached, Copied, Unequal, copied, digest_of
 from portal.changeover.tables import ALL
 from portal.clock import TravelClock
-from portal.db import at_once, open_database
+from portal.db import Database, at_once, open_database
 from portal.db.failures import ENGINE_FAILS
 from portal.db.filling import ServerFilling
 from portal.db.postgres import at_once as one_write
 from portal.db.serving import alone
-from portal.errors import BandoError, Misconfigured
+from portal.errors import Misconfigured
 from portal.keys.master import exchange
 from portal.keys.ring import vault_of
-from portal.place import Server
+from portal.people import store as people
+from portal.phone import Phone
+from portal.place import Place, Server
+from portal.privacy.erasing.room import Erasing
+from portal.privacy.erasing.service import Wish
+from portal.privacy.erasing.subject import Subject, by_person
 from portal.schema import metadata
+from portal.seal import Vault
 from portal.tenancy import store as tenancy
 from sandbox.history import lived
 from sandbox.stock import stocked
@@ -38,7 +45,7 @@ from tests.privacy.rows import NOW, Planted
 from tests.privacy.test_closed import full
 from tests.raw import asked, changed, opened
 from tests.shell import HOME, KEY, Shell
-from tests.support import MASTER, Seed, a_plan, fresh_file, seed
+from tests.support import MASTER, Seed, fresh_file, seed
 
 ROOM_MIB = 40  # beyond a few rows: caches fill; held whole, 200,000 rows are far more
 AWAY = {"leases"}  # of processes on a server: a file has none
@@ -289,7 +296,12 @@ MOVES = """
 import sys
 from pathlib import Path
 from portal.changeover.copying import copied
-from portal.place import Server
+from portal.people import store as people
+from portal.phone import Phone
+from portal.place import Place, Server
+from portal.privacy.erasing.room import Erasing
+from portal.privacy.erasing.service import Wish
+from portal.privacy.erasing.subject import Subject, by_person
 from tests.support import MASTER
 done = copied(Path(sys.argv[1]), Server(sys.argv[2]), MASTER, int(sys.argv[3]), lambda *_: None)
 words = Path("/proc/self/status").read_text().split()
@@ -383,7 +395,54 @@ async def test_while_somebody_serves_nothing_is_copied(shell: Shell, there: Serv
     await shell.well("db", "copy", DATABASE_PLATFORM_URL=there.url)
 
 
-def test_the_errors_are_sentences() -> None:
-    assert issubclass(Unequal, BandoError)
-    assert issubclass(Breached, BandoError)
-    assert a_plan().price.minor == 2000
+# --- after a restore ---
+
+
+PHONE = Phone("254700000007")
+
+
+@asynccontextmanager
+async def person_of(place: Place) -> AsyncIterator[tuple[Database, Vault, Subject]]:
+    """The first person of the first ISP."""
+    db = open_database(place)
+    try:
+        vault = vault_of(KEY.encode(), db, TravelClock())
+        subject = Subject(tenant=1, devices=())
+        if asked(place, "SELECT 1 FROM persons"):
+            subject = await db.read(1, by_person, vault, 1, 1)
+        yield db, vault, subject
+    finally:
+        await db.aclose()
+
+
+async def test_whoever_was_erased_since_a_backup_is_erased_again_on_a_server(
+    shell: Shell, there: Server, tmp_path: Path
+) -> None:
+    """The server is put back to a moment before the erasing; the list beside says who that was."""
+    await shell.well("db", "copy", DATABASE_PLATFORM_URL=there.url)
+    on_server = Shell(folder=tmp_path, forks=shell.forks, environ={"DATABASE_URL": as_role(there, "bando_app").url})
+    listed = tmp_path / "elsewhere.db"
+    async with person_of(on_server.place) as (db, vault, _):
+        await db.write(1, people.person_for, vault, 1, PHONE, 5)
+    backup = postgres.copy_of(there.database)
+    async with person_of(on_server.place) as (db, vault, subject):
+        await Erasing(db, vault, TravelClock(), listed).erase(subject, Wish(reason="asked", by="command"))
+    on_server.environ["DATABASE_URL"] = backup.url
+
+    assert "no list" in await on_server.well("db", "after-restore")
+    assert asked(backup, "SELECT phone_sealed FROM persons")[0]["phone_sealed"] is not None
+    said = await on_server.well("db", "after-restore", "--erased", f"{listed}.erased")
+    assert "1 person or device erased again" in said
+    assert asked(backup, "SELECT phone_sealed FROM persons")[0]["phone_sealed"] is None
+    assert asked(backup, "SELECT COUNT(*) AS n FROM tombstones")[0]["n"] == 1
+    assert (tmp_path / "bando.db.erased").exists()
+    with alone(backup):
+        assert "Bando serves" in (await on_server("db", "after-restore")).sentence
+    assert "in a file" in (await shell("db", "after-restore")).sentence
+
+
+async def test_a_backup_of_a_server_is_its_own_tools_matter(shell: Shell, there: Server) -> None:
+    ran = await shell("backup", str(shell.folder), DATABASE_PLATFORM_URL=there.url)
+    assert ran.code == 0, ran.err
+    on_server = Shell(folder=shell.folder, forks=shell.forks, environ={"DATABASE_URL": there.url})
+    assert "pg_basebackup" in (await on_server("backup", str(shell.folder))).sentence

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from app import build
-from portal.clock import HOUR, MINUTE
-from portal.doctor_radius import ask_status, check_asking, check_radius, judged, status_request
+from portal.clock import HOUR, MINUTE, SystemClock
+from portal.doctor_radius import ask_status, check_asking, check_radius, check_spool, judged, status_request
 from portal.findings import Finding
 from portal.settings import Settings
 from portal.tenancy import store as tenancy
@@ -98,3 +98,23 @@ def test_an_answer_is_judged_by_its_signatures(marked: bool, secret: bytes, want
 async def test_nobody_there_is_silence() -> None:
     (port,) = free_udp_ports(1)
     assert await ask_status(("127.0.0.1", port), SECRET) == "silent"
+
+
+def test_accounting_that_waits_is_told(tmp_path: Path) -> None:
+    now = SystemClock().now()
+    assert codes(list(check_spool(tmp_path / "none", now))) == []
+    assert codes(list(check_spool(tmp_path, now))) == []
+    (tmp_path / "acct-20261129-10").write_bytes(b"x" * 2048)
+    assert codes(list(check_spool(tmp_path, now))) == []
+    (found,) = check_spool(tmp_path, now + 10 * MINUTE)
+    assert (found.code, "2 KiB" in found.sentence) == ("radius-spool", True)
+    (tmp_path / "acct-20261129-11").write_bytes(b"x" * (1 << 21))
+    assert codes(list(check_spool(tmp_path, now))) == ["radius-spool"]
+
+
+def test_a_folder_that_may_not_be_seen_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert codes(list(check_spool(tmp_path, 0))) == ["radius-spool-closed"]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.forks import Forks
+from tests.raw import changed, opened
 from tests.shell import Shell
 from tests.support import fresh_file
 from tests.test_commands import SECRETS, add_account, outside
@@ -23,15 +22,14 @@ def shell(tmp_path: Path, forks: Forks) -> Shell:
     return Shell(folder=tmp_path, forks=forks, environ={"BANDO_MODE": "sandbox"})
 
 
-def rows(shell: Shell) -> list[str]:
-    """Every row of every table, as statements."""
-    with closing(sqlite3.connect(f"file:{shell.folder / 'bando.db'}?mode=ro", uri=True)) as connection:
-        return list(connection.iterdump())
+def rows(shell: Shell) -> dict[str, list[str]]:
+    """Every row of every table."""
+    with opened(shell.place) as made:
+        return {name: sorted(repr(tuple(row)) for row in made.execute(f"SELECT * FROM {name}")) for name in made.tables}
 
 
 def change(shell: Shell, text: str) -> None:
-    with closing(sqlite3.connect(shell.folder / "bando.db")) as connection, connection:
-        connection.execute(text)
+    changed(shell.place, text)
 
 
 def as_it_is(_: Shell) -> None:

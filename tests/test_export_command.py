@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 import stat
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from portal.export.records import KINDS
 from tests.forks import Forks
+from tests.raw import opened
 from tests.shell import Shell
 from tests.support import fresh_file
 
@@ -43,9 +42,8 @@ async def test_it_writes_every_table_for_its_owner_alone_and_leaves_an_act(shell
 
 
 async def test_it_works_for_an_isp_that_is_switched_off(shell: Shell) -> None:
-    with closing(sqlite3.connect(shell.folder / "bando.db")) as database:
-        database.execute("UPDATE tenants SET active = 0")
-        database.commit()
+    with opened(shell.place) as database:
+        database.execute("UPDATE tenants SET active = FALSE")
     await shell.well("tenant", "export", "Kilimani Wi-Fi", "out")
 
     assert "'=1 hour" in (shell.folder / "out" / "plans.csv").read_text(encoding="utf-8-sig")

@@ -5,7 +5,7 @@
 CREATE ROLE bando_owner LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
 -- Serves (DATABASE_URL): sees the rows of the ISP that a transaction is for, and no others.
 CREATE ROLE bando_app LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
--- Sees the rows of all ISPs; for `bando db copy` and `bando tenant import` (BANDO_DATABASE_PLATFORM_URL).
+-- Sees the rows of all ISPs, and owns nothing; for `bando db copy` and `bando tenant import` (BANDO_DATABASE_PLATFORM_URL).
 CREATE ROLE bando_platform LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE BYPASSRLS;
 -- Reads the stream of the primary, and no tables.
 CREATE ROLE bando_replica LOGIN REPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
@@ -13,3 +13,5 @@ CREATE ROLE bando_replica LOGIN REPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE 
 CREATE DATABASE bando OWNER bando_owner ENCODING 'UTF8' LOCALE 'C.UTF-8' TEMPLATE template0;
 REVOKE ALL ON DATABASE bando FROM PUBLIC;
 GRANT CONNECT ON DATABASE bando TO bando_owner, bando_app, bando_platform;
+-- `bando tenant import` keeps old and new hashes beside each other as long as it runs.
+GRANT TEMPORARY ON DATABASE bando TO bando_platform;

@@ -5,7 +5,8 @@
     allowed-address=10.64.0.1/32 persistent-keepalive=25s
 /ip address add address=10.64.4.1/32 network=10.64.0.1 interface=bando
 /ip route add dst-address=10.64.0.1/32 gateway=bando
-# The hub alone reaches this router through the tunnel, and at the API alone; before the rule that drops the rest.
+# The hub alone reaches this router through the tunnel, and at the API alone. These come before the other rules of the
+# filter; a router that has none yet takes them without place-before.
 /ip firewall filter add chain=input in-interface=bando src-address=10.64.0.1 protocol=tcp dst-port=8728,8729 action=accept place-before=0
 /ip firewall filter add chain=input in-interface=bando src-address=10.64.0.1 protocol=udp dst-port=3799 action=accept place-before=1
 /ip firewall filter add chain=input in-interface=bando connection-state=established,related action=accept place-before=2

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from portal.clock import Moment
-from portal.db import executor, open_connection, quiet
+from portal.db import at_once, executor, open_connection, quiet
 from portal.keys import store as keys
 from portal.keys.ring import vault_for_units
+from portal.place import Server
 from portal.privacy.erasing import store, tombstones
 from portal.privacy.erasing.tombstones import Tombstone
 from portal.tenancy import store as tenancy
@@ -88,3 +89,26 @@ def _at_once(connection: sqlite3.Connection, tenant: int, unit: Callable[..., Un
         raise
     connection.execute("COMMIT")
     return done
+
+
+def forget_on_server(
+    server: Server, master: bytes, known: Sequence[Tombstone], now: Moment
+) -> tuple[int, list[Tombstone]]:
+    """The same in a server that was put back, and that nobody serves yet; gives how many, and who is known now."""
+    with at_once(server) as run:
+        tenants = drive(tenancy.tenants(), None, run)
+        vault = vault_for_units(master, drive(keys.root(), None, run))
+        stones = {
+            *known,
+            *(
+                each
+                for tenant in tenants
+                for each in tombstones.of_tenant(tenant, drive(store.tombstones(), tenant.id, run))
+            ),
+        }
+    done = 0
+    for tenant in tenants:
+        theirs = sorted(each for each in stones if each.isp == tenant.public)
+        with at_once(server, write=True) as run:
+            done += drive(tombstones.again(vault, tenant.id, theirs, now), tenant.id, run)
+    return done, sorted(stones)

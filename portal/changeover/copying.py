@@ -77,7 +77,7 @@ class _Copying:
         before = {each.name: store.sums(self.read, each) for each in ALL}
         digests = self._fill({name: sums["row_count"] for name, sums in before.items()})
         if orphan := self.into.orphan():
-            raise Unequal(f"What was copied does not hang together: {orphan}.")
+            raise Unequal(f"What was copied does not hang together: {orphan} refers to one that is not there.")
         self.into.go_on(each.name for each in ALL if each.numbered)
         self._compare(before, digests)
         self.say("looking at the invariants", 0, 0)

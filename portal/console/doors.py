@@ -53,5 +53,5 @@ class Services:
 
     async def erase(self, subject: Subject, wish: Wish) -> dict[str, int]:
         """Erase somebody; raises `Refused`."""
-        room = self.erasing or Erasing(self.db, self.vault, self.clock)
+        room = self.erasing or Erasing(self.db, self.vault, self.clock, self.settings.database)
         return await room.erase(subject, wish)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -75,8 +76,9 @@ class ServerFilling(Filling):
     def orphan(self) -> str | None:
         try:
             self.run("SET CONSTRAINTS ALL IMMEDIATE", {})
-        except Conflict as broken:
-            return str(broken).partition(" violates")[0]
+        except Conflict as broken:  # insert or update on table "plans" violates foreign key constraint …
+            named = re.search(r'table "([a-z_]+)"', str(broken))
+            return f"a row of {named[1]}" if named else "a row"
         return None
 
     def go_on(self, tables: Iterable[str]) -> None:

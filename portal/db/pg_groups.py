@@ -13,11 +13,13 @@ from portal.db.base import Execute, Observe
 from portal.db.connections import AGAIN, AWAY, Connections, DatabaseAway, begin, executor, waiting
 from portal.db.fences import under
 from portal.db.groups import Job
-from portal.units import drive
+from portal.units import Row, drive
 
 GROUP = 64  # units in one commit; more only lengthens the wait of the first
 TRIES = 5  # of a group that met the transaction of another tenant
+UNKNOWN = -1  # no tenant has this number
 
+Fetch = Callable[[str, Sequence[Any]], Sequence[Row]]
 Tell = Callable[[int | None, Sequence[Any]], None]
 
 
@@ -78,14 +80,19 @@ class _Group:
         self._tenant = tenant
         self._jobs = jobs
         self._observe = observe
+        self._mends = False  # whether a unit goes on after a statement that was refused
 
     async def run(self) -> None:
         """All together, else each by itself, else again."""
         for attempt in range(TRIES):
             try:
-                if len(self._jobs) == 1 or not await self._together():
+                if self._mends or len(self._jobs) == 1 or not await self._together():
                     await self._one_by_one()
                 return
+            except asyncpg.InFailedSQLTransactionError:  # a refused statement spoils the transaction that it was in
+                if self._mends:
+                    raise
+                self._mends = True
             except AGAIN:
                 if attempt == TRIES - 1:
                     raise
@@ -99,7 +106,7 @@ class _Group:
         except AWAY:
             self._connection.terminate()  # nobody answers on it any more
             raise
-        except AGAIN:
+        except (*AGAIN, asyncpg.InFailedSQLTransactionError):
             await self._roll_back()
             raise
         except BaseException:  # each of them hears its own error the second time
@@ -113,6 +120,8 @@ class _Group:
         try:
             for job in self._jobs:
                 await self._apart(job, execute)
+                if job.error is not None:  # and whose rows are to be seen was undone with it
+                    execute = self._executor(UNKNOWN)
         except AWAY:
             self._connection.terminate()
             raise
@@ -128,7 +137,7 @@ class _Group:
             await self._connection.execute("SAVEPOINT unit")
         try:
             await self._drive(job, execute)
-        except (*AWAY, *AGAIN):
+        except (*AWAY, *AGAIN, asyncpg.InFailedSQLTransactionError):
             raise
         except BaseException as refused:  # whatever stops a unit belongs to its caller, and half of it to nobody
             job.error = refused
@@ -149,11 +158,16 @@ class _Group:
 
     async def _begin(self) -> Execute:
         await self._connection.execute(begin(self._tenant, write=True))
-        return executor(waiting(self._connection), self._tenant, self._observe)
+        return self._executor(self._tenant)
+
+    def _executor(self, bound: int | None) -> Execute:
+        fetch = waiting(self._connection)
+        return executor(undoing(fetch) if self._mends else fetch, bound, self._observe)
 
     async def _commit(self) -> None:
         self._observe("commit:before")
-        await self._connection.execute("COMMIT")
+        if await self._connection.execute("COMMIT") != "COMMIT":  # of a spoilt transaction it says ROLLBACK
+            raise asyncpg.InFailedSQLTransactionError
         self._observe("commit:after")
 
     async def _roll_back(self) -> None:
@@ -175,7 +189,8 @@ async def run_beside(connection: asyncpg.Connection, job: Job, begin: str, obser
         execute = executor(waiting(connection), job.tenant, observe)
         job.result = await greenlet_spawn(drive, unit, job.tenant, execute, job.signals, _not_alone)
         observe("commit:before")
-        await connection.execute("COMMIT")
+        if await connection.execute("COMMIT") != "COMMIT":  # see `_Group._commit`
+            raise asyncpg.InFailedSQLTransactionError
         observe("commit:after")
     except AWAY:
         connection.terminate()
@@ -188,3 +203,19 @@ async def run_beside(connection: asyncpg.Connection, job: Job, begin: str, obser
 
 def _not_alone() -> None:
     raise NotAlone
+
+
+def undoing(fetch: Fetch) -> Fetch:
+    """The same, but a statement that is refused is undone alone, and the transaction goes on."""
+
+    def careful(text: str, values: Sequence[Any]) -> Sequence[Row]:
+        fetch("SAVEPOINT statement", ())
+        try:
+            found = fetch(text, values)
+        except asyncpg.IntegrityConstraintViolationError:
+            fetch("ROLLBACK TO SAVEPOINT statement", ())
+            raise
+        fetch("RELEASE SAVEPOINT statement", ())
+        return found
+
+    return careful

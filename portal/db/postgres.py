@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar, cast
 
+import asyncpg
 from sqlalchemy.util import greenlet_spawn
 
 from portal.db.aside import Aside
@@ -40,6 +41,8 @@ from portal.units import Signal, Unit, drive
 T = TypeVar("T")
 
 READING, WRITING = 8, 8  # connections of one process
+# What a transaction of its own cannot mend, and a group can.
+ALONE_INSTEAD = (*AGAIN, asyncpg.InFailedSQLTransactionError)
 TRIES = 4  # of a unit that met another one
 
 
@@ -87,13 +90,13 @@ class Postgres(Database):
     ) -> T:
         try:
             return await self._beside(begin_beside(tenant, subjects), tenant, unit, args, kwargs)
-        except (NotAlone, *AGAIN):
+        except (NotAlone, *ALONE_INSTEAD):
             return await self.write(tenant, unit, *args, **kwargs)
 
     async def add(self, tenant: int | None, unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any) -> T:
         try:
             return await self._beside(begin_add(tenant), tenant, unit, args, kwargs)
-        except AGAIN:
+        except ALONE_INSTEAD:
             return await self.write(tenant, unit, *args, **kwargs)
 
     async def _beside(

@@ -14,7 +14,7 @@ from typing import Any
 from portal.backup.sealed import Unusable
 from portal.keys.cells import BY_AN_ACT, CELLS, Cells
 from portal.moving import values
-from portal.moving.tables import COLUMNS, HASHES
+from portal.moving.tables import COLUMNS, FLAGS, HASHES
 from portal.moving.values import NUMBER
 from portal.people import store as people
 from portal.seal import NotOurs, Vault, open_with, seal_with
@@ -54,7 +54,9 @@ def opened(vault: Vault, table: str, row: Row) -> Line:
 
 
 def _plain(value: Any) -> Any:
-    return {"hex": bytes(value).hex()} if isinstance(value, bytes | memoryview) else value
+    if isinstance(value, bytes | memoryview):
+        return {"hex": bytes(value).hex()}
+    return int(value) if isinstance(value, bool) else value
 
 
 def _opened(vault: Vault, cells: Cells, row: Row) -> Any:
@@ -92,13 +94,19 @@ def is_shut(value: Any) -> bool:
 
 def stored(vault: Vault, line: Line) -> dict[str, Any]:
     """The row as the new installation keeps it, but for its hashes; raises `Unusable`."""
-    kept = {name: _back(each) for name, each in line.row.items()}
+    kept = as_kept(line)
     for cells in SEALED[line.table]:
         if line.row[cells.column] is not None and not is_shut(line.row[cells.column]):
             kept[cells.column] = vault.seal(_bytes(line.row[cells.column]), **cells.of(kept))
     if line.table == NUMBER[0]:
         kept[NUMBER[1]] = _sealed_number(line.row)
     return kept
+
+
+def as_kept(line: Line) -> dict[str, Any]:
+    """The row with values as an engine takes them; its cells are still open."""
+    kept = {name: _back(each) for name, each in line.row.items()}
+    return kept | {name: bool(kept[name]) for name in FLAGS[line.table] if kept[name] in (0, 1)}
 
 
 def _sealed_number(row: Mapping[str, Any]) -> bytes | None:

@@ -73,20 +73,20 @@ def add_head(number: int, seal: bytes) -> Unit[None]:
 
 
 def begin_hashes() -> Unit[None]:
-    yield Sql("CREATE TEMP TABLE moved_hashes (old BLOB PRIMARY KEY, new BLOB NOT NULL) WITHOUT ROWID", {})
+    yield Sql("CREATE TEMP TABLE moved_hashes (old BYTEA PRIMARY KEY, new BYTEA NOT NULL)", {})
 
 
 def note_hash(old: bytes, new: bytes) -> Unit[None]:
     yield Sql(
-        "INSERT INTO temp.moved_hashes (old, new) VALUES (:old, :new) ON CONFLICT DO NOTHING", {"old": old, "new": new}
+        "INSERT INTO moved_hashes (old, new) VALUES (:old, :new) ON CONFLICT DO NOTHING", {"old": old, "new": new}
     )
 
 
 def new_hash(old: bytes) -> Unit[bytes | None]:
     """What an old hash is called now; None when nobody here has it."""
-    found: bytes | None = yield from value("SELECT new FROM temp.moved_hashes WHERE old = :old", old=old)
+    found: bytes | None = yield from value("SELECT new FROM moved_hashes WHERE old = :old", old=old)
     return found
 
 
 def end_hashes() -> Unit[None]:
-    yield Sql("DROP TABLE temp.moved_hashes", {})
+    yield Sql("DROP TABLE moved_hashes", {})

@@ -86,3 +86,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 HASHES: Mapping[str, tuple[str, ...]] = {
     name: tuple(column for column in COLUMNS[name] if f"{name}.{column}" in ANEW) for name in ORDER
 }
+# Yes or no: 1 or 0 in a file that moves, whichever engine it comes from.
+FLAGS: Mapping[str, tuple[str, ...]] = {
+    name: tuple(each.name for each in metadata.tables[name].columns if each.type.python_type is bool) for name in ORDER
+}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,15 +12,16 @@ from portal.audit import store as audit
 from portal.backup.copying import Say
 from portal.backup.sealed import Unusable, read
 from portal.clock import Moment
-from portal.db import Execute, executor, open_connection, quiet
-from portal.db.groups import ENGINE_FAILS, begin, of_the_machine
+from portal.db import Execute, Place
+from portal.db.failures import ENGINE_FAILS, of_the_machine
+from portal.db.filling import Filling, filling
 from portal.errors import Misconfigured
 from portal.keys import store as keys
 from portal.keys.ring import Ring, place_of, root_of
 from portal.migrate import revision_of
 from portal.moving import cells, pack, readable, store
 from portal.moving.anew import Arrival
-from portal.moving.cells import Line, stored
+from portal.moving.cells import Line, as_kept, stored
 from portal.moving.said import NOT_WHOLE, Said, head
 from portal.moving.sealing import MOVE
 from portal.moving.tables import ORDER
@@ -55,27 +55,19 @@ class Breached(Unusable):
 
 
 def moved_in(
-    file: Path, database: Path, master: bytes, passphrase: bytes, now: Moment, say: Say, *, breached: bool
+    file: Path, place: Place, master: bytes, passphrase: bytes, now: Moment, say: Say, *, breached: bool
 ) -> Moved:
     """The ISP of this file in this empty database; raises `Misconfigured`, and then nothing is changed there."""
-    with file.open("rb") as opened, closing(open_connection(database)) as connection:
+    with file.open("rb") as opened:
         lines = _lines(read(opened, passphrase, MOVE))
-        said = Said(head=head(cells.read(next(lines, b"")), revision_of(database)))
-        begin(connection)
-        try:
-            connection.execute("PRAGMA defer_foreign_keys=ON")
-            run = executor(connection, quiet)
-            _must_be_empty(run)
-            arrived = _arrived(_Coming(run=run, master=master, file=said, now=now, say=say), lines)
-            orphan = connection.execute("PRAGMA foreign_key_check").fetchone()
-            if orphan:
-                raise Unusable(f"A row of {orphan[0]} in the file refers to one that is not there.")
+        said = Said(head=head(cells.read(next(lines, b"")), revision_of(place)))
+        with filling(place) as into:
+            _must_be_empty(into.run)
+            arrived = _arrived(_Coming(into=into, master=master, file=said, now=now, say=say), lines)
+            if orphan := into.orphan():
+                raise Unusable(f"What is in the file does not hang together: {orphan} refers to one that is not there.")
             if arrived.breaches and not breached:
                 raise Breached(arrived.breaches)
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
     return arrived
 
 
@@ -138,11 +130,15 @@ class _OneKey:
 class _Coming:
     """One ISP on its way in, in a transaction that somebody else ends."""
 
-    run: Execute
+    into: Filling
     master: bytes = field(repr=False)
     file: Said
     now: Moment
     say: Say
+
+    @property
+    def run(self) -> Execute:
+        return self.into.run
 
     @property
     def id(self) -> int:
@@ -183,7 +179,7 @@ class _Coming:
             raise Unusable("The file holds something else than the ISP that it names.")
         if line.row["erased_at"] is not None:
             raise Unusable("The file holds an ISP that was erased.")
-        drive(store.add("tenants", line.row), self.id, self.run)
+        drive(store.add("tenants", as_kept(line)), self.id, self.run)
         tenant = drive(tenancy.tenant(self.id), None, self.run)
         assert tenant is not None
         wrapped, wrapping = drive(keys.root(), None, self.run), Wrapping(self.master)
@@ -201,6 +197,7 @@ class _Coming:
                 raise Unusable(f"What came in of {table} is not what the file says.")
         if pack.balances(self.run, tenant) != self.file.end["balances"]:
             raise Unusable("The books do not say what they said where the file was made.")
+        self.into.go_on(ORDER)
         drive(self._go_on(arrival), tenant.id, self.run)
         self.say("looking at the invariants", 0, 0)
         return Moved(

@@ -39,10 +39,15 @@ class Hosts:
         return not self._alone or (at is not None and self._clock.now() - at < LASTS_MS)
 
 
-def seeing(called: Sees, hosts: Hosts) -> Sees:
-    """Whether a router itself says that a device is there: one that is called (`called`), or one that asks."""
+def seeing(called: Sees, hosts: Hosts, online: Sees) -> Sees:
+    """Whether a router itself says that a device is there: one that is called (`called`), or one that asks.
+
+    `online`: by what it told of a session that runs; that is known after a restart, too.
+    """
 
     async def sees(router: Router, mac: str) -> bool:
-        return hosts.sees(router, mac) if router.mode == "radius" else await called(router, mac)
+        if router.mode == "radius":
+            return hosts.sees(router, mac) or await online(router, mac)
+        return await called(router, mac)
 
     return sees

@@ -113,11 +113,18 @@ def _routers(seen: Look) -> Unit[None]:
             now=seen.now,
             zone=seen.zone,
             watched_since=seen.watched_since,
-            contacts=[Contact(id=each.id, name=each.name, at=each.last_contact_at) for each in routers if each.active],
+            contacts=[
+                Contact(id=each.id, name=each.name, at=each.last_contact_at) for each in routers if expected(each)
+            ],
             alone=frozenset(each.subject for each in opened if each.kind == "router-down"),
             together_since=next((each.since for each in opened if each.kind == "routers-down"), None),
         )
     )
+
+
+def expected(router: tenancy.Router) -> bool:
+    """Whether it should be heard of all the time: one in RADIUS mode is rightly silent while no guest is there."""
+    return router.active and router.mode == "api"
 
 
 def _silence(seen: Look) -> Unit[None]:

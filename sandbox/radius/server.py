@@ -23,6 +23,7 @@ bando {{
 	address = {address}
 	auth_port = {authentication}
 	acct_port = {accounting}
+	spool = {folder}/spool
 }}
 prefix = /usr
 logdir = {folder}/log
@@ -72,7 +73,7 @@ def configure(folder: Path, place: Place) -> None:
     """deploy/freeradius as it stands, in this folder, with what differs from place to place."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(RADDB, folder)
-    for each in ("log", "run"):
+    for each in ("log", "run", "spool"):
         (folder / each).mkdir()
     (folder / "local.conf").write_text(_LOCAL.format(folder=folder, **place.__dict__))
     (folder / "networks.conf").write_text(_NETWORKS)

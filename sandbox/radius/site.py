@@ -37,10 +37,11 @@ def a_place(port: int) -> Place:
     return Place(authentication=authentication, accounting=accounting, url=url, token=token)
 
 
-def settings_of(place: Place) -> dict[str, str]:
+def settings_of(place: Place, folder: Path) -> dict[str, str]:
     """Bando's side of it."""
     return {"BANDO_RADIUS_LISTEN": place.url.removeprefix("http://"), "BANDO_RADIUS_TOKEN": place.token} | {
-        "BANDO_RADIUS_SERVER": f"{place.address}:{place.authentication}"
+        "BANDO_RADIUS_SERVER": f"{place.address}:{place.authentication}",
+        "BANDO_RADIUS_SPOOL": str(folder / "freeradius" / "spool"),
     }
 
 

@@ -7,10 +7,7 @@ pass the real code says runs, in small steps, as a router would. After every ste
 from __future__ import annotations
 
 import os
-import shutil
-import sqlite3
-import tempfile
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -25,13 +22,13 @@ from portal.access.plans import Plan
 from portal.access.record import Sighting
 from portal.access.store import Cause
 from portal.clock import HOUR, MINUTE, SECOND
-from portal.db import executor, open_connection, quiet
 from portal.errors import Refused
 from portal.seal import Vault
 from portal.sessions.meter import Reading
 from portal.tenancy import store as tenancy
-from portal.units import Unit, drive, rows
-from tests.support import MASTER, a_plan, template
+from portal.units import Unit, rows
+from tests.hand import fresh_hand
+from tests.support import MASTER, a_plan, examples
 
 POLL = 10 * SECOND
 SWEEP = 2000 if os.environ.get("BANDO_SWEEP") else 0
@@ -45,11 +42,8 @@ class PassesMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="bando-machine-"))
-        path = self.folder / "machine.db"
-        shutil.copyfile(template(), path)
-        self.connection: sqlite3.Connection = open_connection(path)
-        self.connection.execute("PRAGMA synchronous=OFF")
+        self.ends = ExitStack()
+        self.connection = self.ends.enter_context(fresh_hand())
         self.now = 1_800_000_000_000
         self.causes = 0
         # What the routers know: device -> (router, session start), and each device's cumulative counters there.
@@ -65,27 +59,19 @@ class PassesMachine(RuleBasedStateMachine):
         self.macs = 0
 
     def teardown(self) -> None:
-        self.connection.close()
-        shutil.rmtree(self.folder)
+        self.ends.close()
 
     # --- driving ---
 
     def do(self, unit: Any, *args: Any, **kwargs: Any) -> Any:
-        self.connection.execute("BEGIN")
-        try:
-            result = drive(unit(*args, **kwargs), self.tenant, executor(self.connection, quiet))
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT")
-        return result
+        return self.connection.run(unit(*args, **kwargs), self.tenant)
 
     @initialize(target=devices)
     def begin(self) -> int:
         """An ISP with two routers and six plans, and a phone that is there with two passes."""
         self.where: dict[int, tuple[int, int]] = {}
         self.tenant = 0
-        self.tenant = drive(tenancy.add_tenant("Test ISP", self.now), None, executor(self.connection, quiet)).id
+        self.tenant = self.connection.run(tenancy.add_tenant("Test ISP", self.now), None).id
         vault = Vault(MASTER)
         self.routers = [self.do(_router, vault, self.now, n) for n in range(ROUTERS)]
         self.plans = [
@@ -359,5 +345,5 @@ def _all_passes() -> Unit[list[Pass]]:
 
 TestPasses = PassesMachine.TestCase
 TestPasses.settings = settings(
-    max_examples=SWEEP or 60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=SWEEP or examples(60), stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )

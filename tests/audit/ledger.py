@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,11 +12,11 @@ from typing import Any
 from portal.audit import store
 from portal.audit.chain import Broken, Head, Walk
 from portal.clock import DAY, Moment
-from portal.db import executor, open_connection, quiet
 from portal.seal import Vault
 from portal.tenancy import store as tenancy
 from portal.units import Row, Unit, drive
-from tests.support import MASTER, fresh_file
+from tests.raw import Raw, raw
+from tests.support import MASTER, fresh_place
 
 BEGIN: Moment = 1_760_000_000_000
 ACTS = ("kick", "refund", "price", "invite", "block")
@@ -43,13 +42,13 @@ def an_act(vault: Vault, n: int, rng: random.Random) -> Unit[int]:
 class Ledger:
     """A database without its triggers: whoever tampers drops them first."""
 
-    connection: sqlite3.Connection
+    connection: Raw
     vault: Vault = field(default_factory=lambda: Vault(MASTER))
     tenants: list[int] = field(default_factory=list)
     old_heads: dict[int, bytes] = field(default_factory=dict)  # of the first ISP, as they were at each number
 
     def run(self, tenant: int | None, unit: Unit[Any]) -> Any:
-        return drive(unit, tenant, executor(self.connection, quiet))
+        return drive(unit, tenant, self.connection.run)
 
     def sql(self, text: str, *params: object) -> list[Row]:
         return list(self.connection.execute(text, params).fetchall())
@@ -130,12 +129,11 @@ class Ledger:
 @contextmanager
 def a_ledger(folder: Path, *, acts: int = 0, others: int = 0) -> Iterator[Ledger]:
     """A ledger of two ISPs, whose acts came in turns."""
-    connection = open_connection(fresh_file(folder))
+    connection = raw(fresh_place(folder))
     ledger = Ledger(connection=connection)
     rng = random.Random(7)
     connection.execute("BEGIN")
-    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-        connection.execute(f"DROP TRIGGER {name}")
+    connection.drop_triggers()
     ledger.tenants = [ledger.run(None, tenancy.add_tenant(name, BEGIN)).id for name in ("Kilimani", "Ngong")]
     for n in range(1, max(acts, others) + 1):
         ledger.grow(ledger.tenants[0], [n] if n <= acts else [], rng)

@@ -7,11 +7,8 @@ After every step the invariants are looked for in the database (I1 to I5), and t
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections import Counter
-from contextlib import suppress
-from pathlib import Path
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
@@ -41,9 +38,10 @@ from portal.vouchers.redeem import Ask
 from portal.vouchers.stock import moves
 from portal.vouchers.stock.moves import Move
 from portal.vouchers.store import Holder
+from tests.hand import fresh_hand
 from tests.payments.refunds.shop import somebody
 from tests.payments.story import Ledger, Story
-from tests.support import template
+from tests.support import examples
 from tests.vouchers.cards import mac
 
 SWEEP = 1500 if os.environ.get("BANDO_SWEEP") else 0
@@ -62,11 +60,8 @@ class BooksMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="bando-books-"))
-        path = self.folder / "books.db"
-        shutil.copyfile(template(), path)
-        self.books = Ledger(path)
-        self.books.connection.execute("PRAGMA synchronous=OFF")
+        self.ends = ExitStack()
+        self.books = Ledger(self.ends.enter_context(fresh_hand()))
         self.stories: list[Story] = []
         self.receipts: dict[str, int] = {}  # all that has come, by its number
         self.paid = 0
@@ -78,8 +73,7 @@ class BooksMachine(RuleBasedStateMachine):
         self.forms = 0
 
     def teardown(self) -> None:
-        self.books.connection.close()
-        shutil.rmtree(self.folder)
+        self.ends.close()
 
     @property
     def now(self) -> int:
@@ -478,7 +472,7 @@ def _card(books: Ledger, whole: vouchers.Batch, serial: int, code: str) -> dict[
 
 TestBooks = BooksMachine.TestCase
 TestBooks.settings = settings(
-    max_examples=SWEEP or 60,
+    max_examples=SWEEP or examples(60),
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -10,10 +10,10 @@ from portal.books import ledger, store
 from portal.books.ledger import About
 from portal.books.standing import Standing
 from portal.clock import DAY, HOUR, Moment
-from portal.db import open_connection
 from portal.money import Money
 from portal.staff import store as staff
 from portal.units import Unit
+from tests.raw import changed
 from tests.support import seed
 
 FACTS = ("receipt", "placed", "paid", "sold", "redeemed", "refund-cash", "commission")
@@ -38,8 +38,7 @@ async def test_what_is_older_than_yesterday_is_not_read_again(tmp_path: Path) ->
     await home.write(ledger.post, "paid", "old", Money(100), home.clock.now())
     home.clock.advance(3 * DAY)
     await home.read(standing.sums, home.tenant.id, home.clock.now())
-    with open_connection(tmp_path / "bando.db") as connection:
-        connection.execute("DELETE FROM transfers")
+    changed(home.db.place, "DELETE FROM transfers")
     kept = await home.read(standing.sums, home.tenant.id, home.clock.now())
     assert ledger.balances(kept, "KES")["revenue"] == 100
     assert ledger.balances(await home.read(Standing().sums, home.tenant.id, home.clock.now()), "KES")["revenue"] == 0

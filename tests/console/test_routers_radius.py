@@ -5,12 +5,16 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from portal.clock import MINUTE
+from portal.console.dashboard.screens import router_state
+from portal.console.guests.state import silent
 from portal.tenancy import store as tenancy
+from portal.watch.looking import expected
 from sandbox.routeros.rsc import import_rsc
 from tests.console.office import Office, office
 from tests.console.test_routers import GOOD, SCRIPT, URL, added, at_home, fetch_for, routers_of, the_new_one
@@ -95,16 +99,37 @@ async def test_two_routers_cannot_come_from_one_address(o: Office) -> None:
 async def test_a_router_changes_how_it_works_and_keeps_its_secret(o: Office) -> None:
     who = await o.of("owner")
     made = await added(o, who)
-    await who.post(f"/routers/{made.id}/change", **{**GOOD, **ASKS})
+    await who.post(f"/routers/{made.id}/change", 303, **{**GOOD, **ASKS})
     first = await the_new_one(o)
     assert first.mode == "radius"
-    await who.post(f"/routers/{made.id}/change", **{**GOOD, **ASKS, "host": "10.9.0.8"})
+    await who.post(f"/routers/{made.id}/change", 303, **{**GOOD, **ASKS, "host": "10.9.0.8"})
     moved = await the_new_one(o)
     assert moved.radius_source == "10.9.0.8"
     assert moved.radius_secret(o.home.vault) == first.radius_secret(o.home.vault)
     answer = await who.post(f"/routers/{made.id}/password", reason="somebody left")
     assert answer.headers["location"].startswith(f"/console/routers/{made.id}/script")
     assert (await the_new_one(o)).radius_secret(o.home.vault) != first.radius_secret(o.home.vault)
-    await who.post(f"/routers/{made.id}/change", **GOOD)
+    await who.post(f"/routers/{made.id}/change", 303, **GOOD)
     back = await the_new_one(o)
     assert (back.mode, back.radius_source, back.radius_secret(o.home.vault)) == ("api", None, "")
+
+
+async def test_silence_of_a_router_that_asks_is_no_trouble(o: Office) -> None:
+    who = await o.of("owner")
+    made = await added(o, who, **ASKS)
+    await o.home.write(tenancy.note_contact, made.id, o.home.clock.now())
+    o.home.clock.advance(40 * MINUTE)
+    now = (await o.home.read(tenancy.router, made.id)) or made
+    assert not silent(now, o.home.clock.now())
+    assert silent(replace(now, mode="api"), o.home.clock.now())
+    assert router_state(now, o.home.clock.now()) == ("quiet", "")
+    assert router_state(replace(now, mode="api"), o.home.clock.now()) == ("silent", "bad")
+    assert not expected(now)
+    assert expected(replace(now, mode="api"))
+
+
+async def test_nobody_looks_at_a_router_that_cannot_be_called(o: Office) -> None:
+    who = await o.of("owner")
+    made = await added(o, who, **ASKS)
+    answer = await who.http.get(f"/console/routers/{made.id}/look")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/console/routers/{made.id}")

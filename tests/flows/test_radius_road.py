@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from playwright.async_api import BrowserContext, Page
@@ -16,13 +16,16 @@ from playwright.async_api import BrowserContext, Page
 from app import build
 from portal.access import admission
 from portal.access import store as access
-from portal.clock import HOUR, SECOND, TravelClock
+from portal.clock import HOUR, MINUTE, SECOND, TravelClock
+from portal.money import Money
+from portal.tenancy import store as tenancy
 from sandbox.gateway import Gateway
 from sandbox.phone import Phone, chromium
 from sandbox.world import PORTAL_HOST, Site, world
 from tests.flows.test_road import PHONE, to_the_prompt, until_prompted
 from tests.flows.test_voucher_road import card, see
 from tests.radius.freeradius import required
+from tests.support import a_plan
 
 pytestmark = pytest.mark.browser
 
@@ -214,3 +217,24 @@ async def test_a_router_that_gets_no_answer_says_so_on_our_page(tmp_path: Path, 
             site.router.faults.radius.wrong_secret = False
             await page.get_by_text("Connect", exact=True).click()
             await until(lambda: online(site, gateway))
+
+
+async def test_a_free_trial_needs_the_routers_own_word(tmp_path: Path, chromium_path: str) -> None:
+    async with road(tmp_path) as (site, bando):
+        fields: dict[str, Any] = {"price": Money(0), "span_ms": 15 * MINUTE, "trial_days": 1, "trial_cap": 10}
+        await bando.db.write(site.tenant.id, access.add_plan, a_plan(name="Free trial", **fields), site.clock.now())
+        await bando.db.write(None, tenancy.bump, site.tenant.id)
+        await bando.catalog.refresh()
+        gateway = await site.phone(1)
+        async with browser(gateway, site, chromium_path) as context:
+            page = context.pages[0]
+            await page.goto(FIRST)
+            await page.wait_for_url(re.compile(r"/w/"))
+            await page.locator("form[action=trial] button").click()
+            await until(lambda: online(site, gateway))
+        forged = {"mac": "02:00:00:00:00:77", "ip": "10.5.50.77", "link-login": f"http://{ROUTER}/login"}
+        url = f"https://{PORTAL_HOST}/e/{site.row.public}?{urlencode(forged)}"
+        async with Phone(gateway.port, site.ca) as phone:
+            first = (await phone.get(url)).headers["location"]
+            answer = await phone.post(f"https://{PORTAL_HOST}{first}trial", {})
+        assert answer.status_code == 409

@@ -27,7 +27,8 @@ from tests.flows.site import SETTINGS, address_of, mac_of
 from tests.support import Seed, add_router, seed
 
 HEALTHY, HANGING = 6, 8
-PATIENCE_S = 2.0  # with a router; a hanging one has its place for so long
+PATIENCE_S = 6.0  # with a router; a hanging one has its place for so long
+SOON_S = 3.0  # which is sooner, also on a busy machine
 
 
 @dataclass(kw_only=True)
@@ -98,8 +99,10 @@ async def network(folder: Path, turns: Turns) -> AsyncIterator[Network]:
         installation = await home.db.write(None, tenancy.installation_id)
         made = Network(home=home, turns=turns)
 
-        async def place(port: int, **more: object) -> Place:
+        async def place(port: int, trouble: str = "", **more: object) -> Place:
             row_id = await home.write(add_router, home.vault, home.clock.now(), port=port, password="sandbox")
+            if trouble:  # as it stands there after the first try
+                await home.write(tenancy.note_trouble, row_id, trouble)
             keeper = Keeper(
                 await home.read(tenancy.router, row_id), db=home.db, clock=home.clock, vault=home.vault,
                 settings=SETTINGS, installation=installation, patience_s=PATIENCE_S, turns=turns,
@@ -118,8 +121,8 @@ async def network(folder: Path, turns: Turns) -> AsyncIterator[Network]:
         pit = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
         stack.callback(pit.close)
         for _ in range(HANGING):
-            made.hanging.append(await place(pit.sockets[0].getsockname()[1]))
-        assert await soon(lambda: all(each.keeper.troubles for each in made.hanging), 20)
+            made.hanging.append(await place(pit.sockets[0].getsockname()[1], "unreachable"))
+        assert await soon(lambda: turns.inside == 3, 10)  # and the others wait for a place
         yield made
 
 
@@ -132,7 +135,7 @@ async def net(tmp_path: Path) -> AsyncIterator[Network]:
 async def test_guests_of_healthy_routers_are_online_as_fast_as_ever(net: Network) -> None:
     took = [await net.grant(at, number) for number, at in enumerate(net.healthy, 1)]
 
-    assert max(took) < 1
+    assert max(took) < SOON_S
     assert net.turns.inside <= 3
 
 
@@ -141,26 +144,24 @@ async def test_a_healthy_router_that_lost_its_connection_is_back_at_once(net: Ne
     net.healthy[0].api.drop_all()
 
     assert await soon(lambda: not net.healthy[0].keeper.connected, 1)
-    assert await soon(lambda: net.healthy[0].keeper.connected, 1)
+    assert await soon(lambda: net.healthy[0].keeper.connected, SOON_S)
 
 
 async def test_without_places_of_their_own_it_waits_for_those_that_hang(tmp_path: Path) -> None:
     async with network(tmp_path, Turns(places=3, kept=0)) as net:
         assert net.healthy[0].api is not None
-        await asyncio.sleep(PATIENCE_S / 4)
-        assert net.turns.inside == 3
         net.healthy[0].api.drop_all()
 
         assert await soon(lambda: not net.healthy[0].keeper.connected, 1)
-        assert not await soon(lambda: net.healthy[0].keeper.connected, 0.7)
+        assert not await soon(lambda: net.healthy[0].keeper.connected, SOON_S)
 
 
 async def test_a_keeper_that_is_told_to_stop_does_not_wait_for_a_router_that_hangs(net: Network) -> None:
     began = time.perf_counter()
     await asyncio.gather(*(each.keeper.stop() for each in net.hanging))
 
-    assert await soon(lambda: net.turns.inside == 0, 1)
-    assert time.perf_counter() - began < 1
+    assert await soon(lambda: net.turns.inside == 0, SOON_S)
+    assert time.perf_counter() - began < SOON_S
 
 
 async def test_many_who_pay_at_a_router_that_says_nothing_are_kept_as_numbers(net: Network) -> None:
@@ -173,5 +174,7 @@ async def test_many_who_pay_at_a_router_that_says_nothing_are_kept_as_numbers(ne
         at.keeper.wake(device.id)
         await asyncio.sleep(0.001)
 
-    assert len(at.keeper._tasks) <= 32
+    assert 1 < len(at.keeper._tasks) <= 32
     at.router.faults.half_open = False
+    assert at.api is not None
+    at.api.drop_all()

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import base64
-import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from portal.people import store as people
 from portal.phone import Phone
+from portal.place import Place
 from portal.seal import NotOurs, open_with
 from portal.units import Unit, insert
+from tests import raw
 from tests.backup.samples import backed_up, put_back
 from tests.support import Seed, add_router, seed
 
@@ -60,6 +60,7 @@ def channel(home: Seed, number: int) -> Unit[None]:
     yield from insert("alarm_channels", public=f"c{number}", address_sealed=address, secret_sealed=sealed, **fields)
 
 
+@pytest.mark.sqlite_only(reason="about the bytes of the file and its log")
 async def test_no_planted_value_lies_in_the_database_or_its_log(tmp_path: Path) -> None:
     home = await planted(tmp_path)
     while_open = lying(tmp_path)
@@ -70,6 +71,7 @@ async def test_no_planted_value_lies_in_the_database_or_its_log(tmp_path: Path) 
     assert found_in(lying(tmp_path)) == set()
 
 
+@pytest.mark.sqlite_only(reason="a server is backed up by its own tools")
 async def test_no_planted_value_lies_in_a_backup_and_all_open_after_it_is_put_back(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     home = await planted(tmp_path / "home")
@@ -84,17 +86,18 @@ async def test_no_planted_value_lies_in_a_backup_and_all_open_after_it_is_put_ba
 
 @pytest.mark.parametrize("value", [PHONES[0], PASSWORDS[0], SECRETS[0]])
 def test_the_scan_finds_a_value_in_each_of_its_forms(value: str) -> None:
-    raw = value.encode()
+    plain = value.encode()
     written = (
-        raw,
+        plain,
         value.encode("utf-16-le"),
-        raw.hex().encode(),
-        *(base64.b64encode(b"ab"[:n] + raw) for n in (0, 1, 2)),
+        plain.hex().encode(),
+        *(base64.b64encode(b"ab"[:n] + plain) for n in (0, 1, 2)),
     )
 
     assert [found_in(b"..." + each + b"...") for each in written] == [{value}] * len(written)
 
 
+@pytest.mark.sqlite_only(reason="about the bytes of the file and its log")
 async def test_the_scan_finds_what_is_kept_in_plain(tmp_path: Path) -> None:
     home = await seed(tmp_path)
     await home.write(add_router, home.vault, home.clock.now(), name=PHONES[3])
@@ -112,9 +115,9 @@ CELLS = {  # table: the sealed column, and by which column a row is named in its
 }
 
 
-def cells(path: Path) -> list[tuple[dict[str, str], bytes]]:
+def cells(place_of: Place) -> list[tuple[dict[str, str], bytes]]:
     """Each sealed cell: its place, and what lies in it."""
-    with closing(sqlite3.connect(path)) as connection:
+    with raw.opened(place_of) as connection:
         return [
             ({"table": table, "row": row, "column": column}, sealed)
             for table, (column, name) in CELLS.items()
@@ -122,10 +125,10 @@ def cells(path: Path) -> list[tuple[dict[str, str], bytes]]:
         ]
 
 
-def opened(home: Seed, path: Path) -> set[str]:
+def opened(home: Seed, place_of: Place) -> set[str]:
     """The planted values that open, each by its own cell."""
-    own = {place["row"]: home.vault.open(sealed, **place) for place, sealed in cells(path)}
-    with closing(sqlite3.connect(path)) as connection:
+    own = {place["row"]: home.vault.open(sealed, **place) for place, sealed in cells(place_of)}
+    with raw.opened(place_of) as connection:
         numbers = connection.execute("SELECT ref, phone_sealed FROM persons").fetchall()
     phones = {open_with(own[ref], sealed, f"persons|{ref}|phone_sealed").decode() for ref, sealed in numbers}
     return (phones | {each.decode(errors="replace") for each in own.values()}) & set(PLANTED)
@@ -134,7 +137,7 @@ def opened(home: Seed, path: Path) -> set[str]:
 async def test_a_ciphertext_opens_in_its_own_cell_and_in_no_other(tmp_path: Path) -> None:
     home = await planted(tmp_path)
     await home.db.aclose()
-    found = cells(home.db.path)
+    found = cells(home.db.place)
 
     assert len(found) >= len(PLANTED)
     for number, (place, _) in enumerate(found):

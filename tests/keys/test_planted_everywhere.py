@@ -58,6 +58,7 @@ EMAILS = {"staff.email_sealed"}  # of colleagues, for whoever may see them
 ALARMS = {"alarm_channels.address_sealed"}  # where an owner is told
 
 
+@pytest.mark.sqlite_only(reason="about the bytes of the file and its log")
 async def test_none_lies_in_the_database_its_log_or_a_backup(there: Planted, tmp_path: Path) -> None:
     home = there.office.home
     backed_up(home.db.path, tmp_path / "backups")

@@ -195,7 +195,7 @@ async def test_what_an_erased_isp_left_in_sealed_columns_keeps_no_rotation_from_
 
 async def test_what_another_process_seals_before_it_hears_of_the_key_is_found_too(house: House) -> None:
     """A portal writes somebody down under the old key, in a column that the first look has passed by then."""
-    tenant, db = house.home.tenant.id, open_database(house.home.db.path)
+    tenant, db = house.home.tenant.id, open_database(house.home.db.place)
     (old,) = await house.known()
     portal = vault_of(MASTER, db, house.home.clock).of(tenant)
     sealed = portal.seal(b"k" * 32, table="persons", row="late", column="key_sealed")

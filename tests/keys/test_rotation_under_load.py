@@ -11,7 +11,7 @@ import sqlite3
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import DEVNULL, Popen
@@ -21,8 +21,10 @@ from portal.audit import store as audit
 from portal.console.site import site as console_site
 from portal.keys.examine import under_heads
 from portal.keys.ring import vault_of
+from portal.place import Place, Server
 from portal.settings import Settings, load
 from portal.vouchers import codes
+from tests import raw
 from tests.console.office import Office, Visitor, _services
 from tests.forks import Forks
 from tests.keys.everything import all_cells, opened
@@ -106,13 +108,18 @@ def _settings(url: str) -> Settings:
 
 
 def _shell(h: House, folder: Path) -> Shell:
-    environ = {"BANDO_MODE": "sandbox", "BANDO_SECRET_KEY": MASTER.decode(), "BANDO_DATABASE": str(h.home.db.path)}
+    environ = {"BANDO_MODE": "sandbox", "BANDO_SECRET_KEY": MASTER.decode(), **place_of(h)}
     return Shell(folder=folder, forks=Forks(), environ=environ)
 
 
-def _old_cards(path: Path) -> int:
+def place_of(h: House) -> dict[str, str]:
+    place = h.home.db.place
+    return {"DATABASE_URL": place.url} if isinstance(place, Server) else {"BANDO_DATABASE": str(place)}
+
+
+def _old_cards(place: Place) -> int:
     """How many cards are not under the newest key."""
-    with closing(sqlite3.connect(path)) as connection:
+    with raw.opened(place) as connection:
         text = (
             "SELECT COUNT(*) FROM vouchers WHERE substr(code_sealed, 2, 8) <>"
             " (SELECT name FROM sealing_keys ORDER BY id DESC LIMIT 1)"
@@ -146,7 +153,7 @@ async def test_a_rotation_that_is_killed_in_the_middle_is_finished_by_the_next(t
     async with town(tmp_path) as t:
         shell, home = _shell(t.house, tmp_path), t.house.home
         async with t.busy():
-            left = await asyncio.to_thread(_killed, shell, home.db.path)
+            left = await asyncio.to_thread(_killed, shell, home.db.place)
             assert 0 < left < CARDS
             assert len(await home.read(under_heads)) == 2
             ran = await shell.anew("keys", "rotate")
@@ -154,18 +161,19 @@ async def test_a_rotation_that_is_killed_in_the_middle_is_finished_by_the_next(t
 
         known = await home.read(under_heads)
         assert len(known) == 1, known
-        with closing(sqlite3.connect(home.db.path)) as connection:
-            assert connection.execute("SELECT COUNT(*), COUNT(replaced_at) FROM sealing_keys").fetchone() == (2, 1)
+        with raw.opened(home.db.place) as connection:
+            counted = connection.execute("SELECT COUNT(*), COUNT(replaced_at) FROM sealing_keys").fetchone()
+            assert tuple(counted) == (2, 1)
         for cells, row in await home.read(all_cells):
             opened(home.vault, cells, row)
 
 
-def _killed(shell: Shell, path: Path) -> int:
+def _killed(shell: Shell, place: Place) -> int:
     """Start a rotation, kill it when it has sealed some cards anew; how many it left."""
     command = [sys.executable, "-m", "bando", "keys", "rotate"]
     with Popen(command, cwd=shell.folder, env=shell.env, stdout=DEVNULL, stderr=DEVNULL) as process:
         with suppress(sqlite3.OperationalError):
-            while process.poll() is None and not 0 < _old_cards(path) < CARDS - 200:
+            while process.poll() is None and not 0 < _old_cards(place) < CARDS - 200:
                 pass
         process.kill()
-    return _old_cards(path)
+    return _old_cards(place)

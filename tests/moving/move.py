@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from portal.clock import Moment
-from portal.db import executor, open_connection, open_database, quiet
+from portal.db import open_database
 from portal.keys import store as keys
 from portal.keys.ring import vault_for_units, vault_of
 from portal.moving import pack, unpack
 from portal.moving.unpack import Moved
+from portal.place import Place, Server
 from portal.seal import Vault
 from portal.units import Unit, drive
-from tests.support import MASTER, Seed, fresh_file
+from tests import postgres
+from tests.raw import Raw, opened
+from tests.support import MASTER, Seed, fresh_place
 
 THERE = hashlib.sha256(b"the master key of the new installation").digest()
 WORDS = b"four words and a river"
@@ -32,10 +35,10 @@ def silent(_: str, __: int, ___: int) -> None:
 async def packed(home: Seed, file: Path) -> Path:
     """The file of this ISP, with its act in the log before."""
     await home.write(pack.act, home.vault, "staff:ada", home.clock.now())
-    return repacked(home.db.path, home.vault, home, file)
+    return repacked(home.db.place, home.vault, home, file)
 
 
-def repacked(database: Path, vault: Vault, home: Seed, file: Path) -> Path:
+def repacked(database: Place, vault: Vault, home: Seed, file: Path) -> Path:
     """The same without the act."""
     parts = pack.packed(database, vault, home.tenant, WORDS, home.clock.now(), silent)
     file.write_bytes(b"".join(parts))
@@ -44,11 +47,21 @@ def repacked(database: Path, vault: Vault, home: Seed, file: Path) -> Path:
 
 def moved_in(file: Path, folder: Path, now: Moment, *, breached: bool = False, words: bytes = WORDS) -> Moved:
     """Into the database of this folder, which is made if there is none."""
+    return unpack.moved_in(file, as_platform(place_in(folder)), THERE, words, now, silent, breached=breached)
+
+
+@lru_cache
+def place_in(folder: Path) -> Place:
+    """The database of this folder; made, and empty, when it is first asked for."""
     folder.mkdir(exist_ok=True)
-    place = folder / "bando.db"
-    if not place.exists():
-        fresh_file(folder)
-    return unpack.moved_in(file, place, THERE, words, now, silent, breached=breached)
+    return fresh_place(folder)
+
+
+def as_platform(place: Place) -> Place:
+    """As the role that sees all ISPs; a file has none."""
+    if isinstance(place, Server):
+        return postgres.cluster().at(place.database, "bando_platform")
+    return place
 
 
 def lines(file: Path) -> list[Any]:
@@ -70,26 +83,26 @@ def rows(file: Path) -> dict[str, list[dict[str, Any]]]:
 class There:
     """The new installation, one unit at a time."""
 
-    connection: sqlite3.Connection
+    connection: Raw
     vault: Vault
     tenant: int
 
     def run(self, unit: Unit[Any]) -> Any:
-        return drive(unit, self.tenant, executor(self.connection, quiet))
+        return drive(unit, self.tenant, self.connection.run)
 
 
 @contextmanager
 def there(folder: Path, tenant: int, master: bytes = THERE) -> Iterator[There]:
     """Open the database of this folder."""
-    with closing(open_connection(folder / "bando.db")) as connection:
-        wrapped = drive(keys.root(), None, executor(connection, quiet))
+    with opened(place_in(folder)) as connection:
+        wrapped = drive(keys.root(), None, connection.run)
         yield There(connection, vault_for_units(master, wrapped), tenant)
 
 
 @asynccontextmanager
 async def arrived(folder: Path, home: Seed) -> AsyncIterator[Seed]:
     """The ISP at the new installation, with an engine of its own."""
-    db = open_database(folder / "bando.db")
+    db = open_database(place_in(folder))
     vault = vault_of(THERE, db, home.clock).of(home.tenant.id)
     try:
         yield replace(home, db=db, vault=vault)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,6 +35,7 @@ from tests.keys.everything import planted as sealed_rows
 from tests.moving.move import arrived, lines, moved_in, packed, repacked, rows, silent, there
 from tests.privacy.rows import Planted
 from tests.privacy.test_closed import full
+from tests.raw import opened
 from tests.staff.people import EMAIL, HASHED, Office, a_room, hire
 from tests.support import Seed
 
@@ -83,7 +82,7 @@ def test_a_table_or_a_hash_that_nobody_thought_of_is_seen(monkeypatch: pytest.Mo
 
 async def everything(home: Seed) -> None:
     """A row in each table, with true seals and with such as do not open."""
-    planted = Planted(home.db.path)
+    planted = Planted(home.db.place)
     full(planted, home.tenant.id)
     planted.connection.close()
     await home.write(sealed_rows, home.vault, home.tenant.id, "x", 2, act=True)
@@ -92,14 +91,13 @@ async def everything(home: Seed) -> None:
 
 def fitting(home: Seed) -> None:
     """Planted words become such as Bando reads when it starts."""
-    with closing(sqlite3.connect(home.db.path)) as connection:
+    with opened(home.db.place) as connection:
         connection.execute("UPDATE plans SET kind = 'wall', sites = '[1]', hours = NULL")
         connection.execute("UPDATE passes SET sites = NULL")
         connection.execute("UPDATE routers SET answers = '{}', beat = '{}'")
         connection.execute("UPDATE staff SET password_hash = ?", (HASHED.encode(),))
         for table in ("payments", "batches"):
             connection.execute(f"UPDATE {table} SET plan_copy = ?", (plans.to_json(home.plan),))
-        connection.commit()
 
 
 async def test_every_table_comes_back_with_equal_rows(home: Seed, tmp_path: Path) -> None:
@@ -111,7 +109,7 @@ async def test_every_table_comes_back_with_equal_rows(home: Seed, tmp_path: Path
     assert {table: len(found) for table, found in first.items()} == moved.rows
     assert moved.shut > 0
     async with arrived(tmp_path / "there", home) as new:
-        again = repacked(new.db.path, new.vault, home, tmp_path / "again.move")
+        again = repacked(new.db.place, new.vault, home, tmp_path / "again.move")
     second = rows(again)
     assert second["audit"].pop()["act"] == "tenant.import"
     assert second == first
@@ -202,7 +200,7 @@ PHONE, OTHERS_PHONE = Phone("254712345678"), Phone("254712345679")
 async def money_came(home: Seed, number: str) -> None:
     """An hour was paid by hand by somebody whose number is known, and nobody has asked for it."""
     now = home.clock.now()
-    planted = Planted(home.db.path)
+    planted = Planted(home.db.place)
     (plan,), (account,) = (planted.rows(f"SELECT * FROM {each} LIMIT 1") for each in ("plans", "mpesa_accounts"))
     paid = {"amount_minor": plan["price_minor"], "currency": "KES", "seen_at": now, "paid_at": now}
     via = {"provider": "mpesa", "environment": "sandbox", "account_id": account["id"], "state": "unmatched"}
@@ -277,7 +275,7 @@ async def test_staff_log_in_there_with_their_password_and_their_app(home: Seed, 
 async def test_the_file_holds_no_word_of_anybody_and_nobody_elses_rows(home: Seed, tmp_path: Path) -> None:
     other = await home.db.write(None, tenancy.add_tenant, "Langata Wi-Fi", home.clock.now())
     await everything(home)
-    full(Planted(home.db.path), other.id)
+    full(Planted(home.db.place), other.id)
     file = await packed(home, tmp_path / "isp.move")
     assert b"Kilimani" not in file.read_bytes()
     told = "\n".join(map(str, lines(file)))
@@ -290,14 +288,14 @@ async def test_the_file_holds_no_word_of_anybody_and_nobody_elses_rows(home: See
 async def test_it_is_of_one_moment_however_much_is_written_meanwhile(home: Seed, tmp_path: Path) -> None:
     await a_month(home)
     now = home.clock.now()
-    parts = pack._snapshot(home.db.path, home.vault, home.tenant, now, silent)
+    parts = pack._snapshot(home.db.place, home.vault, home.tenant, now, silent)
     text = [next(parts), next(parts)]
     await home.plan_of(name="afterwards")
     text += list(parts)
     assert b"afterwards" not in b"".join(text)
-    assert b"afterwards" in b"".join(pack._snapshot(home.db.path, home.vault, home.tenant, now, silent))
+    assert b"afterwards" in b"".join(pack._snapshot(home.db.place, home.vault, home.tenant, now, silent))
 
 
 async def test_an_erased_isp_is_refused(home: Seed) -> None:
     with pytest.raises(Misconfigured, match="was erased"):
-        pack.packed(home.db.path, home.vault, replace(home.tenant, erased_at=1), b"x" * 16, 1, silent)
+        pack.packed(home.db.place, home.vault, replace(home.tenant, erased_at=1), b"x" * 16, 1, silent)

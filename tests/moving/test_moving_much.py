@@ -46,7 +46,7 @@ async def much(folder: Path, count: int) -> tuple[int, int]:
     """Rows that came in, and MiB that packing and importing took at most."""
     folder.mkdir()
     home = await seed(folder, clock=TravelClock(start=NOW))
-    planted = Planted(home.db.path)
+    planted = Planted(home.db.place)
     first = planted.row("sessions", home.tenant.id, started_at=NOW, seen_at=NOW, ended_at=NOW, end_cause="time")
     row = planted.one("sessions", first) or {}
     names = ", ".join(name for name in row if name not in ("id", "started_at"))

@@ -6,7 +6,6 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,10 @@ from portal.moving.sealing import MOVE
 from portal.moving.tables import ORDER
 from portal.moving.unpack import Breached
 from portal.schema import TENANT_TABLES
-from tests.moving.move import WORDS, lines, moved_in, packed, there
+from tests.moving.move import WORDS, lines, moved_in, packed, place_in, there
 from tests.moving.test_moving import a_month
 from tests.privacy.rows import Planted
+from tests.raw import opened
 from tests.staff.people import HASHED, hire
 from tests.support import Seed
 from tests.watch.test_deliver import channel
@@ -51,7 +51,7 @@ async def test_a_byte_more_or_less_is_refused_and_nothing_stays(home: Seed, tmp_
 
 
 def nothing_in(folder: Path) -> bool:
-    with closing(sqlite3.connect(folder / "bando.db")) as connection:
+    with opened(place_in(folder)) as connection:
         names = [*TENANT_TABLES, "tenants", "code_owners", "staff_owners"]
         return not any(connection.execute(f"SELECT 1 FROM {name} LIMIT 1").fetchone() for name in names)
 
@@ -77,7 +77,7 @@ async def test_another_schema_is_refused(home: Seed, tmp_path: Path, monkeypatch
 
 
 async def test_a_breach_is_refused_unless_somebody_means_it(home: Seed, tmp_path: Path) -> None:
-    planted = Planted(home.db.path)
+    planted = Planted(home.db.place)
     planted.row("passes", home.tenant.id, cause_kind="payment", cause_ref="nothing")
     planted.connection.close()
     file = await packed(home, tmp_path / "isp.move")
@@ -90,10 +90,9 @@ async def test_a_breach_is_refused_unless_somebody_means_it(home: Seed, tmp_path
 
 async def test_a_log_that_was_damaged_says_so_for_ever(home: Seed, tmp_path: Path) -> None:
     await packed(home, tmp_path / "first.move")
-    with closing(sqlite3.connect(home.db.path)) as connection:
-        connection.execute("DROP TRIGGER audit_stays")
+    with opened(home.db.place) as connection:
+        connection.drop_triggers("audit_stays")
         connection.execute("UPDATE audit SET actor = 'somebody else'")
-        connection.commit()
     file = await packed(home, tmp_path / "isp.move")
     moved = moved_in(file, tmp_path / "there", home.clock.now())
     assert moved.log_was_broken == "act 1 was changed, or is not where it was written"
@@ -233,7 +232,7 @@ FORGERIES: dict[str, Callable[[list[Any]], Any]] = {
 @pytest.mark.parametrize("what", FORGERIES)
 async def test_a_file_that_somebody_has_written_themselves_is_refused(home: Seed, tmp_path: Path, what: str) -> None:
     await home.write(hire, home.vault, home.clock.now())
-    planted = Planted(home.db.path)
+    planted = Planted(home.db.place)
     plan = planted.rows("SELECT id FROM plans")[0]["id"]
     planted.row("batches", home.tenant.id, plan_id=plan, plan_copy=plans.to_json(home.plan))
     planted.connection.close()

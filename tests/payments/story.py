@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from portal.access import store as access
 from portal.access.plans import Plan
 from portal.clock import MINUTE
-from portal.db import executor, open_connection, quiet
 from portal.payments import accounts, inbox, orders, reconcile, store
 from portal.payments.accounts import MpesaAccount
 from portal.payments.mpesa import timestamp
 from portal.payments.orders import Order
 from portal.payments.provider import Accepted
 from portal.phone import Phone
+from portal.place import Place
 from portal.seal import Vault
 from portal.settings import load
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
-from portal.units import Row, Unit, drive
+from portal.units import Row, Unit
+from tests.hand import Hand, hand_on
 from tests.support import MASTER, a_plan
 
 START = 1_795_000_000_000
@@ -33,12 +33,12 @@ T = TypeVar("T")
 class Ledger:
     """A database without threads: units run one by one, inside a transaction that is thrown away."""
 
-    def __init__(self, path: Path) -> None:
-        self.connection = open_connection(path)
+    def __init__(self, place: Place | Hand) -> None:
+        self.connection = place if isinstance(place, Hand) else hand_on(place)
         self.unguarded = ""  # a clause that is left out of every statement
         self.vault = Vault(MASTER)
-        self.tenant: Tenant = drive(tenancy.add_tenant("A", START), None, executor(self.connection, quiet))
-        self.other: Tenant = drive(tenancy.add_tenant("B", START), None, executor(self.connection, quiet))
+        self.tenant: Tenant = self.connection.run(tenancy.add_tenant("A", START), None)
+        self.other: Tenant = self.connection.run(tenancy.add_tenant("B", START), None)
         self.views = {each.id: self._shop(each) for each in (self.tenant, self.other)}
 
     def _shop(self, tenant: Tenant) -> tuple[tenancy.Router, Plan, MpesaAccount]:
@@ -69,27 +69,15 @@ class Ledger:
         return router, a_plan(id=plan_id, public=plan.public), account
 
     def execute(self, text: str, params: Mapping[str, Any]) -> Sequence[Row]:
-        return executor(self.connection, quiet)(text.replace(self.unguarded, "") if self.unguarded else text, params)
+        return self.connection.ask(text.replace(self.unguarded, "") if self.unguarded else text, params)
 
     def run(self, unit: Unit[T], tenant: Tenant | None = None) -> T:
         """One unit, alone or not at all."""
-        self.connection.execute("SAVEPOINT unit")
-        try:
-            return drive(unit, (tenant or self.tenant).id, self.execute)
-        except Exception:
-            self.connection.execute("ROLLBACK TO unit")
-            raise
-        finally:
-            self.connection.execute("RELEASE unit")
+        return self.connection.run(unit, (tenant or self.tenant).id, self.execute)
 
-    @contextmanager
-    def trial(self) -> Iterator[None]:
+    def trial(self) -> AbstractContextManager[None]:
         """What happens here has not happened afterwards."""
-        self.connection.execute("BEGIN")
-        try:
-            yield
-        finally:
-            self.connection.execute("ROLLBACK")
+        return self.connection.trial()
 
     def count(self, table: str) -> int:
         return int(self.connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0])

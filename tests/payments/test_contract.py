@@ -28,7 +28,7 @@ from tests.payments.paystack_story import PaystackStory, paystack_ledger
 from tests.payments.story import Ledger, Story
 from tests.payments.test_paystack import a_prompt, an_account
 from tests.payments.test_settle import EVENTS, FOREIGN, MONEY
-from tests.support import MASTER, anybody, fresh_file
+from tests.support import MASTER, anybody, examples, fresh_place
 
 VAULT = Vault(MASTER)
 NAMES = ("mpesa", *(each.name for each in app.FURTHER))
@@ -104,7 +104,7 @@ Tell = Callable[[], Story]
 @pytest.fixture(scope="module", params=["mpesa", "paystack"])
 def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ledger, Tell]]:
     """A ledger, and how a story begins in it, for each provider."""
-    ledger = Ledger(fresh_file(tmp_path_factory.mktemp(request.param)))
+    ledger = Ledger(fresh_place(tmp_path_factory.mktemp(request.param)))
     if request.param == "mpesa":
         yield ledger, lambda: Story(ledger)
     else:
@@ -113,7 +113,7 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     ledger.connection.close()
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events=st.lists(st.sampled_from(sorted(EVENTS)), max_size=14))
 def test_any_evidence_in_any_order_makes_at_most_one_pass_at_every_provider(
     told: tuple[Ledger, Tell], events: list[str]
@@ -150,7 +150,7 @@ def test_all_orders_of_the_channels_end_in_one_pass_at_every_provider(
 
 
 def test_the_same_number_at_two_providers_is_two_receipts(tmp_path: Path) -> None:
-    ledger = Ledger(fresh_file(tmp_path))
+    ledger = Ledger(fresh_place(tmp_path))
     first: Any = Story(ledger, n=1)
     first.claimed()
     first.pushed()

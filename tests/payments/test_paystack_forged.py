@@ -14,12 +14,12 @@ from portal.clock import MINUTE
 from portal.payments import inbox, reconcile
 from tests.payments.paystack_story import PaystackStory, paystack_ledger
 from tests.payments.story import Ledger
-from tests.support import fresh_file
+from tests.support import fresh_place
 
 
 @pytest.fixture
 def story(tmp_path: Path) -> Iterator[PaystackStory]:
-    books = Ledger(fresh_file(tmp_path))
+    books = Ledger(fresh_place(tmp_path))
     made = PaystackStory(books, paystack_ledger(books))
     made.claimed()
     made.pushed()

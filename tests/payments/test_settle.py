@@ -17,8 +17,11 @@ from portal.clock import MINUTE, SECOND
 from portal.errors import ProviderRefused, ProviderUnknown
 from portal.payments import orders, reconcile
 from portal.payments.provider import Accepted
+from portal.place import Place, Server
+from tests.hand import on_disk
 from tests.payments.story import START, Ledger, Story
-from tests.support import fresh_file
+from tests.raw import asked, changed
+from tests.support import examples, fresh_place
 
 EVENTS: dict[str, Any] = {
     "claimed": lambda s: s.claimed(),
@@ -46,12 +49,12 @@ FOREIGN = {"wrong amount", "wrong ids", "another receipt"}
 
 @pytest.fixture(scope="module")
 def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
-    made = Ledger(fresh_file(tmp_path_factory.mktemp("ledger")))
+    made = Ledger(fresh_place(tmp_path_factory.mktemp("ledger")))
     yield made
     made.connection.close()
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events=st.lists(st.sampled_from(sorted(EVENTS)), max_size=14))
 def test_any_evidence_in_any_order_makes_at_most_one_pass_and_paid_stays_paid(
     ledger: Ledger, events: list[str]
@@ -142,9 +145,17 @@ def test_in_a_closed_shop_money_is_kept_and_no_pass_is_made(ledger: Ledger) -> N
 # --- the guards: each test has a twin on a database without the guard, in which the harm is done ---
 
 
-def without_unique(path: Path, table: str, columns: str) -> None:
-    """Rebuild a table without one of its unique constraints."""
-    raw = sqlite3.connect(path)
+def without_unique(place: Place, table: str, columns: str) -> None:
+    """Take one of its unique constraints from a table."""
+    if isinstance(place, Server):
+        (row,) = asked(
+            place,
+            "SELECT conname AS name FROM pg_constraint WHERE conrelid = ?::regclass AND pg_get_constraintdef(oid) = ?",
+            *(table, f"UNIQUE ({columns})"),
+        )
+        changed(place, f"ALTER TABLE {table} DROP CONSTRAINT {row['name']}")
+        return
+    raw = sqlite3.connect(place)
     (text,) = raw.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).fetchone()
     lines = [line for line in text.splitlines() if not ("UNIQUE" in line and f"({columns})" in line)]
     assert len(lines) == len(text.splitlines()) - 1
@@ -160,10 +171,10 @@ def without_unique(path: Path, table: str, columns: str) -> None:
 @pytest.mark.parametrize("guarded", [True, False])
 @pytest.mark.parametrize("foreign", [False, True])
 def test_a_receipt_pays_once_over_all_payments_and_tenants(tmp_path: Path, guarded: bool, foreign: bool) -> None:
-    path = fresh_file(tmp_path)
+    place = fresh_place(tmp_path)
     if not guarded:
-        without_unique(path, "receipts", "provider, environment, number")
-    ledger = Ledger(path)
+        without_unique(place, "receipts", "provider, environment, number")
+    ledger = Ledger(place)
     first = Story(ledger, n=1)
     second = Story(ledger, n=2, tenant=ledger.other if foreign else None)
     for story in (first, second):
@@ -177,7 +188,7 @@ def test_a_receipt_pays_once_over_all_payments_and_tenants(tmp_path: Path, guard
 
 
 def test_the_second_of_a_receipt_is_told_to_staff_and_says_nothing_of_the_other_tenant(tmp_path: Path) -> None:
-    ledger = Ledger(fresh_file(tmp_path))
+    ledger = Ledger(fresh_place(tmp_path))
     first, second = Story(ledger, n=1), Story(ledger, n=2, tenant=ledger.other)
     for story in (first, second):
         story.claimed()
@@ -193,10 +204,10 @@ def test_the_second_of_a_receipt_is_told_to_staff_and_says_nothing_of_the_other_
 
 @pytest.mark.parametrize("guarded", [True, False])
 def test_a_payment_makes_one_pass_even_if_its_state_was_lost(tmp_path: Path, guarded: bool) -> None:
-    path = fresh_file(tmp_path)
-    ledger = Ledger(path)
+    place = fresh_place(tmp_path)
+    ledger = Ledger(place)
     if not guarded:
-        without_unique(path, "passes", "tenant_id, cause_kind, cause_ref")
+        without_unique(place, "passes", "tenant_id, cause_kind, cause_ref")
         ledger.unguarded = "ON CONFLICT (tenant_id, cause_kind, cause_ref) DO NOTHING"
     story = Story(ledger)
     story.claimed()
@@ -244,14 +255,14 @@ def test_a_restart_makes_submitting_unknown_and_sends_only_what_is_fresh(ledger:
 
 
 def test_nothing_personal_is_readable_in_the_file(tmp_path: Path) -> None:
-    path = fresh_file(tmp_path)
-    ledger = Ledger(path)
+    place = fresh_place(tmp_path)
+    ledger = Ledger(place)
     story = Story(ledger)
     story.claimed()
     story.pushed(Accepted(merchant_request="m1", checkout_request="ws_CO_22112026163000712345671"))
     story.callback(1032)
-    ledger.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     ledger.connection.close()
-    data = path.read_bytes()
+    data = on_disk(place)
 
+    assert story.public.encode() in data
     assert not [each for each in (b"712345671", b"ws_CO_", b"stkCallback") if each in data]

@@ -12,14 +12,14 @@ from portal.privacy.retention.room import Retention
 from tests.privacy.house import House
 from tests.privacy.rows import NOW, Planted
 from tests.privacy.trade import Trade
-from tests.support import fresh_file, seed
+from tests.support import fresh_place, seed
 
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     s = await seed(tmp_path, clock=TravelClock(start=NOW))
     s.clock.run_at(0)
-    planted = Planted(s.db.path)
+    planted = Planted(s.db.place)
     yield House(seed=s, planted=planted, room=Retention(s.db, s.vault, s.clock))
     planted.connection.close()
     await s.db.aclose()
@@ -27,7 +27,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 @pytest.fixture
 async def trade(tmp_path: Path) -> AsyncIterator[Trade]:
-    made = Trade(fresh_file(tmp_path))
+    made = Trade(fresh_place(tmp_path))
     yield made
     await made.db.aclose()
     made.ledger.connection.close()

@@ -46,7 +46,7 @@ _WORDS = {"contact_sealed": b"sealed", "wish_sealed": b"sealed", "answer_sealed"
 GONE = ("", "Former staff")  # what stands in the place of a name that may not be NULL
 OLD: dict[str, Callable[[Planted, int, Moment, dict[str, Any]], int]] = {
     "usage": _row("usage", "updated_at"),
-    "sessions": _row("sessions", "seen_at", started_at=5, ended_at=5, address="10.5.50.9"),
+    "sessions": _row("sessions", "seen_at", started_at=5, ended_at=5, address="10.5.50.9", let_in_at=5),
     "presence": _row("presence", "seen_at", address="10.5.50.9", online_since=1),
     "passes": _row("passes", "ended_at", started_at=5),
     "devices": _row("devices", "last_seen_at"),

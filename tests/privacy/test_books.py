@@ -26,7 +26,7 @@ async def test_the_books_are_the_same_before_and_after(trade: Trade) -> None:
     assert trade.all_of("transfers") == transfers
     assert amounts == [(each["public"], each["amount_minor"], each["state"]) for each in trade.all_of("payments")]
     assert trade.breaches() == []
-    assert trade.ledger.connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    assert trade.ledger.connection.orphans() == []
     assert trade.ledger.run(audit.verify_all(trade.ledger.vault)) is None
 
 

@@ -135,7 +135,7 @@ def test_no_column_that_is_personal_or_secret_is_passed_over() -> None:
 
 
 async def test_no_person_and_no_secret_is_left_and_others_are_as_they_were(home: Seed) -> None:
-    planted = Planted(home.db.path)
+    planted = Planted(home.db.place)
     other = await home.db.write(None, tenancy.add_tenant, "Langata Wi-Fi", home.clock.now())
     for tenant in (home.tenant.id, other.id):
         full(planted, tenant)
@@ -191,7 +191,7 @@ def _marked(found: object) -> bool:
 
 
 async def test_the_scan_finds_a_column_that_was_passed_over(home: Seed) -> None:
-    planted = Planted(home.db.path)
+    planted = Planted(home.db.place)
     planted.row("payments", home.tenant.id, phone_tail="678", settled_at=5)
     await closed(home)
     await room(home).run_once()
@@ -256,7 +256,7 @@ async def test_at_once_only_what_is_closed_and_the_service_is_woken(home: Seed) 
 
 
 async def test_a_hold_and_a_payment_on_its_way_are_waited_for(home: Seed) -> None:
-    planted = Planted(home.db.path)
+    planted = Planted(home.db.place)
     hold = await home.write(service.hold, home.vault, ["session"], "Order 12", None, "command", home.clock.now())
     tenant = await closed(home)
     assert await room(home).run_once() == 0
@@ -271,7 +271,7 @@ async def test_a_hold_and_a_payment_on_its_way_are_waited_for(home: Seed) -> Non
 
 
 async def test_a_hold_that_comes_while_it_is_erased_keeps_what_is_left(home: Seed) -> None:
-    planted = Planted(home.db.path)
+    planted = Planted(home.db.place)
     full(planted, home.tenant.id)
     tenant = await closed(home)
     first, last = store.ORDER[0], "audit"
@@ -287,7 +287,7 @@ async def test_a_hold_that_comes_while_it_is_erased_keeps_what_is_left(home: See
 
 
 async def test_one_that_broke_off_is_finished_by_the_next(home: Seed) -> None:
-    planted = Planted(home.db.path)
+    planted = Planted(home.db.place)
     full(planted, home.tenant.id)
     tenant = await closed(home)
     for table in store.ORDER[: len(store.ORDER) // 2]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from portal.clock import DAY
 from tests.forks import Forks
 from tests.privacy.rows import Planted
+from tests.raw import opened
 from tests.shell import Shell
 from tests.support import fresh_file
 
@@ -35,7 +35,7 @@ def old_rows(shell: Shell, tenant: int = 1) -> None:
 
 
 def notes(shell: Shell) -> int:
-    with closing(sqlite3.connect(shell.folder / "bando.db")) as raw:
+    with opened(shell.place) as raw:
         return int(raw.execute("SELECT COUNT(*) FROM notes").fetchone()[0])
 
 

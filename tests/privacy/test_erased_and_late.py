@@ -109,7 +109,7 @@ async def test_the_second_of_two_at_once_finds_nobody_and_writes_no_act(trade: T
 
 
 async def test_a_device_that_somebody_paid_for_meanwhile_is_not_taken_without_them(trade: Trade) -> None:
-    planted = Planted(trade.db.path)
+    planted = Planted(trade.db.place)
     device = planted.row("devices", trade.ledger.tenant.id, mac="02:00:00:00:00:01")
     planted.connection.close()
     seen: Subject = trade.ledger.run(subject.by_device(trade.ledger.vault, trade.ledger.tenant.id, device))
@@ -126,7 +126,7 @@ async def test_a_device_that_somebody_paid_for_meanwhile_is_not_taken_without_th
 async def test_a_device_that_they_paid_for_meanwhile_goes_along(trade: Trade) -> None:
     trade.sell(1)
     seen = one(trade, 1)
-    planted = Planted(trade.db.path)
+    planted = Planted(trade.db.place)
     device = planted.row("devices", seen.tenant, mac="02:00:00:00:00:77")
     planted.row("payments", seen.tenant, device_id=device, person_id=seen.person, state="paid")
     planted.connection.close()
@@ -165,7 +165,7 @@ async def test_a_damaged_list_is_put_aside_and_keeps_nothing_from_being_emptied(
 
 async def test_what_a_reader_kept_from_being_emptied_is_tried_again_each_round(trade: Trade, tmp_path: Path) -> None:
     trade.sell(1)
-    beside = Planted(trade.db.path)
+    beside = Planted(trade.db.place)
     beside.connection.execute("BEGIN")
     assert beside.rows("SELECT COUNT(*) FROM devices") != []
     await trade.erasing.erase(one(trade, 1), WISH)
@@ -198,7 +198,7 @@ async def test_after_a_crash_behind_the_transaction_the_next_start_cleans(trade:
 
 async def test_what_they_agreed_to_goes_with_them_at_once_as_the_period_says(trade: Trade) -> None:
     trade.sell(1)
-    planted = Planted(trade.db.path)
+    planted = Planted(trade.db.place)
     planted.row("consents", trade.ledger.tenant.id, person_id=1, given=1, decided_at=trade.clock.now())
     planted.connection.close()
     assert PERIODS["consent"].counted.endswith("if whoever agreed is erased, at once")

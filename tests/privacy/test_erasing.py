@@ -47,7 +47,7 @@ async def test_the_books_and_the_invariants_are_as_they_were(trade: Trade) -> No
     assert trade.breaches() == []
     assert trade.ledger.run(audit.verify_all(trade.ledger.vault)) is None
     assert [row for row in trade.all_of("devices") + trade.all_of("persons") if row["id"] != 1] == others
-    assert trade.ledger.connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    assert trade.ledger.connection.orphans() == []
 
 
 async def test_a_thousandth_of_the_guests_is_erased_and_each_sum_stays(trade: Trade) -> None:
@@ -92,7 +92,7 @@ def erase_alone(trade: Trade, who: Subject) -> Any:
 
 @pytest.fixture
 def marked(trade: Trade) -> tuple[Marked, Marked]:
-    planted = Planted(trade.db.path)
+    planted = Planted(trade.db.place)
     made = []
     for base, name in ((11, "alpha"), (12, "beta")):
         number = Phone(f"2547220000{base}")
@@ -220,7 +220,7 @@ async def test_a_device_for_which_two_people_paid_is_not_one_persons_alone(trade
     trade.sell(1)
     device, person = 1, 1
     assert (one(trade, 1).devices, one(trade, 1).others) == ((device,), ())
-    planted = Planted(trade.db.path)
+    planted = Planted(trade.db.place)
     other = trade.ledger.run(people.person_for(trade.ledger.vault, trade.ledger.tenant.id, phone(2), 1))
     planted.row("payments", trade.ledger.tenant.id, device_id=device, person_id=other, state="paid")
 
@@ -234,7 +234,7 @@ async def test_a_device_for_which_two_people_paid_is_not_one_persons_alone(trade
 
 
 async def test_a_device_of_nobody_is_erased_by_itself(trade: Trade) -> None:
-    planted = Planted(trade.db.path)
+    planted = Planted(trade.db.place)
     device = planted.row("devices", trade.ledger.tenant.id, mac="02:00:5E:00:00:99")
     planted.connection.close()
     alone: Subject = trade.ledger.run(subject.by_device(trade.ledger.vault, trade.ledger.tenant.id, device))
@@ -298,7 +298,7 @@ async def test_money_on_its_way_refuses_it(trade: Trade, change: str, refusal: s
 
 async def test_a_refund_on_its_way_refuses_it(trade: Trade) -> None:
     trade.sell(1)
-    planted = Planted(trade.db.path)
+    planted = Planted(trade.db.place)
     planted.row("refunds", trade.ledger.tenant.id, payment_id=1, state="awaiting", amount_minor=1)
     planted.connection.close()
     with pytest.raises(Refused, match="erase-refund"):

@@ -205,7 +205,7 @@ async def test_results_of_refunds_and_questions_that_come_later_are_emptied(trad
         story.callback()
     else:
         await trade.erasing.erase(one(trade, 1), WISH)
-    planted = Planted(trade.db.path)
+    planted = Planted(trade.db.place)
     tenant = trade.ledger.tenant.id
     given = {"account_id": story.account.id, "kind": "status", "asked_at": trade.clock.now()}
     asked = planted.row("questions", tenant, number="UKM0000001", **given)

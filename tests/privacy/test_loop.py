@@ -16,7 +16,7 @@ async def test_the_service_purges_and_says_when_it_last_did(tmp_path: Path) -> N
     s = await seed(tmp_path)
     tenant = s.tenant.id
     await s.db.aclose()
-    planted = Planted(s.db.path)
+    planted = Planted(s.db.place)
     old = planted.row("notes", tenant, written_at=NOW - 2000 * DAY)
     young = planted.row("notes", tenant, written_at=NOW)
     settings = load({"BANDO_MODE": "sandbox", "BANDO_DATABASE": str(s.db.path), "BANDO_SECRET_KEY": MASTER.decode()})

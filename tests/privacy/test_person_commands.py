@@ -16,6 +16,7 @@ from portal.seal import Vault
 from portal.units import drive
 from tests.forks import Forks
 from tests.privacy.rows import NOW, Planted
+from tests.raw import opened
 from tests.shell import KEY, Shell
 from tests.support import fresh_file
 
@@ -40,7 +41,7 @@ async def shell(tmp_path: Path, forks: Forks) -> Shell:
 
 
 def known(shell: Shell) -> int:
-    with closing(open_connection(shell.folder / "bando.db")) as connection:
+    with opened(shell.place) as connection:
         text = "SELECT COUNT(*) FROM persons p, devices d WHERE p.phone_index IS NOT NULL AND d.mac NOT LIKE 'gone-%'"
         return int(connection.execute(text).fetchone()[0])
 

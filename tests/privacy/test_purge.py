@@ -213,7 +213,7 @@ async def test_all_rules_together_take_just_what_was_foreseen_and_no_key_breaks(
     planted = {rule: [await house.old(rule), await house.at(rule, house.limit(rule))] for rule in RULES}
     assert await house.purge() == {rule.name: 1 for rule in RULES}
     assert [house.there(rule, each) for rule, ids in planted.items() for each in ids] == [False, True] * len(RULES)
-    assert house.planted.connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    assert house.planted.connection.orphans() == []
 
 
 async def test_the_log_of_acts_is_whole_after_its_payloads_are_gone(house: House) -> None:
@@ -434,7 +434,7 @@ async def test_the_platform_and_its_staff_are_purged_too(house: House) -> None:
 async def test_an_isp_at_which_it_fails_does_not_keep_the_data_of_others(house: House) -> None:
     other = await house.another()
     await house.old(BY_NAME["acts"])
-    house.planted.connection.execute("DROP TRIGGER audit_heads_go_on")
+    house.planted.connection.drop_triggers("audit_heads_go_on")
     house.planted.connection.execute("UPDATE audit_heads SET seal = ?", (b"not ours",))
     planted = await house.old(NOTES, other)
     with pytest.raises(ChainBroken):

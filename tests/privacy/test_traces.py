@@ -86,7 +86,7 @@ BLOTTED = "paid by … for …, … and 0712 345 672"
 def planted_words(trade: Trade) -> dict[tuple[str, str], int]:
     """The same words in each place, of a payment and a device of somebody else."""
     tenant, vault, ids = trade.ledger.tenant.id, trade.ledger.vault, {}
-    planted = Planted(trade.db.path)
+    planted = Planted(trade.db.place)
     others: dict[str, dict[str, Any]] = {
         "notes": {"device_id": 2},
         "refunds": {"payment_id": 2, "state": "done", "amount_minor": 1},
@@ -143,7 +143,7 @@ async def test_the_reason_of_an_erasing_does_not_name_them(trade: Trade) -> None
 
 async def test_a_damaged_cell_keeps_nobody_from_being_erased(trade: Trade) -> None:
     trade.sell(1)
-    planted = Planted(trade.db.path)
+    planted = Planted(trade.db.place)
     planted.row("inbox", trade.ledger.tenant.id, payment_id=None, body_sealed=b"\x00", ref="broken")
     planted.connection.close()
     assert await trade.erasing.erase(one(trade, 1), WISH)
@@ -234,7 +234,7 @@ async def test_what_names_whoever_has_a_corrected_number_now_stays(trade: Trade)
     trade.clock.advance(1000)
     corrected(trade)
     trade.ledger.run(people.person_for(trade.ledger.vault, trade.ledger.tenant.id, phone(1), trade.clock.now()))
-    planted = Planted(trade.db.path)
+    planted = Planted(trade.db.place)
     planted.row("notes", trade.ledger.tenant.id, device_id=2, text="0712 345 671 lost a phone; 0722 000 999 found it")
     planted.connection.close()
 
@@ -255,7 +255,7 @@ async def test_what_was_written_while_it_was_looked_for_is_found_as_well(
 
     async def slowly(who: Any) -> Any:
         found = await looked(who)
-        planted = Planted(trade.db.path)
+        planted = Planted(trade.db.place)
         planted.row("notes", trade.ledger.tenant.id, device_id=2, text="0712 345 671 called")
         planted.connection.close()
         return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from portal import check
 from portal.access import record
 from portal.access import store as access
@@ -11,6 +9,7 @@ from portal.books import ledger as books
 from portal.books import store as sums
 from portal.clock import DAY, MINUTE, TravelClock
 from portal.db import open_database
+from portal.place import Place
 from portal.privacy.erasing.room import Erasing
 from portal.privacy.retention.room import Retention
 from portal.sessions.meter import Reading
@@ -22,11 +21,11 @@ YEARS = 365 * DAY
 class Trade:
     """Two ISPs that sold, in a year long past."""
 
-    def __init__(self, path: Path) -> None:
-        self.ledger = Ledger(path)
+    def __init__(self, place: Place) -> None:
+        self.ledger = Ledger(place)
         self.clock = TravelClock(start=START)
         self.clock.run_at(0)
-        self.db = open_database(path)
+        self.db = open_database(place)
         self.room = Retention(self.db, self.ledger.vault, self.clock)
         self.erasing = Erasing(self.db, self.ledger.vault, self.clock)
 

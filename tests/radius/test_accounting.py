@@ -131,6 +131,7 @@ async def test_while_bando_is_away_accounting_waits_in_the_spool(tmp_path: Path)
         told = await site.sessions(40)
         packets = site.doubled([each for session in told for each in session])
         part = len(packets) // 3
+        assert await send(made.radius, packets[:1]) == 1  # FreeRADIUS knows the router from now on
         sending = asyncio.create_task(send(made.radius, packets[:part]))
         await asyncio.sleep(0.1)
         await made.bando.stop()  # under load

@@ -14,7 +14,6 @@ from hypothesis.stateful import invariant, rule
 from portal.access import admission, passes, store
 from portal.access.store import Cause
 from portal.clock import HOUR, MINUTE, SECOND
-from portal.db import executor, quiet
 from portal.radius import standing
 from portal.radius import store as radius
 from portal.radius.standing import Stands, stands
@@ -68,7 +67,7 @@ class LoginsMachine(PassesMachine):
         return found.allowance
 
     def _drive(self, unit: Any) -> Any:
-        return drive(unit, self.tenant, executor(self.connection, quiet))
+        return drive(unit, self.tenant, self.connection.ask)
 
 
 TestLogins = LoginsMachine.TestCase

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from hypothesis import HealthCheck, example, given, settings
@@ -16,13 +12,13 @@ from hypothesis import strategies as st
 from portal.access import record, store
 from portal.access.record import Sighting
 from portal.clock import HOUR, SECOND
-from portal.db import executor, open_connection, quiet
 from portal.seal import Vault
 from portal.sessions.meter import Reading
 from portal.tenancy import store as tenancy
-from portal.units import Unit, drive
+from portal.units import Unit
+from tests.hand import Hand, fresh_hand
 from tests.sessions.model import Router
-from tests.support import MASTER, template
+from tests.support import MASTER, examples
 
 START = 1_800_000_000_000
 
@@ -53,9 +49,9 @@ REBOOTS = st.lists(
 class Books:
     """One device at one router, and what its keeper writes down about it."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Hand) -> None:
         self.connection = connection
-        self.tenant = drive(tenancy.add_tenant("A", START), None, executor(connection, quiet))
+        self.tenant = connection.run(tenancy.add_tenant("A", START), None)
         vault = Vault(MASTER)
         self.router_id = self.run(
             tenancy.add_router(
@@ -67,7 +63,7 @@ class Books:
         self.noted = START  # when the last reading was made
 
     def run(self, unit: Unit[Any]) -> Any:
-        return drive(unit, self.tenant.id, executor(self.connection, quiet))
+        return self.connection.run(unit, self.tenant.id)
 
     def note(self, reading: Reading) -> None:
         self.noted = max(self.noted, reading.read_at)
@@ -87,7 +83,7 @@ class Books:
         ).fetchone()
         return int(found[0] or 0), int(found[1] or 0)
 
-    def sessions(self) -> list[sqlite3.Row]:
+    def sessions(self) -> list[Any]:
         return self.connection.execute("SELECT * FROM sessions ORDER BY started_at, id").fetchall()
 
     def step(self, router: Router, what: str, *how: Any) -> None:
@@ -109,19 +105,11 @@ class Books:
 
 @contextmanager
 def books() -> Iterator[Books]:
-    with TemporaryDirectory(prefix="bando-meter-") as folder:
-        path = Path(folder) / "meter.db"
-        shutil.copyfile(template(), path)
-        connection = open_connection(path)
-        connection.execute("PRAGMA synchronous=OFF")
-        connection.execute("BEGIN")
-        try:
-            yield Books(connection)
-        finally:
-            connection.close()
+    with fresh_hand() as connection, connection.trial():
+        yield Books(connection)
 
 
-def played(steps: list[tuple[Any, ...]]) -> tuple[Router, Books, list[sqlite3.Row]]:
+def played(steps: list[tuple[Any, ...]]) -> tuple[Router, Books, list[Any]]:
     with books() as made:
         router = Router(now=START)
         made.note(router.reading())
@@ -141,7 +129,7 @@ def played(steps: list[tuple[Any, ...]]) -> tuple[Router, Books, list[sqlite3.Ro
         return router, made, sessions
 
 
-QUICK = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=examples(120), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @QUICK

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import sqlite3
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 from argon2 import extract_parameters
 
 from portal.columns import metadata
+from portal.place import Place
 from portal.staff import store
+from tests.raw import asked
 from tests.staff.people import OLD, PASSWORD, Office
 
 GOOD = re.compile(r"^\$(argon2id\$v=19\$m=\d+,t=\d+,p=\d+|2b\$1[2-9])\$")
@@ -19,7 +18,7 @@ LEAST_KIB = 19 * 1024  # of memory for a hash; with it two rounds are enough
 LONG = "nane mbuzi katika shamba la babu, kuku kumi na jogoo mmoja mweusi sana, paka wawili"
 
 
-def hashes(path: Path) -> list[str]:
+def hashes(place: Place) -> list[str]:
     """All that a column for passwords holds."""
     columns = [
         (table.name, column.name)
@@ -28,9 +27,8 @@ def hashes(path: Path) -> list[str]:
         if "password_hash" in column.name
     ]
     assert columns == [("staff", "password_hash")]
-    with closing(sqlite3.connect(path)) as connection:
-        rows = connection.execute("SELECT password_hash FROM staff WHERE password_hash IS NOT NULL").fetchall()
-    return [bytes(row[0]).decode() for row in rows]
+    rows = asked(place, "SELECT password_hash FROM staff WHERE password_hash IS NOT NULL ORDER BY id")
+    return [bytes(row["password_hash"]).decode() for row in rows]
 
 
 def weak(found: list[str]) -> list[str]:
@@ -57,11 +55,11 @@ async def test_a_password_by_a_link_a_changed_one_and_an_old_one_end_in_a_good_h
     await office.room.use_link(token, LONG)
     await office.room.change_password(await office.inside(), PASSWORD, "kuku watano na jogoo")
     await office.hire("achieng@kilimani.test", "cashier", totp=False, hashed=OLD)
-    assert weak(hashes(office.s.db.path)) == [OLD]
+    assert weak(hashes(office.s.db.place)) == [OLD]
 
     await office.log_in("achieng@kilimani.test", code="")
 
-    found = hashes(office.s.db.path)
+    found = hashes(office.s.db.place)
     assert len(found) == 3
     assert weak(found) == []
     assert len(set(found)) == 3, "each has a salt of its own"

@@ -7,11 +7,9 @@ looked at by queries that know nothing of the model.
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -24,17 +22,17 @@ from portal.access.passes import Pass
 from portal.access.plans import Plan
 from portal.access.store import Cause
 from portal.clock import DAY, HOUR, MINUTE
-from portal.db import executor, open_connection, quiet
 from portal.errors import Refused
 from portal.seal import Vault
 from portal.sessions.meter import Reading
 from portal.tenancy import store as tenancy
-from portal.units import Unit, drive, rows
+from portal.units import Unit, rows
 from portal.vouchers import batches, codes, guesses, redeem
 from portal.vouchers import store as vouchers
 from portal.vouchers.guesses.limits import SEEN, WINDOW_MS
 from portal.vouchers.redeem import Ask
-from tests.support import MASTER, a_plan, template
+from tests.hand import fresh_hand
+from tests.support import MASTER, a_plan, examples
 from tests.vouchers.cards import batch_of, mac
 
 SWEEP = 1500 if os.environ.get("BANDO_SWEEP") else 0
@@ -68,11 +66,8 @@ class VoucherMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="bando-machine-"))
-        path = self.folder / "machine.db"
-        shutil.copyfile(template(), path)
-        self.connection = open_connection(path)
-        self.connection.execute("PRAGMA synchronous=OFF")
+        self.ends = ExitStack()
+        self.connection = self.ends.enter_context(fresh_hand())
         self.now = 1_800_000_000_000
         self.cards: list[Card] = []
         self.failed: dict[tuple[int, bool], dict[str, int]] = {}  # who has shown what in vain, and when
@@ -81,24 +76,16 @@ class VoucherMachine(RuleBasedStateMachine):
         self.ended: set[int] = set()
 
     def teardown(self) -> None:
-        self.connection.close()
-        shutil.rmtree(self.folder)
+        self.ends.close()
 
     def do(self, unit: Any, *args: Any, **kwargs: Any) -> Any:
-        self.connection.execute("BEGIN")
-        try:
-            result = drive(unit(*args, **kwargs), self.tenant, executor(self.connection, quiet))
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT")
-        return result
+        return self.connection.run(unit(*args, **kwargs), self.tenant)
 
     @initialize()
     def begin(self) -> None:
         """An ISP with two routers and five plans, and a card of each."""
         self.tenant = 0
-        self.tenant = drive(tenancy.add_tenant("Test ISP", self.now), None, executor(self.connection, quiet)).id
+        self.tenant = self.connection.run(tenancy.add_tenant("Test ISP", self.now), None).id
         self.routers = [self.do(_router, self.now, n) for n in range(ROUTERS)]
         self.plans = [
             self._plan(span_ms=HOUR),
@@ -385,5 +372,5 @@ def _router(now: int, number: int) -> Unit[int]:
 
 TestVouchers = VoucherMachine.TestCase
 TestVouchers.settings = settings(
-    max_examples=SWEEP or 120, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=SWEEP or examples(120), stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -17,6 +17,7 @@ from portal.console.dashboard.store import Overview, Times
 from portal.console.desk import Desk
 from portal.console.lines import store as lines
 from portal.console.lines.advice import advice
+from portal.console.routers.state import is_met
 from portal.console.screens import get
 from portal.money import Money
 from portal.privacy.rights import store as rights
@@ -84,8 +85,8 @@ def _times(desk: Desk) -> Times:
 
 
 def is_up(router: Router, now: int) -> bool:
-    """Whether it answered lately, and nothing was wrong then."""
-    return router.trouble is None and router.last_contact_at is not None and now - router.last_contact_at <= FRESH_MS
+    """Whether it was heard of lately, and nothing was wrong then."""
+    return is_met(router, now)
 
 
 _TROUBLE = {
@@ -104,7 +105,9 @@ def router_state(router: Router, now: int) -> tuple[str, str]:
         return "up", "good"
     if router.trouble is not None:
         return _TROUBLE.get(router.trouble, router.trouble), "bad"
-    return ("silent", "bad") if router.last_contact_at else ("never seen yet", "warn")
+    if router.last_contact_at is None:
+        return "never seen yet", "warn"
+    return ("quiet", "") if router.mode == "radius" else ("silent", "bad")
 
 
 Chart = dict[str, object]  # what charts.js draws, and the table beside it

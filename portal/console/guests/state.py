@@ -53,7 +53,9 @@ def site_name(routers: Mapping[int, Router], router_id: int | None) -> str:
 
 
 def silent(router: Router, now: Moment) -> bool:
-    """Whether a router that should answer does not."""
+    """Whether a router that should answer does not; one that asks RADIUS is not called at all."""
+    if router.mode == "radius":
+        return False
     return router.active and (router.last_contact_at is None or now - router.last_contact_at > SILENT_MS)
 
 
@@ -134,6 +136,8 @@ def _missing(head: Pass, seen: Presence | None, last_router: int | None, known: 
         return f"{site} is switched off."
     if router is not None and silent(router, known.now):
         return f"the router of {site} does not answer. The device goes online by itself once it does."
+    if router is not None and router.mode == "radius":
+        return f"{site} lets it in when the guest opens any page on its Wi-Fi, or joins it anew."
     if seen is None or not seen.fresh(known.now):
         when = f", last at {site} {known.calendar.ago(seen.seen_at)}" if seen else ""
         return f"no router sees the device now{when}. The guest should turn Wi-Fi on and join."

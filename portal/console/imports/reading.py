@@ -57,7 +57,7 @@ async def from_router(desk: Desk) -> Found:
     found = await desk.read(tenancy.router, asked.number(desk.fields.get("router")))
     if found is None:
         raise Refused("not-found", status=404)
-    if not (found.active and found.trusted):
+    if not (found.active and found.trusted and found.mode == "api"):
         raise Refused("import-router", status=409)
     services = desk.services
     with _alone(desk):

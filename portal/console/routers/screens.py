@@ -54,6 +54,8 @@ async def _about(desk: Desk, found: Router) -> dict[str, Any]:
 async def look(desk: Desk) -> Response:
     """What the router itself says now, and what is to be mended."""
     found = await acts.found(desk)
+    if found.mode == "radius":
+        return desk.go(f"/console/routers/{found.id}")  # nobody calls it
     seen = await watching.look(desk, found)
     return desk.page("router_look", router=found, seen=seen, going=watching.looking(desk, found), **WORDS)
 

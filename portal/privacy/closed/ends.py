@@ -51,7 +51,8 @@ ENDS: Mapping[str, str] = MappingProxyType(
         "plans": KEPT,
         "routers": "host = '', username = '', password_sealed = :gone, fingerprint = NULL, hotspot_host = '',"
         " answers = '{}', trouble = NULL, active = FALSE,"
-        " mode = 'api', radius_source = NULL, radius_secret_sealed = NULL, call_key_sealed = NULL, call_hash = NULL, call_mark = NULL,"
+        " mode = 'api', radius_source = NULL, radius_secret_sealed = NULL,"
+        " call_key_sealed = NULL, call_hash = NULL, call_mark = NULL,"
         " beat = '{}'",
         "mpesa_accounts": "consumer_key_sealed = :gone, consumer_secret_sealed = :gone, passkey_sealed = :gone,"
         " credential_sealed = NULL, app_index = :gone, c2b_token_hash = :gone, initiator = '', active = FALSE",

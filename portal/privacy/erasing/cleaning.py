@@ -23,9 +23,11 @@ log = structlog.get_logger("bando.erasing")
 class Cleaning:
     """Cleans up after erasings, of this process or of another one."""
 
-    def __init__(self, db: Database, clock: Clock) -> None:
+    def __init__(self, db: Database, clock: Clock, database: Path | None = None) -> None:
+        """`database`: whose list it is; a server has none beside it, so it lies where the file would be."""
         self._db = db
         self._clock = clock
+        self._database = db.place if isinstance(db.place, Path) else database
 
     async def due(self) -> bool:
         """Whether something is left to do since an erasing."""
@@ -37,7 +39,8 @@ class Cleaning:
         emptied = await self._db.empty_log()
         if not emptied:
             log.warning("what was erased is in the -wal file until it can be emptied")
-        self._list(await self.stones())
+        if self._database is not None:
+            self._list(self._database, await self.stones())
         if emptied and mark is not None:
             await self._db.write(None, store.cleaned, mark)
         return emptied
@@ -50,9 +53,10 @@ class Cleaning:
             found += tombstones.of_tenant(tenant, await self._db.read(tenant.id, store.tombstones))
         return found
 
-    def _list(self, stones: list[Tombstone]) -> None:
-        place = tombstones.beside(self._db.path)
+    def _list(self, database: Path, stones: list[Tombstone]) -> None:
+        place = tombstones.beside(database)
         try:
+            place.parent.mkdir(parents=True, exist_ok=True)
             tombstones.write(place, stones)
         except Misconfigured:
             aside = _free(place, self._clock.now())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import structlog
 
@@ -29,11 +30,11 @@ LATE = 100  # messages that came after their payer was erased, in one transactio
 class Erasing:
     """Erases people; `loop` finishes what was left, and empties what was said of them after they had gone."""
 
-    def __init__(self, db: Database, vault: Vault, clock: Clock) -> None:
+    def __init__(self, db: Database, vault: Vault, clock: Clock, database: Path | None = None) -> None:
         self._db = db
         self._vault = vault
         self._clock = clock
-        self.cleaning = Cleaning(db, clock)
+        self.cleaning = Cleaning(db, clock, database)
         self.loop = Every("erasing", HOUR, self.run_once, clock)
 
     async def erase(self, subject: Subject, wish: Wish) -> dict[str, int]:

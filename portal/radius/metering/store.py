@@ -145,13 +145,13 @@ def later_one(router_id: int, device_id: int, let_in_at: Moment) -> Unit[bool]:
     return found is not None
 
 
-def end_earlier(router_id: int, device_id: int, let_in_at: Moment) -> Unit[None]:
+def end_earlier(router_id: int, device_id: int, let_in_at: Moment, but: int) -> Unit[None]:
     """What this device had running here before is over: of its end nothing was heard."""
     yield Sql(
         "UPDATE sessions SET ended_at = seen_at, end_cause = 'router', login_sealed = NULL"
         " WHERE tenant_id = :tenant AND router_id = :router_id AND ended_at IS NULL AND device_id = :device_id"
-        " AND (let_in_at IS NULL OR let_in_at < :let_in_at)",
-        {"router_id": router_id, "device_id": device_id, "let_in_at": let_in_at},
+        " AND (let_in_at IS NULL OR let_in_at <= :let_in_at) AND id <> :but",
+        {"router_id": router_id, "device_id": device_id, "let_in_at": let_in_at, "but": but},
     )
 
 

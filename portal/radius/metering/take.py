@@ -123,7 +123,8 @@ def _among_others(told: _Told, last: Presence | None) -> Unit[News]:
     if (yield from metering.later_one(told.place.router_id, told.device_id, told.let_in_at)):
         return replace(news, ended_at=news.seen_at)
     if last.online_since is not None:
-        yield from metering.end_earlier(told.place.router_id, told.device_id, told.let_in_at)
+        but = 0 if told.known is None else told.known.id
+        yield from metering.end_earlier(told.place.router_id, told.device_id, told.let_in_at, but)
     return news
 
 

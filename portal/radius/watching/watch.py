@@ -80,7 +80,7 @@ class Watch:
         self._slots = asyncio.Semaphore(IN_ALL)
         self._since: Moment | None = None  # since when packets could be taken without a gap, as far as it knows
         self._looked_at: Moment = 0
-        self.sent: dict[tuple[Sent, wire.Said], int] = {}
+        self.sent: dict[tuple[str, str], int] = {}
         self.loop = Every("radius watch", LOOK_EVERY_MS, self.look, clock)
 
     async def look(self) -> int:

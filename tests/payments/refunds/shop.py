@@ -18,7 +18,7 @@ from portal.payments.refunds.store import Refund
 from portal.payments.refunds.units import Who, Wish
 from portal.units import Unit, insert
 from tests.payments.story import Ledger, Story
-from tests.support import fresh_file
+from tests.support import fresh_place
 
 PRICE = Money(2_000)
 RULES = Rules()
@@ -67,7 +67,7 @@ class Shop:
     """One guest has paid, and their pass is there."""
 
     def __init__(self, folder: Path) -> None:
-        self.books = Ledger(fresh_file(folder))
+        self.books = Ledger(fresh_place(folder))
         self.story = Story(self.books)
         account = self.story.account
         sealed = self.books.vault.seal("x", table="mpesa_accounts", row=account.public, column="credential_sealed")

@@ -60,18 +60,11 @@ class Process:
             return whole(text, params)
 
         books.execute = execute  # type: ignore[method-assign]
-        books.connection.execute("BEGIN")
         try:
-            done = books.run(unit(*args, **kwargs))
-        except BaseException:
-            books.connection.execute("ROLLBACK")
-            raise
-        else:
-            self.fuse.burn()  # just before the commit
-            books.connection.execute("COMMIT")
+            with books.connection.alone(tenant):
+                done = books.run(unit(*args, **kwargs))
+                self.fuse.burn()  # just before the commit
         finally:
-            if books.connection.in_transaction:
-                books.connection.execute("ROLLBACK")
             del books.execute
         self.fuse.burn()  # just after it
         return done

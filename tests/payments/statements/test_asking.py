@@ -15,14 +15,14 @@ from portal.payments import inbox
 from portal.payments.initiator import read_result
 from portal.payments.statements import asking, known, store
 from tests.payments.story import START, Ledger
-from tests.support import fresh_file
+from tests.support import fresh_place
 
 GUEST, SHOP = "254712345678 - JOYCE WANJIRU", "9001234 - PWANI NET"
 
 
 @pytest.fixture
 def books(tmp_path: Path) -> Iterator[Ledger]:
-    made = Ledger(fresh_file(tmp_path))
+    made = Ledger(fresh_place(tmp_path))
     yield made
     assert made.run(check.breaches(START + 5 * MINUTE)) == []
     made.connection.close()
