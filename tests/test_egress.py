@@ -26,7 +26,6 @@ CALLS = {
     "portal/doctor_radius.py": "our own listener for FreeRADIUS, and FreeRADIUS where it is said to be",
     "portal/doctor_web.py": "the portal's own public address, as guests reach it",
     "portal/db/connections.py": "the operator's PostgreSQL server",
-    "portal/listening.py": "a name for the own socket beside",
     "portal/migrate.py": "the same server, when its tables are made",
     "portal/mikrotik/addresses.py": "the name of a router; a probe that sends nothing",
     "portal/mikrotik/names.py": "the name of a router or of a webhook, in a thread of its own",

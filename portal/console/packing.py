@@ -37,7 +37,7 @@ class Packing:
             raise
         self._taken = False
 
-    async def spooled(self, parts: Iterator[bytes], folder: Path) -> BinaryIO:
+    async def spooled(self, parts: Iterator[bytes], folder: Path | None) -> BinaryIO:
         """The file, made in the turn of whoever asks."""
         self._work = self._pool.submit(pack.spooled, parts, folder)
         return await asyncio.wrap_future(self._work)

@@ -68,8 +68,11 @@ def packed(place: Place, vault: Vault, tenant: Tenant, passphrase: bytes, now: M
     return sealed(MOVE, passphrase, _snapshot(place, vault, tenant, now, say))
 
 
-def spooled(parts: Iterator[bytes], folder: Path) -> BinaryIO:
-    """The file on the disk, sealed and without a name, at its beginning: whoever takes it slowly holds no snapshot."""
+def spooled(parts: Iterator[bytes], folder: Path | None) -> BinaryIO:
+    """The file on the disk, sealed and without a name, at its beginning: whoever takes it slowly holds no snapshot.
+
+    `folder`: beside the database file; None: where the machine keeps what is not to stay.
+    """
     held = cast("BinaryIO", tempfile.TemporaryFile(dir=folder))  # noqa: SIM115 whoever sends it closes it
     try:
         for each in parts:

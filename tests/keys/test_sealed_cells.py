@@ -108,8 +108,8 @@ async def test_without_keys_of_isps_it_would_open_at_another_one(tmp_path: Path,
 
 
 def test_only_the_keys_ask_which_unit_runs() -> None:
-    """Everybody else is told whose unit it is."""
+    """Everybody else is told whose unit it is; PostgreSQL is, and binds that tenant before the statement (R6)."""
     portal = Path(__file__).parents[2] / "portal"
     asking = {each.relative_to(portal).as_posix() for each in portal.rglob("*.py") if "running()" in each.read_text()}
 
-    assert asking == {"units.py", "keys/ring.py"}
+    assert asking == {"units.py", "keys/ring.py", "db/aside.py", "db/connections.py"}

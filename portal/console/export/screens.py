@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import BinaryIO
 
 from starlette.responses import Response
@@ -69,7 +70,7 @@ async def _packed(desk: Desk, passphrase: bytes) -> BinaryIO:
     await desk.act("export.move", "records", tables.leaves, money=True)
     place, vault, tenant = desk.services.db.place, desk.services.vault, desk.view.tenant
     parts = pack.packed(place, vault, tenant, passphrase, desk.now, pack.in_silence)
-    return await desk.services.packing.spooled(parts, desk.services.settings.database.parent)
+    return await desk.services.packing.spooled(parts, place.parent if isinstance(place, Path) else None)
 
 
 def _passphrase(desk: Desk) -> bytes:
