@@ -40,6 +40,20 @@ def _changes(table: str, names: tuple[str, ...]) -> str:
     return ", ".join(f"{columns[name].name} = :{name}" for name in names)
 
 
+_ON_A_SERVER: dict[str, str] = {}
+
+
+def otherwise(text: str, on_a_server: str) -> str:
+    """The first text, which PostgreSQL is to run as the second: for what only one of the engines can say."""
+    _ON_A_SERVER[text] = on_a_server
+    return text
+
+
+def on_a_server(text: str) -> str:
+    """The text that PostgreSQL runs."""
+    return _ON_A_SERVER.get(text, text)
+
+
 def any_of(values: Iterable[Any]) -> tuple[str, Mapping[str, Any]]:
     """``:v0, :v1`` and what they stand for, for IN (…)."""
     bound = {f"v{n}": value for n, value in enumerate(values)}

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from portal.sql import on_a_server
+
 _NAMED = re.compile(r"(?<![\w:]):([a-z_][a-z_0-9]*)")
 _TYPES: Mapping[type, str] = {
     bool: "boolean",
@@ -26,6 +28,7 @@ _TYPES: Mapping[type, str] = {
 
 def numbered(text: str, params: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
     """A statement and its parameters as PostgreSQL wants them."""
+    text = on_a_server(text)
     values = [params[name] for name in _names(text)]
     marked = _marked(text, tuple(map(type, values)))
     return marked, [value for value in values if value is not None]

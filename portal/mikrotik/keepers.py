@@ -92,6 +92,9 @@ class Keepers:
         self._work = work or Everything()
         self._alone = work is None
         self._done = -1  # edition of the work that the keepers follow
+        self._asked: dict[
+            int, tuple[Moment | None, Told | None]
+        ] = {}  # what other processes told, and when that was read
         self._told: dict[int, Moment] = {}  # when it was last written down what a router's keeper sees
         self._db = db
         self._clock = clock
@@ -121,9 +124,17 @@ class Keepers:
         keeper = self.keeper(router.id)
         if keeper is not None or self._alone:
             return keeper is not None and keeper.sees(mac)
-        told = await self._db.read_here(router.tenant_id, places.told_of, router.id)
+        told = await self._told_lately(router)
         old = told is None or self._clock.now() - told.read_at > self._settings.poll_every_large_ms + SIGHT_MS
         return told is not None and not old and told.has(mark_of(self._vault, router, mac))
+
+    async def _told_lately(self, router: Router) -> Told | None:
+        """What its keeper told, as of a second ago at most: a crowd at one router asks for the same."""
+        now, (asked_at, told) = self._clock.now(), self._asked.get(router.id, (None, None))
+        if asked_at is None or not 0 <= now - asked_at < SECOND:
+            told = await self._db.read_here(router.tenant_id, places.told_of, router.id)
+            self._asked[router.id] = (now, told)
+        return told
 
     async def seen(self, router: Router) -> Seen | None:
         """How this router is; None while nobody knows."""
