@@ -10,9 +10,10 @@ from portal.access import passes, plans
 from portal.access.allowance import Hold
 from portal.access.passes import Pass
 from portal.access.plans import Plan
+from portal.access.waking.store import move
 from portal.clock import MINUTE, SECOND, Moment
 from portal.sessions.meter import Pace, Reading, Use
-from portal.sql import any_of, otherwise
+from portal.sql import any_of
 from portal.units import Row, Signal, Sql, Unit, insert, insert_new_text, one, rows, update, value
 
 WAKE = "wake"  # signal topic: the key is a router's id
@@ -479,20 +480,10 @@ def last_use_elsewhere(pass_id: int, device_id: int) -> Unit[Moment]:
 # --- waking the keepers ---
 
 
-# All who redeem at a router move its version at the same time. On a server each would wait for the one before to reach
-# the disk, so whoever finds somebody at it leaves it to them: what is missed then is a wake-up that is lost while
-# another one is on its way, and the next poll finds it.
-_MOVED = "UPDATE routers SET wake_version = wake_version + 1 WHERE tenant_id = :tenant AND id = "
-_MOVE = otherwise(
-    f"{_MOVED}:id",
-    f"{_MOVED}(SELECT r.id FROM routers r WHERE r.tenant_id = :tenant AND r.id = :id FOR UPDATE SKIP LOCKED)",
-)
-
-
 def wake(router_ids: Iterable[int], device_id: int) -> Unit[None]:
     """Tell the keepers of these routers: in this process at the commit, elsewhere by the version."""
     for router_id in sorted(set(router_ids)):
-        yield Sql(_MOVE, {"id": router_id})
+        yield from move(router_id)
         yield Signal(f"{WAKE}:{router_id}", device_id)
 
 

@@ -1,0 +1,1 @@
+"""How a keeper in another process learns that something is to be done, when nobody can tell it."""
