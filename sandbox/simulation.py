@@ -56,6 +56,7 @@ GAP_MS = 700  # between two payments, on average
 PULL_MS = 15 * MINUTE
 SLICE_MS = MINUTE  # the loops look this often
 AFTER_MS = 3 * DAY  # when the last payment is over
+NEVER = 1 << 62
 
 
 @dataclass(kw_only=True)
@@ -102,6 +103,7 @@ class Simulation:
         self.random = Random(seed)
         self.count = count
         self.now = BEGIN
+        self.ends = NEVER  # when nobody arrives any more, three days after
         self.agenda: list[tuple[Moment, int, Callable[[], None]]] = []
         self.order = 0
         self.counted: Counter[str] = Counter()
