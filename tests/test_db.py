@@ -14,24 +14,11 @@ import pytest
 
 from portal.db import GROUP, DatabaseClosed, Sqlite, open_connection
 from portal.errors import Refused
-from portal.units import Conflict, Signal, Sql, TenantMissing, Unit, insert, one, rows, value
+from portal.units import Conflict, Signal, Sql, TenantMissing, Unit, insert, one, rows
+from tests.engine import Watch, add, add_tenant, add_then_fail, count, macs
 from tests.support import fresh_file
 
 PATIENCE_S = 60.0
-
-
-class Watch:
-    """Counts commits; at `commit:after` it notes how many callers had been answered by then."""
-
-    def __init__(self) -> None:
-        self.seen: list[str] = []
-
-    def __call__(self, what: str) -> None:
-        self.seen.append(what)
-
-    @property
-    def commits(self) -> int:
-        return self.seen.count("commit:after")
 
 
 class Gate:
@@ -66,28 +53,6 @@ async def db(tmp_path: Path, watch: Watch) -> AsyncIterator[Sqlite]:
     watch.seen.clear()
     yield made
     await made.aclose()
-
-
-def add_tenant(name: str) -> Unit[None]:
-    yield Sql("INSERT INTO tenants (public, name, created_at) VALUES (:name, :name, 0)", {"name": name})
-
-
-def add(mac: str) -> Unit[int]:
-    return (yield from insert("devices", mac=mac, created_at=0, last_seen_at=0))
-
-
-def macs() -> Unit[list[str]]:
-    found = yield from rows("SELECT mac FROM devices WHERE tenant_id = :tenant ORDER BY mac")
-    return [row["mac"] for row in found]
-
-
-def count() -> Unit[int]:
-    return int((yield from value("SELECT COUNT(*) FROM devices WHERE tenant_id = :tenant")))
-
-
-def add_then_fail(mac: str, error: Exception) -> Unit[None]:
-    yield from add(mac)
-    raise error
 
 
 def on_disk(path: Path) -> set[str]:

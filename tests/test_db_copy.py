@@ -315,14 +315,7 @@ async def much(folder: Path, count: int) -> tuple[int, int]:
     place = fresh_file(folder)
     home = await seed(folder, clock=TravelClock(start=NOW), place=place)
     planted = Planted(place)
-    first = planted.row("sessions", home.tenant.id, started_at=NOW, seen_at=NOW, ended_at=NOW, end_cause="time")
-    row = planted.one("sessions", first) or {}
-    names = ", ".join(name for name in row if name not in ("id", "started_at"))
-    planted.connection.execute(
-        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?)"
-        f" INSERT INTO sessions (started_at, {names}) SELECT n, {names} FROM n, sessions WHERE id = ?",
-        (count - 1, first),
-    )
+    planted.many_sessions(home.tenant.id, NOW, count)
     planted.connection.close()
     await home.db.aclose()
     there = as_role(postgres.fresh_database(), "bando_platform")

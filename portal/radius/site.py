@@ -61,8 +61,7 @@ async def _answer(doors: Doors, scope: Scope, receive: Receive) -> Answer:
     except BadPacket as bad:
         _log.warning("packet refused", why=str(bad))
         return Answer(status=400)
-    except Exception as failed:
-        # Without an answer the router asks again; with a wrong one a guest who has paid would be refused.
+    except Exception as failed:  # no answer, and the router asks again; a wrong one would refuse guests who have paid
         if of_the_machine(failed):
             _log.error("no answer", why=type(failed).__name__)
         else:

@@ -72,6 +72,17 @@ class Planted:
     def rows(self, text: str, *params: object) -> list[dict[str, Any]]:
         return [dict(each) for each in self.connection.execute(text, params).fetchall()]
 
+    def many_sessions(self, tenant: int, at: int, count: int) -> None:
+        """So many sessions of one device, which differ in when they began."""
+        first = self.row("sessions", tenant, started_at=at, seen_at=at, ended_at=at, end_cause="time")
+        row = self.one("sessions", first) or {}
+        names = ", ".join(name for name in row if name not in ("id", "started_at"))
+        self.connection.execute(
+            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?)"
+            f" INSERT INTO sessions (started_at, {names}) SELECT n, {names} FROM n, sessions WHERE id = ?",
+            (count - 1, first),
+        )
+
     def everything(self) -> dict[str, list[dict[str, Any]]]:
         """All rows of all tables."""
         names = sorted(self.connection.tables)

@@ -6,13 +6,14 @@ import asyncio
 import os
 import re
 import shutil
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from sandbox.radius.site import free_udp_ports
 
 ROOT = Path(__file__).parents[2]
 RADDB = ROOT / "deploy" / "freeradius"
@@ -52,17 +53,6 @@ def required() -> str:
     if os.environ.get("BANDO_REQUIRE_BROWSER") == "1":
         pytest.fail(missing)
     pytest.skip(missing)
-
-
-def free_ports(count: int) -> list[int]:
-    """UDP ports of 127.0.0.1 that nobody has."""
-    taken = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
-    for each in taken:
-        each.bind(("127.0.0.1", 0))
-    ports = [int(each.getsockname()[1]) for each in taken]
-    for each in taken:
-        each.close()
-    return ports
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +133,7 @@ def configure(folder: Path, url: str, token: str, lifetime: int = 120) -> tuple[
     shutil.copytree(RADDB, folder)
     for each in ("log", "run", "spool"):
         (folder / each).mkdir()
-    auth, acct = free_ports(2)
+    auth, acct = free_udp_ports(2)
     (folder / "local.conf").write_text(LOCAL.format(url=url, token=token, auth=auth, acct=acct, folder=folder))
     (folder / "networks.conf").write_text(NETWORKS.format(lifetime=lifetime))
     return auth, acct

@@ -17,7 +17,8 @@ from portal.radius.metering.report import GIGAWORD, Report, report_of
 from portal.radius.packet import Attributes, read
 from portal.radius.terms import Terms, read_terms
 from portal.radius.watching import wire
-from tests.radius.freeradius import free_ports, required
+from sandbox.radius.site import free_udp_ports
+from tests.radius.freeradius import required
 from tests.radius.stage import SECRET
 
 HERE = Policy(loopback=True)
@@ -90,7 +91,7 @@ server router {{
 @asynccontextmanager
 async def a_router(folder: Path) -> AsyncIterator[int]:
     """A FreeRADIUS that takes CoA and Disconnect as a router does; the port where."""
-    (port,) = free_ports(1)
+    (port,) = free_udp_ports(1)
     (folder / "radiusd.conf").write_text(ROUTER.format(folder=folder, port=port, secret=SECRET))
     (folder / "dictionary").write_text("$INCLUDE /usr/share/freeradius/dictionary\n")
     process = await asyncio.create_subprocess_exec(

@@ -87,8 +87,8 @@ class Watch:
         """Follow the catalog, hear of what changed, and see to each router that has something to be seen to."""
         try:
             await self._hear()
-        except Exception:
-            self._since = None  # while the database was away, packets went into the spool: nobody was silent
+        except Exception:  # of whatever kind, for the loop; packets went into the spool meanwhile: nobody was silent
+            self._since = None
             raise
         now = self._clock.now()
         if self._since is None or now - self._looked_at > GAP_MS:
