@@ -106,12 +106,12 @@ def owners() -> Unit[list[tuple[int, str]]]:
 # --- sealed cells ---
 
 
+GONE = b"gone:"  # how an erased ISP's cells begin, which open nothing (portal/privacy/closed/ends.py)
 # Not by an index of the ISP's rows: the engine would sort them all for each look.
 _OTHERS = {
     each.name: f"SELECT id, {', '.join(each.named_by)}, {each.column} AS sealed FROM {each.table}"
     f" WHERE +tenant_id = :tenant AND id > :after AND substr({each.column}, 1, {HEAD}) <> :head"
-    # What an erased ISP has there opens nothing: ``gone:`` (portal/privacy/closed/ends.py).
-    f" AND length({each.column}) > 0 AND substr({each.column}, 1, 5) <> x'676F6E653A' ORDER BY id LIMIT :many"
+    f" AND length({each.column}) > 0 AND substr({each.column}, 1, {len(GONE)}) <> :gone ORDER BY id LIMIT :many"
     for each in CELLS
 }
 _EXCHANGE = {
@@ -129,7 +129,7 @@ _COUNT = {
 
 def others(cells: Cells, head: bytes, after: int, many: int) -> Unit[Sequence[Row]]:
     """Cells of a column that another key has sealed, in rows after this one."""
-    return (yield from rows(_OTHERS[cells.name], head=head, after=after, many=many))
+    return (yield from rows(_OTHERS[cells.name], head=head, gone=GONE, after=after, many=many))
 
 
 def exchange(cells: Cells, row_id: int, sealed: bytes, fresh: bytes) -> Unit[bool]:
