@@ -24,6 +24,7 @@ from portal.clock import DAY
 from portal.db import Execute, at_once
 from portal.payments.accounts import c2b_token
 from portal.place import Server
+from portal.sql import on_a_server
 from portal.units import Unit, drive, value
 from portal.vouchers import batches, codes, redeem, store
 from sandbox.world import SHORTCODE, Site, outside
@@ -207,7 +208,9 @@ def _recorded(site: Site, server: Server, seen: list[tuple[str, Mapping[str, Any
     found = []
     own: dict[str, str] = {"code_index": INDEX, "mac": "'P' || :n::bigint"}
     for number, (text, params) in enumerate(seen):
-        line = re.sub(r"(?<![\w:]):([a-z_][a-z_0-9]*)", lambda match, p=params: _value(match[1], p, own), text)
+        line = re.sub(
+            r"(?<![\w:]):([a-z_][a-z_0-9]*)", lambda match, p=params: _value(match[1], p, own), on_a_server(text)
+        )
         given = GIVES.get(text.split()[2]) if "RETURNING id" in text else None
         if given is not None:
             own[given] = f":r{number}_id::bigint"

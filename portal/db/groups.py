@@ -100,6 +100,11 @@ class Job:
     result: Any = None
     error: BaseException | None = None
 
+    def give_up(self, broken: BaseException) -> None:
+        """Nothing of it was written."""
+        self.error = broken
+        self.signals.clear()
+
 
 class Group:
     """A transaction that has begun, and the jobs in it."""
@@ -168,8 +173,7 @@ class Group:
         """Nothing of this group was written, and nothing will be."""
         self._broken = broken
         for job in self.jobs:
-            job.error = broken
-            job.signals.clear()
+            job.give_up(broken)
         self._roll_back()
 
     def _roll_back(self) -> None:

@@ -35,12 +35,13 @@ async def run_group(
             await _Group(connection, tenant, jobs, observe).run()
     except BaseException as broken:  # whatever it is, nobody may be told that it was written
         jobs = jobs or _all(queue)
-        _give_up(jobs, DatabaseAway() if isinstance(broken, AWAY) else broken)
+        for job in jobs:
+            job.give_up(DatabaseAway() if isinstance(broken, AWAY) else broken)
         if not isinstance(broken, Exception):
             raise
     finally:
         for job in jobs:
-            _deliver(job, tell)
+            deliver(job, tell)
 
 
 def _all(queue: deque[Job]) -> list[Job]:
@@ -50,13 +51,8 @@ def _all(queue: deque[Job]) -> list[Job]:
     return found
 
 
-def _give_up(jobs: Sequence[Job], broken: BaseException) -> None:
-    for job in jobs:
-        job.error = broken
-        job.signals.clear()
-
-
-def _deliver(job: Job, tell: Tell) -> None:
+def deliver(job: Job, tell: Tell) -> None:
+    """Tell whoever waits what came of a job, and everyone what it signalled."""
     assert job.future is not None
     if job.error is None:
         tell(job.tenant, job.signals)
@@ -140,8 +136,7 @@ class _Group:
         except (*AWAY, *AGAIN, asyncpg.InFailedSQLTransactionError):
             raise
         except BaseException as refused:  # whatever stops a unit belongs to its caller, and half of it to nobody
-            job.error = refused
-            job.signals.clear()
+            job.give_up(refused)
             if alone:
                 await self._connection.execute("ROLLBACK AND CHAIN")
             else:
@@ -173,36 +168,6 @@ class _Group:
     async def _roll_back(self) -> None:
         if not self._connection.is_closed():
             await self._connection.execute("ROLLBACK")
-
-
-class NotAlone(Exception):
-    """A unit wants its tenant to itself, and ran beside others."""
-
-
-async def run_beside(connection: asyncpg.Connection, job: Job, begin: str, observe: Observe) -> None:
-    """Run a unit beside others of its tenant, in a transaction that begins so; raises whatever it raises."""
-    job.signals.clear()
-    unit = job.unit(*job.args, **job.kwargs)
-    unit = unit if job.fence is None else under(job.fence, unit)
-    await connection.execute(begin)
-    try:
-        execute = executor(waiting(connection), job.tenant, observe)
-        job.result = await greenlet_spawn(drive, unit, job.tenant, execute, job.signals, _not_alone)
-        observe("commit:before")
-        if await connection.execute("COMMIT") != "COMMIT":  # see `_Group._commit`
-            raise asyncpg.InFailedSQLTransactionError
-        observe("commit:after")
-    except AWAY:
-        connection.terminate()
-        raise
-    except BaseException:
-        if not connection.is_closed():
-            await connection.execute("ROLLBACK")
-        raise
-
-
-def _not_alone() -> None:
-    raise NotAlone
 
 
 def undoing(fetch: Fetch) -> Fetch:

@@ -10,7 +10,7 @@ wait for the server.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar, cast
@@ -27,13 +27,13 @@ from portal.db.connections import (
     DatabaseAway,
     begin,
     begin_add,
-    begin_beside,
     executor,
     waiting,
 )
 from portal.db.fences import current
 from portal.db.groups import Job
-from portal.db.pg_groups import NotAlone, run_beside, run_group
+from portal.db.pg_beside import Beside, NotAlone, Queue, run_one, run_some
+from portal.db.pg_groups import run_group
 from portal.db.wakeups import Wakeups
 from portal.place import Server
 from portal.units import Signal, Unit, drive
@@ -56,6 +56,7 @@ class Postgres(Database):
         self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: dict[int | None, deque[Job]] = {}
+        self._besides: dict[int | None, Queue] = defaultdict(Queue)
         self._running: set[asyncio.Task[None]] = set()
         self._aside = Aside(server)
         self._wakeups: Wakeups | None = None
@@ -76,9 +77,7 @@ class Postgres(Database):
         queue = self._waiting.get(tenant)
         if queue is None:
             queue = self._waiting[tenant] = deque()
-            task = loop.create_task(self._drain(tenant, queue))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._keep(loop.create_task(self._drain(tenant, queue)))
         queue.append(Job(tenant, unit, args, kwargs, loop, future, fence=current()))
         return await future
 
@@ -88,32 +87,25 @@ class Postgres(Database):
     async def write_beside(
         self, tenant: int | None, subjects: Collection[str], unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any
     ) -> T:
+        loop = self._here()
+        future: asyncio.Future[T] = loop.create_future()
+        job = Job(tenant, unit, args, kwargs, loop, future, fence=current())
+        if self._besides[tenant].put(Beside(job, subjects)):
+            self._keep(loop.create_task(self._drain_beside(tenant)))
         try:
-            return await self._beside(begin_beside(tenant, subjects), tenant, unit, args, kwargs)
+            return await future
         except (NotAlone, *ALONE_INSTEAD):
             return await self.write(tenant, unit, *args, **kwargs)
 
     async def add(self, tenant: int | None, unit: Callable[..., Unit[T]], *args: Any, **kwargs: Any) -> T:
-        try:
-            return await self._beside(begin_add(tenant), tenant, unit, args, kwargs)
-        except ALONE_INSTEAD:
-            return await self.write(tenant, unit, *args, **kwargs)
-
-    async def _beside(
-        self,
-        begin: str,
-        tenant: int | None,
-        unit: Callable[..., Unit[T]],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> T:
-        """In a transaction of its own that begins so."""
         job = Job(tenant, unit, args, kwargs, self._here(), None, fence=current())
         try:
             async with self._writers.one() as connection:
-                await run_beside(connection, job, begin, self._observe)
+                await run_one(connection, job, begin_add(tenant), self._observe)
         except AWAY as gone:
             raise DatabaseAway from gone
+        except ALONE_INSTEAD:
+            return await self.write(tenant, unit, *args, **kwargs)
         self._tell(tenant, job.signals)
         return cast(T, job.result)
 
@@ -156,6 +148,15 @@ class Postgres(Database):
                 await run_group(self._writers, tenant, queue, self._observe, self._tell)
         finally:
             del self._waiting[tenant]
+
+    async def _drain_beside(self, tenant: int | None) -> None:
+        await self._besides[tenant].drain(
+            lambda waiting: run_some(self._writers, tenant, waiting, self._observe, self._tell)
+        )
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     async def share(self) -> None:
         self._here()
