@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import uvloop
@@ -25,6 +26,7 @@ from benchmarks import (
 )
 from benchmarks.figures import machine
 from benchmarks.radius import accounting, authorize
+from benchmarks.radius.ground import POSTGRESQL
 
 BENCHMARKS: dict[str, tuple[Callable[[int], Coroutine[Any, Any, None]], int]] = {
     "beside": (beside.run, 2),
@@ -38,6 +40,8 @@ BENCHMARKS: dict[str, tuple[Callable[[int], Coroutine[Any, Any, None]], int]] = 
     "purge": (purge.run, 2),
     "radius": (authorize.run, 3),
     "radius-accounting": (accounting.run, 2),
+    "radius-accounting-postgresql": (partial(accounting.run, engine=POSTGRESQL), 2),
+    "radius-postgresql": (partial(authorize.run, engine=POSTGRESQL), 3),
     "reboot": (reboot.run, 5),
     "redeem": (redeem.run, 5),
     "server": (server.run, 3),

@@ -19,7 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from portal.place import Server
 from sandbox.world import Site, outside
+from tests import postgres
 
 PATIENCE_S = 60.0
 
@@ -30,6 +32,18 @@ async def place() -> AsyncIterator[Site]:
     with tempfile.TemporaryDirectory(prefix="bando-bench-") as folder:
         async with outside(Path(folder)) as site:
             yield site
+
+
+def server_on_disk() -> Server:
+    """An empty database of a PostgreSQL server that comes with the tests, but durable, and cared for as one is."""
+    postgres.MEMORY = Path(tempfile.gettempdir())
+    postgres.OPTIONS.update({"fsync": "on", "autovacuum": "on", "shared_buffers": "512MB"})
+    return postgres.fresh_database()
+
+
+def as_owner(server: Server, *statements: str) -> None:
+    """Statements of the server's superuser."""
+    postgres.in_thread(postgres.execute(postgres.cluster().at(server.database, "postgres"), *statements))
 
 
 def environment(site: Site, *, tls: bool, **more: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import Figure, at_least, at_most, show
-from benchmarks.ground import portal
+from benchmarks.ground import as_owner, portal, server_on_disk
 from benchmarks.redeem import CLIENTS, VOUCHERS, _ask, _batch, loaded, opened
 from portal.access import store as access
 from portal.clock import DAY
@@ -81,11 +81,9 @@ SOURCES = {"BANDO_TRUSTED_PROXIES": "127.0.0.1"}
 
 
 @asynccontextmanager
-async def place(**options: str) -> AsyncIterator[tuple[Site, Server]]:
+async def place() -> AsyncIterator[tuple[Site, Server]]:
     """A world whose records are in a server of its own, on a disk."""
-    postgres.MEMORY = Path(tempfile.gettempdir())
-    postgres.OPTIONS.update({"fsync": "on", "autovacuum": "on", "shared_buffers": "512MB", **options})
-    server = await asyncio.to_thread(postgres.fresh_database)
+    server = await asyncio.to_thread(server_on_disk)
     with tempfile.TemporaryDirectory(prefix="bando-bench-") as folder:
         async with outside(Path(folder), DATABASE_URL=server.url) as site:
             await site.api.aclose()  # the router falls silent
@@ -96,12 +94,8 @@ def _seeded(site: Site, server: Server) -> list[str]:
     drawn = [codes.draw(codes.STYLES["letters-10"]) for _ in range(VOUCHERS + 1)]
     with at_once(server, write=True) as run:
         drive(_batch(site, drawn), site.tenant.id, run)
-    postgres.in_thread(postgres.execute(_as_owner(server), "ANALYZE"))
+    as_owner(server, "ANALYZE")
     return drawn[:VOUCHERS]
-
-
-def _as_owner(server: Server) -> Server:
-    return postgres.cluster().at(server.database, "postgres")
 
 
 # --- callbacks ---
@@ -178,7 +172,7 @@ def _fill(site: Site, server: Server) -> None:
         "DELETE FROM devices WHERE mac LIKE 'P%'",
         "ANALYZE",
     )
-    postgres.in_thread(postgres.execute(_as_owner(server), text, *again))
+    as_owner(server, text, *again)
 
 
 def _script(site: Site, server: Server) -> str:

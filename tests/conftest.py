@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import Browser, async_playwright
 
 from sandbox.phone import CHROMIUM, WHOLE
+from tests import postgres
 from tests.forks import Forks
 from tests.support import on_postgres
 
@@ -56,6 +57,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _place(path: str) -> int:
     return next((at for at, each in enumerate(LONGEST) if path.startswith(each)), len(LONGEST))
+
+
+@pytest.fixture(autouse=True)
+def databases() -> Iterator[None]:
+    """What a test has made in a PostgreSQL server goes with it."""
+    with postgres.gone_afterwards():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ charged to a pass, and to a session, an hour and a place. At the end the books h
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 import time
 from collections.abc import Iterable
@@ -15,10 +16,11 @@ from pathlib import Path
 from benchmarks.figures import Figure, at_least, at_most, show
 from benchmarks.ground import worked_s
 from benchmarks.radius.authorize import CLIENTS, PASSES, RATE, _ports
-from benchmarks.radius.ground import SECRET, bando, load, radius, sell, serving
+from benchmarks.radius.ground import SECRET, SQLITE, Engine, bando, load, radius, sell, serving
 from portal.clock import SECOND, SystemClock
 from portal.db import open_database
 from portal.keys.ring import vault_of
+from portal.place import Place
 from portal.radius.names import Named, class_of
 from portal.radius.terms import Terms
 from portal.settings import SANDBOX_KEY
@@ -33,7 +35,7 @@ SECONDS = 5.0
 EVERY_S = 300
 UP, DOWN = 1_000_000, 9_000_000  # bytes in each round
 START, INTERIM, ACCOUNTING_RESPONSE = 1, 3, 5
-LEAST, LATEST = 2_500.0, 100.0
+LATEST = 100.0
 
 
 def _devices() -> Unit[list[tuple[int, int, str]]]:
@@ -46,9 +48,9 @@ def _devices() -> Unit[list[tuple[int, int, str]]]:
     return [(row["id"], row["pass_id"], row["mac"]) for row in found[::step]]
 
 
-async def packets(folder: Path) -> tuple[Path, Path]:
+async def packets(folder: Path, place: Place) -> tuple[Path, Path]:
     """The Starts of these devices, and their Interim-Updates round by round, made and signed, in two files."""
-    db, clock = open_database(folder / "bando.db"), SystemClock()
+    db, clock = open_database(place), SystemClock()
     try:
         (tenant,) = await db.read(None, tenancy.tenants)
         (router,) = await db.read(tenant.id, tenancy.routers)
@@ -101,26 +103,27 @@ def _books() -> Unit[list[int]]:
     return [found[0]["size"], used[0]["size"], hours[0]["size"], rounds * (UP + DOWN)]
 
 
-async def run(repeats: int) -> None:
-    """So many times."""
+async def run(repeats: int, engine: Engine = SQLITE) -> None:
+    """So many times; a server's role is the one that row-level security binds."""
     rates, took, work, calm = [], [], [], []
     for _ in range(repeats):
         with tempfile.TemporaryDirectory(prefix="bando-bench-") as name:
             folder = Path(name)
             began = time.perf_counter()
-            await sell(folder, PASSES)
-            starts, interims = await packets(folder)
+            place = await asyncio.to_thread(engine.place, folder)
+            await sell(place, PASSES)
+            starts, interims = await packets(folder, place)
             print(f"{PASSES:,} passes sold in {time.perf_counter() - began:.0f} s", flush=True)
-            rate, ms, us, calm_ms = await _measure(folder, starts, interims)
+            rate, ms, us, calm_ms = await _measure(folder, place, starts, interims)
             rates.append(rate)
             took += ms
             work.append(us)
             calm += calm_ms
-            await _check(folder)
+            await _check(place)
     show(
-        f"Interim-Updates through FreeRADIUS, {ONLINE:,} online of {PASSES:,} passes, {CLIENTS} at once",
+        f"Interim-Updates through FreeRADIUS, {engine.name}, {ONLINE:,} online of {PASSES:,} passes, {CLIENTS} at once",
         [
-            Figure(name="on the disk and answered", unit="/s", values=rates, goal=at_least(LEAST, "/s")),
+            Figure(name="on the disk and answered", unit="/s", values=rates, goal=at_least(engine.packets, "/s")),
             Figure(name="one packet, at the most", unit="ms", values=took, goal=at_most(LATEST, "ms", 0.99)),
             Figure(name=f"one packet at {RATE:,}/s", unit="ms", values=calm, goal=at_most(LATEST, "ms", 0.99)),
             Figure(name="Bando's processor time for one", unit="us", values=work),
@@ -128,11 +131,13 @@ async def run(repeats: int) -> None:
     )
 
 
-async def _measure(folder: Path, starts: Path, interims: Path) -> tuple[float, list[float], float, list[float]]:
+async def _measure(
+    folder: Path, place: Place, starts: Path, interims: Path
+) -> tuple[float, list[float], float, list[float]]:
     port, ours = _ports(2)
     async with AsyncExitStack() as stack:
         serve = ["-c", "import app; app.main()", "serve"]
-        it = await stack.enter_async_context(serving(serve, ours, folder / "serve.log", bando(folder, port, ours)))
+        it = await stack.enter_async_context(serving(serve, ours, folder / "serve.log", bando(place, port, ours)))
         front = await stack.enter_async_context(radius(folder / "raddb", it.url))
         await load(front.acct_port, starts, ACCOUNTING_RESPONSE, "closed", CLIENTS, SECONDS)
         worked = worked_s(it.process.pid)
@@ -147,9 +152,9 @@ async def _measure(folder: Path, starts: Path, interims: Path) -> tuple[float, l
     return got["rate"], got["ms"], us, calm["ms"]
 
 
-async def _check(folder: Path) -> None:
+async def _check(place: Place) -> None:
     """What was counted once stands everywhere, to the byte."""
-    db = open_database(folder / "bando.db")
+    db = open_database(place)
     try:
         (tenant,) = await db.read(None, tenancy.tenants)
         found = await db.read(tenant.id, _books)

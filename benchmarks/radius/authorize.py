@@ -6,6 +6,7 @@ same answer. Both are measured in turn: a pair is one after the other. The laten
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import tempfile
@@ -17,7 +18,8 @@ from typing import Any
 
 from benchmarks.figures import Figure, at_least, at_most, show
 from benchmarks.ground import worked_s
-from benchmarks.radius.ground import answers, bando, load, logins, radius, sell, serving
+from benchmarks.radius.ground import SQLITE, Engine, answers, bando, load, logins, radius, sell, serving
+from portal.place import Place
 from sandbox.radius.packet import Code
 
 PASSES = 100_000
@@ -25,7 +27,7 @@ ASKED = 50_000  # different logins, at random over all devices
 CLIENTS = 32
 SECONDS = 4.0
 RATE = 1_000  # a second, in the open model
-LEAST, SHARE, LATEST = 3_000.0, 60.0, 50.0
+LATEST = 50.0
 
 
 def _ports(count: int) -> list[int]:
@@ -36,23 +38,24 @@ def _ports(count: int) -> list[int]:
     return found
 
 
-async def run(repeats: int) -> None:
-    """So many pairs."""
+async def run(repeats: int, engine: Engine = SQLITE) -> None:
+    """So many pairs; a server's role is the one that row-level security binds."""
     with tempfile.TemporaryDirectory(prefix="bando-bench-") as name:
         folder = Path(name)
         began = time.perf_counter()
-        await sell(folder, PASSES)
+        place = await asyncio.to_thread(engine.place, folder)
+        await sell(place, PASSES)
         numbers = Random(1).choices(range(PASSES), k=ASKED)
         file = logins(folder, numbers)
         print(f"{PASSES:,} passes sold in {time.perf_counter() - began:.0f} s", flush=True)
-        await _measure(folder, file, repeats)
+        await _measure(folder, engine, place, file, repeats)
 
 
-async def _measure(folder: Path, file: Path, repeats: int) -> None:
+async def _measure(folder: Path, engine: Engine, place: Place, file: Path, repeats: int) -> None:
     port, ours, fixed = _ports(3)
     async with AsyncExitStack() as stack:
         serve = ["-c", "import app; app.main()", "serve"]
-        env = bando(folder, port, ours)
+        env = bando(place, port, ours)
         it = await stack.enter_async_context(serving(serve, ours, folder / "serve.log", env))
         (folder / "answers").write_text(json.dumps(await answers(it.url)))
         words = ["-m", "benchmarks.radius.fixed", str(fixed), str(folder / "answers")]
@@ -72,11 +75,11 @@ async def _measure(folder: Path, file: Path, repeats: int) -> None:
         calm = await _run(with_bando.auth_port, file, "open", RATE)
         calm_bare = await _run(with_bare.auth_port, file, "open", RATE)
     show(
-        f"Logins by MAC through FreeRADIUS, {PASSES:,} passes, {CLIENTS} at once",
+        f"Logins by MAC through FreeRADIUS, {engine.name}, {PASSES:,} passes, {CLIENTS} at once",
         [
-            Figure(name="Bando", unit="/s", values=rates, goal=at_least(LEAST, "/s")),
+            Figure(name="Bando", unit="/s", values=rates, goal=at_least(engine.logins, "/s")),
             Figure(name="the same answer from Starlette", unit="/s", values=references),
-            Figure(name="share", unit="%", values=shares, goal=at_least(SHARE, "%")),
+            Figure(name="share", unit="%", values=shares, goal=engine.share and at_least(engine.share, "%")),
             Figure(name="one login, at the most", unit="ms", values=took, goal=at_most(LATEST, "ms", 0.99)),
             Figure(name=f"one login at {RATE:,}/s", unit="ms", values=calm["ms"], goal=at_most(LATEST, "ms", 0.99)),
             Figure(name="the same from Starlette", unit="ms", values=calm_bare["ms"]),

@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from benchmarks.ground import mac_of
+from benchmarks.ground import as_owner, mac_of, server_on_disk
 from portal.access import store as access
 from portal.access.passes import bought
 from portal.access.plans import Plan
@@ -25,6 +25,7 @@ from portal.db import Database, open_database
 from portal.keys.ring import vault_of
 from portal.migrate import migrate
 from portal.money import Money
+from portal.place import Place, Server
 from portal.seal import Vault
 from portal.sessions.meter import Reading
 from portal.settings import SANDBOX_KEY
@@ -48,11 +49,30 @@ class Answerer:
     process: asyncio.subprocess.Process
 
 
-async def sell(folder: Path, passes: int) -> None:
-    """A database with so many devices, each with a pass of a day and known at the router; `BANDO_DATABASE` in it."""
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """Where the records are, and what is wanted of it."""
+
+    name: str
+    place: Callable[[Path], Place]  # an empty database, in this folder or of a server
+    logins: float  # at least so many a second
+    share: float | None  # of those that a fixed answer gets
+    packets: float  # of accounting, at least so many a second
+
+
+def _file(folder: Path) -> Place:
     path = folder / "bando.db"
     migrate(path)
-    db, clock = open_database(path), SystemClock()
+    return path
+
+
+SQLITE = Engine(name="SQLite", place=_file, logins=3_000, share=60, packets=2_500)
+POSTGRESQL = Engine(name="PostgreSQL", place=lambda folder: server_on_disk(), logins=900, share=None, packets=1_200)
+
+
+async def sell(place: Place, passes: int) -> None:
+    """So many devices in an empty database, each with a pass of a day and known at the router."""
+    db, clock = open_database(place), SystemClock()
     try:
         now = clock.now()
         tenant = await db.write(None, tenancy.add_tenant, "Benchmark", now)
@@ -61,6 +81,8 @@ async def sell(folder: Path, passes: int) -> None:
         for first in range(0, passes, PART):
             await db.write(tenant.id, _some, router_id, plan, range(first, min(passes, first + PART)), now)
         await _let_in_mind(db)
+        if isinstance(place, Server):
+            as_owner(place, "VACUUM ANALYZE")
     finally:
         await db.aclose()
 
@@ -144,7 +166,7 @@ async def serving(words: Sequence[str], port: int, log: Path, env: Mapping[str, 
 
 
 def _kept() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("BANDO_")}
+    return {name: value for name, value in os.environ.items() if not name.startswith(("BANDO_", "DATABASE_"))}
 
 
 async def _answering(url: str, process: asyncio.subprocess.Process) -> None:
@@ -157,11 +179,11 @@ async def _answering(url: str, process: asyncio.subprocess.Process) -> None:
     raise RuntimeError("the server ended before it answered")
 
 
-def bando(folder: Path, port: int, radius_port: int) -> dict[str, str]:
+def bando(place: Place, port: int, radius_port: int) -> dict[str, str]:
     """The settings of a Bando on this database."""
     return {
         "BANDO_MODE": "sandbox",
-        "BANDO_DATABASE": str(folder / "bando.db"),
+        **({"DATABASE_URL": place.url} if isinstance(place, Server) else {"BANDO_DATABASE": str(place)}),
         "BANDO_LISTEN": f"127.0.0.1:{port}",
         "BANDO_PUBLIC_URL": f"http://localhost:{port}",
         "BANDO_RADIUS_LISTEN": f"127.0.0.1:{radius_port}",

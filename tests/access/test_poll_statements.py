@@ -20,7 +20,7 @@ from tests.console.plans_of_queries import plans
 from tests.support import Seed, seed
 
 pytestmark = pytest.mark.sqlite_only(
-    reason="SQLite has one plan for a statement; a server chooses by what its tables hold, and reads few rows as a whole"
+    reason="SQLite has one plan for a statement; a server chooses by what is in its tables"
 )
 
 MANY = 300
