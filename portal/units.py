@@ -29,6 +29,7 @@ class Sql(NamedTuple):
 
     text: str
     params: Mapping[str, Any]
+    later: bool = False  # see `later`
 
 
 class Signal(NamedTuple):
@@ -71,6 +72,21 @@ def value(text: str, **params: Any) -> Unit[Any]:
     """The first column of the first row, or None."""
     found = yield Sql(text, params)
     return next(iter(dict(found[0]).values())) if found else None
+
+
+def later(unit: Unit[T]) -> Unit[T]:
+    """The same unit, whose statements may be carried out together with those that come after them.
+
+    For statements that break no constraint, and whose rows nobody wants: they get none. A server so answers once in the
+    place of several times (`portal/db/merging.py`); whatever has to do with the same tables still comes after them.
+    """
+    try:
+        step = next(unit)
+        while True:
+            step = unit.send((yield step._replace(later=True) if isinstance(step, Sql) else step))
+    except StopIteration as done:
+        result: T = done.value
+        return result
 
 
 def insert(table: str, **columns: Any) -> Unit[int]:

@@ -16,7 +16,7 @@ from portal.access.plans import Plan
 from portal.access.store import Cause, Device, Presence
 from portal.clock import Moment
 from portal.errors import Refused
-from portal.units import Unit
+from portal.units import Unit, later
 
 FRESH_MS = store.PRESENT_MS
 
@@ -78,8 +78,8 @@ def welcome(plan: Plan, device_id: int, router_id: int, cause: Cause, now: Momen
     pass_id = yield from store.insert_pass(new, plan, None, cause)
     if pass_id is None:
         return (yield from _made_before(cause)).id
-    yield from store.add_pass_device(pass_id, device_id, now)
-    yield from store.wake([router_id], device_id)
+    yield from later(store.add_pass_device(pass_id, device_id, now))
+    yield from later(store.wake([router_id], device_id))
     return pass_id
 
 

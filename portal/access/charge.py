@@ -11,7 +11,7 @@ from portal.access.many.batch import Batch
 from portal.access.passes import Pass
 from portal.clock import Moment
 from portal.sessions.meter import Use
-from portal.units import Unit
+from portal.units import Unit, later
 
 
 class Charged(NamedTuple):
@@ -39,14 +39,14 @@ def charge(batch: Batch, device_id: int, queue: Sequence[Pass], use: Use, now: M
 def _spread(queue: Sequence[Pass], device_id: int, use: Use, now: Moment) -> Unit[list[Pass]]:
     """Use goes to the head; what it cannot hold goes to the passes behind it (R4: one login covers both)."""
     ms, size = use.ms, use.bytes_up + use.bytes_down
-    yield from store.add_use(queue[0].id, device_id, use, now)
+    yield from later(store.add_use(queue[0].id, device_id, use, now))
     charged: list[Pass] = []
     for n, one in enumerate(queue):
         last = n == len(queue) - 1
         part_ms = (ms if last else min(ms, one.span_left_ms)) if one.kind == "used" else 0
         part = size if last or one.bytes_left is None else min(size, one.bytes_left)
         after = replace(one, used_ms=max(0, one.used_ms + part_ms), used_bytes=one.used_bytes + part)
-        yield from store.save_pass(one, after)
+        yield from later(store.save_pass(one, after))
         charged.append(after)
         ms, size = ms - part_ms, size - part
         if (ms <= 0 and size <= 0) or (one.kind == "wall" and size <= 0):

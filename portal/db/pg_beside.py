@@ -13,6 +13,7 @@ from portal.db.base import Execute, Observe
 from portal.db.connections import AWAY, Connections, DatabaseAway, begin_beside, executor, waiting
 from portal.db.fences import under
 from portal.db.groups import Job
+from portal.db.merging import merging
 from portal.db.pg_groups import Tell, deliver
 from portal.units import drive
 
@@ -137,7 +138,7 @@ async def _drive(job: Job, execute: Execute) -> None:
     job.signals.clear()
     unit = job.unit(*job.args, **job.kwargs)
     unit = unit if job.fence is None else under(job.fence, unit)
-    job.result = await greenlet_spawn(drive, unit, job.tenant, execute, job.signals, _not_alone)
+    job.result = await greenlet_spawn(drive, merging(unit), job.tenant, execute, job.signals, _not_alone)
 
 
 async def _commit(connection: asyncpg.Connection, observe: Observe) -> None:

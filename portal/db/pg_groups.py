@@ -13,6 +13,7 @@ from portal.db.base import Execute, Observe
 from portal.db.connections import AGAIN, AWAY, Connections, DatabaseAway, begin, executor, waiting
 from portal.db.fences import under
 from portal.db.groups import Job
+from portal.db.merging import merging
 from portal.units import Row, drive
 
 GROUP = 64  # units in one commit; more only lengthens the wait of the first
@@ -149,7 +150,7 @@ class _Group:
         job.signals.clear()
         unit = job.unit(*job.args, **job.kwargs)
         unit = unit if job.fence is None else under(job.fence, unit)
-        job.result = await greenlet_spawn(drive, unit, job.tenant, execute, job.signals)
+        job.result = await greenlet_spawn(drive, merging(unit), job.tenant, execute, job.signals)
 
     async def _begin(self) -> Execute:
         await self._connection.execute(begin(self._tenant, write=True))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from portal.books.ledger import About, post, posted
 from portal.clock import Moment
 from portal.money import Money
-from portal.units import Unit
+from portal.units import Unit, later
 from portal.vouchers import store
 from portal.vouchers.store import Batch, Taken
 
@@ -35,7 +35,7 @@ def redeemed(taken: Taken, router_id: int, now: Moment) -> Unit[None]:
     plan, agent = taken.plan, taken.agent_id
     kind = "redeemed" if taken.sold else "redeemed-stock"
     about = About(plan_id=plan.id, router_id=router_id, agent_id=agent)
-    yield from post(kind, taken.label, plan.price, now, about)
+    yield from later(post(kind, taken.label, plan.price, now, about))
     if agent is not None and taken.commission_minor:
         due = Money(taken.commission_minor, plan.price.currency)
         yield from post("commission", taken.label, due, now, about)

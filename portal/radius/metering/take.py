@@ -27,7 +27,7 @@ from portal.seal import Vault
 from portal.sessions import store as sessions
 from portal.sessions.fold import Stretch, hour_of
 from portal.sessions.meter import SLACK_MS, Reading, pace_between
-from portal.units import Unit
+from portal.units import Unit, later
 
 Came = Literal["new", "again", "stranger"]
 TRIES = 20  # so many sessions of one device do not begin within one second
@@ -105,10 +105,13 @@ def _write(told: _Told, batch: Batch) -> Unit[None]:
     last = batch.last(told.device_id)
     told.news = yield from _among_others(told, last)
     first = yield from _charge(batch, told)
-    started_at = yield from _session(told, first)
-    if started_at != told.news.started_at:
+    yield from _hour(told, first)
+    if told.known is None:
+        started_at = yield from _begin(told, first, _cause(told, first))
         told.news = replace(told.news, started_at=started_at)
     yield from _presence(batch, last, told)
+    if told.known is not None:
+        yield from _go_on(told, told.known, _cause(told, first))
     for owner in sorted(batch.owners):
         if not batch.stands(owner, told.now):
             yield from admission.refresh(owner, told.now)
@@ -172,22 +175,20 @@ def _may_use(given: Pass, told: _Told) -> Unit[bool]:
     return (yield from store.has_used(given.id, told.device_id))
 
 
-def _session(told: _Told, first: Pass | None) -> Unit[Moment]:
-    """Write the session down, and what it has grown by in the hour; gives when it began."""
+def _hour(told: _Told, first: Pass | None) -> Unit[None]:
+    """Write down what the session has grown by in the hour."""
     news, hour = told.news, hour_of(told.now)
-    cause = None if news.ended_at is None else _cause(told, first)
     known_in_hour = told.known is not None and told.known.seen_at >= hour
     if not known_in_hour:
         known_in_hour = yield from sessions.was_online(told.place.router_id, told.device_id, hour)
-    if told.known is None:
-        started_at = yield from _begin(told, first, cause)
-    else:
-        started_at = told.known.started_at
-        if not (yield from metering.go_on(told.known, news, cause, told.report.address or None)):
-            raise Moved
     plan = first.plan_name if first else ""
-    yield from sessions.add_to_hour(hour, told.place.router_id, plan, int(not known_in_hour), news.gained)
-    return started_at
+    yield from later(sessions.add_to_hour(hour, told.place.router_id, plan, int(not known_in_hour), news.gained))
+
+
+def _go_on(told: _Told, known: Known, cause: str | None) -> Unit[None]:
+    """Write down what is new of a session; what could wait until now is carried out with it."""
+    if not (yield from metering.go_on(known, told.news, cause, told.report.address or None)):
+        raise Moved
 
 
 def _begin(told: _Told, first: Pass | None, cause: str | None) -> Unit[Moment]:
@@ -205,8 +206,8 @@ def _begin(told: _Told, first: Pass | None, cause: str | None) -> Unit[Moment]:
         "acct_id": report.acct_id,
         "terms": named.terms.text if named else None,
     }
-    for later in range(TRIES):
-        started_at = news.started_at + later
+    for by in range(TRIES):
+        started_at = news.started_at + by
         columns |= {
             "started_at": started_at,
             "seen_at": max(started_at, news.seen_at),
@@ -232,9 +233,11 @@ def sealed_row(device_id: int, started_at: Moment, router_id: int) -> str:
     return f"{device_id}|{started_at}|{router_id}"
 
 
-def _cause(told: _Told, first: Pass | None) -> str:
-    """Why it ended, in the words of `sessions`."""
+def _cause(told: _Told, first: Pass | None) -> str | None:
+    """Why it ended, in the words of `sessions`; None while it goes on."""
     news = told.news
+    if news.ended_at is None:
+        return None
     part = Stretch(
         started_at=news.started_at,
         seen_at=news.seen_at,
@@ -311,7 +314,7 @@ def _online(told: _Told, last: Presence | None) -> Presence:
 
 
 def _save(batch: Batch, last: Presence | None, now: Presence, told: _Told) -> Unit[None]:
-    yield from _save_presence(now)
+    yield from later(_save_presence(now))
     if now.address and (last is None or last.address != now.address):
         yield from places.set_address(now.router_id, now.device_id, now.address)
     batch.saved(now)
