@@ -70,13 +70,10 @@ def _joins(waiting: Sequence[Sql], step: Sql) -> bool:
     return tables is not None and not any(_target(each.text) in tables for each in waiting)
 
 
-_PLAIN = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
-
-
 @lru_cache(maxsize=4096)
 def _tables(text: str) -> frozenset[str] | None:
-    """What a statement touches; None when it is none of those that can be part of another one."""
-    if text.partition(" ")[0] not in _PLAIN:
+    """What a statement touches; None when it can be no part of another one."""
+    if text.startswith("WITH "):
         return None
     return frozenset(tenant_tables(on_a_server(text)))
 
