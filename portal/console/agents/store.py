@@ -137,7 +137,7 @@ def posted(agent_id: int, currency: str, since: Moment, until: Moment) -> Unit[S
     return (
         yield from rows(
             "SELECT id, kind, cause, posted_at, amount_minor, staff_id FROM transfers WHERE tenant_id = :tenant"
-            f" AND agent_id = :agent AND posted_at >= :since AND posted_at < :until AND +kind IN ({marks})"
+            f" AND agent_id = :agent AND posted_at >= :since AND posted_at < :until AND kind || '' IN ({marks})"
             " AND currency = :currency ORDER BY posted_at, id",
             agent=agent_id,
             since=since,
@@ -154,7 +154,7 @@ def commissions(agent_id: int, currency: str, since: Moment, until: Moment) -> U
         yield from rows(
             f"SELECT posted_at / {SLOT_MS} AS slot, COUNT(*) AS n, SUM(amount_minor) AS minor FROM transfers"
             " WHERE tenant_id = :tenant AND agent_id = :agent AND posted_at >= :since AND posted_at < :until"
-            " AND +kind = 'commission' AND currency = :currency GROUP BY 1 ORDER BY 1",
+            " AND kind || '' = 'commission' AND currency = :currency GROUP BY 1 ORDER BY 1",
             agent=agent_id,
             since=since,
             until=until,

@@ -171,13 +171,16 @@ def add_tries(subjects: Mapping[str, bytes], now: Moment) -> Unit[tuple[int, ...
     return tuple(row["id"] for row in found)
 
 
+_NO_TRY = -1  # the same statement runs for whoever has none, and a server takes no empty list
+
+
 def move_tries(ids: Sequence[int], now: Moment) -> Unit[None]:
-    marks, bound = any_of(ids)
+    marks, bound = any_of(ids or [_NO_TRY])
     yield Sql(f"UPDATE login_tries SET tried_at = :now WHERE id IN ({marks})", {"now": now, **bound})
 
 
 def drop_tries(ids: Sequence[int]) -> Unit[None]:
-    marks, bound = any_of(ids)
+    marks, bound = any_of(ids or [_NO_TRY])
     yield Sql(f"DELETE FROM login_tries WHERE id IN ({marks})", bound)
 
 
