@@ -21,6 +21,7 @@ from portal.units import insert, update
 from tests.console.money import paid, payment
 from tests.console.office import Office
 from tests.console.plans_of_queries import plans, scans
+from tests.support import on_postgres
 
 NAIROBI = "Africa/Nairobi"
 
@@ -143,7 +144,8 @@ async def test_no_statement_of_the_page_goes_through_a_whole_table(o: Office) ->
     found = plans(o.home, store.overview("KES", times(o.home.clock.now())))
 
     assert scans(found) == []
-    assert any("ix_payments_tenant_id_receipt_state_settled_at" in each for each in found)
+    if not on_postgres():  # which chooses among the indexes of a table of a few rows as it likes
+        assert any("ix_payments_tenant_id_receipt_state_settled_at" in each for each in found)
 
 
 @pytest.mark.browser

@@ -145,7 +145,7 @@ async def test_another_isps_router_and_import_are_not_there(o: Office, owner: Vi
         other.id,
         rows,
         "INSERT INTO imports (id, tenant_id, source, title, days, shorten, unsold, made_by, read_at)"
-        " VALUES (77, :tenant, 'csv', 'Theirs', 90, 1, 0, 'them', 0)",
+        " VALUES (77, :tenant, 'csv', 'Theirs', 90, TRUE, FALSE, 'them', 0)",
     )
 
     await owner.post("/imports/router", 404, router=str(router))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from html import unescape
-from pathlib import Path
 
 import pytest
 
@@ -18,6 +17,7 @@ from portal.units import value
 from tests.console import guests
 from tests.console.office import Office, Visitor
 from tests.console.samples_rights import INCIDENT, KEY, now_there, recorded
+from tests.hand import on_disk
 
 PAGE = "/incidents"
 
@@ -135,8 +135,7 @@ async def test_its_words_stand_sealed_on_the_disk_and_not_in_the_audit_log(o: Of
     who = await o.of("owner")
     await record(o, who, facts="planted words of an incident")
     await who.post(f"{PAGE}/{(await newest(o)).id}/note", text="planted note of an incident")
-    files = [each for each in Path(o.home.db.path).parent.iterdir() if each.is_file()]
-    whole = b"".join(each.read_bytes() for each in files)
+    whole = on_disk(o.home.db.place)
     assert INCIDENT["title"].encode() in whole
     assert b"planted" not in whole
 

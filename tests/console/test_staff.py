@@ -17,6 +17,7 @@ from portal.tenancy import store as tenancy
 from portal.units import update
 from tests.console.office import Office, Visitor
 from tests.console.plans_of_queries import plans, scans
+from tests.raw import changed
 
 PASSWORD = "kitabu-cheusi-41"
 
@@ -153,7 +154,7 @@ async def test_a_hostile_switch_is_refused(o: Office, owner: Visitor, to: str) -
 async def test_another_isps_staff_are_not_there(o: Office, owner: Visitor) -> None:
     cashier = await o.of("cashier")
     other = await o.home.db.write(None, tenancy.add_tenant, "Other", o.home.clock.now())
-    await o.home.write(update, "staff", cashier.staff_id, tenant_id=other.id)
+    changed(o.home.db.place, "UPDATE staff SET tenant_id = ? WHERE id = ?", (other.id, cashier.staff_id))
     path = f"/staff/{cashier.staff_id}"
 
     await owner.get(path, 404)

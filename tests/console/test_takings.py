@@ -25,7 +25,7 @@ from tests.console.money import paid, payment, receipt
 from tests.console.office import Office, Visitor
 from tests.console.plans_of_queries import plans, scans
 from tests.console.test_payments import shown
-from tests.support import add_router
+from tests.support import add_router, on_postgres
 
 
 def day_of(o: Office, at: int) -> str:
@@ -253,7 +253,8 @@ async def test_no_statement_of_the_takings_goes_through_a_whole_table(o: Office)
     sold = plans(o.home, store.sold(days, "KES"))
 
     assert scans([*took, *sold], ("payments", "transfers")) == []
-    assert all("COVERING INDEX ix_payments_takings" in each for each in took if "payments" in each)
+    if not on_postgres():  # which chooses among the indexes of a table of a few rows as it likes
+        assert all("COVERING INDEX ix_payments_takings" in each for each in took if "payments" in each)
 
 
 @pytest.mark.parametrize("narrowed", ["days", "plan"])

@@ -15,6 +15,7 @@ from tests.console import guests
 from tests.console.office import Office
 from tests.console.plans_of_queries import plans, scans
 from tests.console.test_online import MAC, second_site
+from tests.support import on_postgres
 
 
 async def read(o: Office, device_id: int, up: int, down: int, uptime_s: int) -> None:
@@ -92,4 +93,5 @@ async def test_both_orders_go_by_an_index(o: Office) -> None:
         for before in (None, (5, 5)):
             found = plans(o.home, store.online(0, None, order, before, 51))
             assert scans(found, ("presence", "devices")) == []
-            assert any("ix_presence_tenant_id_online_since" in each for each in found)
+            if not on_postgres():  # which chooses among the indexes of a table of a few rows as it likes
+                assert any("ix_presence_tenant_id_online_since" in each for each in found)
