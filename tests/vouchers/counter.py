@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from sqlite3 import Row, connect
-
-from portal.db import executor, quiet
 from portal.keys.ring import vault_for_units
 from portal.seal import Vault
 from portal.units import Unit, drive, rows
 from portal.vouchers.batches import open_code
+from tests import raw
 from tests.shell import KEY, Shell
 
 
 def codes_in(shell: Shell) -> list[str]:
     """Every code of the first batch."""
-    with closing(connect(shell.folder / "bando.db")) as connection:
-        connection.row_factory = Row
-        return drive(_codes(vault_for_units(KEY.encode(), None)), 1, executor(connection, quiet))
+    with raw.opened(shell.place) as connection:
+        return drive(_codes(vault_for_units(KEY.encode(), None)), 1, connection.run)
 
 
 def _codes(vault: Vault) -> Unit[list[str]]:
@@ -27,8 +23,9 @@ def _codes(vault: Vault) -> Unit[list[str]]:
 
 def acts_in(shell: Shell) -> list[tuple[str, str, int, int, str]]:
     """What was printed and exported, oldest first."""
-    with closing(connect(shell.folder / "bando.db")) as connection:
-        return connection.execute(
-            "SELECT act, how, first_serial, last_serial, actor FROM voucher_acts"
-            " WHERE act NOT IN ('made', 'voided') ORDER BY id"
-        ).fetchall()
+    found = raw.asked(
+        shell.place,
+        "SELECT act, how, first_serial, last_serial, actor FROM voucher_acts"
+        " WHERE act NOT IN ('made', 'voided') ORDER BY id",
+    )
+    return [(row["act"], row["how"], row["first_serial"], row["last_serial"], row["actor"]) for row in found]

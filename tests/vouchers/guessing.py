@@ -84,9 +84,9 @@ class Door:
             assert await self.attempt(who)
 
     async def restart(self) -> None:
-        """Another process on the same file."""
+        """Another process on the same records."""
         await self.db.aclose()
-        self.made.db = open_database(self.db.path)
+        self.made.db = open_database(self.db.place)
 
 
 @asynccontextmanager

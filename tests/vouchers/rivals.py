@@ -1,4 +1,4 @@
-"""A second process that redeems the same codes on the same database file: `python -m tests.vouchers.rivals`.
+"""A second process that redeems the same codes on the same database: `python -m tests.vouchers.rivals`.
 
 It reads its order (JSON, one line), looks which of the codes are printed, says that it has looked, waits for the
 word, and shows all those, from the first to the last or the other way round. So two of them have both seen every
@@ -18,6 +18,7 @@ from typing import Any
 
 from portal.db import Database, open_database
 from portal.errors import Refused
+from portal.place import Place, Server
 from portal.seal import Vault
 from portal.vouchers import batches, guesses, redeem, store
 from portal.vouchers.redeem import Ask
@@ -46,7 +47,7 @@ async def _rival(s: Seed, codes: Sequence[str], first: int, step: int, without: 
         sys.executable, "-m", "tests.vouchers.rivals", cwd=ROOT, stdin=PIPE, stdout=PIPE
     )
     order = {
-        "database": str(s.db.path),
+        "place": s.db.place.url if isinstance(s.db.place, Server) else str(s.db.place),
         "tenant": s.tenant.id,
         "router": s.router_id,
         "codes": list(codes),
@@ -71,7 +72,7 @@ async def _line(process: Process) -> str:
 async def main() -> None:
     order = json.loads(sys.stdin.readline())
     unguarded.remove(order["without"])
-    db, vault = open_database(Path(order["database"])), Vault(MASTER)
+    db, vault = open_database(_place(order["place"])), Vault(MASTER)
     asks = [_ask(vault, order, n, code) for n, code in enumerate(order["codes"])]
     seen = [await db.read(order["tenant"], store.by_code, ask.code) for ask in asks]
     print("ready", flush=True)
@@ -80,6 +81,10 @@ async def main() -> None:
     told = [await _show(db, order, ask) for ask in printed[:: order["step"]]]
     print(json.dumps(told[:: order["step"]]), flush=True)
     await db.aclose()
+
+
+def _place(named: str) -> Place:
+    return Server(named) if named.startswith("postgresql:") else Path(named)
 
 
 def _ask(vault: Vault, order: dict[str, Any], n: int, code: str) -> Ask:
@@ -92,7 +97,7 @@ async def _show(db: Database, order: dict[str, Any], ask: Ask) -> str:
     """As a guest does: once more, when it could not be done because the other one kept a slow disk for too long."""
     while True:
         try:
-            done = await db.write(order["tenant"], redeem.redeem, ask, order["now"])
+            done = await db.write_beside(order["tenant"], (ask.mac,), redeem.redeem, ask, order["now"])
         except Refused as refused:
             return refused.key
         except sqlite3.OperationalError as locked:

@@ -19,6 +19,7 @@ from portal.units import value
 from portal.vouchers import guesses
 from portal.vouchers.guesses import Guesser
 from portal.vouchers.guesses.limits import CLAIMED, OPEN, SEEN, Limits, origin
+from tests.hand import on_disk
 from tests.vouchers.guessing import Door, a_door, address_of, attempt
 
 FAR = 1_000_000  # numbers of phones and addresses that nobody else uses
@@ -242,7 +243,7 @@ async def test_the_database_holds_neither_mac_nor_address(door: Door) -> None:
     await door.open_attempt(9)
 
     await door.db.aclose()
-    held = b"".join(path.read_bytes() for path in door.db.path.parent.glob("bando.db*"))
+    held = on_disk(door.db.place)
     assert b"02:00:00:00:00:07" not in held
     assert address_of(9).encode() not in held
 

@@ -128,7 +128,7 @@ async def test_two_processes_that_show_the_same_codes_make_one_pass_each(s: Seed
 async def test_two_processes_without_guards_both_make_a_pass(s: Seed) -> None:
     """Both had seen the voucher as printed; whoever writes second does not look again."""
     codes = await print_cards(s, RIVAL_CODES)
-    free_the_place(s.db.path)
+    free_the_place(s.db.place)
 
     told = await compete(s, codes, without=[TAKE, PLACE])
 
@@ -142,7 +142,7 @@ async def test_two_processes_without_guards_both_make_a_pass(s: Seed) -> None:
 async def test_two_processes_with_either_guard_make_one_pass_each(s: Seed, without: str) -> None:
     codes = await print_cards(s, RIVAL_CODES)
     if without == PLACE:
-        free_the_place(s.db.path)
+        free_the_place(s.db.place)
 
     await compete(s, codes, without=[without])
 

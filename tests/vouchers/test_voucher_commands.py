@@ -45,7 +45,7 @@ async def shell(tmp_path: Path, forks: Forks) -> Shell:
 
 @asynccontextmanager
 async def database(shell: Shell) -> AsyncIterator[Database]:
-    db = open_database(shell.folder / "bando.db")
+    db = open_database(shell.place)
     try:
         yield db
     finally:
