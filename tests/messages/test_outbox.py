@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
@@ -16,6 +15,7 @@ from portal.messages.gateways import SandboxGateway, gateway_of
 from portal.messages.room import MOST_TRIES, Messages
 from portal.privacy.retention.room import Retention
 from portal.settings import SANDBOX_KEY, load, refuse_unsafe
+from tests.hand import on_disk
 from tests.messages.post import PHONE, TEXT, Post
 
 
@@ -99,8 +99,7 @@ async def test_without_that_guard_it_would_have_been_sent(post: Post) -> None:
 async def test_neither_number_nor_words_stand_open_on_the_disk(post: Post) -> None:
     await post.put()
     await (await post.room()).run_once()
-    files = [each for each in Path(post.home.db.path).parent.iterdir() if each.is_file()]
-    whole = b"".join(each.read_bytes() for each in files)
+    whole = on_disk(post.home.db.place)
     assert b"proof_codes" in whole
     assert b"planted code" not in whole
     assert PHONE.digits.encode() not in whole
