@@ -7,10 +7,12 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import asyncpg
 import pytest
 
+from portal.db import connections
 from portal.db.connections import REST_S, DatabaseAway
 from portal.db.postgres import READING, WRITING, Postgres
 from portal.errors import Refused
@@ -18,6 +20,7 @@ from portal.migrate import migrate
 from portal.place import Server
 from portal.units import Sql, Unit
 from tests.engine import (
+    PATIENCE_S,
     add,
     add_tenant,
     add_then_fail,
@@ -136,6 +139,34 @@ async def test_no_connection_is_lost_whatever_units_do(db: Postgres) -> None:
     assert await db.read(1, count) == await db.read(2, count) == 20
     await db.aclose()
     assert await connected(server(db)) == 0
+
+
+async def test_whoever_is_called_off_while_connecting_leaves_no_connection(
+    db: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def called_off(*_: Any, **__: Any) -> None:
+        raise asyncio.CancelledError
+
+    before = await connected(server(db))
+    monkeypatch.setattr(asyncpg.Connection, "set_type_codec", called_off)
+    with pytest.raises(asyncio.CancelledError):
+        await connections.connect(server(db))
+    await connected_are(server(db), before)
+
+
+async def test_a_connection_that_comes_back_after_the_end_is_closed(db: Postgres) -> None:
+    pool = connections.Connections(server(db), 1)
+    before = await connected(server(db))
+    async with pool.one():
+        await pool.aclose()
+    await connected_are(server(db), before)
+
+
+async def connected_are(server: Server, many: int) -> None:
+    """The server needs a moment to see that somebody has gone."""
+    async with asyncio.timeout(PATIENCE_S):
+        while await connected(server) != many:
+            await asyncio.sleep(0.01)
 
 
 async def test_whoever_calls_the_world_between_two_units_holds_no_connection(db: Postgres) -> None:

@@ -57,9 +57,18 @@ async def connect(server: Server, *, answer_s: float | None = None) -> asyncpg.C
             max_cached_statement_lifetime=0,
             server_settings={**PATIENCE, "application_name": "bando"},
         )
-        await connection.set_type_codec("numeric", schema="pg_catalog", encoder=str, decoder=_whole, format="text")
+        return await _counting(connection)
     except AWAY as failed:
         raise DatabaseAway(f"{server} cannot be reached: {type(failed).__name__}.") from failed
+
+
+async def _counting(connection: asyncpg.Connection) -> asyncpg.Connection:
+    """The connection, which knows whole numbers now; whoever breaks off before leaves none open."""
+    try:
+        await connection.set_type_codec("numeric", schema="pg_catalog", encoder=str, decoder=_whole, format="text")
+    except BaseException:
+        connection.terminate()
+        raise
     return connection
 
 
@@ -77,6 +86,7 @@ class Connections:
         self._free: list[asyncpg.Connection] = []
         self._places = asyncio.Semaphore(most)
         self._rests_until = 0.0
+        self._closed = False
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[asyncpg.Connection]:
@@ -91,7 +101,7 @@ class Connections:
                     raise DatabaseAway from failed
                 raise
             finally:
-                if connection.is_closed() or connection.is_in_transaction():
+                if self._closed or connection.is_closed() or connection.is_in_transaction():
                     connection.terminate()
                 else:
                     self._free.append(connection)
@@ -120,7 +130,8 @@ class Connections:
             raise
 
     async def aclose(self) -> None:
-        """Close those that nobody uses."""
+        """Close those that nobody uses; the others are closed when they are given back."""
+        self._closed = True
         while self._free:
             connection = self._free.pop()
             try:
