@@ -156,7 +156,7 @@ def counts() -> Unit[dict[str, int]]:
         found[name] = int(
             (
                 yield from value(
-                    f"SELECT COUNT(*) FROM (SELECT 1 FROM {TABLES[name]} WHERE tenant_id = :tenant LIMIT :cap) AS some",
+                    f"SELECT COUNT(*) FROM (SELECT 1 FROM {TABLES[name]} WHERE tenant_id = :tenant LIMIT :cap) AS few",
                     cap=MANY + 1,
                 )
             )
