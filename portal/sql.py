@@ -55,9 +55,9 @@ def on_a_server(text: str) -> str:
 
 
 def any_of(values: Iterable[Any]) -> tuple[str, Mapping[str, Any]]:
-    """``:v0, :v1`` and what they stand for, for IN (…)."""
+    """``:v0, :v1`` and what they stand for, for IN (…); of none, what nothing is equal to: a server takes no ``()``."""
     bound = {f"v{n}": value for n, value in enumerate(values)}
-    return marks(bound), bound
+    return marks(bound) or "NULL", bound
 
 
 def numbered(subjects: Mapping[str, bytes]) -> Mapping[str, Any]:

@@ -87,3 +87,4 @@ def test_columns_and_marks() -> None:
     assert changes("plans", ["name"]) == "name = :name"
     assert marks(["name", "price_minor"]) == ":name, :price_minor"
     assert any_of([7, 9]) == (":v0, :v1", {"v0": 7, "v1": 9})
+    assert any_of([]) == ("NULL", {})

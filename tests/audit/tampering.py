@@ -103,7 +103,8 @@ class Tamperer:
 
     def by_changing_a_number(self) -> int:
         n = self.any_act()
-        new = self.rng.choice((self.size + self.rng.randint(1, 9), 0, -self.rng.randint(1, 9), n + 0.5))
+        between = () if on_postgres() else (n + 0.5,)
+        new = self.rng.choice((self.size + self.rng.randint(1, 9), 0, -self.rng.randint(1, 9), *between))
         self.ledger.change(n, number=new)
         return 1 if new < 1 else n  # a number below the first is met before it
 
@@ -150,6 +151,8 @@ class Tamperer:
         one, other = self.ledger.row(first), self.ledger.row(second)
         self.ledger.change(first, **{name: other[name] for name in columns})
         self.ledger.change(second, **{name: one[name] for name in columns})
+        if columns == ("payload",) and other["payload"] is None and one["payload"] is not None:
+            return second  # that the first one has lost its own is said at the end
         return first if any(one[name] != other[name] for name in columns) else self._swap(*columns)
 
     def by_swapping_two_acts(self) -> int:
@@ -263,4 +266,7 @@ class Tamperer:
         return self.by_removing_all()
 
     def ways(self) -> list[Callable[[], int]]:
-        return [getattr(self, name) for name in sorted(dir(type(self))) if name.startswith("by_")]
+        names = [name for name in sorted(dir(type(self))) if name.startswith("by_")]
+        if on_postgres():  # whose columns take no other kind of value
+            names.remove("by_changing_a_column_to_another_kind_of_value")
+        return [getattr(self, name) for name in names]

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from portal.db import Sqlite, open_database
+from portal.db import Execute, open_database
 from portal.errors import BandoError, Misconfigured
 from portal.keys import store
 from portal.keys.ring import FRESH_S, Ring, WrongKey, ring_of, vault_of
 from portal.seal import HEAD, Key, NotOurs, Vault, Wrapping, head_of
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Tenant
-from portal.units import Unit, value
+from portal.units import Row, Unit, value
 from tests.raw import opened
 from tests.support import MASTER, Seed, add_router, seed
 
@@ -181,13 +184,23 @@ async def test_a_newer_key_seals_after_a_second(tmp_path: Path) -> None:
     await home.db.aclose()
 
 
-async def test_keys_cost_no_statement_for_each_value(tmp_path: Path) -> None:
+async def test_keys_cost_no_statement_for_each_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home, _ = await two(tmp_path)
     sealed = await home.write(sealing, home.vault)
     asked: list[str] = []
-    assert isinstance(home.db, Sqlite)
-    assert home.db._beside is not None
-    home.db._beside.set_trace_callback(asked.append)
+    beside = home.db.beside
+
+    @contextmanager
+    def counted() -> Iterator[Execute]:
+        with beside() as run:
+
+            def noted(text: str, params: Mapping[str, Any]) -> Sequence[Row]:
+                asked.append(text)
+                return run(text, params)
+
+            yield noted
+
+    monkeypatch.setattr(home.db, "beside", counted)
     begun = time.monotonic()
     for _ in range(300):
         home.vault.seal("x", **HERE)

@@ -27,7 +27,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 @pytest.fixture
 async def trade(tmp_path: Path) -> AsyncIterator[Trade]:
-    made = Trade(fresh_place(tmp_path))
+    made = Trade(fresh_place(tmp_path), tmp_path / "bando.db")
     yield made
     await made.db.aclose()
     made.ledger.connection.close()

@@ -27,7 +27,7 @@ async def shell(tmp_path: Path, forks: Forks) -> Shell:
 
 def old_rows(shell: Shell, tenant: int = 1) -> None:
     """Two notes and a pass of long ago."""
-    planted = Planted(shell.folder / "bando.db")
+    planted = Planted(shell.place)
     with closing(planted.connection):
         for _ in range(2):
             planted.row("notes", tenant, written_at=LONG_AGO)

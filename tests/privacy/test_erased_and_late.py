@@ -19,6 +19,7 @@ from portal.sessions.meter import Reading
 from tests.privacy.erased import WISH, left, marks_of, one
 from tests.privacy.rows import Planted
 from tests.privacy.trade import Trade
+from tests.support import on_postgres
 
 # --- passes that lie elsewhere ---
 
@@ -137,8 +138,9 @@ async def test_a_device_that_they_paid_for_meanwhile_goes_along(trade: Trade) ->
 # --- the files beside the database ---
 
 
-def listing(trade: Trade) -> Path:
-    return tombstones.beside(trade.db.path)
+def listing(folder: Path) -> Path:
+    """The list; with a server it lies where the file would be."""
+    return tombstones.beside(folder / "bando.db")
 
 
 def damage(place: Path, how: str) -> None:
@@ -153,16 +155,17 @@ async def test_a_damaged_list_is_put_aside_and_keeps_nothing_from_being_emptied(
     trade: Trade, tmp_path: Path, how: str
 ) -> None:
     trade.sell(1)
-    damage(listing(trade), how)
+    damage(listing(tmp_path), how)
 
     await trade.erasing.erase(one(trade, 1), WISH)
 
     assert left(tmp_path, marks_of(1)) == set()
-    assert len(tombstones.read(listing(trade))) == 2
+    assert len(tombstones.read(listing(tmp_path))) == 2
     assert [each.name for each in tmp_path.iterdir() if ".damaged-" in each.name] != []
     assert not await trade.erasing.cleaning.due()
 
 
+@pytest.mark.sqlite_only(reason="a reader keeps the -wal file from being emptied")
 async def test_what_a_reader_kept_from_being_emptied_is_tried_again_each_round(trade: Trade, tmp_path: Path) -> None:
     trade.sell(1)
     beside = Planted(trade.db.place)
@@ -185,12 +188,14 @@ async def test_after_a_crash_behind_the_transaction_the_next_start_cleans(trade:
     trade.sell(1)
     who = one(trade, 1)
     await trade.db.write(who.tenant, service.erase, trade.ledger.vault, who, WISH, trade.clock.now())
-    assert left(tmp_path, marks_of(1)[2:]) == set(marks_of(1)[2:])
+    assert not listing(tmp_path).exists()
+    if not on_postgres():
+        assert left(tmp_path, marks_of(1)[2:]) == set(marks_of(1)[2:])
 
-    await Erasing(trade.db, trade.ledger.vault, trade.clock).loop.run_once()
+    await Erasing(trade.db, trade.ledger.vault, trade.clock, tmp_path / "bando.db").loop.run_once()
 
     assert left(tmp_path, marks_of(1)) == set()
-    assert len(tombstones.read(listing(trade))) == 2
+    assert len(tombstones.read(listing(tmp_path))) == 2
 
 
 # --- what somebody agreed to ---

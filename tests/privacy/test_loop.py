@@ -6,6 +6,7 @@ from pathlib import Path
 
 import app
 from portal.clock import DAY, TravelClock
+from portal.place import Server
 from portal.privacy.retention.room import Retention
 from portal.settings import load
 from tests.privacy.rows import NOW, Planted
@@ -19,7 +20,8 @@ async def test_the_service_purges_and_says_when_it_last_did(tmp_path: Path) -> N
     planted = Planted(s.db.place)
     old = planted.row("notes", tenant, written_at=NOW - 2000 * DAY)
     young = planted.row("notes", tenant, written_at=NOW)
-    settings = load({"BANDO_MODE": "sandbox", "BANDO_DATABASE": str(s.db.path), "BANDO_SECRET_KEY": MASTER.decode()})
+    where = {"DATABASE_URL": s.db.place.url} if isinstance(s.db.place, Server) else {"BANDO_DATABASE": str(s.db.place)}
+    settings = load({"BANDO_MODE": "sandbox", "BANDO_SECRET_KEY": MASTER.decode(), **where})
     clock = TravelClock(start=NOW)
     bando = app.build(settings, clock=clock)
     await bando.start()

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from portal.db import executor, open_connection, quiet
 from portal.people import store as people
 from portal.phone import Phone
 from portal.seal import Vault
-from portal.units import drive
 from tests.forks import Forks
+from tests.hand import hand_on
 from tests.privacy.rows import NOW, Planted
 from tests.raw import opened
 from tests.shell import KEY, Shell
@@ -22,6 +21,7 @@ from tests.support import fresh_file
 
 PHONE, MAC = Phone("254722000333"), "02:00:5E:00:00:21"
 BREACHED = "--with-breaches"
+OF_SQLITE = pytest.mark.sqlite_only(reason="a server is backed up by its own tools")
 TO_ERASE = ("person", "erase", "--reason", "They asked for it")
 
 
@@ -30,10 +30,9 @@ async def shell(tmp_path: Path, forks: Forks) -> Shell:
     fresh_file(tmp_path)
     made = Shell(folder=tmp_path, forks=forks)
     await made.well("tenant", "add", "Kilimani Wi-Fi")
-    with closing(open_connection(tmp_path / "bando.db")) as connection:
-        given = people.person_for(Vault(KEY.encode()), 1, PHONE, NOW)
-        person = drive(given, 1, executor(connection, quiet))
-    planted = Planted(tmp_path / "bando.db")
+    with closing(hand_on(made.place)) as hand:
+        person = hand.run(people.person_for(Vault(KEY.encode()), 1, PHONE, NOW), 1)
+    planted = Planted(made.place)
     with closing(planted.connection):
         device = planted.row("devices", 1, mac=MAC)
         planted.row("payments", 1, device_id=device, person_id=person, state="paid", plan_copy="{}")
@@ -92,6 +91,7 @@ async def test_who_is_not_known_is_one_sentence(shell: Shell, who: str, sentence
     assert known(shell) == 1
 
 
+@OF_SQLITE
 async def test_a_backup_that_is_put_back_forgets_them_again(shell: Shell) -> None:
     folder = shell.folder / "backups"
     folder.mkdir()
@@ -105,6 +105,7 @@ async def test_a_backup_that_is_put_back_forgets_them_again(shell: Shell) -> Non
     assert known(shell) == 0
 
 
+@OF_SQLITE
 async def test_without_any_list_the_operator_is_told_so(shell: Shell, tmp_path: Path) -> None:
     folder, place = shell.folder / "backups", shell.folder / "elsewhere"
     folder.mkdir()

@@ -152,6 +152,7 @@ async def test_a_damaged_cell_keeps_nobody_from_being_erased(trade: Trade) -> No
 # --- a backup that is older ---
 
 
+@pytest.mark.sqlite_only(reason="a server is backed up by its own tools")
 async def test_a_restored_backup_loses_messages_and_words_that_name_them(trade: Trade, tmp_path: Path) -> None:
     home, story = trade.db.path, trade.sell(1)
     trade.sell(2)
@@ -189,6 +190,7 @@ def corrected(trade: Trade) -> None:
     trade.ledger.run(rights.rectify(vault, tenant.id, asked, RIGHT, By(), now))
 
 
+@pytest.mark.sqlite_only(reason="a server is backed up by its own tools")
 async def test_a_backup_from_before_the_correction_forgets_them_by_the_old_number(trade: Trade, tmp_path: Path) -> None:
     home = trade.db.path
     trade.sell(1)
@@ -206,6 +208,7 @@ async def test_a_backup_from_before_the_correction_forgets_them_by_the_old_numbe
     there.connection.close()
 
 
+@pytest.mark.sqlite_only(reason="a server is backed up by its own tools")
 async def test_whoever_came_with_that_number_after_the_correction_stays(trade: Trade, tmp_path: Path) -> None:
     home = trade.db.path
     trade.sell(1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from portal import check
 from portal.access import record
 from portal.access import store as access
@@ -21,13 +23,14 @@ YEARS = 365 * DAY
 class Trade:
     """Two ISPs that sold, in a year long past."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, listed: Path) -> None:
+        """`listed`: where the file of a database would be, beside which the list of who was erased lies."""
         self.ledger = Ledger(place)
         self.clock = TravelClock(start=START)
         self.clock.run_at(0)
         self.db = open_database(place)
         self.room = Retention(self.db, self.ledger.vault, self.clock)
-        self.erasing = Erasing(self.db, self.ledger.vault, self.clock)
+        self.erasing = Erasing(self.db, self.ledger.vault, self.clock, listed)
 
     def asked(self, n: int) -> Story:
         """A prompt rang."""

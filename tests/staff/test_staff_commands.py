@@ -35,7 +35,7 @@ async def shell(tmp_path: Path, forks: Forks) -> Shell:
 @asynccontextmanager
 async def room_of(shell: Shell) -> AsyncIterator[StaffRoom]:
     """What the service would have."""
-    db = open_database(shell.folder / "bando.db")
+    db = open_database(shell.place)
     room = StaffRoom(db, vault_of(KEY.encode(), db, SystemClock()), SystemClock())
     try:
         yield room
@@ -76,7 +76,7 @@ async def test_an_account_with_a_password_is_usable_at_once(shell: Shell) -> Non
 
     async with room_of(shell) as room:
         assert (await room.log_in(EMAIL, PASSWORD, "", address=OFFICE, browser="")).staff.role == "owner"
-        db, tenant = open_database(shell.folder / "bando.db"), 1
+        db, tenant = open_database(shell.place), 1
         acts = await db.read(tenant, audit.page, None, 10)
         found = await db.read(tenant, store.all_staff)
         assert await db.read(tenant, audit.verify_all, vault_for_units(KEY.encode(), None)) is None
