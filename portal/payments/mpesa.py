@@ -110,10 +110,10 @@ def text_of(found: Mapping[str, Any], name: str) -> str:
 
 
 def as_text(value: object, most: int = 200) -> str:
-    """A text or a number as text that every database takes: JSON may hold half a character."""
+    """A text or a number as text that every database takes: JSON may hold half a character, or NUL."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
-    return str(value).strip()[:most].encode("utf-8", "replace").decode()
+    return str(value).strip()[:most].encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
 def part_of(found: object, *names: str) -> dict[str, Any] | None:

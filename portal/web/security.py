@@ -76,6 +76,8 @@ class Guard:
             await send(message)
 
         try:
+            if "\0" in scope["path"]:  # which a server takes in no text, so nothing has such a name
+                raise Refused("not-found", status=404)
             await self.app(scope, capped(receive, scope), guarded_send)
         except Exception as error:  # whatever it is, a guest gets a page with the headers of every page
             if status:
