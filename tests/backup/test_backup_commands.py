@@ -14,6 +14,8 @@ from tests.forks import Forks
 from tests.shell import Shell
 from tests.support import fresh_file
 
+pytestmark = pytest.mark.sqlite_only(reason="a server is backed up by its own tools")
+
 
 @pytest.fixture
 async def shell(tmp_path: Path, forks: Forks) -> Shell:

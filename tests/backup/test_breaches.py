@@ -13,6 +13,8 @@ from tests.backup.samples import change
 from tests.support import Seed, seed
 from tests.vouchers.cards import print_cards, show
 
+pytestmark = pytest.mark.sqlite_only(reason="a server is backed up by its own tools")
+
 
 @pytest.fixture
 async def s(tmp_path: Path) -> AsyncIterator[Seed]:

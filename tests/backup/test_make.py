@@ -23,6 +23,8 @@ from tests.backup.samples import NOW, backed_up, change, count, names, put_back,
 from tests.support import MASTER, Seed, fresh_file, seed
 from tests.vouchers.cards import print_cards, show
 
+pytestmark = pytest.mark.sqlite_only(reason="a server is backed up by its own tools")
+
 HOME = Path(__file__).parent.parent.parent
 REDEEMED = "SELECT COUNT(*) FROM vouchers WHERE state = 'redeemed'"
 

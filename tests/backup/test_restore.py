@@ -29,6 +29,8 @@ from tests.backup.samples import NOW, backed_up, change, count, names, put_back,
 from tests.support import MASTER, Seed, fresh_file, seed
 from tests.vouchers.cards import print_cards, show
 
+pytestmark = pytest.mark.sqlite_only(reason="a server is backed up by its own tools")
+
 REDEEMED = "SELECT COUNT(*) FROM vouchers WHERE state = 'redeemed'"
 
 
