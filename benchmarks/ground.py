@@ -107,9 +107,11 @@ async def until(true: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
 
 
 def worked_s(pid: int) -> float:
-    """Seconds of processor time of a process."""
+    """Seconds of processor time of a process, and of those that it started and that still run."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return own + sum(worked_s(int(each)) for each in children)
 
 
 def mac_of(number: int) -> str:
