@@ -58,6 +58,11 @@ def fresh_place(folder: Path, name: str = "bando.db") -> Place:
     return postgres.fresh_database() if on_postgres() else fresh_file(folder, name)
 
 
+def records() -> dict[str, str]:
+    """Where a world has its records, as settings: in its own folder unless the tests run on PostgreSQL."""
+    return {"DATABASE_URL": postgres.fresh_database().url} if on_postgres() else {}
+
+
 def a_plan(**changes: Any) -> Plan:
     """An hour by the clock for KSh 20, unless `changes` say otherwise."""
     fields: dict[str, Any] = {

@@ -29,7 +29,7 @@ from sandbox.history import lived
 from sandbox.world import PORTAL_HOST, Site, free_port, world
 from tests.console import guests
 from tests.staff.people import SECRET, hire
-from tests.support import Seed
+from tests.support import Seed, records
 
 SIZES = {"phone": (360, 740), "desk": (1440, 900)}
 EACH = ("size", list(SIZES))
@@ -185,7 +185,7 @@ async def shop(folder: Path, chromium_path: str) -> AsyncIterator[Shop]:
     """The world, one browser, and a router that has agreed with its keeper."""
     port, clock = free_port(), TravelClock()
     async with (
-        world(folder, build, clock=clock, port=port) as (site, bando),
+        world(folder, build, clock=clock, port=port, **records()) as (site, bando),
         async_playwright() as playwright,
     ):
         plans = await bando.db.read(site.tenant.id, access.plan_list)
