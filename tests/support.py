@@ -17,7 +17,7 @@ from portal.db import Database, open_database
 from portal.keys.ring import vault_of
 from portal.migrate import migrate
 from portal.money import Money
-from portal.place import Place
+from portal.place import Place, Server
 from portal.processors.registry import Processor
 from portal.seal import Vault, new_public
 from portal.tenancy import store as tenancy
@@ -56,6 +56,21 @@ def examples(count: int) -> int:
 def fresh_place(folder: Path, name: str = "bando.db") -> Place:
     """A migrated, empty database of the engine that is tested."""
     return postgres.fresh_database() if on_postgres() else fresh_file(folder, name)
+
+
+def spelt(place: Place) -> str:
+    """A place as one word, for another process."""
+    return place.url if isinstance(place, Server) else str(place)
+
+
+def place_at(word: str) -> Place:
+    """The place of such a word."""
+    return Server(word) if word.startswith("postgresql:") else Path(word)
+
+
+def placed(place: Place) -> dict[str, str]:
+    """The settings that name a place."""
+    return {"DATABASE_URL": place.url} if isinstance(place, Server) else {"BANDO_DATABASE": str(place)}
 
 
 def records() -> dict[str, str]:

@@ -26,8 +26,9 @@ from sandbox.ca import Authority
 from sandbox.net import listen
 from sandbox.routeros.device import SandboxRouter
 from sandbox.world import free_port
+from tests import raw
 from tests.mikrotik.ready import OPTIONS, empty_router, secure_api, set_up
-from tests.support import Seed, fresh_file, seed
+from tests.support import Seed, fresh_file, placed, seed
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -96,10 +97,7 @@ class Site:
         return await examine(self.settings, self.made.clock, db=self.made.db, vault=self.made.vault, **changes)
 
     async def change(self, column: str, value: object) -> None:
-        connection = sqlite3.connect(self.settings.database)
-        with connection:
-            connection.execute(f"UPDATE routers SET {column} = ?", (value,))
-        connection.close()
+        raw.changed(self.made.db.place, f"UPDATE routers SET {column} = ?", [value])
 
 
 @pytest.fixture
@@ -117,9 +115,8 @@ async def site(tmp_path: Path, authority: Authority) -> AsyncIterator[Site]:
         made = await seed(tmp_path, clock=clock, password=OPTIONS.api_password, **changes)
         row = await made.read(tenancy.router, made.router_id)
         url = f"https://localhost:{https}"
-        settings = settings_of(
-            MODE="sandbox", DATABASE=str(made.db.path), PUBLIC_URL=url, CA_FILE=str(authority.certificate_path)
-        )
+        own = {"BANDO_MODE": "sandbox", "BANDO_PUBLIC_URL": url, "BANDO_CA_FILE": str(authority.certificate_path)}
+        settings = load({"BANDO_SECRET_KEY": KEY, **own, **placed(made.db.place)})
         set_up(router, replace(OPTIONS, portal_url=url, router_public=row.public))
         try:
             yield Site(made, settings, router)
@@ -164,7 +161,7 @@ async def test_a_router_that_stays_silent_does_not_hold_the_others_up(site: Site
 
 
 async def test_no_router_yet_is_said(site: Site) -> None:
-    await site.change("active", 0)
+    await site.change("active", False)
 
     assert codes(await site.examine()) == ["no-router"]
 

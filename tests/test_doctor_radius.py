@@ -23,6 +23,7 @@ from sandbox.radius.packet import ZERO, Code, Packet
 from sandbox.radius.site import free_udp_ports
 from sandbox.world import Site, world
 from tests.radius.freeradius import required
+from tests.support import records
 
 SECRET = b"the token of the tests, 32 characters"
 
@@ -30,7 +31,7 @@ SECRET = b"the token of the tests, 32 characters"
 @asynccontextmanager
 async def chain(folder: Path) -> AsyncIterator[tuple[Site, Any]]:
     required()
-    async with world(folder, build, radius=True) as (site, bando):
+    async with world(folder, build, radius=True, **records()) as (site, bando):
         yield site, bando
 
 

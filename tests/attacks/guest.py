@@ -20,6 +20,7 @@ from portal.clock import TravelClock
 from portal.units import Unit
 from sandbox.phone import Phone
 from sandbox.world import Site, world
+from tests.support import records
 
 VICTIM_PHONE, THIEFS_PHONE = "0711222333", "0722000111"
 
@@ -90,7 +91,7 @@ async def until(true: Callable[[], bool], seconds: float = 10) -> None:
 @asynccontextmanager
 async def a_world(folder: Path, **settings: str) -> AsyncIterator[World]:
     clock = TravelClock()
-    async with world(folder, build, clock=clock, **settings) as (site, bando):
+    async with world(folder, build, clock=clock, **settings, **records()) as (site, bando):
         port = site.portal_address[1]
         async with httpx.AsyncClient(
             base_url=f"https://localhost:{port}", verify=site.ca.client_context(), trust_env=False, timeout=60

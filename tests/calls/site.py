@@ -27,6 +27,7 @@ from sandbox.routeros.fetch import Line
 from sandbox.routeros.rsc import import_rsc
 from sandbox.routeros.scheduler import STARTUP_MS, Scheduler
 from sandbox.world import PORTAL_HOST, Site, world
+from tests.support import records
 
 GARDEN = "/ip/hotspot/walled-garden/ip"
 SECRET = "a-secret-of-22-letters-and-more"  # of the router and FreeRADIUS
@@ -93,7 +94,7 @@ class Away:
 async def away(folder: Path, version: str = VERSIONS[0], *, mode: str = "radius") -> AsyncIterator[Away]:
     """A router that was set up by the script a moment ago."""
     clock = TravelClock()
-    async with world(folder / "world", build, clock=clock) as (site, bando):
+    async with world(folder / "world", build, clock=clock, **records()) as (site, bando):
         tenant, row = site.tenant.id, site.row
         await bando.db.write(tenant, update, "routers", row.id, mode=mode)
         keys = await bando.db.write(tenant, service.switch_on, tenant, site.vault, row)

@@ -18,6 +18,7 @@ from sandbox.calling import let_call
 from sandbox.routeros.scheduler import Scheduler
 from sandbox.world import world
 from tests.calls.site import GARDEN, VERSIONS, Away, away, opened, set_up, shared, stranger
+from tests.support import records
 
 both = pytest.mark.parametrize("version", VERSIONS)
 
@@ -313,7 +314,7 @@ async def test_a_router_that_was_switched_off_in_the_catalog_a_moment_ago_is_not
 async def test_the_router_of_the_sandbox_calls_too(tmp_path: Path) -> None:
     """What `make run` shows: the router is called by its keeper, and calls beside."""
     clock = TravelClock()
-    async with world(tmp_path / "world", build, clock=clock) as (site, bando):
+    async with world(tmp_path / "world", build, clock=clock, **records()) as (site, bando):
         clockwork = await let_call(site, bando)
         clock.advance(2 * MINUTE)
         await asyncio.to_thread(clockwork.run_due)

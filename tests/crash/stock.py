@@ -19,6 +19,7 @@ from portal.tenancy import store as tenancy
 from portal.vouchers import codes, store
 from portal.vouchers.batches import Batches, Order
 from tests.crash.points import Points
+from tests.support import place_at
 
 
 def run(order: dict[str, Any]) -> None:
@@ -27,7 +28,7 @@ def run(order: dict[str, Any]) -> None:
 
 
 async def _run(order: dict[str, Any]) -> None:
-    db = open_database(Path(order["database"]), observe=Points(Path(order["points"])))
+    db = open_database(place_at(order["place"]), observe=Points(Path(order["points"])))
     stock = await batches_of(db, order["key"])
     told = os.open(order["told"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +15,11 @@ from portal.errors import Misconfigured
 from portal.vouchers import batches, store
 from portal.vouchers.batches import Batches
 from portal.vouchers.store import Batch
+from tests import raw
 from tests.crash.points import Points
 from tests.crash.portals import Launcher, launcher
 from tests.crash.stock import batches_of
-from tests.support import MASTER, Seed, seed
+from tests.support import MASTER, Seed, seed, spelt
 from tests.vouchers.cards import print_cards, show
 
 KEY = MASTER.decode()
@@ -44,7 +43,7 @@ class Store:
         told = self.folder / "told"
         told.unlink(missing_ok=True)
         self.points.arm(kill_at)
-        paths = {"database": str(self.s.db.path), "points": str(self.folder / "points"), "told": str(told)}
+        paths = {"place": spelt(self.s.db.place), "points": str(self.folder / "points"), "told": str(told)}
         code = await self.by.run("stock", act=act, key=KEY, **paths, **order)
         assert code == (-9 if kill_at else 0), self.by.written()
         return code, sum(map(int, told.read_text().split())) if told.exists() else 0
@@ -57,7 +56,7 @@ class Store:
         return found
 
     def counts(self, *queries: str) -> list[int]:
-        with contextlib.closing(sqlite3.connect(self.s.db.path)) as connection:
+        with raw.opened(self.s.db.place) as connection:
             return [int(connection.execute(f"SELECT COUNT(*) FROM {each}").fetchone()[0]) for each in queries]
 
     async def sound(self) -> bool:
@@ -95,7 +94,7 @@ async def test_a_batch_whose_making_was_killed_is_not_whole_and_can_be_finished(
         assert made or not told
 
     count = len(await shop.batches())
-    own = ["vouchers", "code_owners", "(SELECT DISTINCT code_index FROM vouchers)"]
+    own = ["vouchers", "code_owners", "(SELECT DISTINCT code_index FROM vouchers) AS known"]
     assert shop.counts(*own) == [count * COUNT] * 3, "never a code twice, none is left over"
     assert shop.counts("voucher_acts WHERE act = 'made'") == [count]
     assert await shop.sound()

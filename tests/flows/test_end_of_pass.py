@@ -17,6 +17,7 @@ from portal.clock import HOUR, MINUTE, SECOND, TravelClock
 from portal.money import Money
 from sandbox.world import world
 from tests.flows.site import ADDRESS, MAC, POLL_MS, PROFILES, USERS, Site
+from tests.support import records
 
 POLL_S = POLL_MS // SECOND
 MB = 1_000_000
@@ -70,7 +71,7 @@ class Up:
 
 @pytest.fixture
 async def up(tmp_path: Path) -> AsyncIterator[Up]:
-    async with world(tmp_path, build, clock=TravelClock()) as (site, bando):
+    async with world(tmp_path, build, clock=TravelClock(), **records()) as (site, bando):
         site.router.host_seen(MAC, ADDRESS)
         made = Up(site, bando)
 

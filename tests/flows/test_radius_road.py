@@ -25,7 +25,7 @@ from sandbox.world import PORTAL_HOST, Site, world
 from tests.flows.test_road import PHONE, to_the_prompt, until_prompted
 from tests.flows.test_voucher_road import card, see
 from tests.radius.freeradius import required
-from tests.support import a_plan
+from tests.support import a_plan, records
 
 pytestmark = pytest.mark.browser
 
@@ -36,7 +36,7 @@ ROUTER = "login.wifi.test"
 @asynccontextmanager
 async def road(folder: Path, **options: Any) -> AsyncIterator[tuple[Site, Any]]:
     required()
-    async with world(folder, build, radius=True, **options) as (site, bando):
+    async with world(folder, build, radius=True, **options, **records()) as (site, bando):
         yield site, bando
 
 

@@ -22,6 +22,7 @@ from portal import check
 from sandbox.gateway import Gateway
 from sandbox.phone import chromium
 from sandbox.world import Site, world
+from tests.support import records
 
 pytestmark = pytest.mark.browser
 
@@ -32,7 +33,7 @@ FIRST = "http://example.test/"
 @asynccontextmanager
 async def road(folder: Path) -> AsyncIterator[tuple[Site, Any, Gateway]]:
     """The world with one phone in it, near the router."""
-    async with world(folder, build) as (site, bando):
+    async with world(folder, build, **records()) as (site, bando):
         yield site, bando, await site.phone(1)
 
 

@@ -24,6 +24,7 @@ from portal.vouchers.store import Batch
 from sandbox.gateway import Gateway
 from sandbox.phone import chromium
 from sandbox.world import PORTAL_HOST, SSID, Site, world
+from tests.support import records
 from tests.vouchers.cards import batch_of
 from tests.vouchers.sheets import addresses_of_sheet
 
@@ -35,7 +36,7 @@ PLAN = "3 hours"
 
 @asynccontextmanager
 async def road(folder: Path) -> AsyncIterator[tuple[Site, Any]]:
-    async with world(folder, build) as (site, bando):
+    async with world(folder, build, **records()) as (site, bando):
         yield site, bando
 
 

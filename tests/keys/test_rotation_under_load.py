@@ -21,7 +21,7 @@ from portal.audit import store as audit
 from portal.console.site import site as console_site
 from portal.keys.examine import under_heads
 from portal.keys.ring import vault_of
-from portal.place import Place, Server
+from portal.place import Place
 from portal.settings import Settings, load
 from portal.vouchers import codes
 from tests import raw
@@ -30,7 +30,7 @@ from tests.forks import Forks
 from tests.keys.everything import all_cells, opened
 from tests.pages.house import House, hidden, house, serve
 from tests.shell import Shell
-from tests.support import MASTER
+from tests.support import MASTER, placed
 from tests.vouchers.cards import mac, print_cards
 
 CARDS = 6_000
@@ -108,13 +108,8 @@ def _settings(url: str) -> Settings:
 
 
 def _shell(h: House, folder: Path) -> Shell:
-    environ = {"BANDO_MODE": "sandbox", "BANDO_SECRET_KEY": MASTER.decode(), **place_of(h)}
+    environ = {"BANDO_MODE": "sandbox", "BANDO_SECRET_KEY": MASTER.decode(), **placed(h.home.db.place)}
     return Shell(folder=folder, forks=Forks(), environ=environ)
-
-
-def place_of(h: House) -> dict[str, str]:
-    place = h.home.db.place
-    return {"DATABASE_URL": place.url} if isinstance(place, Server) else {"BANDO_DATABASE": str(place)}
 
 
 def _old_cards(place: Place) -> int:

@@ -18,7 +18,7 @@ from portal.tenancy import store as tenancy
 from portal.tenancy.store import exceptions
 from sandbox.world import PORTAL_HOST, world
 from tests.messages.post import PHONE, TEXT, Post
-from tests.support import anybody
+from tests.support import anybody, records
 
 MARK = SandboxGateway.mark
 
@@ -115,7 +115,7 @@ async def test_what_an_isp_took_out_stays_out_after_a_start(post: Post) -> None:
 async def test_the_whole_portal_registers_its_gateway_and_offers_codes_only_where_it_stands(
     tmp_path: Path,
 ) -> None:
-    async with world(tmp_path, build) as (site, built):
+    async with world(tmp_path, build, **records()) as (site, built):
         entry = await built.db.read(site.tenant.id, register.registered, MARK)
         assert (entry.named, entry.looked_at) == ("SMS of the sandbox", None)
         address = f"https://127.0.0.1:{site.portal_address[1]}/data/{site.tenant.public}/"

@@ -12,10 +12,11 @@ from app import build
 from portal.people import store as people
 from portal.phone import Phone
 from sandbox.world import PORTAL_HOST, world
+from tests.support import records
 
 
 async def test_a_code_comes_by_the_loop_of_the_portal_and_opens_the_page(tmp_path: Path) -> None:
-    async with world(tmp_path, build) as (site, built):
+    async with world(tmp_path, build, **records()) as (site, built):
         phone, now = Phone("254712345678"), site.clock.now()
         await built.db.write(site.tenant.id, people.person_for, site.vault, site.tenant.id, phone, now)
         base = f"https://127.0.0.1:{site.portal_address[1]}/data/{site.tenant.public}/"

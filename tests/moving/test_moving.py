@@ -275,7 +275,9 @@ async def test_staff_log_in_there_with_their_password_and_their_app(home: Seed, 
 async def test_the_file_holds_no_word_of_anybody_and_nobody_elses_rows(home: Seed, tmp_path: Path) -> None:
     other = await home.db.write(None, tenancy.add_tenant, "Langata Wi-Fi", home.clock.now())
     await everything(home)
-    full(Planted(home.db.place), other.id)
+    planted = Planted(home.db.place)
+    full(planted, other.id)
+    planted.connection.close()
     file = await packed(home, tmp_path / "isp.move")
     assert b"Kilimani" not in file.read_bytes()
     told = "\n".join(map(str, lines(file)))

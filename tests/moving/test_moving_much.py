@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from portal.clock import TravelClock
-from portal.place import Place, Server
 from tests.moving.move import as_platform
 from tests.privacy.rows import NOW, Planted
 from tests.shell import HOME
-from tests.support import fresh_place, on_postgres, seed
+from tests.support import fresh_place, on_postgres, seed, spelt
 
 ROOM_MIB = 48  # beyond a few rows: the page caches of the engine fill; held whole, 200,000 rows are far more
 MOVES = """
@@ -25,13 +24,10 @@ from portal.clock import TravelClock
 from portal.db import Database, open_database
 from portal.keys.ring import vault_of
 from portal.moving import pack, unpack
-from portal.place import Server
 from portal.tenancy import store
 from tests.moving.move import THERE, WORDS, silent
-from tests.support import MASTER
-def at(said):
-    return Server(said) if said.startswith("postgres") else Path(said)
-here, file, place, now = at(sys.argv[1]), Path(sys.argv[2]), at(sys.argv[3]), int(sys.argv[4])
+from tests.support import MASTER, place_at
+here, file, place, now = place_at(sys.argv[1]), Path(sys.argv[2]), place_at(sys.argv[3]), int(sys.argv[4])
 async def packed():
     db = open_database(here)
     (tenant,) = await db.read(None, store.tenants)
@@ -55,16 +51,12 @@ async def much(folder: Path, count: int) -> tuple[int, int]:
     planted.many_sessions(home.tenant.id, NOW, count)
     planted.connection.close()
     await home.db.aclose()
-    here, place = (url(each) for each in (home.db.place, as_platform(fresh_place(folder, "there.db"))))
+    here, place = (spelt(each) for each in (home.db.place, as_platform(fresh_place(folder, "there.db"))))
     words = [sys.executable, "-c", MOVES, here, str(folder / "isp.move"), place, str(NOW)]
     done = subprocess.run(words, capture_output=True, text=True, cwd=HOME, check=False)
     assert done.returncode == 0, done.stderr
     rows, most = done.stdout.split()
     return int(rows), int(most)
-
-
-def url(place: Place) -> str:
-    return place.url if isinstance(place, Server) else str(place)
 
 
 async def flat(folder: Path, count: int) -> None:

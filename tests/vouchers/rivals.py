@@ -18,11 +18,10 @@ from typing import Any
 
 from portal.db import Database, open_database
 from portal.errors import Refused
-from portal.place import Place, Server
 from portal.seal import Vault
 from portal.vouchers import batches, guesses, redeem, store
 from portal.vouchers.redeem import Ask
-from tests.support import MASTER, Seed
+from tests.support import MASTER, Seed, place_at, spelt
 from tests.vouchers import unguarded
 from tests.vouchers.cards import mac
 
@@ -47,7 +46,7 @@ async def _rival(s: Seed, codes: Sequence[str], first: int, step: int, without: 
         sys.executable, "-m", "tests.vouchers.rivals", cwd=ROOT, stdin=PIPE, stdout=PIPE
     )
     order = {
-        "place": s.db.place.url if isinstance(s.db.place, Server) else str(s.db.place),
+        "place": spelt(s.db.place),
         "tenant": s.tenant.id,
         "router": s.router_id,
         "codes": list(codes),
@@ -72,7 +71,7 @@ async def _line(process: Process) -> str:
 async def main() -> None:
     order = json.loads(sys.stdin.readline())
     unguarded.remove(order["without"])
-    db, vault = open_database(_place(order["place"])), Vault(MASTER)
+    db, vault = open_database(place_at(order["place"])), Vault(MASTER)
     asks = [_ask(vault, order, n, code) for n, code in enumerate(order["codes"])]
     seen = [await db.read(order["tenant"], store.by_code, ask.code) for ask in asks]
     print("ready", flush=True)
@@ -81,10 +80,6 @@ async def main() -> None:
     told = [await _show(db, order, ask) for ask in printed[:: order["step"]]]
     print(json.dumps(told[:: order["step"]]), flush=True)
     await db.aclose()
-
-
-def _place(named: str) -> Place:
-    return Server(named) if named.startswith("postgresql:") else Path(named)
 
 
 def _ask(vault: Vault, order: dict[str, Any], n: int, code: str) -> Ask:

@@ -23,6 +23,7 @@ from portal.units import value
 from portal.vouchers import codes
 from portal.vouchers.guesses.limits import CLAIMED, SEEN
 from sandbox.world import PORTAL_HOST, Site, free_port, serving, world
+from tests.support import records
 from tests.vouchers.cards import batch_of
 from tests.vouchers.guessing import Door, a_door, address_of, mac_of
 
@@ -230,7 +231,7 @@ async def a_siege(folder: Path) -> AsyncIterator[Siege]:
     """The portal behind a proxy, which says from where somebody asks."""
     port = free_port()
     async with (
-        world(folder, build, BANDO_TRUSTED_PROXIES="127.0.0.1") as (site, bando),
+        world(folder, build, BANDO_TRUSTED_PROXIES="127.0.0.1", **records()) as (site, bando),
         serving(bando.web, "127.0.0.1", port, None),
     ):
         yield Siege(site=site, bando=bando, port=port)
