@@ -376,6 +376,7 @@ def ready(settings: Settings) -> None:
     """What must be right before serving; raises `Misconfigured`."""
     refuse_unsafe(settings)
     must_be_usable(settings)
+    trust_for(settings)  # which each process reads anew: better to say it here than to start them again and again
     if isinstance(settings.place, Server):
         must_be_free(settings.place)
     if settings.tls_cert:

@@ -297,6 +297,9 @@ async def test_what_is_not_there_is_one_sentence(shell: Shell) -> None:
     assert "consumer key" in ran[-1].sentence
 
 
+A_FILE = pytest.mark.sqlite_only(reason="a file that is none; a server is in tests/test_postgres_away.py")
+
+
 @pytest.mark.parametrize(
     ("environ", "part"),
     [
@@ -308,9 +311,9 @@ async def test_what_is_not_there_is_one_sentence(shell: Shell) -> None:
         ({"TLS_CERT": "nothing.pem", "TLS_KEY": "nothing.pem"}, "BANDO_TLS_CERT"),
         ({"TLS_CERT": "rubbish", "TLS_KEY": "rubbish"}, "BANDO_TLS_CERT"),
         ({"CA_FILE": "rubbish"}, "BANDO_CA_FILE"),
-        ({"DATABASE": "rubbish"}, "BANDO_DATABASE"),
-        ({"DATABASE": "."}, "BANDO_DATABASE"),
-        ({"DATABASE": "nothing.db"}, "bando migrate"),
+        pytest.param({"DATABASE": "rubbish"}, "BANDO_DATABASE", marks=A_FILE),
+        pytest.param({"DATABASE": "."}, "BANDO_DATABASE", marks=A_FILE),
+        pytest.param({"DATABASE": "nothing.db"}, "bando migrate", marks=A_FILE),
         ({"LISTEN": "256.1.1.1:80"}, "BANDO_LISTEN"),
         ({"ENV_FILE": "nothing.env"}, "nothing.env"),
         ({"NONSENSE": "1"}, "BANDO_NONSENSE"),
@@ -325,6 +328,7 @@ async def test_serve_refuses_a_wrong_configuration(shell: Shell, environ: dict[s
     assert ran.out == ""
 
 
+@A_FILE
 async def test_migrate_says_why_it_cannot(empty: Shell) -> None:
     (empty.folder / "file").write_text("")
     ran = [await empty("migrate", DATABASE="."), await empty("migrate", DATABASE="file/bando.db")]
@@ -363,6 +367,7 @@ async def answers(url: str, trust: object, process: Popen[str]) -> httpx.Respons
                 await asyncio.sleep(0.05)
 
 
+@pytest.mark.sqlite_only(reason="a file is served by one process; more of them on a server are in tests/processes")
 async def test_serve_serves_alone_and_stops_when_asked(shell: Shell) -> None:
     ca = Authority(shell.folder / "ca")
     leaf = ca.leaf("localhost", "127.0.0.1")
