@@ -174,7 +174,7 @@ async def test_what_the_payments_say_is_passed_on(site: Site) -> None:
 
 
 async def test_without_a_database_the_rest_is_still_examined(site: Site) -> None:
-    lost = replace(site.settings, database=Path("/nowhere/bando.db"), secret_key="short")
+    lost = replace(site.settings, database_url="", database=Path("/nowhere/bando.db"), secret_key="short")
 
     assert codes(await examine(lost, site.made.clock)) == ["database-missing", "secret-short"]
 
