@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from portal.db import pg_beside
+from portal.db import connections, pg_beside
 from portal.db.connections import DatabaseAway, begin_beside
 from portal.db.pg_beside import GROUP
 from portal.db.postgres import Postgres
@@ -137,6 +137,34 @@ async def _ended(place: Server, doing: str) -> bool:
         return bool(await connection.fetch(f"{text} AND query LIKE '%{doing}%'"))
     finally:
         await connection.close()
+
+
+async def test_what_was_written_before_the_server_went_is_told_so(db: Postgres) -> None:
+    """One is refused, so each has a transaction of its own; the last one loses the server."""
+
+    def hangs_up() -> Unit[None]:
+        yield from sleep(10)
+
+    task = asyncio.create_task(together(db, (add, "AA"), (add_then_fail, "BB", Refused("no")), (hangs_up,)))
+    async with asyncio.timeout(20):
+        while not await _ended(server(db), "pg_sleep"):
+            await asyncio.sleep(0.02)
+    results = await task
+
+    assert [type(each) for each in results] == [int, Refused, DatabaseAway]
+    assert await on_disk(server(db)) == {"AA"}
+
+
+async def test_whoever_waits_too_long_hears_that_the_database_has_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connections.PATIENCE, "lock_timeout", "100")
+    db = Postgres(fresh())
+    await db.write(None, add_tenant, "one")
+    async with held(server(db), 1):
+        tasks = [db.write_beside(1, [mac], add, mac) for mac in ("AA", "BB", "CC")]
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    await db.aclose()
+
+    assert [type(each) for each in results] == [DatabaseAway] * 3
 
 
 async def test_a_cancelled_caller_hurts_nobody(db: Postgres) -> None:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from portal.errors import BandoError
+from portal.schema import TENANT_TABLES
 from portal.sql import on_a_server
 from portal.units import Row, Sql, Step, Unit, tenant_tables
 
@@ -83,6 +84,7 @@ def _target(text: str) -> str:
     """What a statement changes."""
     found = re.match(r"(?:INSERT INTO|UPDATE|DELETE FROM) ([a-z_]+)", text)
     assert found is not None, f"nothing that may wait: {text[:40]}"
+    assert found[1] in TENANT_TABLES, "whether another statement touches it is only known of tenants' tables"
     return found[1]
 
 

@@ -10,7 +10,7 @@ import asyncpg
 from sqlalchemy.util import greenlet_spawn
 
 from portal.db.base import Execute, Observe
-from portal.db.connections import AWAY, Connections, DatabaseAway, begin_beside, executor, waiting
+from portal.db.connections import AWAY, BUSY, Connections, DatabaseAway, begin_beside, executor, waiting
 from portal.db.fences import under
 from portal.db.groups import Job
 from portal.db.merging import merging
@@ -21,6 +21,7 @@ GROUP = 16  # units in one commit; more keep the locks of their subjects for lon
 # Transactions of one tenant in one process. Several cost the server half as much again for the same work as one, since
 # all lock the rows that they refer to; a further one begins when as many wait as one takes: when answers are slow.
 AT_ONCE = 4
+NO_USE = (*AWAY, *BUSY)
 
 
 class NotAlone(Exception):
@@ -87,14 +88,16 @@ def _all(queue: deque[Beside]) -> list[Beside]:
 
 
 async def _run(connection: asyncpg.Connection, tenant: int | None, some: list[Beside], observe: Observe) -> None:
-    """All together, else each by itself: then what one raises concerns no other."""
+    """All together, else each by itself: then what one raises concerns no other, and what is written stays so."""
     if len(some) > 1 and await _together(connection, tenant, some, observe):
         return
-    for each in some:
+    for at, each in enumerate(some):
         try:
             await run_one(connection, each.job, begin_beside(tenant, each.subjects), observe)
-        except AWAY:
-            raise
+        except NO_USE:
+            for left in some[at:]:
+                left.job.give_up(DatabaseAway())
+            return
         except Exception as refused:
             each.job.give_up(refused)
 
@@ -109,6 +112,9 @@ async def _together(connection: asyncpg.Connection, tenant: int | None, some: li
         await _commit(connection, observe)
     except AWAY:
         connection.terminate()
+        raise
+    except BUSY:  # it will be busy the second time, too
+        await _roll_back(connection)
         raise
     except Exception:  # each of them hears its own error the second time
         await _roll_back(connection)
