@@ -25,8 +25,8 @@ run: $(VENV)/ready  ## start the whole sandbox world: router, phone, M-Pesa, por
 test: $(VENV)/ready lint types  ## lint, types and all tests
 	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $${BANDO_WORKERS:-4} --dist loadfile --no-loadscope-reorder
 
-test-postgres: $(VENV)/ready  ## the same tests on PostgreSQL
-	BANDO_TEST_ENGINE=postgresql PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $${BANDO_WORKERS:-4} --dist loadfile --no-loadscope-reorder
+test-postgres: $(VENV)/ready  ## the same tests on PostgreSQL: all, or TESTS="tests/books tests/access"
+	BANDO_TEST_ENGINE=postgresql PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $${BANDO_WORKERS:-4} --dist loadfile --no-loadscope-reorder $(TESTS)
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
