@@ -9,11 +9,9 @@ import pytest
 
 from portal import check
 from portal.clock import HOUR, MINUTE
-from tests.backup.samples import change
+from tests.raw import changed
 from tests.support import Seed, seed
 from tests.vouchers.cards import print_cards, show
-
-pytestmark = pytest.mark.sqlite_only(reason="a server is backed up by its own tools")
 
 
 @pytest.fixture
@@ -21,7 +19,7 @@ async def s(tmp_path: Path) -> AsyncIterator[Seed]:
     """An ISP with one running pass of an hour."""
     made = await seed(tmp_path)
     await show(made, (await print_cards(made))[0], 1)
-    change(made.db.path, "UPDATE passes SET state = 'running', started_at = 1000, ends_at = 1000 + span_ms")
+    changed(made.db.place, "UPDATE passes SET state = 'running', started_at = 1000, ends_at = 1000 + span_ms")
     yield made
     await made.db.aclose()
 
@@ -41,7 +39,7 @@ RULES = [
 
 @pytest.mark.parametrize("what, sentence", RULES, ids=[what for what, _ in RULES])
 async def test_a_pass_of_an_hour(s: Seed, what: str, sentence: str) -> None:
-    change(s.db.path, f"UPDATE passes SET {what}")
+    changed(s.db.place, f"UPDATE passes SET {what}")
     found = await s.read(check.more_than_bought, 0)
 
     assert [each.partition("pass 1 ")[2].rstrip(".") for each in found] == ([sentence] if sentence else [])
