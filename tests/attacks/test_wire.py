@@ -15,6 +15,7 @@ from portal.logs import GATHER_S
 from sandbox.ca import Authority
 from sandbox.net import listen
 from tests.attacks.guest import VICTIM_PHONE, World, a_world
+from tests.hand import on_disk
 
 OLD = (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1)
 GOOD = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
@@ -90,7 +91,7 @@ async def test_where_a_guest_wanted_to_go_is_written_nowhere(w: World, capfd: py
     await w.http.get(f"{home}state")
     await asyncio.sleep(2 * GATHER_S)
     out, err = capfd.readouterr()
-    kept = b"".join(each.read_bytes() for each in w.site.folder.glob("*.db*"))
+    kept = on_disk(w.site.settings.place)
 
     assert b"Kilimani Wi-Fi" in kept
     assert "/w/{token}/" in err
