@@ -10,11 +10,29 @@ from typing import Any
 import asyncpg
 
 from portal.db.connections import LOCKS
+from portal.db.postgres import Postgres
 from portal.place import Server
 from portal.units import Signal, Sql, Unit, insert, rows, value
 from tests import postgres
 
 PATIENCE_S = 30.0
+
+
+def server(db: Postgres) -> Server:
+    """Whose it is."""
+    assert isinstance(db.place, Server)
+    return db.place
+
+
+@asynccontextmanager
+async def an_engine(watch: Watch, *isps: str) -> AsyncIterator[Postgres]:
+    """On an empty database with these ISPs; `watch` sees what is done with it."""
+    made = Postgres(fresh(), observe=watch)
+    for name in isps:
+        await made.write(None, add_tenant, name)
+    watch.seen.clear()
+    yield made
+    await made.aclose()
 
 
 class Watch:

@@ -11,7 +11,7 @@ from portal.db.merging import merging, together
 from portal.db.postgres import Postgres
 from portal.errors import Refused
 from portal.units import Conflict, Signal, Sql, TenantMissing, Unit, drive, insert, later, one, value
-from tests.engine import Watch, add, add_tenant, fresh
+from tests.engine import Watch, add, an_engine
 
 
 @pytest.fixture
@@ -21,13 +21,11 @@ def watch() -> Watch:
 
 @pytest.fixture
 async def db(watch: Watch) -> AsyncIterator[Postgres]:
-    made = Postgres(fresh(), observe=watch)
-    await made.write(None, add_tenant, "one")
-    await made.write(1, add, "AA")
-    await made.write(1, add_router)
-    watch.seen.clear()
-    yield made
-    await made.aclose()
+    async with an_engine(watch, "one") as made:
+        await made.write(1, add, "AA")
+        await made.write(1, add_router)
+        watch.seen.clear()
+        yield made
 
 
 def add_router() -> Unit[None]:

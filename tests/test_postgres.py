@@ -23,12 +23,14 @@ from tests.engine import (
     add_and_signal,
     add_tenant,
     add_then_fail,
+    an_engine,
     asked,
     count,
     fresh,
     held,
     macs,
     on_disk,
+    server,
     sleep,
     somebody_waits,
 )
@@ -41,17 +43,8 @@ def watch() -> Watch:
 
 @pytest.fixture
 async def db(watch: Watch) -> AsyncIterator[Postgres]:
-    made = Postgres(fresh(), observe=watch)
-    for name in ("one", "two"):
-        await made.write(None, add_tenant, name)
-    watch.seen.clear()
-    yield made
-    await made.aclose()
-
-
-def server(db: Postgres) -> Server:
-    assert isinstance(db.place, Server)
-    return db.place
+    async with an_engine(watch, "one", "two") as made:
+        yield made
 
 
 async def together(db: Postgres, *writes: tuple[Any, ...]) -> list[Any]:

@@ -22,12 +22,14 @@ from tests.engine import (
     add_and_signal,
     add_tenant,
     add_then_fail,
+    an_engine,
     connected,
     count,
     fresh,
     held,
     himself,
     on_disk,
+    server,
     sleep,
     somebody_waits,
 )
@@ -40,16 +42,8 @@ def watch() -> Watch:
 
 @pytest.fixture
 async def db(watch: Watch) -> AsyncIterator[Postgres]:
-    made = Postgres(fresh(), observe=watch)
-    await made.write(None, add_tenant, "one")
-    watch.seen.clear()
-    yield made
-    await made.aclose()
-
-
-def server(db: Postgres) -> Server:
-    assert isinstance(db.place, Server)
-    return db.place
+    async with an_engine(watch, "one") as made:
+        yield made
 
 
 async def together(db: Postgres, *writes: tuple[Any, ...]) -> list[Any]:

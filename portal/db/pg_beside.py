@@ -21,7 +21,7 @@ GROUP = 16  # units in one commit; more keep the locks of their subjects for lon
 # Transactions of one tenant in one process. Several cost the server half as much again for the same work as one, since
 # all lock the rows that they refer to; a further one begins when as many wait as one takes: when answers are slow.
 AT_ONCE = 4
-NO_USE = (*AWAY, *BUSY)
+LOST = (*AWAY, *BUSY)
 
 
 class NotAlone(Exception):
@@ -94,18 +94,18 @@ async def _run(connection: asyncpg.Connection, tenant: int | None, some: list[Be
     for at, each in enumerate(some):
         try:
             await run_one(connection, each.job, begin_beside(tenant, each.subjects), observe)
-        except NO_USE:
+        except LOST:
             for left in some[at:]:
                 left.job.give_up(DatabaseAway())
             return
-        except Exception as refused:
+        except Exception as refused:  # whatever it is, it belongs to whoever asked, and the others go on
             each.job.give_up(refused)
 
 
 async def _together(connection: asyncpg.Connection, tenant: int | None, some: list[Beside], observe: Observe) -> bool:
     subjects = {subject for each in some for subject in each.subjects}
-    await connection.execute(begin_beside(tenant, subjects))
-    try:
+    try:  # a lock may be refused, and that leaves a transaction too
+        await connection.execute(begin_beside(tenant, subjects))
         execute = executor(waiting(connection), tenant, observe)
         for each in some:
             await _drive(each.job, execute)
@@ -127,8 +127,8 @@ async def _together(connection: asyncpg.Connection, tenant: int | None, some: li
 
 async def run_one(connection: asyncpg.Connection, job: Job, begin: str, observe: Observe) -> None:
     """Run a unit in a transaction of its own that begins so; raises whatever it raises."""
-    await connection.execute(begin)
     try:
+        await connection.execute(begin)
         await _drive(job, executor(waiting(connection), job.tenant, observe))
         await _commit(connection, observe)
     except AWAY:
