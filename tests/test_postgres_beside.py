@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 import asyncpg
@@ -147,6 +147,23 @@ async def test_what_was_written_before_the_server_went_is_told_so(db: Postgres) 
 
     assert [type(each) for each in results] == [int, Refused, DatabaseAway]
     assert await on_disk(server(db)) == {"AA"}
+
+
+async def test_a_beginning_that_is_refused_is_its_own_alone(db: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone: list[str] = []
+
+    def begins(tenant: int | None, subjects: Collection[str]) -> str:
+        if "first" not in subjects:
+            alone.append(" ".join(sorted(subjects)))
+        refused = alone in (["0 1 2"], ["0 1 2", "0", "1"]) and "first" not in subjects
+        return "BEGIN; SELECT 1 / 0" if refused else begin_beside(tenant, subjects)
+
+    monkeypatch.setattr(pg_beside, "begin_beside", begins)
+    results = await together(db, (add, "AA"), (add, "BB"), (add, "CC"))
+
+    assert [type(each) for each in results] == [int, asyncpg.DivisionByZeroError, int]
+    assert alone == ["0 1 2", "0", "1", "2"], "none of them was run as if it wanted to be alone"
+    assert await on_disk(server(db)) == {"AA", "CC"}
 
 
 async def test_whoever_waits_too_long_hears_that_the_database_has_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
