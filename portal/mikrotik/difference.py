@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from portal.access.allowance import Allowance
 from portal.access.record import Wanted
+from portal.clock import Moment
 from portal.mikrotik.hotspot import ActiveRow, BindingRow, CookieRow, HostRow, UserRow
 
 NAME = re.compile(r"bando-([1-9][0-9]{0,17})")
@@ -38,6 +39,7 @@ class Found:
     cookies: Sequence[CookieRow] = ()
     profiles: frozenset[str] = frozenset()
     whole: bool = True
+    asked_at: Moment | None = None  # the router was asked then; None: it was read at one moment
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -71,7 +71,7 @@ class Errands:
 
     async def read_all(self) -> Found:
         """Every table that matters, in one round trip."""
-        h = self._hotspot
+        h, asked_at = self._hotspot, self._clock.now()
         users, active, hosts, bindings, cookies, profiles = await asyncio.gather(
             h.users(), h.active(), h.hosts(), h.bindings(), h.cookies(), h.profiles()
         )
@@ -83,12 +83,13 @@ class Errands:
             bindings=bindings,
             cookies=cookies,
             profiles=frozenset(self._profiles),
+            asked_at=asked_at,
         )
 
     async def read(self, wanted: Sequence[Wanted]) -> Found:
         """The rows of these devices, ahead of everything else; of many, with everybody else's."""
         names, macs = self._only(wanted)
-        h = self._hotspot
+        h, asked_at = self._hotspot, self._clock.now()
         users, active, hosts, bindings, cookies = await asyncio.gather(
             h.users(names=names, urgent=True),
             h.active(macs=macs, urgent=True),
@@ -104,6 +105,7 @@ class Errands:
             cookies=cookies,
             profiles=frozenset(self._profiles),
             whole=False,
+            asked_at=asked_at,
         )
 
     @staticmethod
@@ -295,12 +297,13 @@ class Errands:
 
     async def _reread(self, touched: Sequence[Wanted], urgent: bool) -> Found:
         names, macs = self._only(touched)
+        asked_at = self._clock.now()
         users, active, hosts = await asyncio.gather(
             self._hotspot.users(names=names, urgent=urgent),
             self._hotspot.active(macs=macs, urgent=urgent),
             self._hotspot.hosts(macs=macs, urgent=urgent),
         )
-        return Found(users=users, active=active, hosts=hosts, whole=False)
+        return Found(users=users, active=active, hosts=hosts, whole=False, asked_at=asked_at)
 
     async def _log_in_again(self, errand: Errand, row: ActiveRow, urgent: bool) -> None:
         try:

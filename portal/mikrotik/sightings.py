@@ -66,6 +66,7 @@ def sightings(
     foreign = {row.name for row in found.users} - set(users)
     active = {(row.user, row.mac): row for row in found.active if row.user not in foreign}
     here = addresses(found)
+    late_ms = 0 if found.asked_at is None else max(0, now - found.asked_at)
     made: list[Sighting] = []
     for each in wanted:
         name = user_name(each.device_id)
@@ -78,6 +79,7 @@ def sightings(
             active_uptime_s=online.uptime_s if online else None,
             active_bytes_in=online.bytes_in if online else 0,
             active_bytes_out=online.bytes_out if online else 0,
+            late_ms=late_ms,
         )
         present = online is not None or each.mac in here
         address = here.get(each.mac) or (ipv4(online.address) if online else None)

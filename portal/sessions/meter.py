@@ -7,7 +7,7 @@ what the same session gained, or, when it is another session, all of that one an
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from portal.clock import SECOND, Moment
 
@@ -25,6 +25,7 @@ class Reading:
     active_uptime_s: int | None = None
     active_bytes_in: int = 0
     active_bytes_out: int = 0
+    late_ms: int = field(default=0, compare=False)  # `read_at` is when the answer was here: it may be so much older
 
     @property
     def online_since(self) -> Moment | None:
@@ -83,14 +84,15 @@ def same_session(last: Reading, this: Reading) -> bool:
     """Whether both readings saw the same session.
 
     A later session begins after the last reading, so a beginning nearer to that of the last session is that
-    one again, seen through an answer that was late (routers stall for many seconds).
+    one again, seen through an answer that was late (routers stall for many seconds, and so may a database before
+    this was taken): a session counted twice is paid for twice, one that a reboot hid was used for seconds.
     """
     if last.active_uptime_s is None or this.active_uptime_s is None or this.active_uptime_s < last.active_uptime_s:
         return False
     then, now = last.online_since, this.online_since
     assert then is not None
     assert now is not None
-    return now - then <= max(SLACK_MS, last.active_uptime_s * SECOND // 2) and not _was_added(last, this)
+    return now - then - this.late_ms <= max(SLACK_MS, last.active_uptime_s * SECOND // 2) and not _was_added(last, this)
 
 
 def _was_added(last: Reading, this: Reading) -> bool:

@@ -46,8 +46,9 @@ class Watched:
         self.device_id = made.write(sold, self.router_id, made.clock.now())
 
     def use(self) -> None:
-        self.made.site.router.count(MAC, ADDRESS, up=0, down=5 * MB)
-        self.used += 5 * MB
+        if self.made.site.router.is_authorized(MAC, ADDRESS):  # not while the portal logs it in anew
+            self.made.site.router.count(MAC, ADDRESS, up=0, down=5 * MB)
+            self.used += 5 * MB
 
     @property
     def seen(self) -> Presence | None:

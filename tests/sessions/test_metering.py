@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import HealthCheck, example, given, settings
@@ -31,6 +32,7 @@ STEPS = st.lists(
         st.tuples(st.just("poll")),
         st.tuples(st.just("poll again")),
         st.tuples(st.just("poll late")),
+        st.tuples(st.just("stalled poll"), st.integers(1, 60)),
     ),
     max_size=40,
 )
@@ -96,6 +98,10 @@ class Books:
         elif what == "poll late":
             if self.late is not None and 0 < self.noted - self.late.read_at <= record.LATE_MS:
                 self.note(self.late)
+        elif what == "stalled poll":
+            read, asked = router.reading(), router.now
+            router.wait(how[0])
+            self.note(replace(read, read_at=router.now, late_ms=router.now - asked))
         elif what == "reboot":
             self.note(router.reading())  # what went through since then is lost with the router: at most one poll
             router.reboot(rows_lost=how[0])
@@ -136,6 +142,7 @@ QUICK = settings(max_examples=examples(120), deadline=None, suppress_health_chec
 @given(STEPS)
 @example([("login",), ("use", 5, 7), ("wait", 30), ("poll",), ("use", 1, 1), ("logout",), ("login",), ("use", 9, 9)])
 @example([("login",), ("wait", 50), ("poll",), ("wait", 5), ("use", 1, 1), ("poll again",), ("poll late",)])
+@example([("login",), ("wait", 9), ("use", 1, 1), ("poll",), ("wait", 90), ("use", 5, 5), ("stalled poll", 10)])
 def test_sessions_and_hours_add_up_to_what_went_through(steps: list[tuple[Any, ...]]) -> None:
     router, _, sessions = played(steps)
     for one in sessions:
