@@ -89,6 +89,28 @@ def later(unit: Unit[T]) -> Unit[T]:
         return result
 
 
+Several = Callable[[Sequence[tuple[Any, ...]]], Unit[Sequence[Any]]]
+_several: dict[Callable[..., Unit[Any]], Several] = {}
+
+
+def for_several(unit: Callable[..., Unit[Any]]) -> Callable[[Several], Several]:
+    """What does for several calls of this unit what it does for each, and finds their results in their order.
+
+    It takes the arguments of each call. An engine to which each question is a journey runs it when several wait.
+    """
+
+    def also(several: Several) -> Several:
+        _several[unit] = several
+        return several
+
+    return also
+
+
+def several_of(unit: Callable[..., Unit[Any]]) -> Several | None:
+    """What does it for several, if anything does."""
+    return _several.get(unit)
+
+
 def insert(table: str, **columns: Any) -> Unit[int]:
     """Insert a row of a tenant's table; gives its id."""
     row = yield from one(f"{_insert(table, tuple(columns))} RETURNING id", **columns)

@@ -177,6 +177,15 @@ async def test_a_conflict_that_is_not_mended_reaches_the_caller(db: Postgres) ->
     assert await db.write(2, add, "AA") > 0
 
 
+async def test_a_value_of_a_kind_that_no_column_holds_is_refused(db: Postgres) -> None:
+    def strange() -> Unit[str]:
+        yield Sql("SELECT :what", {"what": object()})
+        return "not reached"
+
+    with pytest.raises(TypeError, match="no column holds a object"):
+        await db.write(1, strange)
+
+
 async def test_a_statement_without_its_tenant_is_refused(db: Postgres) -> None:
     def foreign() -> Unit[Any]:
         return (yield from one("SELECT * FROM devices WHERE mac = :mac", mac="AA"))

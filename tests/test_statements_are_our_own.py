@@ -23,7 +23,10 @@ REASONS = {
     ("backup/store.py", "counts"): "the names of the database's own tables, which its schema gave them",
     ("vouchers/guesses/store.py", "_nths"): "its buckets and numbers are the constants of vouchers/guesses/limits.py",
     ("changeover/store.py", "the file itself"): "the names of columns, as the schema has them",
-    ("radius/metering/store.py", "the file itself"): "columns that stand in the file itself, and those of a pass",
+    (
+        "radius/metering/store.py",
+        "_looked_up",
+    ): "columns that stand in the file itself, those of a pass, and whose names they are",
     ("units.py", "_insert"): "the table's name is looked up in the schema by `listed`, which knows no other",
     ("units.py", "update"): "the same, by `changes`",
 }

@@ -48,10 +48,13 @@ def _marked(text: str, types: tuple[type, ...]) -> str:
             marks[name] = "NULL"
             continue
         count += 1
-        marks[name] = f"${count}::{_type_of(kind)}"
+        marks[name] = f"${count}" if kind is list else f"${count}::{_type_of(kind)}"  # a list is cast where it stands
     return _NAMED.sub(lambda match: marks[match[1]], text)
 
 
 def _type_of(kind: type) -> str:
     """Of an enumeration or another subclass too."""
-    return next(_TYPES[each] for each in kind.__mro__ if each in _TYPES)
+    for each in kind.__mro__:
+        if each in _TYPES:
+            return _TYPES[each]
+    raise TypeError(f"no column holds a {kind.__name__}")

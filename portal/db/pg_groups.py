@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import asyncpg
@@ -14,7 +14,7 @@ from portal.db.connections import AGAIN, AWAY, Connections, DatabaseAway, begin,
 from portal.db.fences import under
 from portal.db.groups import Job
 from portal.db.merging import merging
-from portal.units import Row, drive
+from portal.units import Row, drive, several_of
 
 GROUP = 64  # units in one commit; more only lengthens the wait of the first
 TRIES = 5  # of a group that met the transaction of another tenant
@@ -98,8 +98,8 @@ class _Group:
         """Without a savepoint each; False when one was refused: then all is undone."""
         execute = await self._begin()
         try:
-            for job in self._jobs:
-                await self._drive(job, execute)
+            for jobs in alike(self._jobs):
+                await self._drive_alike(jobs, execute)
         except AWAY:
             self._connection.terminate()  # nobody answers on it any more
             raise
@@ -145,6 +145,21 @@ class _Group:
         if not alone:
             await self._connection.execute("RELEASE SAVEPOINT unit")
 
+    async def _drive_alike(self, jobs: Sequence[Job], execute: Execute) -> None:
+        """Drive calls of one unit: as one if it knows how, and the first of them tells all that is signalled."""
+        several = several_of(jobs[0].unit) if len(jobs) > 1 else None
+        if several is None:
+            for job in jobs:
+                await self._drive(job, execute)
+            return
+        for job in jobs:
+            job.error = None
+            job.signals.clear()
+        unit = merging(several([job.args for job in jobs]))
+        results = await greenlet_spawn(drive, unit, jobs[0].tenant, execute, jobs[0].signals)
+        for job, result in zip(jobs, results, strict=True):
+            job.result = result
+
     async def _drive(self, job: Job, execute: Execute) -> None:
         job.error = None
         job.signals.clear()
@@ -169,6 +184,18 @@ class _Group:
     async def _roll_back(self) -> None:
         if not self._connection.is_closed():
             await self._connection.execute("ROLLBACK")
+
+
+def alike(jobs: Sequence[Job]) -> Iterator[list[Job]]:
+    """The jobs in their order, those of one unit that follow each other together; one with a fence is alone."""
+    together: list[Job] = []
+    for job in jobs:
+        if together and (job.unit is not together[0].unit or job.fence or together[0].fence or job.kwargs):
+            yield together
+            together = []
+        together.append(job)
+    if together:
+        yield together
 
 
 def undoing(fetch: Fetch) -> Fetch:

@@ -40,21 +40,45 @@ def _listed(table: str, names: Sequence[str]) -> str:
     return ", ".join(f"{table}.{name} AS {table}_{name}" for name in names)
 
 
-_FOUND = (
-    f"SELECT d.id AS d_id, {_listed('s', _SESSION)}, {_listed('y', _PLACE)}, {_listed('p', passes.FIELDS)}"
-    " FROM devices d LEFT JOIN sessions s ON s.tenant_id = d.tenant_id AND s.router_id = :router_id"
-    " AND s.acct_id = :acct_id AND s.device_id = d.id"
-    " LEFT JOIN presence y ON y.tenant_id = d.tenant_id AND y.device_id = d.id"
-    " LEFT JOIN passes p ON p.tenant_id = d.tenant_id AND p.device_id = d.id AND p.state <> 'ended'"
-    " WHERE d.tenant_id = :tenant AND d.mac = :mac"
+def _looked_up(first: str, source: str, router_id: str, acct_id: str, mac: str) -> str:
+    """The statement that finds a device, what is named so of it, where it is and what it goes by."""
+    return (
+        f"SELECT {first}d.id AS d_id, {_listed('s', _SESSION)}, {_listed('y', _PLACE)}, {_listed('p', passes.FIELDS)}"
+        f" FROM {source}devices d LEFT JOIN sessions s ON s.tenant_id = d.tenant_id AND s.router_id = {router_id}"
+        f" AND s.acct_id = {acct_id} AND s.device_id = d.id"
+        " LEFT JOIN presence y ON y.tenant_id = d.tenant_id AND y.device_id = d.id"
+        " LEFT JOIN passes p ON p.tenant_id = d.tenant_id AND p.device_id = d.id AND p.state <> 'ended'"
+        f" WHERE d.tenant_id = :tenant AND d.mac = {mac}"
+    )
+
+
+_FOUND = _looked_up("", "", ":router_id", ":acct_id", ":mac")
+# For a server alone: to a file no question is a journey.
+_SEVERAL = (
+    "unnest(CAST(:router_ids AS bigint[]), CAST(:acct_ids AS text[]), CAST(:macs AS text[]))"
+    " WITH ORDINALITY AS w(router_id, acct_id, mac, n) CROSS JOIN "
 )
+_FOUND_FOR_SEVERAL = _looked_up("w.n AS w_n, ", _SEVERAL, "w.router_id", "w.acct_id", "w.mac")
 
 
 def found(router_id: int, acct_id: str, mac: str) -> Unit[Found | None]:
     """The device with this MAC, and its sessions of this name at a router; None when nobody knows it."""
     lines = yield from rows(_FOUND, router_id=router_id, acct_id=acct_id, mac=mac)
-    if not lines:
-        return None
+    return _found(lines) if lines else None
+
+
+def found_for_several(asked: Sequence[tuple[int, str, str]]) -> Unit[list[Found | None]]:
+    """`found` for each of these (router, name of the session, MAC), in their order; for PostgreSQL."""
+    routers, names, macs = zip(*asked, strict=True)
+    lines = yield from rows(_FOUND_FOR_SEVERAL, router_ids=list(routers), acct_ids=list(names), macs=list(macs))
+    of_each: dict[int, list[Row]] = {}
+    for row in lines:
+        of_each.setdefault(row["w_n"], []).append(row)
+    return [_found(of_each[n]) if n in of_each else None for n in range(1, len(asked) + 1)]
+
+
+def _found(lines: Sequence[Row]) -> Found:
+    """What the rows about one device tell."""
     own = {row["s_id"]: row for row in lines if row["s_id"] is not None}
     places = {row["y_router_id"]: row for row in lines if row["y_router_id"] is not None}
     queue = {row["p_id"]: row for row in lines if row["p_id"] is not None}

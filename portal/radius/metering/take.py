@@ -6,8 +6,9 @@ and its use, charged to its passes. Then time may act, as after a reading.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from portal.access import admission, store
 from portal.access.charge import charge, queue_for
@@ -27,7 +28,7 @@ from portal.seal import Vault
 from portal.sessions import store as sessions
 from portal.sessions.fold import Stretch, hour_of
 from portal.sessions.meter import SLACK_MS, Reading, pace_between
-from portal.units import Unit, later
+from portal.units import Unit, for_several, later
 
 Came = Literal["new", "again", "stranger"]
 TRIES = 20  # so many sessions of one device do not begin within one second
@@ -44,6 +45,15 @@ class Place:
     router_id: int
     vault: Vault
     patience_ms: int  # for how long after a packet a session is held to go on
+
+
+class Packet(NamedTuple):
+    """An accounting packet, and when it came."""
+
+    place: Place
+    report: Report
+    named: Named | None
+    now: Moment
 
 
 @dataclass(kw_only=True, slots=True)
@@ -79,8 +89,30 @@ def take(place: Place, report: Report, named: Named | None, now: Moment) -> Unit
 
     stranger: nobody knows its device, or not any more; nothing of it is written down. again: it brings nothing new.
     """
-    let_in_at = None if named is None else named.let_in_at
     found = yield from metering.found(place.router_id, report.acct_id, report.mac)
+    return (yield from _taken(Packet(place, report, named, now), found, set()))
+
+
+@for_several(take)
+def take_several(calls: Sequence[tuple[Any, ...]]) -> Unit[list[Came]]:
+    """The same for several packets, one after another; what they name is looked up at once (PostgreSQL alone)."""
+    packets = [Packet(*each) for each in calls]
+    found = yield from metering.found_for_several(
+        [(each.place.router_id, each.report.acct_id, each.report.mac) for each in packets]
+    )
+    came: list[Came] = []
+    changed: set[int] = set()
+    for packet, known in zip(packets, found, strict=True):
+        if known is not None and known.device_id in changed:  # by a packet before this one
+            known = yield from metering.found(packet.place.router_id, packet.report.acct_id, packet.report.mac)
+        came.append((yield from _taken(packet, known, changed)))
+    return came
+
+
+def _taken(packet: Packet, found: Found | None, changed: set[int]) -> Unit[Came]:
+    """Take a packet about this device; the devices of which it changes anything come into `changed`."""
+    place, report, named, now = packet
+    let_in_at = None if named is None else named.let_in_at
     if found is None or (named is not None and named.device_id != found.device_id):
         return "stranger"
     known = known_of(found.sessions, report, let_in_at, now)
@@ -90,7 +122,9 @@ def take(place: Place, report: Report, named: Named | None, now: Moment) -> Unit
     told = _Told(
         place=place, report=report, named=named, device_id=found.device_id, known=known, news=news, now=now
     )  # fmt: skip
-    yield from _write(told, _batch(place.router_id, found))
+    batch = _batch(place.router_id, found)
+    yield from _write(told, batch)
+    changed |= batch.owners
     return "new"
 
 
