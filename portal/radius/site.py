@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from portal.db.groups import of_the_machine
+from portal.db.failures import of_the_machine
 from portal.radius import accounting, authorize, clients
 from portal.radius.doors import Doors
 from portal.radius.packet import MOST_BYTES, Attributes, BadPacket, read

@@ -1,4 +1,7 @@
-"""PostgreSQL stops under load and comes back: guests see a clear page, nothing acknowledged is lost or doubled."""
+"""PostgreSQL stops under load and comes back: guests see a clear page, nothing acknowledged is lost or doubled.
+
+Meanwhile a router accounts through FreeRADIUS: each packet is answered, waits in its spool and is counted once.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import os
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,12 +18,15 @@ import pytest
 from portal.clock import SECOND
 from portal.console.desk import COOKIE
 from portal.place import Server
+from sandbox.world import free_port
 from tests.postgres import Cluster, new_cluster
+from tests.processes import accounting
 from tests.processes.guests import Crowd, exactly
 from tests.processes.stage import Launcher, Town, execute, migrated, town, until
 
 PATIENT_S = 6.0  # no guest waits for longer
 BACK_S = 15.0
+SPOOL_S = 30.0
 CONNECTIONS = 20  # of one process: reading, writing, listening, and one aside
 
 away_for = [
@@ -45,14 +52,21 @@ async def test_the_database_stops_under_load(
     tmp_path: Path, launcher: Launcher, cluster: Cluster, seconds: float
 ) -> None:
     server: Server = await asyncio.to_thread(migrated, cluster)
-    async with town(tmp_path, launcher, server=server) as made:
+    port = free_port()
+    more: Any = accounting.settings(port)
+    async with (
+        town(tmp_path, launcher, server=server, **more) as made,
+        accounting.metered(made, port, tmp_path / "radius") as meters,
+    ):
         made.site.mpesa.switches.retries_ms = (2 * SECOND, 5 * SECOND, 10 * SECOND, 30 * SECOND)
         serving = await made.serve()
         before = serving.children()
         crowd = Crowd(made, lines=3)
         cards = await made.print_cards(5000)
         crowd.begin(cards, payers=2, pause_s=0.05)
+        await meters.begin()
         await asyncio.sleep(2)
+        assert meters.waiting == 0
         async with crowd.client() as http:
             first = await crowd.enter(http, crowd.place())
             begin = len(serving.written())
@@ -62,6 +76,7 @@ async def test_the_database_stops_under_load(
             while time.monotonic() < stopped + seconds:
                 await asyncio.sleep(0.5)
                 assert await asks(http, first) < PATIENT_S
+            assert meters.waiting > 0, "accounting is in the spool"
             await asyncio.to_thread(cluster.start)
             begun = time.monotonic()
         in_the_dark = serving.written()[begin:]
@@ -73,9 +88,13 @@ async def test_the_database_stops_under_load(
         await until(lambda: all(each.online for each in here), 20, "agreement of the routers")
         agreed = time.monotonic() - begun
         await crowd.end()
+        await meters.end()
+        emptied = await until(lambda: not meters.waiting, SPOOL_S + 2 * seconds, "an empty spool")
+        await until(lambda: nothing_missing(meters), 20, "the last packet of accounting")
         await until(lambda: settled(made), 60, "what was paid")
         await until(lambda: nobody_waits(crowd), 20, "agreement of the routers")
         await exactly(crowd)
+        await meters.exactly()
         assert crowd.failed
         assert {each[:3] for each in crowd.failed} == {"503"}
         assert crowd.slowest < PATIENT_S
@@ -86,12 +105,17 @@ async def test_the_database_stops_under_load(
         print(
             f"\naway for {seconds:.0f} s: next redemption {back:.1f} s after it is back, routers agree after"
             f" {agreed:.1f} s; slowest answer {crowd.slowest:.1f} s, {len(crowd.failed)} refused of {crowd.asked},"
-            f" {now[0]['n']} connections"
+            f" {now[0]['n']} connections; {meters.packets} packets of accounting, {meters.spooled} bytes in the spool,"
+            f" empty {emptied:.1f} s after the last one"
         )
 
 
 async def nobody_waits(crowd: Crowd) -> bool:
     return not crowd.offline()
+
+
+async def nothing_missing(meters: accounting.Meters) -> bool:
+    return await meters.missing() == 0
 
 
 async def settled(made: Town) -> bool:
