@@ -20,6 +20,7 @@ from portal.backup.restore import restore as put_back
 from portal.clock import as_datetime
 from portal.errors import Misconfigured
 from portal.settings import Settings
+from serving import lock
 
 SHOWN = 20  # breaches; a broken table has thousands
 EVERY_S = 0.2
@@ -158,8 +159,6 @@ def restore(
     settings: Settings, file: Path, place: Path, replace: bool, with_breaches: bool, erased: Sequence[Path]
 ) -> None:
     """Put a backup back as the database at a path; nothing is changed there before all is proved."""
-    from app import lock  # the composition root imports the commands, so not before it is needed
-
     place = place.absolute()
     key, now = settings.secret_key.encode(), clock_for(settings).now()
     with lock(place) if place.parent.is_dir() else nullcontext(), progress() as say:

@@ -28,6 +28,7 @@ from portal.settings import Settings
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Router, Tenant
 from portal.units import drive
+from serving import lock
 
 T = TypeVar("T")
 
@@ -138,8 +139,6 @@ def platform_server(settings: Settings) -> Server:
 @contextmanager
 def alone(settings: Settings, place: Place | None = None) -> Iterator[None]:
     """Nobody serves from the database meanwhile, or from another one; raises `Misconfigured`."""
-    from app import lock  # the composition root imports the commands, so not before it is needed
-
     place = place or settings.place
     with nobody_serves(place) if isinstance(place, Server) else lock(place):
         yield

@@ -121,7 +121,7 @@ async def _with_accounts_and_routers(settings: Settings, clock: Clock) -> list[F
 
 
 def _further() -> Sequence[Make]:
-    from app import FURTHER  # the composition root imports the commands, so not before it is needed
+    from app import FURTHER  # which imports commands.ground, and so all commands: not before it is needed
 
     return FURTHER
 

@@ -17,11 +17,12 @@ import pytest
 from tests.attacks.guest import VICTIM_PHONE, a_world
 
 HOME = Path(__file__).parent.parent
-FILES = [HOME / "app.py", HOME / "bando.py", *(HOME / "portal").rglob("*.py"), *(HOME / "commands").rglob("*.py")]
+FILES = [*HOME.glob("*.py"), *(HOME / "portal").rglob("*.py"), *(HOME / "commands").rglob("*.py")]
 # Where connections are opened or names are asked for, and to whom they lead. Nobody is called whom neither the
 # operator nor the ISP has named.
 CALLS = {
-    "app.py": "the payment provider of an ISP's account; a name for the own socket",
+    "app.py": "the payment provider of an ISP's account",
+    "serving.py": "a name for the own socket",
     "commands/operations.py": "the payment provider, when the doctor tries the keys",
     "portal/doctor_radius.py": "our own listener for FreeRADIUS, and FreeRADIUS where it is said to be",
     "portal/doctor_web.py": "the portal's own public address, as guests reach it",

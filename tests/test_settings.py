@@ -88,7 +88,7 @@ def test_each_documented_example_is_accepted(name: str) -> None:
 def test_every_name_in_the_code_that_looks_like_a_setting_is_one() -> None:
     others = {"BANDO_ENV_FILE", "BANDO_REQUIRE_BROWSER", "BANDO_CHROMIUM", "BANDO_SWEEP", "BANDO_WORKERS"}
     others.add("BANDO_TEST_ENGINE")
-    files = [HOME / "app.py", *(HOME / "portal").rglob("*.py"), *(HOME / "commands").rglob("*.py")]
+    files = [*HOME.glob("*.py"), *(HOME / "portal").rglob("*.py"), *(HOME / "commands").rglob("*.py")]
     named = {name for path in files for name in re.findall(r"\bBANDO_[A-Z_]+[A-Z]\b", path.read_text())}
 
     assert named - set(NAMES) - others == set()

@@ -22,9 +22,11 @@ import uvicorn
 
 import app
 import portal.db.sqlite
+from command_line import ready
 from portal.clock import TravelClock
 from portal.logs import configure
 from portal.settings import load
+from serving import lock, serve_settings
 from tests.crash import stock
 from tests.crash.points import Points
 from tests.vouchers import unguarded
@@ -43,14 +45,14 @@ def serve(order: dict[str, Any]) -> None:
     """Be a portal until killed."""
     configure("warning")
     settings = load(order["settings"])
-    app.ready(settings)
+    ready(settings)
     if order.get("careless"):
         portal.db.sqlite.open_connection = careless
     unguarded.remove(order.get("without", ()))
     observe = Points(Path(order["points"])) if order.get("points") else portal.db.quiet
-    with app.lock(settings.database):
+    with lock(settings.database):
         bando = app.build(settings, clock=TravelClock(Path(settings.clock_file)), observe=observe)
-        uvicorn.Server(app.serve_settings(bando)).run()
+        uvicorn.Server(serve_settings(settings, bando.web)).run()
 
 
 DUTIES = {"serve": serve, "stock": stock.run}

@@ -19,8 +19,8 @@ from typing import Any, NoReturn
 
 import uvicorn
 
-import app
 import bando
+import command_line
 import workers
 from portal.db import pg_groups
 from portal.db.postgres import Postgres
@@ -109,7 +109,7 @@ def child(order: dict[str, Any]) -> NoReturn:
     _only(())
     os.environ.clear()
     os.environ.update(order["env"])
-    vars(app)["Workers"] = partial(workers.Workers, begin=begin)
+    vars(command_line)["Workers"] = partial(workers.Workers, begin=begin)
     for name, value in order.get("without", {}).items():
         without(name, value)
     run(order["words"])
@@ -122,7 +122,7 @@ def without(name: str, value: Any) -> None:
     elif name == "listening":
         Postgres.share = _nothing  # type: ignore[assignment, method-assign]
     elif name == "leaving":
-        vars(app)["LeavingServer"] = _Plain
+        vars(command_line)["LeavingServer"] = _Plain
     else:
         raise ValueError((name, value))
 
