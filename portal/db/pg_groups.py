@@ -187,15 +187,20 @@ class _Group:
 
 
 def alike(jobs: Sequence[Job]) -> Iterator[list[Job]]:
-    """The jobs in their order, those of one unit that follow each other together; one with a fence is alone."""
+    """The jobs in their order, plain calls of one unit that follow each other together."""
     together: list[Job] = []
     for job in jobs:
-        if together and (job.unit is not together[0].unit or job.fence or together[0].fence or job.kwargs):
+        if together and not (job.unit is together[0].unit and _plain(job) and _plain(together[0])):
             yield together
             together = []
         together.append(job)
     if together:
         yield together
+
+
+def _plain(job: Job) -> bool:
+    """Whether its arguments are all that it is called with, and nobody must own anything for it."""
+    return not job.kwargs and job.fence is None
 
 
 def undoing(fetch: Fetch) -> Fetch:
