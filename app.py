@@ -56,7 +56,7 @@ from portal.processors.gate import Gate
 from portal.radius import site as radius
 from portal.radius import tickets
 from portal.radius.doors import Doors
-from portal.radius.hosts import Hosts, seeing
+from portal.radius.hosts import ASKED, Hosts, seeing
 from portal.radius.watching.watch import Watch as RadiusWatch
 from portal.settings import Settings, refuse_unsafe
 from portal.staff.room import StaffRoom
@@ -185,7 +185,9 @@ def build(settings: Settings, *, clock: Clock | None = None, observe: Observe = 
         verify=trust_for(settings), timeout=httpx.Timeout(20, connect=10), limits=CALLS, trust_env=False
     )
     payments = Payments(db, vault, clock, catalog, settings, http, observe, further=FURTHER, shared=leases is not None)
-    hosts = Hosts(clock, alone=leases is None)
+    hosts = Hosts(clock, settings.secret_key.encode(), partial(db.ring, ASKED))
+    if part != "work":
+        db.listen(ASKED, lambda _tenant, one: hosts.hear(one))
     radius_watch = RadiusWatch(db=db, clock=clock, vault=vault, settings=settings, catalog=catalog)
     sees = seeing(keepers.sees, hosts, radius_watch.sees)
     vouchers = Vouchers(db, vault, clock, catalog, settings, sees)
