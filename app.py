@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from commands.ground import clock_for, trust_for
+from commands.serving import serving_options
 from portal.access import record
 from portal.access.catalog import Catalog
 from portal.access.trials import Trials
@@ -66,7 +67,6 @@ from portal.vouchers.room import Vouchers
 from portal.watch.looking import Sources
 from portal.watch.room import Watch
 from portal.watch.rules import Balance, Deadline, Expiring
-from serving import serving_options
 
 Part = Literal["all", "web", "work"]  # what a process does: everything, answer, or keep routers and run loops
 

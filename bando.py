@@ -4,9 +4,9 @@ from __future__ import annotations
 
 
 def main() -> None:
-    """Run `command_line.py`."""
+    """Run `commands/root.py`."""
     try:
-        from command_line import main as command_line  # here, so that a missing library is no traceback
+        from commands.root import main as command_line  # here, so that a missing library is no traceback
     except ImportError as missing:
         remedy = "install what Bando needs: pip install --require-hashes -r requirements.lock"
         raise SystemExit(f"bando: {str(missing) or 'a library is missing'}; {remedy}") from None

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from serving import serving_options
+from commands.serving import serving_options
 
 
 def main() -> None:

@@ -72,7 +72,7 @@ async def portal(
     """`bando serve`, ready; its log goes to a file, as a service's does."""
     with (site.folder / "serve.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", "import app; app.main()", *words,
+            sys.executable, "-c", "import bando; bando.main()", *words,
             env=environment(site, tls=tls, **more), stdout=log, stderr=log,
         )  # fmt: skip
     try:

@@ -1,4 +1,4 @@
-"""The command line, by subject; `app.py` attaches it."""
+"""The command line, by subject; `root.py` attaches it."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from commands.ground import clock_for, many
+from commands.serving import lock
 from portal.backup.again import LIST
 from portal.backup.make import Made, make, prune
 from portal.backup.restore import Breached, Restored
@@ -20,7 +21,6 @@ from portal.backup.restore import restore as put_back
 from portal.clock import as_datetime
 from portal.errors import Misconfigured
 from portal.settings import Settings
-from serving import lock
 
 SHOWN = 20  # breaches; a broken table has thousands
 EVERY_S = 0.2

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from commands.serving import lock
 from portal.clock import Clock, Moment, SystemClock, TravelClock, as_datetime
 from portal.db import Database, Execute, at_once, open_database
 from portal.db.roles import sees_everything, sees_too_much
@@ -28,7 +29,6 @@ from portal.settings import Settings
 from portal.tenancy import store as tenancy
 from portal.tenancy.store import Router, Tenant
 from portal.units import drive
-from serving import lock
 
 T = TypeVar("T")
 

@@ -86,7 +86,7 @@ def _run() -> int:
 
 
 def main() -> None:
-    import command_line  # noqa: F401 this is what is paid for once
+    import commands.root  # noqa: F401 this is what is paid for once
 
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:

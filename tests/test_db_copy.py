@@ -378,7 +378,7 @@ async def test_what_is_not_ready_is_refused_in_a_sentence(shell: Shell, there: S
 
 
 async def test_while_somebody_serves_nothing_is_copied(shell: Shell, there: Server) -> None:
-    from serving import lock
+    from commands.serving import lock
 
     with lock(shell.folder / "bando.db"):
         assert "already runs" in (await shell("db", "copy", DATABASE_PLATFORM_URL=there.url)).sentence

@@ -23,7 +23,6 @@ FILES = [*HOME.glob("*.py"), *(HOME / "portal").rglob("*.py"), *(HOME / "command
 # operator nor the ISP has named.
 CALLS = {
     "app.py": "the payment provider of an ISP's account",
-    "serving.py": "a name for the own socket",
     "commands/operations.py": "the payment provider, when the doctor tries the keys",
     "portal/doctor_radius.py": "our own listener for FreeRADIUS, and FreeRADIUS where it is said to be",
     "portal/doctor_web.py": "the portal's own public address, as guests reach it",
@@ -34,6 +33,7 @@ CALLS = {
     "portal/mikrotik/visit.py": "the name of the portal, as a router should know it",
     "portal/mikrotik/wire.py": "a router of an ISP",
     "portal/radius/watching/wire.py": "a router of an ISP, with Disconnect and CoA",
+    "commands/serving.py": "a name for the own socket",
     "portal/vouchers/printer_line.py": "a printer that staff name on the command line",
     "portal/watch/deliver.py": "a webhook of an ISP; the operator's mail server",
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from command_line import cli
+from commands.root import cli
 
 HOME = Path(__file__).parent.parent
 SHOWN = r"```\n(.*?)```|`(bando [^`\n]+)`"

@@ -136,7 +136,7 @@ async def _measure(
 ) -> tuple[float, list[float], float, list[float]]:
     port, ours = _ports(2)
     async with AsyncExitStack() as stack:
-        serve = ["-c", "import app; app.main()", "serve"]
+        serve = ["-c", "import bando; bando.main()", "serve"]
         it = await stack.enter_async_context(serving(serve, ours, folder / "serve.log", bando(place, port, ours)))
         front = await stack.enter_async_context(radius(folder / "raddb", it.url))
         while await _began(place) < ONLINE:  # a first packet is several times the work of a further one

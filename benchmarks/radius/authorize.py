@@ -54,7 +54,7 @@ async def run(repeats: int, engine: Engine = SQLITE) -> None:
 async def _measure(folder: Path, engine: Engine, place: Place, file: Path, repeats: int) -> None:
     port, ours, fixed = _ports(3)
     async with AsyncExitStack() as stack:
-        serve = ["-c", "import app; app.main()", "serve"]
+        serve = ["-c", "import bando; bando.main()", "serve"]
         env = bando(place, port, ours)
         it = await stack.enter_async_context(serving(serve, ours, folder / "serve.log", env))
         (folder / "answers").write_text(json.dumps(await answers(it.url)))

@@ -22,11 +22,11 @@ import uvicorn
 
 import app
 import portal.db.sqlite
-from command_line import ready
+from commands.root import ready
+from commands.serving import lock, serve_settings
 from portal.clock import TravelClock
 from portal.logs import configure
 from portal.settings import load
-from serving import lock, serve_settings
 from tests.crash import stock
 from tests.crash.points import Points
 from tests.vouchers import unguarded

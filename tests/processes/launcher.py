@@ -20,8 +20,8 @@ from typing import Any, NoReturn
 import uvicorn
 
 import bando
-import command_line
 import workers
+from commands import root
 from portal.db import pg_groups
 from portal.db.postgres import Postgres
 
@@ -109,7 +109,7 @@ def child(order: dict[str, Any]) -> NoReturn:
     _only(())
     os.environ.clear()
     os.environ.update(order["env"])
-    vars(command_line)["Workers"] = partial(workers.Workers, begin=begin)
+    vars(root)["Workers"] = partial(workers.Workers, begin=begin)
     for name, value in order.get("without", {}).items():
         without(name, value)
     run(order["words"])
@@ -122,7 +122,7 @@ def without(name: str, value: Any) -> None:
     elif name == "listening":
         Postgres.share = _nothing  # type: ignore[assignment, method-assign]
     elif name == "leaving":
-        vars(command_line)["LeavingServer"] = _Plain
+        vars(root)["LeavingServer"] = _Plain
     else:
         raise ValueError((name, value))
 

@@ -18,6 +18,7 @@ import uvicorn
 import commands
 from app import Part, build
 from commands.ground import must_be_usable, trust_for
+from commands.serving import listen, listen_at, listen_beside, lock, serve_settings
 from portal.db.failures import ENGINE_FAILS
 from portal.db.serving import must_be_free
 from portal.errors import BandoError, Misconfigured
@@ -25,7 +26,6 @@ from portal.listening import LeavingServer, allow_many_connections
 from portal.logs import configure
 from portal.place import Server
 from portal.settings import Settings, load, refuse_unsafe
-from serving import listen, listen_at, listen_beside, lock, serve_settings
 from workers import Workers, end_with
 
 # A statement of the writer thread lets the event loop in; at the usual 5 ms it would wait as long to come back.
