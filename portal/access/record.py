@@ -30,6 +30,7 @@ from portal.sessions.meter import (
     Reading,
     pace_between,
     same_session,
+    untorn,
 )
 from portal.units import Unit
 
@@ -103,6 +104,7 @@ def polled(router_id: int, calm: Sequence[int], sightings: Iterable[Sighting], n
 
 
 def _record_one(batch: Batch, last: store.Presence | None, seen: Sighting, now: Moment) -> Unit[None]:
+    seen = replace(seen, reading=untorn(None if last is None else last.reading, seen.reading))
     router_id, device_id, this = batch.router_id, seen.device_id, seen.reading
     before, then = (None, None) if last is None else (last.reading, last.online_since)
     since = _online_since(last, this)

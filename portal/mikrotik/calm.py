@@ -38,6 +38,7 @@ class _Kept:
     cookies: Sequence[CookieRow]
     last: ActiveRow
     last_at: Moment
+    asked_at: Moment | None  # before that reading
     written_at: Moment
 
 
@@ -78,7 +79,7 @@ class Calm:
             if row is None or not (self._stands(kept, tables) and _only_grew(kept, row, now)):
                 self.forget(device_id)
             else:
-                kept.last, kept.last_at = row, now
+                kept.last, kept.last_at, kept.asked_at = row, now, found.asked_at
         return set(self._kept)
 
     def rest(self, found: Found) -> Found:
@@ -160,6 +161,7 @@ class Calm:
             cookies=tables.cookies.get(name, []),
             last=active,
             last_at=now,
+            asked_at=None,
             written_at=now,
         )
         if active.mac == want.mac and self._stands(kept, tables):
@@ -167,7 +169,7 @@ class Calm:
 
     def _reading(self, kept: _Kept) -> Sighting:
         silent: Mapping[tuple[str, str], Moment] = {}
-        found = Found(users=[kept.user], active=[kept.last], hosts=kept.hosts, whole=False)
+        found = Found(users=[kept.user], active=[kept.last], hosts=kept.hosts, whole=False, asked_at=kept.asked_at)
         return sightings(found, [kept.device], kept.last_at, self._installation, silent)[0]
 
 

@@ -72,8 +72,8 @@ class Errands:
     async def read_all(self) -> Found:
         """Every table that matters, in one round trip."""
         h, asked_at = self._hotspot, self._clock.now()
-        users, active, hosts, bindings, cookies, profiles = await asyncio.gather(
-            h.users(), h.active(), h.hosts(), h.bindings(), h.cookies(), h.profiles()
+        active, users, hosts, bindings, cookies, profiles = await asyncio.gather(  # in this order: see `untorn`
+            h.active(), h.users(), h.hosts(), h.bindings(), h.cookies(), h.profiles()
         )
         self._profiles = {row.name for row in profiles}
         return Found(
@@ -90,9 +90,9 @@ class Errands:
         """The rows of these devices, ahead of everything else; of many, with everybody else's."""
         names, macs = self._only(wanted)
         h, asked_at = self._hotspot, self._clock.now()
-        users, active, hosts, bindings, cookies = await asyncio.gather(
-            h.users(names=names, urgent=True),
+        active, users, hosts, bindings, cookies = await asyncio.gather(
             h.active(macs=macs, urgent=True),
+            h.users(names=names, urgent=True),
             h.hosts(macs=macs, urgent=True),
             h.bindings(macs=macs, urgent=True),
             h.cookies(macs=macs, urgent=True),
@@ -298,9 +298,9 @@ class Errands:
     async def _reread(self, touched: Sequence[Wanted], urgent: bool) -> Found:
         names, macs = self._only(touched)
         asked_at = self._clock.now()
-        users, active, hosts = await asyncio.gather(
-            self._hotspot.users(names=names, urgent=urgent),
+        active, users, hosts = await asyncio.gather(
             self._hotspot.active(macs=macs, urgent=urgent),
+            self._hotspot.users(names=names, urgent=urgent),
             self._hotspot.hosts(macs=macs, urgent=urgent),
         )
         return Found(users=users, active=active, hosts=hosts, whole=False, asked_at=asked_at)

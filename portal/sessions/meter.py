@@ -87,12 +87,35 @@ def same_session(last: Reading, this: Reading) -> bool:
     one again, seen through an answer that was late (routers stall for many seconds, and so may a database before
     this was taken): a session counted twice is paid for twice, one that a reboot hid was used for seconds.
     """
+    return _began_together(last, this) and not _was_added(last, this)
+
+
+def _began_together(last: Reading, this: Reading) -> bool:
+    """Whether the sessions of both readings seem to have begun at one moment."""
     if last.active_uptime_s is None or this.active_uptime_s is None or this.active_uptime_s < last.active_uptime_s:
         return False
     then, now = last.online_since, this.online_since
     assert then is not None
     assert now is not None
-    return now - then - this.late_ms <= max(SLACK_MS, last.active_uptime_s * SECOND // 2) and not _was_added(last, this)
+    return now - then - this.late_ms <= max(SLACK_MS, last.active_uptime_s * SECOND // 2)
+
+
+def untorn(last: Reading | None, this: Reading) -> Reading:
+    """This reading without a session that ended while it was read.
+
+    A router prints its active rows first, then its users. Who leaves in between stands in both: as a session that
+    runs, and in the user's counters, which have grown by all of it.
+    """
+    if last is None or this.active_uptime_s is None or not this.late_ms:
+        return this
+    grown_s = this.user_uptime_s - last.user_uptime_s
+    later_s = grown_s - this.active_uptime_s
+    fits = 0 <= later_s * SECOND <= this.late_ms + SECOND and grown_s > 0
+    in_bytes = this.user_bytes_in - last.user_bytes_in >= this.active_bytes_in
+    out_bytes = this.user_bytes_out - last.user_bytes_out >= this.active_bytes_out
+    if not (fits and in_bytes and out_bytes) or (last.active_uptime_s is not None and not _began_together(last, this)):
+        return this
+    return replace(this, active_uptime_s=None, active_bytes_in=0, active_bytes_out=0)
 
 
 def _was_added(last: Reading, this: Reading) -> bool:

@@ -33,6 +33,7 @@ STEPS = st.lists(
         st.tuples(st.just("poll again")),
         st.tuples(st.just("poll late")),
         st.tuples(st.just("stalled poll"), st.integers(1, 60)),
+        st.tuples(st.just("torn poll"), st.integers(0, 30), st.booleans()),
     ),
     max_size=40,
 )
@@ -102,11 +103,26 @@ class Books:
             read, asked = router.reading(), router.now
             router.wait(how[0])
             self.note(replace(read, read_at=router.now, late_ms=router.now - asked))
+        elif what == "torn poll":
+            self.torn(router, *how)
         elif what == "reboot":
             self.note(router.reading())  # what went through since then is lost with the router: at most one poll
             router.reboot(rows_lost=how[0])
         else:
             getattr(router, what)(*how)
+
+    def torn(self, router: Router, seconds: int, comes_back: bool) -> None:
+        """The device leaves, and may come back, between the answers of the active rows and of the users."""
+        active, asked = router.reading(), router.now
+        router.wait(seconds)
+        router.logout()
+        if comes_back:
+            router.login()
+        router.now += 1
+        users = router.reading()
+        read = replace(active, read_at=router.now, late_ms=router.now - asked)
+        columns = ("user_uptime_s", "user_bytes_in", "user_bytes_out")
+        self.note(replace(read, **{each: getattr(users, each) for each in columns}))
 
 
 @contextmanager
@@ -142,6 +158,7 @@ QUICK = settings(max_examples=examples(120), deadline=None, suppress_health_chec
 @given(STEPS)
 @example([("login",), ("use", 5, 7), ("wait", 30), ("poll",), ("use", 1, 1), ("logout",), ("login",), ("use", 9, 9)])
 @example([("login",), ("wait", 50), ("poll",), ("wait", 5), ("use", 1, 1), ("poll again",), ("poll late",)])
+@example([("login",), ("wait", 600), ("use", 5, 5), ("poll",), ("torn poll", 0, False)])
 @example([("login",), ("wait", 9), ("use", 1, 1), ("poll",), ("wait", 90), ("use", 5, 5), ("stalled poll", 10)])
 def test_sessions_and_hours_add_up_to_what_went_through(steps: list[tuple[Any, ...]]) -> None:
     router, _, sessions = played(steps)
