@@ -42,13 +42,13 @@ class Attributes:
         return values[0]
 
     def text(self, name: str) -> str:
-        """A text; empty when there is none."""
+        """A text; empty when there is none. What no column takes has a mark in its place, or no spool would end."""
         found = self._value(name)
         if found is None:
             return ""
         if not isinstance(found, str) or len(found) > 2 * LONGEST + 2:
             raise BadPacket(f"{name} is no text")
-        return found
+        return found if found.isprintable() else found.encode(errors="replace").decode().replace("\0", "\ufffd")
 
     def word(self, name: str) -> str:
         """A name out of a list, or its number, as FreeRADIUS happens to say it; empty when there is none."""

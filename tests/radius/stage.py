@@ -21,7 +21,7 @@ from portal.settings import Settings, load
 from portal.tenancy import store as tenancy
 from portal.units import Unit, update
 from tests.radius.freeradius import FreeRadius, Reply, running
-from tests.support import MASTER, Seed, a_plan, add_router, fresh_file
+from tests.support import MASTER, Seed, a_plan, add_router, fresh_file, records
 
 TOKEN = "the token of the tests, 32 characters"
 SECRET = "a secret of sixteen bytes and more"
@@ -38,6 +38,7 @@ def settings_in(folder: Path, **more: str) -> Settings:
             "BANDO_SECRET_KEY": MASTER.decode(),
             "BANDO_RADIUS_LISTEN": "127.0.0.1:0",
             "BANDO_RADIUS_TOKEN": TOKEN,
+            **records(),
             **more,
         }
     )

@@ -12,11 +12,9 @@ from typing import Any
 import app
 from portal.radius.names import Named, class_of
 from portal.radius.terms import Terms
-from portal.settings import load
 from portal.units import Unit, value
 from tests.radius.freeradius import FreeRadius
-from tests.radius.stage import SECRET, TOKEN, Stage, stage
-from tests.support import MASTER
+from tests.radius.stage import SECRET, Stage, stage
 
 GIGAWORD = 1 << 32
 AGAIN = 0.3  # of all packets are sent again
@@ -138,7 +136,7 @@ async def test_while_bando_is_away_accounting_waits_in_the_spool(tmp_path: Path)
         assert await sending == part
         assert await send(made.radius, packets[part : 2 * part]) == part  # all were answered: they are written down
         assert made.radius.spooled > 0
-        made.bando = app.build(settings_again(tmp_path, port), clock=made.clock)
+        made.bando = app.build(made.bando.settings, clock=made.clock)
         made.db = made.bando.db
         await made.bando.start()
         try:
@@ -150,16 +148,3 @@ async def test_while_bando_is_away_accounting_waits_in_the_spool(tmp_path: Path)
             assert await site.sums("sessions") == await site.sums("usage", "used_ms") == site.total
         finally:
             await made.bando.stop()
-
-
-def settings_again(folder: Path, port: int) -> Any:
-    """The settings of the stage, for the database that is there already."""
-    return load(
-        {
-            "BANDO_MODE": "sandbox",
-            "BANDO_DATABASE": str(folder / "bando.db"),
-            "BANDO_SECRET_KEY": MASTER.decode(),
-            "BANDO_RADIUS_LISTEN": f"127.0.0.1:{port}",
-            "BANDO_RADIUS_TOKEN": TOKEN,
-        }
-    )

@@ -177,3 +177,12 @@ async def test_somebody_elses_class_or_ticket_is_worth_nothing(bando: Stage) -> 
     assert named_by(bando.vault, bando.tenant.id, bando.router_id, made[:-1]) is None
     assert named_by(bando.vault, bando.tenant.id, bando.router_id, None) is None
     assert (await post(bando, "/radius/authorize", by_mac(OTHER))).status_code == 401
+
+
+@pytest.mark.parametrize("odd", ["a\x00b", "\ud800", "\x00"])
+async def test_characters_that_no_column_takes_hold_no_packet_up(bando: Stage, odd: str) -> None:
+    """What is refused for ever stays at the head of a spool, and nothing behind it is counted."""
+    await bando.grant()
+    packet = by_mac() | said(Acct_Status_Type="Start", Acct_Session_Id=odd, Framed_IP_Address="10.5.50.7")
+    assert (await post(bando, "/radius/accounting", packet)).status_code == 204
+    assert (await post(bando, "/radius/authorize", by_mac() | said(User_Name=odd, User_Password=odd))).status_code < 500
