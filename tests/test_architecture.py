@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -445,6 +446,16 @@ def test_the_sandbox_is_no_part_of_the_service() -> None:
     for path in (*HOME.glob("*.py"), HOME / "commands" / "root.py"):
         top = [node for node in parse(path).body if isinstance(node, ast.Import | ast.ImportFrom)]
         assert not any(each.split(".", 1)[0] == "sandbox" for node in top for each in imports(node)), path.name
+
+
+def test_what_benchmarks_start_is_there() -> None:
+    started = {
+        found.groups()
+        for path in (HOME / "benchmarks").rglob("*.py")
+        for found in re.finditer(r"import (\w+); \1\.(\w+)\(\)", path.read_text())
+    }
+    assert started
+    assert all(callable(getattr(import_module(module), name)) for module, name in started)
 
 
 def test_files_stay_small(capsys: pytest.CaptureFixture[str]) -> None:
