@@ -108,12 +108,11 @@ def untorn(last: Reading | None, this: Reading) -> Reading:
     """
     if last is None or this.active_uptime_s is None or not this.late_ms:
         return this
-    grown_s = this.user_uptime_s - last.user_uptime_s
-    later_s = grown_s - this.active_uptime_s
-    fits = 0 <= later_s * SECOND <= this.late_ms + SECOND and grown_s > 0
-    in_bytes = this.user_bytes_in - last.user_bytes_in >= this.active_bytes_in
-    out_bytes = this.user_bytes_out - last.user_bytes_out >= this.active_bytes_out
-    if not (fits and in_bytes and out_bytes) or (last.active_uptime_s is not None and not _began_together(last, this)):
+    grown = _grown(last, this)
+    later_s = grown[0] - this.active_uptime_s
+    fits = any(grown) and 0 <= later_s * SECOND <= this.late_ms + SECOND
+    holds = grown[1] >= this.active_bytes_in and grown[2] >= this.active_bytes_out
+    if not (fits and holds) or (last.active_uptime_s is not None and not _began_together(last, this)):
         return this
     return replace(this, active_uptime_s=None, active_bytes_in=0, active_bytes_out=0)
 
@@ -121,12 +120,17 @@ def untorn(last: Reading | None, this: Reading) -> Reading:
 def _was_added(last: Reading, this: Reading) -> bool:
     """Whether the user's counters grew by the session that was seen last: then it is over, however short it was."""
     before = (last.active_uptime_s or 0, last.active_bytes_in, last.active_bytes_out)
-    grown = (
+    grown = _grown(last, this)
+    return any(grown) and all(more >= part for more, part in zip(grown, before, strict=True))
+
+
+def _grown(last: Reading, this: Reading) -> tuple[int, int, int]:
+    """What the user's counters gained: seconds, bytes in and out."""
+    return (
         this.user_uptime_s - last.user_uptime_s,
         this.user_bytes_in - last.user_bytes_in,
         this.user_bytes_out - last.user_bytes_out,
     )
-    return any(grown) and all(more >= part for more, part in zip(grown, before, strict=True))
 
 
 def parts_between(last: Reading | None, this: Reading) -> tuple[Use, Use]:

@@ -158,6 +158,7 @@ QUICK = settings(max_examples=examples(120), deadline=None, suppress_health_chec
 @given(STEPS)
 @example([("login",), ("use", 5, 7), ("wait", 30), ("poll",), ("use", 1, 1), ("logout",), ("login",), ("use", 9, 9)])
 @example([("login",), ("wait", 50), ("poll",), ("wait", 5), ("use", 1, 1), ("poll again",), ("poll late",)])
+@example([("login",), ("use", 0, 1), ("torn poll", 0, True)])
 @example([("login",), ("wait", 600), ("use", 5, 5), ("poll",), ("torn poll", 0, False)])
 @example([("login",), ("wait", 9), ("use", 1, 1), ("poll",), ("wait", 90), ("use", 5, 5), ("stalled poll", 10)])
 def test_sessions_and_hours_add_up_to_what_went_through(steps: list[tuple[Any, ...]]) -> None:
