@@ -77,7 +77,7 @@ class Work:
     async def _worked(self, tenant_id: int, subject: str, job: Coroutine[Any, Any, Any]) -> None:
         try:
             await job
-        except Exception as error:  # its page says that it stopped, and how to go on
+        except Exception as error:  # of whatever kind: nobody awaits this task; its page says that it stopped
             _log.error("work stopped", tenant=tenant_id, subject=subject, kind=type(error).__name__, exc_info=error)
         finally:
             del self._going[tenant_id, subject]

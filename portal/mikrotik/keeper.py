@@ -179,7 +179,7 @@ class Keeper:
                 self._waits = ""
             except (LeaseLost, DatabaseAway) as failed:  # its keeper is elsewhere now; or nothing can be known
                 await self._wait(type(failed).__name__)
-            except Exception as failed:  # the database, or a bug: the router is not given up for it
+            except Exception as failed:  # a bug, too: it is told in full, and the router is not given up for it
                 log.error("keeper failed", router=self.router.public, error=type(failed).__name__, exc_info=failed)
                 await self._pause()
 

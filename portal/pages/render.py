@@ -71,8 +71,8 @@ class Theme:
             "strong": texts.strong,
             "spoken": lambda phone: phone.spoken.replace(" ", "\u00a0"),
             "title": words.title,
-            "style": Markup(self.style_of(accent)),  # noqa: S704 installed with us, as the templates are
-            "scripts": {key: Markup(text) for key, text in self.scripts.items()},  # noqa: S704 installed with us
+            "style": Markup(self.style_of(accent)),  # noqa: S704 our own file; an ISP chooses a checked colour
+            "scripts": {key: Markup(text) for key, text in self.scripts.items()},  # noqa: S704 our own files
             "known": lambda key: f"{key}.title" in said.by_key,
             "plan_title": partial(plan_title, lang=lang),
             "plan_line": partial(plan_line, said),

@@ -44,7 +44,7 @@ def face(
         plan=plan_title(plan, lang),
         price=words.money(plan.price, lang),
         validity=words.title(words.span(plan.span_ms, lang)),
-        line=str(Markup(plan_line(said, plan)).unescape()),  # noqa: S704 escaped where it was made
+        line=str(Markup(plan_line(said, plan)).unescape()),  # noqa: S704 for paper, not for a page: marks are taken out
         ssid=tenant.ssid,
         address=address,
         base_url=base_url(public_url),
